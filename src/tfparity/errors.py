@@ -1,0 +1,88 @@
+"""The errors that end a command: one class per exit code, each message says cause and remedy.
+
+Exit codes 0 to 9 belong to pytest and to the shell's habits (0 all is well, 1 a test failed, 2 usage).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class TfparityError(Exception):
+    """The base: `exit_code` is what the command ends with."""
+
+    exit_code = 10
+
+
+class UsageError(TfparityError):
+    """The command line asks for something that cannot be."""
+
+    exit_code = 2
+
+
+class InputError(TfparityError):
+    """A file that a person writes is wrong: the place, the cause and the remedy in one line."""
+
+    def __init__(self, message: str, *, file: Path | str, line: int | None = None) -> None:
+        self.file, self.line = str(file), line
+        super().__init__(f"{file}:{line}: {message}" if line else f"{file}: {message}")
+
+
+class MatrixError(InputError):
+    """matrix.yaml is wrong."""
+
+    exit_code = 11
+
+
+class CaseError(InputError):
+    """A case file cannot be imported or declares a case wrongly."""
+
+    exit_code = 12
+
+
+class LimitationError(InputError):
+    """limitations.yaml is wrong."""
+
+    exit_code = 13
+
+
+class EvidenceError(InputError):
+    """A results file cannot be read."""
+
+    exit_code = 14
+
+
+class LockError(TfparityError):
+    """A lockfile is missing, does not fit its pins, or could not be made."""
+
+    exit_code = 15
+
+
+class InterpreterError(TfparityError):
+    """No interpreter of the version that an environment asks for."""
+
+    exit_code = 16
+
+
+class NetworkError(TfparityError):
+    """The package index cannot be reached."""
+
+    exit_code = 17
+
+
+class DiskError(TfparityError):
+    """Not enough free disk, with the figure."""
+
+    exit_code = 18
+
+
+class InstallError(TfparityError):
+    """A lockfile that resolves does not install."""
+
+    exit_code = 19
+
+
+class WorkerError(TfparityError):
+    """The worker process itself could not be started or spoken to."""
+
+    exit_code = 20

@@ -1,0 +1,90 @@
+"""Where things are. The only module that knows the repository's paths and the cache's."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent
+WORKER = PACKAGE / "worker"
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder with a matrix.yaml: this repository, or a user's own."""
+
+    root: Path
+
+    @property
+    def matrix(self) -> Path:
+        return self.root / "matrix.yaml"
+
+    @property
+    def limitations(self) -> Path:
+        return self.root / "limitations.yaml"
+
+    @property
+    def cases(self) -> Path:
+        return self.root / "cases"
+
+    @property
+    def lockfiles(self) -> Path:
+        return self.root / "lockfiles"
+
+    @property
+    def results(self) -> Path:
+        return self.root / "results"
+
+    @property
+    def docs(self) -> Path:
+        return self.root / "docs"
+
+    @property
+    def readme(self) -> Path:
+        return self.root / "README.md"
+
+
+@dataclass(frozen=True)
+class Cache:
+    """A folder outside git, safe to delete: environments by lock digest, the store, bundles."""
+
+    root: Path
+
+    @property
+    def environments(self) -> Path:
+        return self.root / "environments"
+
+    @property
+    def store(self) -> Path:
+        return self.root / "store"
+
+    @property
+    def bundles(self) -> Path:
+        return self.root / "bundles"
+
+    @property
+    def work(self) -> Path:
+        """Control directories and artifacts of running requests."""
+        return self.root / "work"
+
+
+def project(root: Path | str | None = None) -> Project:
+    """The project at `root`, at $TFPARITY_PROJECT, or at the nearest folder upwards with a matrix.yaml."""
+    named = root or os.environ.get("TFPARITY_PROJECT")
+    if named:
+        return Project(Path(named).resolve())
+    here = Path.cwd().resolve()
+    for folder in (here, *here.parents):
+        if (folder / "matrix.yaml").is_file():
+            return Project(folder)
+    return Project(here)
+
+
+def cache() -> Cache:
+    """$TFPARITY_CACHE, or tfparity/ in the user's cache folder ($XDG_CACHE_HOME, ~/.cache)."""
+    named = os.environ.get("TFPARITY_CACHE")
+    if named:
+        return Cache(Path(named).resolve())
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Cache(Path(base) / "tfparity")

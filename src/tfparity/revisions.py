@@ -1,0 +1,19 @@
+"""Revisions of the stages: raise one by hand when a change can move that stage's results.
+
+They are part of every cell's key, so evidence of an older revision shows as `stale` and nothing else does.
+Routes and exporters carry a REVISION of their own.
+"""
+
+STAGES = {
+    "build": 1,
+    "export": 1,
+    "check": 1,
+    "convert": 1,
+    "load": 1,
+    "parity": 1,
+    "dynamic-shape": 1,
+    "signature": 1,
+    "referee": 1,
+    "compare": 1,
+    "judge": 1,
+}

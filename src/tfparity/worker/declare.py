@@ -1,0 +1,219 @@
+"""How a case says what it is: `@case`, the kinds of its inputs and outputs.
+
+Both sides read the same case file: our side to plan and compare, the worker to build the model.
+Registering costs nothing; the factory imports its framework inside.
+"""
+
+import os
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Union
+
+Axis = Union[int, str]
+
+#: Sizes tried on the axis "batch": the exported one first. Two, because an exporter that
+#: specialises on 0 and 1 would otherwise bake the size in.
+BATCH = (2, 1, 5)
+
+#: Seeds of the inputs that every comparison uses.
+SEEDS = (0, 1, 2)
+
+
+class DeclarationError(Exception):
+    """A case is declared wrongly; `file` and `line` say where."""
+
+    def __init__(self, message: str, file: str = "", line: int = 0) -> None:
+        super().__init__(message)
+        self.file = file
+        self.line = line
+
+
+class Input(NamedTuple):
+    """One input: a named, seeded array. `shape` mixes sizes and axis names."""
+
+    name: str
+    kind: str
+    shape: Tuple[Axis, ...]
+    dtype: str
+    arguments: Tuple[Tuple[str, float], ...]
+
+    def axes(self) -> List[str]:
+        return [axis for axis in self.shape if isinstance(axis, str)]
+
+
+class Output(NamedTuple):
+    """One output: its name in the signature and how it is compared."""
+
+    name: str
+    kind: str  # float | integer | set-of-boxes | ranking
+
+
+class Sample(NamedTuple):
+    """One run of the model: a seed, a size for every axis, and the axis that differs from the
+    exported shape (None at the exported shape)."""
+
+    index: int
+    seed: int
+    sizes: Dict[str, int]
+    axis: Optional[str]
+
+
+class Case(NamedTuple):
+    """A model with seeded inputs. `axes` gives, per named axis, the exported size and then the others to try."""
+
+    id: str
+    inputs: Tuple[Input, ...]
+    outputs: Tuple[Output, ...]
+    axes: Dict[str, Tuple[int, ...]]
+    requires: Dict[str, str]
+    tags: Tuple[str, ...]
+    insensitive: Dict[str, str]
+    factory: Callable[[], Any]
+    file: str
+    line: int
+
+    def samples(self) -> List[Sample]:
+        """Every run that a comparison needs: all seeds at the exported shape, then, axis by axis,
+        all seeds at each other size."""
+        exported = {axis: sizes[0] for axis, sizes in self.axes.items()}
+        runs = [(seed, exported, None) for seed in SEEDS]  # type: List[Tuple[int, Dict[str, int], Optional[str]]]
+        for axis in sorted(self.axes):
+            for size in self.axes[axis][1:]:
+                for seed in SEEDS:
+                    runs.append((seed, dict(exported, **{axis: size}), axis))
+        return [Sample(index, seed, dict(sizes), axis) for index, (seed, sizes, axis) in enumerate(runs)]
+
+    def declaration(self) -> Dict[str, Any]:
+        """The declaration without its factory, as JSON values: what both sides exchange."""
+        return {
+            "id": self.id,
+            "inputs": [
+                {"name": i.name, "kind": i.kind, "shape": list(i.shape), "dtype": i.dtype, "arguments": dict(i.arguments)}
+                for i in self.inputs
+            ],
+            "outputs": [{"name": o.name, "kind": o.kind} for o in self.outputs],
+            "axes": {axis: list(sizes) for axis, sizes in sorted(self.axes.items())},
+            "requires": dict(sorted(self.requires.items())),
+            "tags": sorted(self.tags),
+            "insensitive": dict(sorted(self.insensitive.items())),
+        }
+
+
+def _input(name: Optional[str], kind: str, shape: Sequence[Axis], dtype: str, **arguments: float) -> Input:
+    return Input(name or "", kind, tuple(shape), dtype, tuple(sorted(arguments.items())))
+
+
+def normal(*shape: Axis, name: Optional[str] = None, mean: float = 0.0, std: float = 1.0) -> Input:
+    """float32, normally distributed."""
+    return _input(name, "normal", shape, "float32", mean=mean, std=std)
+
+
+def uniform(*shape: Axis, name: Optional[str] = None, low: float = 0.0, high: float = 1.0) -> Input:
+    """float32, uniform in [low, high): images after ToTensor."""
+    return _input(name, "uniform", shape, "float32", low=low, high=high)
+
+
+def integers(*shape: Axis, high: int, low: int = 0, name: Optional[str] = None, dtype: str = "int64") -> Input:
+    """Integers, uniform in [low, high): token ids, pixels (dtype "uint8")."""
+    return _input(name, "integers", shape, dtype, low=low, high=high)
+
+
+def mask(*shape: Axis, name: Optional[str] = None, dtype: str = "int64") -> Input:
+    """Ones with a seeded run of zeros at the end of each row (at least half stays 1): an attention mask."""
+    return _input(name, "mask", shape, dtype)
+
+
+def boolean(*shape: Axis, name: Optional[str] = None) -> Input:
+    """bool, true with probability one half."""
+    return _input(name, "boolean", shape, "bool")
+
+
+def floating(name: str) -> Output:
+    """Compared as numbers, in float64."""
+    return Output(name, "float")
+
+
+def integer(name: str) -> Output:
+    """Compared exactly."""
+    return Output(name, "integer")
+
+
+def ranking(name: str) -> Output:
+    """Scores whose order along the last axis matters: compared as numbers, top-k agreement kept."""
+    return Output(name, "ranking")
+
+
+def set_of_boxes(name: str) -> Output:
+    """Rows (x1, y1, x2, y2, score, label) of shape (boxes, 6), compared as a set."""
+    return Output(name, "set-of-boxes")
+
+
+_registry = {}  # type: Dict[str, Case]
+
+
+def case(
+    id: str,
+    *,
+    inputs: Sequence[Input],
+    outputs: Sequence[Union[str, Output]] = ("output",),
+    axes: Optional[Mapping[str, Sequence[int]]] = None,
+    requires: Optional[Mapping[str, str]] = None,
+    tags: Sequence[str] = (),
+    insensitive: Optional[Mapping[str, str]] = None,
+) -> Callable[[Callable[[], Any]], Callable[[], Any]]:
+    """Register a factory of a torch.nn.Module as a case.
+
+    id: "family/name", lower case, unique. inputs: a sole input may leave its name out ("input").
+    outputs: names (compared as float) or floating/integer/ranking/set_of_boxes, in the model's order.
+    axes: per named axis other than "batch", the exported size and then the others to try.
+    requires: package -> version specifier, decides not-applicable before anything runs.
+    insensitive: glob of weight names -> why the output cannot depend on them (softmax is invariant to a key bias).
+
+    Raises DeclarationError, with the place, on a wrong or doubled declaration.
+    """
+
+    def register(factory: Callable[[], Any]) -> Callable[[], Any]:
+        code = factory.__code__
+        file, line = os.path.abspath(code.co_filename), code.co_firstlineno
+
+        def refuse(message: str) -> None:
+            raise DeclarationError("case %r: %s" % (id, message), file, line)
+
+        parts = id.split("/")
+        if len(parts) < 2 or not all(part and all(c.islower() or c.isdigit() or c in "-_." for c in part) and part[0] != "." for part in parts):
+            refuse("an id reads family/name, in lower-case letters, digits, '-', '_' and '.'")
+        if id in _registry:
+            refuse("declared twice; the first is at %s:%d" % (_registry[id].file, _registry[id].line))
+        if not inputs or not outputs:
+            refuse("needs at least one input and one output")
+        named = [i if i.name or len(inputs) > 1 else i._replace(name="input") for i in inputs]
+        made = [o if isinstance(o, Output) else floating(o) for o in outputs]
+        names = [i.name for i in named] + [o.name for o in made]
+        if not all(names):
+            refuse("with two or more inputs each needs name=")
+        if len(set(names)) != len(names):
+            refuse("an input or output name stands twice: %s" % ", ".join(names))
+        sizes = {}  # type: Dict[str, Tuple[int, ...]]
+        given = dict(axes or {})
+        used = {axis for i in named for axis in i.axes()}
+        for axis in sorted(used):
+            tried = tuple(given.pop(axis, BATCH if axis == "batch" else ()))
+            if len(tried) < 2 or len(set(tried)) != len(tried) or min(tried) < 1:
+                refuse("axis %r needs axes={%r: (exported size, another, ...)}, two or more different sizes" % (axis, axis))
+            sizes[axis] = tried
+        if given:
+            refuse("axes names %s, which no input has" % ", ".join(sorted(given)))
+        _registry[id] = Case(
+            id, tuple(named), tuple(made), sizes, dict(requires or {}), tuple(tags), dict(insensitive or {}), factory, file, line
+        )
+        return factory
+
+    return register
+
+
+def registered() -> Dict[str, Case]:
+    """Every case registered so far, by id."""
+    return dict(_registry)
+
+
+def forget() -> None:
+    """Empty the registry (a loader that reads another set of files calls it first)."""
+    _registry.clear()

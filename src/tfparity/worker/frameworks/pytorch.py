@@ -1,0 +1,155 @@
+"""PyTorch as the source framework, from 1.7 on."""
+
+import copy
+from typing import Any, Iterator, List, Tuple
+
+from tfparity.worker import arrays
+from tfparity.worker.declare import Case, Sample
+from tfparity.worker.messages import Refused
+
+SEED = 0
+
+#: Seeds and batch size of the passes that set batch-norm statistics: none is a sample's.
+CALIBRATION_SEEDS = (100, 101)
+CALIBRATION_BATCH = 8
+
+#: Standard deviation of what is added to a constant weight (a zero bias, a norm's ones).
+SPREAD = 0.1
+
+
+def pin_threads(count: int) -> None:
+    import torch
+
+    torch.set_num_threads(count)
+
+
+def build(case: Case) -> Any:
+    """The case's model: seeded, in eval mode, constant weights spread, batch norm calibrated.
+
+    Raises Refused("TrainingMode") where a layer that acts differently in training is left in train mode.
+    """
+    import torch
+
+    torch.manual_seed(SEED)
+    model = case.factory()
+    if not isinstance(model, torch.nn.Module):
+        raise Refused("NotAModule", "the factory gives a %s, not a torch.nn.Module" % type(model).__name__)
+    _refuse_train_mode(model)
+    model.eval()
+    with torch.no_grad():
+        _spread_constants(model)
+        _calibrate(model, case)
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    return model
+
+
+def _refuse_train_mode(model: Any) -> None:
+    import torch
+
+    norms = (torch.nn.modules.batchnorm._BatchNorm,)
+    drops = (torch.nn.modules.dropout._DropoutNd,)
+    left = [
+        name or type(module).__name__
+        for name, module in model.named_modules()
+        if module.training
+        and (
+            (isinstance(module, norms) and module.track_running_stats) or (isinstance(module, drops) and module.p > 0)
+        )
+    ]
+    if left:
+        shown = ", ".join(left[:3]) + (" and %d more" % (len(left) - 3) if len(left) > 3 else "")
+        raise Refused(
+            "TrainingMode",
+            "the model is left in train mode (%s): batch norm and dropout would act as in training; "
+            "call model.eval() in the factory" % shown,
+        )
+
+
+def _spread_constants(model: Any) -> None:
+    """A weight whose elements are all equal (a zero bias) hides what is done to it: add seeded noise."""
+    import torch
+
+    random = torch.Generator().manual_seed(SEED)
+    for _, tensor in sorted(model.state_dict(keep_vars=False).items()):
+        if tensor.is_floating_point() and tensor.numel() > 1 and bool((tensor == tensor.reshape(-1)[0]).all()):
+            tensor.add_(torch.randn(tensor.shape, generator=random).to(tensor.dtype) * SPREAD)
+
+
+def _calibrate(model: Any, case: Case) -> None:
+    """Batch-norm statistics from a seeded train-mode pass: with those of a fresh network a random
+    mobilenet_v2 answers 1e-15 to everything, and any comparison passes."""
+    import torch
+
+    norms = [
+        module
+        for module in model.modules()
+        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm) and module.track_running_stats
+    ]
+    if not norms:
+        return
+    momenta = [module.momentum for module in norms]
+    for module in norms:
+        module.reset_running_stats()
+        module.momentum = None  # a plain average over the passes
+        module.train()
+    sizes = {axis: tried[0] for axis, tried in case.axes.items()}
+    if "batch" in sizes:
+        sizes["batch"] = CALIBRATION_BATCH
+    for seed in CALIBRATION_SEEDS:
+        run(model, arrays.inputs(case, Sample(-1, seed, sizes, None)))
+    for module, momentum in zip(norms, momenta):
+        module.momentum = momentum
+        module.eval()
+
+
+def run(model: Any, given: List[Any], double: bool = False) -> List[Any]:
+    """The model's outputs as numpy arrays. With `double`, floating inputs go in as float64."""
+    import torch
+
+    tensors = [torch.from_numpy(array.copy()) for array in given]
+    if double:
+        tensors = [tensor.double() if tensor.is_floating_point() else tensor for tensor in tensors]
+    with torch.no_grad():
+        answer = model(*tensors)
+    outputs = list(answer) if isinstance(answer, (tuple, list)) else [answer]
+    for output in outputs:
+        if not isinstance(output, torch.Tensor):
+            raise Refused("OutputType", "the model gives a %s; wrap it to give tensors" % type(output).__name__)
+    return [output.detach().cpu().numpy() for output in outputs]
+
+
+def double(model: Any) -> Any:
+    import torch
+
+    torch.set_default_dtype(torch.float64)  # constants made inside forward
+    try:
+        return copy.deepcopy(model).double()
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def moved_weights(model: Any, given: List[Any]) -> Iterator[Tuple[str, List[Any]]]:
+    """Every floating weight of two or more elements in turn, each element moved by 1 % up or down.
+
+    The direction is a seeded coin per element: a norm that follows cannot divide it out, as it would
+    a common factor.
+    """
+    import torch
+
+    random = torch.Generator().manual_seed(SEED)
+    seen = set()
+    for name, tensor in sorted(model.state_dict().items()):
+        if not tensor.is_floating_point() or tensor.numel() < 2 or tensor.data_ptr() in seen:
+            continue
+        seen.add(tensor.data_ptr())
+        kept = tensor.clone()
+        signs = torch.randint(0, 2, tensor.shape, generator=random).to(tensor.dtype) * 2 - 1
+        tensor.mul_(1 + 0.01 * signs)
+        outputs = run(model, given)
+        tensor.copy_(kept)
+        yield name, outputs
+
+
+def count(model: Any) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())

@@ -1,0 +1,116 @@
+"""The files that our side and a worker exchange: a request, and a reply that grows stage by stage.
+
+A request directory holds `request.json` (ours), `reply.json` (the worker's) and `log.txt` (what the
+code under test printed). The reply names the stage that is running, so that a process that vanishes
+is blamed on the stage it was in.
+"""
+
+import json
+import os
+import time
+from typing import Any, Callable, Dict, List, Optional, TypeVar
+
+REQUEST = "request.json"
+REPLY = "reply.json"
+LOG = "log.txt"
+
+#: Longest error text that a reply carries, in characters: the head and the tail of a longer one are kept.
+MESSAGE_LIMIT = 4000
+
+T = TypeVar("T")
+
+
+class Refused(Exception):
+    """A stage's own verdict on its input: reported under `type`, without a class name from a framework."""
+
+    def __init__(self, type: str, message: str) -> None:
+        super().__init__(message)
+        self.type = type
+
+
+class StageFailed(Exception):
+    """Raised by Reply.stage after it recorded a failure; ends the request."""
+
+
+def write_json(path: str, value: Any) -> None:
+    """Write JSON whole or not at all."""
+    temporary = "%s.%d" % (path, os.getpid())
+    with open(temporary, "w", encoding="utf-8") as file:
+        json.dump(value, file)
+    os.replace(temporary, path)
+
+
+def read_json(path: str) -> Any:
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
+
+
+def error(exception: BaseException) -> Dict[str, str]:
+    """An exception as {"type", "message"}; an exception that cannot be printed says so."""
+    if isinstance(exception, Refused):
+        return {"type": exception.type, "message": shorten(str(exception))}
+    try:
+        message = str(exception)
+    except Exception as broken:
+        message = "(its message cannot be printed: %s)" % type(broken).__name__
+    return {"type": type(exception).__name__, "message": shorten(message)}
+
+
+def shorten(text: str) -> str:
+    if len(text) <= MESSAGE_LIMIT:
+        return text
+    half = MESSAGE_LIMIT // 2
+    return text[:half] + "\n(…)\n" + text[-half:]
+
+
+class Reply:
+    """The reply of one request, written after every change. Only the process that made it may write:
+    a converter that forks leaves two processes here, and the second one ends itself."""
+
+    def __init__(self, directory: str) -> None:
+        self.path = os.path.join(directory, REPLY)
+        self.owner = os.getpid()
+        self.stages = []  # type: List[Dict[str, Any]]
+        self.facts = {}  # type: Dict[str, Any]
+        self.running = None  # type: Optional[str]
+        self.done = False
+        self._write()
+
+    def _write(self) -> None:
+        if os.getpid() != self.owner:
+            os._exit(0)
+        write_json(
+            self.path, {"stages": self.stages, "running": self.running, "facts": self.facts, "done": self.done}
+        )
+
+    def stage(self, name: str, work: Callable[[], T]) -> T:
+        """Run `work` as stage `name`; raises StageFailed after recording why it failed."""
+        self.running = name
+        self._write()
+        began, clock = time.time(), time.perf_counter()
+        try:
+            value = work()
+        except Exception as exception:
+            outcome = "out-of-memory" if isinstance(exception, MemoryError) else "fail"
+            self._ended(name, outcome, began, clock, error(exception))
+            raise StageFailed(name) from exception
+        self._ended(name, "pass", began, clock, None)
+        return value
+
+    def _ended(
+        self, name: str, outcome: str, began: float, clock: float, failure: Optional[Dict[str, str]]
+    ) -> None:
+        seconds = time.perf_counter() - clock
+        self.stages.append(
+            {"stage": name, "outcome": outcome, "began": began, "seconds": seconds, "error": failure}
+        )
+        self.running = None
+        self._write()
+
+    def fact(self, name: str, value: Any) -> None:
+        self.facts[name] = value
+        self._write()
+
+    def finish(self) -> None:
+        self.done = True
+        self._write()

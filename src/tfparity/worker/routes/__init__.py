@@ -1,0 +1,14 @@
+"""Routes: how a case crosses. A module each; our side reads its declarations, the worker runs it.
+
+A route is a module with
+    REVISION                     raised by hand when its results can change
+    SIDES                        "split" (two environments may do it) or "together"
+    FRAMEWORK, EXPORTER          names of modules in frameworks/ and exporters/, or paths
+    OPSETS                       the order in which a cell tries them, until one converts and is right
+    REQUIRES                     {"source": {package: specifier}, "target": {...}}: else not applicable
+    IMPORTS                      {"source": [...], "target": [...]}: what a warm parent imports
+    pin_threads(n)
+    convert(bundle folder, artifact folder, request)
+    load(artifact folder) -> runner: run([(input name, array)]) -> [(output name, array)],
+        signature() -> {"inputs": [[name, dtype]], "outputs": [[name, dtype]], "ordered": bool}
+"""

@@ -1,0 +1,27 @@
+"""torch.onnx.export (tracing) → ONNX → onnx-tf → SavedModel, called through `serving_default`."""
+
+import os
+from typing import Any, Dict, List
+
+from tfparity.worker.saved_model import load, pin_threads
+
+__all__ = ["EXPORTER", "FRAMEWORK", "IMPORTS", "OPSETS", "REQUIRES", "REVISION", "SIDES", "convert", "load", "pin_threads"]
+
+REVISION = 1
+SIDES = "split"
+FRAMEWORK = "pytorch"
+EXPORTER = "onnx-legacy"
+
+#: 13 is what guides say; 12 is the newest that released onnx-tf reads without an Unsqueeze of opset 13;
+#: 14 is the first that exports scaled_dot_product_attention; 11 the first with a coordinate mode on Resize.
+OPSETS = (13, 12, 14, 11)
+
+REQUIRES = {"source": {"torch": ">=1.7", "onnx": ">=1.7"}, "target": {"onnx-tf": ">=1.6", "tensorflow": ">=2.0"}}  # type: Dict[str, Dict[str, str]]
+IMPORTS = {"source": ["torch", "onnx"], "target": ["tensorflow", "onnx", "onnx_tf.backend"]}  # type: Dict[str, List[str]]
+
+
+def convert(bundle: str, artifact: str, request: Dict[str, Any]) -> None:
+    import onnx
+    from onnx_tf.backend import prepare
+
+    prepare(onnx.load(os.path.join(bundle, "model.onnx"))).export_graph(artifact)

@@ -1,0 +1,50 @@
+"""A SavedModel as it is served: loaded, and called through `serving_default`."""
+
+from typing import Any, Dict, List, Tuple
+
+from tfparity.worker.messages import Refused
+
+
+def pin_threads(count: int) -> None:
+    """Must come before TensorFlow's first operation in this process."""
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(count)
+    tf.config.threading.set_inter_op_parallelism_threads(count)
+
+
+class ServingDefault:
+    """The `serving_default` signature of a SavedModel."""
+
+    def __init__(self, folder: str) -> None:
+        import tensorflow as tf
+
+        self.loaded = tf.saved_model.load(folder)  # kept: the function does not keep its variables alive
+        if "serving_default" not in self.loaded.signatures:
+            raise Refused("NoSignature", "the SavedModel has no serving_default signature")
+        self.function = self.loaded.signatures["serving_default"]
+        self.inputs = dict(self.function.structured_input_signature[1])
+
+    def tensors(self, given: List[Tuple[str, Any]]) -> Dict[str, Any]:
+        """Inputs by the signature's names; by position where the names are not those that were declared."""
+        import tensorflow as tf
+
+        if sorted(self.inputs) == sorted(name for name, _ in given):
+            pairs = given
+        else:
+            pairs = list(zip(sorted(self.inputs), [array for _, array in given]))
+        return {name: tf.constant(array) for name, array in pairs}
+
+    def run(self, given: List[Tuple[str, Any]]) -> List[Tuple[str, Any]]:
+        return [(name, value.numpy()) for name, value in self.function(**self.tensors(given)).items()]
+
+    def signature(self) -> Dict[str, Any]:
+        def described(specs: Dict[str, Any]) -> List[List[str]]:
+            return [[name, spec.dtype.name] for name, spec in specs.items()]
+
+        outputs = dict(self.function.structured_outputs)
+        return {"inputs": described(self.inputs), "outputs": described(outputs), "ordered": False}
+
+
+def load(folder: str) -> ServingDefault:
+    return ServingDefault(folder)

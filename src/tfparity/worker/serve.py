@@ -1,0 +1,209 @@
+"""The worker process: a warm parent that imports once and forks a process group per request, or a
+fresh process for one request with the same result.
+
+Warm parent, one JSON object a line. In: {"run": directory}. Out: {"ready": true, "imports": [...],
+"facts": {...}} once, then {"started": directory, "pid": n} and {"ended": directory, "status": n}
+(exit code, or minus the signal's number). It ends when its input ends.
+"""
+
+import ctypes
+import json
+import os
+import select
+import signal
+import sys
+import time
+import traceback
+from typing import Any, Dict, List
+
+from tfparity.worker import messages, plugins
+from tfparity.worker.messages import Reply, StageFailed
+
+#: prctl(PR_SET_CHILD_SUBREAPER): what a request leaves behind is handed to the warm parent, which ends it.
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+def main(arguments: List[str]) -> int:
+    mode, directory = arguments
+    if mode == "serve":
+        return _serve(directory)
+    if mode == "once":
+        _once(directory)
+        return 0
+    raise SystemExit("usage: serve|once DIRECTORY")
+
+
+def prepare(side: Dict[str, Any], progress: str) -> Dict[str, Any]:
+    """Put in the shims, import what the side needs, and say of each module how it went.
+
+    side: {"shims": [...], "imports": [...], "preload": [...], "facts": exporter or None}. `progress`
+    names the file that holds the module being imported, so that a crash is blamed on it. A failed
+    module in "preload" matters only to the cases that need it.
+    """
+    from tfparity.worker import shims
+
+    imports = []  # type: List[Dict[str, Any]]
+
+    def step(name: str, work: Any) -> None:
+        messages.write_json(progress, {"importing": name, "imports": imports})
+        clock = time.perf_counter()
+        failure = None
+        try:
+            work()
+        except Exception as exception:
+            failure = messages.error(exception)
+            traceback.print_exc()
+        seconds = time.perf_counter() - clock
+        imports.append({"module": name, "outcome": "fail" if failure else "pass", "seconds": seconds, "error": failure})
+
+    for name in side["shims"]:
+        step("shim:" + name, lambda: shims.load(name).apply())
+    for name in side["imports"] + side["preload"]:
+        step(name, lambda: __import__(name))
+    facts = {}  # type: Dict[str, Any]
+    if side.get("newest_opset"):
+        exporter = plugins.load(side["newest_opset"], "tfparity.worker.exporters")
+        try:
+            facts["newest_opset"] = exporter.newest_opset()
+        except Exception as exception:
+            facts["newest_opset_error"] = messages.error(exception)
+    messages.write_json(progress, {"importing": None, "imports": imports})
+    return {"imports": imports, "facts": facts}
+
+
+def _handle(directory: str, request: Dict[str, Any], reply: Reply) -> None:
+    kind = request["kind"]
+    if kind == "source":
+        from tfparity.worker import source as handler
+    elif kind == "convert" or kind == "execute":
+        from tfparity.worker import target as handler  # type: ignore[no-redef]
+    elif kind == "latency":
+        from tfparity.worker import latency as handler  # type: ignore[no-redef]
+    elif kind == "selftest":
+        from tfparity.worker import selftest as handler  # type: ignore[no-redef]
+    else:
+        raise ValueError("unknown kind of request %r" % kind)
+    try:
+        handler.handle(directory, request, reply)
+    except StageFailed:
+        traceback.print_exc()
+    reply.finish()
+
+
+def _once(directory: str) -> None:
+    request = messages.read_json(os.path.join(directory, messages.REQUEST))
+    made = prepare(request["side"], os.path.join(directory, "imports.json"))
+    reply = Reply(directory)
+    reply.fact("imports", made["imports"])
+    reply.fact("import_facts", made["facts"])
+    reply.fact("fork_seconds", None)
+    _handle(directory, request, reply)
+
+
+def _serve(directory: str) -> int:
+    # Replies travel on a descriptor of their own: what frameworks print goes to the log.
+    replies = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+    _become_subreaper()
+
+    def say(**value: Any) -> None:
+        replies.write(json.dumps(value) + "\n")
+        replies.flush()
+
+    side = messages.read_json(os.path.join(directory, messages.REQUEST))
+    say(ready=True, **prepare(side, os.path.join(directory, "imports.json")))
+    running = {}  # type: Dict[int, str]
+    pending = b""
+    open_input = True
+    while open_input or running:
+        readable, _, _ = select.select([0] if open_input else [], [], [], 0.02 if running else 1.0)
+        if readable:
+            chunk = os.read(0, 65536)
+            open_input = bool(chunk)
+            pending += chunk
+            *lines, pending = pending.split(b"\n")
+            for line in lines:
+                target = json.loads(line.decode())["run"]
+                asked = time.time()
+                pid = os.fork()
+                if pid == 0:
+                    _child(target, asked, replies)
+                running[pid] = target
+                say(started=target, pid=pid)
+        if not open_input:
+            for pid in running:
+                _kill_group(pid)
+        _reap(running, say)
+    return 0
+
+
+def _reap(running: Dict[int, str], say: Any) -> None:
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            return
+        directory = running.pop(pid, None)
+        if directory is None:
+            continue  # an orphan that a request left behind
+        _kill_group(pid)
+        if not running:
+            _kill_orphans()
+        code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+        say(ended=directory, status=code)
+
+
+def _child(directory: str, asked: float, replies: Any) -> None:
+    """Never returns: runs one request in its own process group and ends without the parent's clean-up."""
+    status = 70
+    try:
+        os.setsid()
+        replies.close()
+        null = os.open(os.devnull, os.O_RDONLY)
+        os.dup2(null, 0)
+        log = os.open(os.path.join(directory, messages.LOG), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        os.dup2(log, 1)
+        os.dup2(log, 2)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        reply = Reply(directory)
+        reply.fact("fork_seconds", time.time() - asked)
+        _handle(directory, messages.read_json(os.path.join(directory, messages.REQUEST)), reply)
+        status = 0
+    except SystemExit as leaving:
+        status = leaving.code if isinstance(leaving.code, int) else 1
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
+def _kill_group(group: int) -> None:
+    try:
+        os.killpg(group, signal.SIGKILL)
+    except (ProcessLookupError, PermissionError):
+        pass
+
+
+def _become_subreaper() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _kill_orphans() -> None:
+    """End what left its process group: with no request running, every child of ours is such a one."""
+    if sys.platform != "linux":
+        return
+    try:
+        with open("/proc/self/task/%d/children" % os.getpid()) as file:
+            orphans = [int(pid) for pid in file.read().split()]
+    except OSError:
+        return
+    for orphan in orphans:
+        try:
+            os.kill(orphan, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass

@@ -1,0 +1,127 @@
+"""The source side of a cell: build, export, check.
+
+The first request of a case also writes `io.npz` (inputs and references for every sample) and proves
+that the case can fail (sensitivity). A later one, for another exporter or opset, builds the same
+model again from the same seed.
+"""
+
+from typing import Any, Dict, List
+
+from tfparity.worker import arrays, plugins
+from tfparity.worker.declare import Case, registered
+from tfparity.worker.messages import Refused, Reply
+
+
+def find_case(file: str, id: str) -> Case:
+    """The case of that id in a case file. Raises what the file raises, or Refused."""
+    plugins.load(file, "")
+    cases = registered()
+    if id not in cases:
+        raise Refused("CaseMissing", "%s declares no case %r" % (file, id))
+    return cases[id]
+
+
+def handle(directory: str, request: Dict[str, Any], reply: Reply) -> None:
+    framework = plugins.load(request["framework"], "tfparity.worker.frameworks")
+    exporter = plugins.load(request["exporter"], "tfparity.worker.exporters")
+
+    def build() -> Any:
+        case = find_case(request["case_file"], request["case"])
+        framework.pin_threads(1)
+        model = framework.build(case)
+        if request["reference"]:
+            references(case, framework, model, request["io"], reply)
+        return case, model
+
+    case, model = reply.stage("build", build)
+    example = arrays.inputs(case, case.samples()[0])
+    axes = output_axes(case, request["io"])
+    reply.stage(
+        "export", lambda: exporter.export(model, example, case, axes, request["opset"], request["artifact"])
+    )
+    reply.stage("check", lambda: reply.fact("file_opset", exporter.check(request["artifact"])))
+
+
+def references(case: Case, framework: Any, model: Any, path: str, reply: Reply) -> None:
+    """Write io.npz: float32 references, the float64 truth (or, where that cannot run, the answer to
+    inputs moved by one ulp), for every sample. Raises Refused where two runs disagree."""
+    import numpy
+
+    stored = {}  # type: Dict[str, Any]
+    names = [output.name for output in case.outputs]
+    samples = case.samples()
+    inputs = [arrays.inputs(case, sample) for sample in samples]
+
+    def keep(kind: str, index: int, values: List[Any]) -> None:
+        if len(values) != len(names):
+            raise Refused("OutputCount", "declares %d outputs, the model gives %d" % (len(names), len(values)))
+        for name, value in zip(names, values):
+            stored["%s/%d/%s" % (kind, index, name)] = numpy.asarray(value)
+
+    for sample, given in zip(samples, inputs):
+        for declared, array in zip(case.inputs, given):
+            stored["input/%d/%s" % (sample.index, declared.name)] = array
+        keep("float32", sample.index, framework.run(model, given))
+    for name, again in zip(names, framework.run(model, inputs[0])):
+        if not numpy.array_equal(stored["float32/0/%s" % name], again, equal_nan=numpy.asarray(again).dtype.kind == "f"):
+            raise Refused("NotDeterministic", "two runs on the same input give different %r" % name)
+    try:
+        double = framework.double(model)
+        for sample, given in zip(samples, inputs):
+            keep("float64", sample.index, framework.run(double, given, double=True))
+        reply.fact("floor", "float64")
+    except Refused:
+        raise
+    except Exception as unable:
+        for key in [key for key in stored if key.startswith("float64/")]:
+            del stored[key]
+        reply.fact("floor", "ulp")
+        reply.fact("float64_error", "%s: %s" % (type(unable).__name__, str(unable)[:300]))
+        for sample, given in zip(samples, inputs):
+            moved = [arrays.moved_one_ulp(array, sample.seed) for array in given]
+            keep("ulp", sample.index, framework.run(model, moved))
+    arrays.write_npz(path, stored)
+    before = [stored["float32/0/%s" % name] for name in names]
+    reply.fact("sensitivity", {name: change(before, after) for name, after in framework.moved_weights(model, inputs[0])})
+    reply.fact("parameters", framework.count(model))
+
+
+def change(before: List[Any], after: List[Any]) -> float:
+    """Largest difference over all outputs, each relative to max(1, max |before|); a moved integer counts as 1."""
+    import numpy
+
+    largest = 0.0
+    for old, new in zip(before, after):
+        if old.shape != new.shape:
+            return 1.0
+        if not old.size:
+            continue
+        if old.dtype.kind != "f":
+            largest = max(largest, float((old != new).any()))
+            continue
+        scale = max(1.0, float(numpy.nanmax(numpy.abs(old))))
+        largest = max(largest, float(numpy.nanmax(numpy.abs(old.astype("float64") - new.astype("float64")))) / scale)
+    return largest
+
+
+def output_axes(case: Case, path: str) -> List[Dict[int, str]]:
+    """Per output, the dimensions whose size follows a named axis: read off the references."""
+    import numpy
+
+    with numpy.load(path, allow_pickle=False) as stored:
+        shapes = {
+            key: stored[key].shape for key in stored.files if key.startswith("float32/")
+        }
+    found = []  # type: List[Dict[int, str]]
+    for output in case.outputs:
+        base = shapes["float32/0/%s" % output.name]
+        axes = {}  # type: Dict[int, str]
+        for sample in case.samples():
+            shape = shapes["float32/%d/%s" % (sample.index, output.name)]
+            if sample.axis is None or sample.seed != 0 or len(shape) != len(base):
+                continue
+            for dimension, (size, exported) in enumerate(zip(shape, base)):
+                if size != exported:
+                    axes.setdefault(dimension, sample.axis)
+        found.append(axes)
+    return found

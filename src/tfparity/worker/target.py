@@ -1,0 +1,74 @@
+"""The target side of a cell: convert, then, in a process of its own, load, parity, dynamic-shape, signature.
+
+The artifact is loaded by another process than the one that made it, as it will be where it serves.
+The stages say only that a run came back; what came back is compared on our side.
+"""
+
+from typing import Any, Dict, List
+
+from tfparity.worker import arrays, plugins
+from tfparity.worker.messages import Refused, Reply, error
+
+
+def handle(directory: str, request: Dict[str, Any], reply: Reply) -> None:
+    route = plugins.load(request["route"], "tfparity.worker.routes")
+    route.pin_threads(1)
+    if request["kind"] == "convert":
+        reply.stage("convert", lambda: route.convert(request["bundle"], request["artifact"], request))
+    else:
+        execute(request, reply, route)
+
+
+def execute(request: Dict[str, Any], reply: Reply, route: Any) -> None:
+    """Load the artifact and run every sample; outputs go to `outputs` (.npz), whatever of them came back.
+
+    A run that raises at the exported shape ends the request; one at another size is noted under the
+    fact "failed" by sample index, and the next one runs.
+    """
+    import numpy
+
+    runner = reply.stage("load", lambda: route.load(request["artifact"]))
+    inputs, outputs = request["inputs"], request["outputs"]
+    stored = {}  # type: Dict[str, Any]
+    with numpy.load(request["io"], allow_pickle=False) as io:
+        given = {key: io[key] for key in io.files if key.startswith("input/")}
+
+    def run(index: int) -> None:
+        answer = runner.run([(name, given["input/%d/%s" % (index, name)]) for name in inputs])
+        for name, value in by_name(answer, outputs):
+            stored["output/%d/%s" % (index, name)] = numpy.asarray(value)
+
+    def exported() -> None:
+        try:
+            for sample in request["samples"]:
+                if sample["axis"] is None:
+                    run(sample["index"])
+        finally:
+            arrays.write_npz(request["result"], stored)
+
+    def others() -> None:
+        failed = {}  # type: Dict[str, Any]
+        for sample in request["samples"]:
+            if sample["axis"] is not None:
+                try:
+                    run(sample["index"])
+                except Exception as exception:
+                    failed[str(sample["index"])] = error(exception)
+        arrays.write_npz(request["result"], stored)
+        reply.fact("failed", failed)
+
+    reply.stage("parity", exported)
+    reply.stage("dynamic-shape", others)
+    reply.stage("signature", lambda: reply.fact("signature", runner.signature()))
+
+
+def by_name(answer: Any, declared: List[str]) -> List[Any]:
+    """Pairs of declared output name and value. An answer whose names are not the declared ones is
+    taken by position, so that it can still be compared; the signature stage tells of the names."""
+    pairs = list(answer)
+    if len(pairs) != len(declared):
+        raise Refused("OutputCount", "%d outputs came back, %d are declared" % (len(pairs), len(declared)))
+    if sorted(name for name, _ in pairs) == sorted(declared):
+        values = dict(pairs)
+        return [(name, values[name]) for name in declared]
+    return [(name, value) for name, (_, value) in zip(declared, pairs)]
