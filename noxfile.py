@@ -1,0 +1,223 @@
+"""tfparity's menu. What stands after `--` goes to the program behind the session, mostly pytest.
+
+nox -s compat                         the default toolchain, a table at the end (about five minutes after its downloads)
+nox -s "compat(tf2.12-torch1.13)"     one toolchain
+nox -s compat -- -k resnet18          what pytest understands, it understands
+"""
+
+# Standard library and nox only: this file runs before anything of ours is installed.
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+import re
+import sys
+from pathlib import Path
+
+if sys.version_info < (3, 11):
+    sys.exit(
+        f"tfparity itself needs Python 3.11 or later, and nox runs on {sys.version_info[0]}.{sys.version_info[1]} here. "
+        'Install nox with a newer one (python3.12 -m pip install "nox[uv]"); the toolchains keep their own interpreters.'
+    )
+
+import nox
+
+ROOT = Path(__file__).resolve().parent
+REQUIREMENTS = ROOT / "requirements.txt"
+PYTHONS = ("3.7", "3.8", "3.9", "3.10", "3.11", "3.12", "3.13")
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "uv"
+nox.options.download_python = "never"
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["compat"]
+
+
+def toolchains() -> list[str]:
+    """The ids under `toolchains:` in matrix.yaml, in its order. (A real parser reads it once ours is installed.)"""
+    text = (ROOT / "matrix.yaml").read_text(encoding="utf-8") if (ROOT / "matrix.yaml").is_file() else ""
+    block = re.search(r"^toolchains:[^\n]*\n((?:[ \t#-][^\n]*\n|\n)*)", text + "\n", re.MULTILINE)
+    return re.findall(r"^[ ]*- id:[ ]*[\"']?([\w.+-]+)", block.group(1), re.MULTILINE) if block else []
+
+
+def prepare(session: nox.Session) -> None:
+    """Put our own requirements, hash-checked, into the session's environment, unless they are there; run from src/."""
+    where = nox_cache(session)
+    if where is not None:
+        session.env.setdefault("TFPARITY_CACHE", where)
+    session.env["PYTHONPATH"] = str(ROOT / "src")
+    session.env["TFPARITY_PROJECT"] = str(ROOT)
+    stamp = Path(session.virtualenv.location) / "requirements.sha256"
+    wanted = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
+    if not stamp.is_file() or stamp.read_text() != wanted:
+        session.install("--require-hashes", "-r", str(REQUIREMENTS))
+        stamp.write_text(wanted)
+
+
+def nox_cache(session: nox.Session) -> str | None:
+    """Where toolchains' environments go when --envdir moves nox's own: under it. None: the user's cache folder."""
+    if "TFPARITY_CACHE" in os.environ or session.cache_dir.parent.resolve() == ROOT / ".nox":
+        return None
+    return str(session.cache_dir.resolve() / "tfparity")
+
+
+def tfparity(session: nox.Session, *arguments: str) -> None:
+    """Run a command of ours."""
+    session.run("python", "-m", "tfparity", *arguments)
+
+
+def asked_for(posargs: list[str], option: str) -> list[str]:
+    """The values of a repeatable option in what stands after `--`."""
+    after = [value for name, value in itertools.pairwise(posargs) if name == option]
+    return after + [word.partition("=")[2] for word in posargs if word.startswith(option + "=")]
+
+
+def run_compat(session: nox.Session, toolchain: str) -> None:
+    """Make the toolchain's environments, then let pytest go through its cells."""
+    prepare(session)
+    chosen = asked_for(session.posargs, "--toolchain") or [toolchain]
+    only_looking = {"--help", "-h", "--collect-only", "--co"} & set(session.posargs)
+    if not only_looking:
+        download = ["--download"] if "--download" in session.posargs else []
+        session.run_install("python", "-m", "tfparity", "install", *download, *chosen)
+    given = [] if asked_for(session.posargs, "--toolchain") else ["--toolchain", toolchain]
+    session.run("python", "-m", "pytest", "tests/compat", *given, *session.posargs)
+
+
+@nox.session
+def compat(session: nox.Session) -> None:
+    """Convert real models on the default toolchain and judge them; ends with a table."""
+    run_compat(session, "default")
+
+
+def compat_of(toolchain: str) -> None:
+    """One plain session of that exact name: nox would run them all for a bare `-s compat` were they parametrised."""
+
+    @nox.session(name=f"compat({toolchain})", tags=["toolchain"], default=False)
+    def one(session: nox.Session) -> None:
+        run_compat(session, toolchain)
+
+    one.__doc__ = f"The same on {toolchain}."
+
+
+for _toolchain in toolchains():
+    compat_of(_toolchain)
+
+
+@nox.session(default=False)
+def gate(session: nox.Session) -> None:
+    """Compare a run with the committed evidence; the exit code says what moved."""
+    prepare(session)
+    tfparity(session, "gate", *session.posargs)
+
+
+@nox.session(default=False)
+def table(session: nox.Session) -> None:
+    """Write the tables of README.md and docs/ from results/ (-- --check: only compare)."""
+    prepare(session)
+    tfparity(session, "table", *session.posargs)
+
+
+@nox.session(default=False)
+def lock(session: nox.Session) -> None:
+    """Resolve every environment into lockfiles/ (-- --check: digests, offline; -- --check --resolve: again)."""
+    prepare(session)
+    if not asked_for(session.posargs, "--environment"):
+        lock_ourselves(session, check="--check" in session.posargs)
+    tfparity(session, "lock", *session.posargs)
+
+
+def lock_ourselves(session: nox.Session, *, check: bool) -> None:
+    """requirements.in → requirements.txt for every platform and Python from 3.11 on, with the digest of its input."""
+    source = ROOT / "requirements.in"
+    digest = f"# of requirements.in with sha256 {hashlib.sha256(source.read_bytes()).hexdigest()}\n"
+    if check:
+        if digest not in REQUIREMENTS.read_text():
+            session.error("requirements.txt is not made from this requirements.in: run `nox -s lock`")
+        return
+    fresh = Path(session.create_tmp()) / "requirements.txt"
+    fresh.unlink(missing_ok=True)
+    session.run(
+        *("uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "--generate-hashes"),
+        *("--no-emit-index-url", "--no-emit-find-links", "--custom-compile-command", "nox -s lock"),
+        *("--output-file", str(fresh), str(source)),
+        silent=True,
+    )
+    head, rest = fresh.read_text().replace(str(source), "requirements.in").split("nox -s lock\n", 1)
+    REQUIREMENTS.write_text(head + "nox -s lock\n" + digest + rest)
+
+
+@nox.session(default=False)
+def latency(session: nox.Session) -> None:
+    """Time torch, SavedModel and XLA in interleaved pairs on the default toolchain."""
+    prepare(session)
+    session.run("python", "-m", "pytest", "tests/latency", *session.posargs)
+
+
+@nox.session(default=False)
+def tests(session: nox.Session) -> None:
+    """Unit tests on every Python from 3.11 on, worker tests on every Python from 3.7 on that is found."""
+    prepare(session)
+    found = interpreters(session)
+    for version, python in found.items():
+        if version in ("3.7", "3.8", "3.9", "3.10"):
+            continue
+        runner = beside(session, version, python)
+        session.log(f"unit tests on Python {version}")
+        session.run(runner, "-m", "pytest", "tests/unit", *session.posargs, external=True)
+    session.log(f"worker tests on Python {', '.join(found)}")
+    session.run("python", "-m", "pytest", "tests/worker", *session.posargs)
+
+
+def interpreters(session: nox.Session) -> dict[str, str]:
+    """Version → executable of every Python that is found; absent ones are named, and an error on CI."""
+    ask = ("python", "-m", "tfparity", "interpreters", "--plain")
+    # run does nothing under --install-only, run_install nothing under --no-install
+    listed = session.run(*ask, silent=True, log=False) or session.run_install(*ask, silent=True, log=False)
+    found = dict(line.split(" ", 1) for line in str(listed).splitlines() if re.match(r"3\.\d+ ", line))
+    absent = [version for version in PYTHONS if version not in found]
+    if absent:
+        message = f"no Python {', '.join(absent)} found: nothing is tested on it here (`uv python install` gets one)"
+        if os.environ.get("CI", "").lower() in ("1", "true", "yes"):
+            session.error(message)
+        session.warn(message)
+    return found
+
+
+def beside(session: nox.Session, version: str, python: str) -> str:
+    """The executable of an environment with our requirements on another interpreter, inside the session's folder."""
+    if version == "{}.{}".format(*sys.version_info[:2]):
+        return str(Path(session.bin) / "python")
+    folder = Path(session.virtualenv.location) / f"python{version}"
+    runner = str(folder / ("Scripts" if os.name == "nt" else "bin") / "python")
+    stamp = folder / "requirements.sha256"
+    wanted = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
+    if not stamp.is_file() or stamp.read_text() != wanted:
+        session.run_install("uv", "venv", "--quiet", "--clear", "--python", python, str(folder))
+        session.run_install(
+            "uv", "pip", "install", "--quiet", "--python", runner, "--require-hashes", "-r", str(REQUIREMENTS)
+        )
+        stamp.write_text(wanted)
+    return runner
+
+
+@nox.session(name="end-to-end", default=False)
+def end_to_end(session: nox.Session) -> None:
+    """The front door for real on one small toolchain, its verdicts held against the committed evidence."""
+    prepare(session)
+    session.run("python", "-m", "pytest", "tests/end_to_end", *session.posargs)
+
+
+@nox.session(default=False)
+def lint(session: nox.Session) -> None:
+    """Style, types, the worker's Python 3.7, and that every generated file is fresh."""
+    prepare(session)
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
+    session.run("vermin", "--quiet", "--no-tips", "--target=3.7-", "--violations", "src/tfparity/worker", "cases")
+    lock_ourselves(session, check=True)
+    tfparity(session, "lock", "--check")
+    tfparity(session, "schema", "--check")
+    tfparity(session, "table", "--check")
