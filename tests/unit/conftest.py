@@ -1,0 +1,55 @@
+"""Unit tests stay inside their process: starting a process or opening a socket raises, and fails the test even if
+the code under test swallows that."""
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+#: Audit events of CPython: https://docs.python.org/3/library/audit_events.html
+STARTS_A_PROCESS = {
+    "subprocess.Popen",
+    "os.fork",
+    "os.forkpty",
+    "os.posix_spawn",
+    "os.spawn",
+    "os.system",
+    "os.exec",
+    "pty.spawn",
+}
+OPENS_A_SOCKET = {"socket.__new__", "socket.connect", "socket.bind", "socket.getaddrinfo"}
+
+
+class OutsideWorld(RuntimeError):
+    """A unit test reached for a process or the network: give it a fake, or move it to tests/worker."""
+
+
+class Guard:
+    """Watches while `on`; keeps what was tried."""
+
+    def __init__(self) -> None:
+        self.on = False
+        self.tried: list[str] = []
+
+    def __call__(self, event: str, arguments: tuple[Any, ...]) -> None:
+        if self.on and event in STARTS_A_PROCESS | OPENS_A_SOCKET:
+            self.tried.append(f"{event} {arguments[:2]!r}"[:200])
+            raise OutsideWorld(self.tried[-1])
+
+
+_guard = Guard()
+sys.addaudithook(_guard)  # for the life of the process: hooks cannot be taken away
+
+
+@pytest.fixture(autouse=True)
+def outside_world() -> Iterator[Guard]:
+    """On during the test; what it tried fails it at the end."""
+    _guard.tried.clear()
+    _guard.on = True
+    try:
+        yield _guard
+    finally:
+        _guard.on = False
+    if _guard.tried:
+        pytest.fail(f"a unit test reached for the outside world: {'; '.join(_guard.tried)}", pytrace=False)
