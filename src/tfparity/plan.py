@@ -1,0 +1,177 @@
+"""Which cells there are, which of them can exist, in what order they tell most, and how long they take."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import Version
+
+from tfparity.environments import lock
+from tfparity.errors import CaseError, LockError, UsageError
+from tfparity.matrix import Environment, Matrix
+from tfparity.paths import Project
+from tfparity.worker import plugins
+from tfparity.worker.declare import Case
+
+SMOKE = "smoke"
+TIERS = (SMOKE, "all")
+
+#: Seconds assumed for a cell and for an environment of which no run is recorded.
+CELL_SECONDS = 15.0
+WARM_SECONDS = 15.0
+INSTALL_SECONDS = 90.0
+
+
+@dataclass(frozen=True)
+class PlannedCell:
+    """A cell of the plan. `verdict` is set where it is known without a run: "not-applicable" or
+    "unresolvable", and `reason` says why."""
+
+    toolchain: str
+    case: str
+    route: str
+    verdict: str | None = None
+    reason: str | None = None
+
+    @property
+    def id(self) -> str:
+        return f"{self.toolchain}/{self.case}/{self.route}"
+
+    @property
+    def applicable(self) -> bool:
+        return self.verdict is None
+
+
+def route(name: str) -> ModuleType:
+    """A route's declarations, by name or path. Raises UsageError for an unknown one."""
+    try:
+        return plugins.load(name, "tfparity.worker.routes")
+    except ImportError as unknown:
+        raise UsageError(f"no route {name!r}: {unknown}") from None
+
+
+def plan(
+    matrix: Matrix,
+    cases: Mapping[str, Case],
+    project: Project,
+    *,
+    toolchains: Sequence[str],
+    tier: str = "all",
+    routes: Sequence[str] | None = None,
+    case_globs: Sequence[str] | None = None,
+) -> list[PlannedCell]:
+    """Every cell that the selection names, toolchain by toolchain in matrix order.
+
+    Raises UsageError for an unknown toolchain, tier, or a glob that no case matches; LockError where an
+    environment has no lockfile that fits its pins.
+    """
+    if tier not in TIERS:
+        raise UsageError(f"no tier {tier!r}; there are {', '.join(TIERS)}")
+    for name in toolchains:
+        if name not in matrix.toolchains:
+            raise UsageError(f"no toolchain {name!r} in matrix.yaml; there are {', '.join(matrix.toolchains)}")
+    chosen = [case for case in cases.values() if tier != SMOKE or SMOKE in case.tags]
+    for glob in case_globs or ():
+        if not fnmatch.filter(cases, glob):
+            raise UsageError(f"no case matches {glob!r}")
+    if case_globs:
+        chosen = [case for case in chosen if any(fnmatch.fnmatch(case.id, glob) for glob in case_globs)]
+    packages = {name: _packages(project, environment) for name, environment in matrix.environments.items()}
+    cells = []
+    for toolchain in (matrix.toolchains[name] for name in matrix.toolchains if name in toolchains):
+        for case in chosen:
+            for name, target in toolchain.routes.items():
+                if routes is None or name in routes:
+                    verdict, reason = _applicability(
+                        route(name), case, packages[toolchain.source], packages[target], toolchain.source, target
+                    )
+                    cells.append(PlannedCell(toolchain.id, case.id, name, verdict, reason))
+    return cells
+
+
+def _packages(project: Project, environment: Environment) -> Mapping[str, str] | str:
+    """The locked packages, or the reason why the environment cannot be resolved."""
+    status = lock.status(project, environment)
+    if status.kind == "locked":
+        return dict(status.packages)
+    if status.kind == "unresolvable":
+        return status.reason or "unresolvable"
+    raise LockError(f"{status.path}: the lockfile of {environment.id} is {status.kind}; run: nox -s lock")
+
+
+def _applicability(
+    module: ModuleType,
+    case: Case,
+    source: Mapping[str, str] | str,
+    target: Mapping[str, str] | str,
+    source_id: str,
+    target_id: str,
+) -> tuple[str | None, str | None]:
+    for packages in (source, target):
+        if isinstance(packages, str):
+            return "unresolvable", packages
+    assert not isinstance(source, str) and not isinstance(target, str)
+    for needs, packages, where in (
+        (module.REQUIRES["source"], source, source_id),
+        (module.REQUIRES["target"], target, target_id),
+    ):
+        missing = _unmet(needs, packages, where)
+        if missing:
+            return "not-applicable", missing
+    try:
+        missing = _unmet(case.requires, source, source_id)
+    except InvalidSpecifier as wrong:
+        raise CaseError(f"case {case.id!r}: {wrong}", file=case.file, line=case.line) from None
+    return ("not-applicable", missing) if missing else (None, None)
+
+
+def _unmet(needs: Mapping[str, str], packages: Mapping[str, str], where: str) -> str | None:
+    for package, specifier in needs.items():
+        if package not in packages:
+            return f"needs {package}, which {where} has not"
+        if not SpecifierSet(specifier, prereleases=True).contains(Version(packages[package])):
+            return f"needs {package}{specifier}, {where} has {packages[package]}"
+    return None
+
+
+def order(cells: Iterable[PlannedCell], cases: Mapping[str, Case], verdicts: Mapping[tuple[str, str, str], str]) -> list[PlannedCell]:
+    """Most informative first, for a run that may not reach its end.
+
+    `verdicts` are those recorded, by (toolchain, case, route); "stale" counts as not recorded. First what
+    was never run, then cases whose verdict differs among toolchains; in each, smoke before the rest.
+    """
+    seen: dict[tuple[str, str], set[str]] = {}
+    for (_, case, name), verdict in verdicts.items():
+        seen.setdefault((case, name), set()).add(verdict)
+
+    def rank(cell: PlannedCell) -> tuple[int, int, int]:
+        recorded = verdicts.get((cell.toolchain, cell.case, cell.route), "untested")
+        new = recorded in ("untested", "stale")
+        varies = len(seen.get((cell.case, cell.route), set())) > 1
+        return (0 if new else 1, 0 if SMOKE in cases[cell.case].tags else 1, 0 if varies else 1)
+
+    return sorted(cells, key=rank)
+
+
+def estimate(
+    cells: Sequence[PlannedCell], seconds: Mapping[tuple[str, str, str], float], *, jobs: int, to_install: int, toolchains: int
+) -> float:
+    """Seconds that a run of `cells` will take: recorded seconds where there are any, shared among `jobs`,
+    and the time to install and to import environments."""
+    each = [seconds.get((cell.toolchain, cell.case, cell.route), CELL_SECONDS) for cell in cells]
+    return sum(each) / max(1, jobs) + toolchains * WARM_SECONDS + to_install * INSTALL_SECONDS
+
+
+def recorded_seconds(runs: Mapping[str, Any]) -> dict[tuple[str, str, str], float]:
+    """Seconds per cell out of `results/runs/<toolchain>.json` files, given as {toolchain: their content}."""
+    found = {}
+    for toolchain, content in runs.items():
+        for cell in content.get("cells", []):
+            if cell.get("seconds") is not None:
+                found[(toolchain, cell["case"], cell["route"])] = float(cell["seconds"])
+    return found

@@ -1,0 +1,85 @@
+"""The referee: one modern ONNX Runtime on our side, in a process of its own.
+
+Run as a script, `python referee.py MODEL.onnx IO.npz RESULT.npz`, it answers every sample of io.npz and
+prints one line of JSON: {"outputs": [names], "failed": {sample: message}} or {"error": {"type", "message"}}.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+SECONDS = 300.0
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the referee said: where its outputs are (keys `output/<sample>/<name>`), or why there are none."""
+
+    result: Path | None
+    error: str | None
+
+
+def ask(model: Path, io: Path, result: Path) -> Verdict:
+    """Run the referee over every sample; a model that it cannot run gives a Verdict with the reason."""
+    try:
+        process = subprocess.run(
+            [sys.executable, "-I", __file__, str(model), str(io), str(result)],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return Verdict(None, f"Timeout: still running after {SECONDS:.0f} s")
+    try:
+        said = json.loads(process.stdout.splitlines()[-1])
+    except (IndexError, ValueError):
+        return Verdict(None, f"Exit: ended with status {process.returncode}")
+    if "error" in said:
+        return Verdict(None, f"{said['error']['type']}: {said['error']['message']}")
+    return Verdict(result, None)
+
+
+def _main(model: str, io: str, result: str) -> None:
+    import numpy
+    import onnxruntime
+
+    stored: dict[str, Any] = {}
+    try:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 4
+        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        outputs = [output.name for output in session.get_outputs()]
+        wanted = {entry.name for entry in session.get_inputs()}
+        with numpy.load(io, allow_pickle=False) as given:
+            samples: dict[int, dict[str, Any]] = {}
+            for key in given.files:
+                kind, index, name = key.split("/", 2)
+                if kind == "input" and name in wanted:
+                    samples.setdefault(int(index), {})[name] = given[key]
+        failed = {}
+        for index, feed in sorted(samples.items()):
+            try:
+                for name, value in zip(outputs, session.run(outputs, feed), strict=True):
+                    stored[f"output/{index}/{name}"] = value
+            except Exception as unable:
+                if index == 0:
+                    raise
+                failed[index] = str(unable)[:300]
+    except Exception as unable:
+        print(json.dumps({"error": {"type": type(unable).__name__, "message": str(unable)[:600]}}))
+        return
+    with open(result, "wb") as file:
+        numpy.savez(file, **stored)
+    print(json.dumps({"outputs": outputs, "failed": failed}))
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])
