@@ -1,0 +1,280 @@
+"""Lockfiles: made by uv from an environment's pins as the index stood on its day, every file hashed.
+
+`lockfiles/<id>.txt` is what is installed; `lockfiles/<id>.unresolvable.txt` is the resolver's own reason
+where nothing can be. Both carry the digest of the pins they were made from, so that a change of
+matrix.yaml is seen offline.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from tfparity.environments import interpreters, uv_command
+from tfparity.environments.uv_command import Runner
+from tfparity.errors import LockError, NetworkError
+from tfparity.matrix import Environment, Matrix
+from tfparity.paths import Project
+
+#: What lockfiles are for. Old glibc counts as new here: an environment runs where our side runs.
+PLATFORM = "x86_64-manylinux_2_28"
+
+COMMAND = "nox -s lock"
+
+Kind = Literal["locked", "unresolvable", "missing", "outdated"]
+
+
+@dataclass(frozen=True)
+class LockStatus:
+    """What is there for an environment, read offline.
+
+    sha256: of the requirement lines, not of the header; of the reason where it is unresolvable; empty where missing.
+    packages: name to version. reason: why it is not "locked".
+    """
+
+    kind: Kind
+    path: Path
+    sha256: str
+    packages: dict[str, str]
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class Locked:
+    """What locking one environment came to; `changed` where its file is not what it was."""
+
+    environment: str
+    kind: Literal["locked", "unresolvable"]
+    changed: bool
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A lockfile that is not as it should be, and why."""
+
+    environment: str
+    text: str
+
+
+def end_of_day(day: datetime.date) -> str:
+    """The first moment after that day in UTC, as uv's --exclude-newer takes it."""
+    return f"{day + datetime.timedelta(days=1):%Y-%m-%d}T00:00:00Z"
+
+
+def lock(
+    project: Project,
+    matrix: Matrix,
+    ids: Iterable[str] | None = None,
+    *,
+    jobs: int = 1,
+    download: bool = False,
+    run: Runner = uv_command.run,
+    progress: Callable[[str], None] = lambda text: None,
+) -> list[Locked]:
+    """Resolve environments (all, or these ids) and write their lockfiles; files of unknown environments go.
+
+    What cannot be resolved is no error: its reason is written. Raises LockError for an id that is not there or
+    a failed build, InterpreterError, NetworkError.
+    """
+    chosen = _chosen(matrix, ids)
+    project.lockfiles.mkdir(exist_ok=True)
+
+    def one(environment: Environment) -> Locked:
+        resolved = resolve(environment, download=download, run=run)
+        changed = _write(project, environment, resolved)
+        kind: Literal["locked", "unresolvable"] = "unresolvable" if resolved.reason else "locked"
+        progress(f"{environment.id}: {kind}{'' if changed else ', as it was'}")
+        return Locked(environment.id, kind, changed, resolved.reason)
+
+    with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
+        results = list(pool.map(one, chosen))
+    if ids is None:
+        for path in _strays(project, matrix):
+            path.unlink()
+    return results
+
+
+def check(
+    project: Project,
+    matrix: Matrix,
+    ids: Iterable[str] | None = None,
+    *,
+    resolve_again: bool = False,
+    jobs: int = 1,
+    run: Runner = uv_command.run,
+) -> list[Finding]:
+    """What is wrong with the committed lockfiles. Offline, by digests; with `resolve_again`, through uv too."""
+    chosen = _chosen(matrix, ids)
+    findings = []
+    for environment in chosen:
+        now = status(project, environment)
+        if now.kind in ("missing", "outdated"):
+            findings.append(Finding(environment.id, f"{now.reason}: run `{COMMAND}`"))
+    if ids is None:
+        findings += [Finding(path.name, "no environment of matrix.yaml owns this file") for path in _strays(project, matrix)]
+    if resolve_again:
+        with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
+            for environment, resolved in zip(chosen, pool.map(lambda e: resolve(e, run=run), chosen), strict=True):
+                findings += _drift(project, environment, resolved)
+    return findings
+
+
+def status(project: Project, environment: Environment) -> LockStatus:
+    """What is there for this environment. Offline."""
+    locked, reason_file = _paths(project, environment.id)
+    there = [path for path in (locked, reason_file) if path.is_file()]
+    if not there:
+        return LockStatus("missing", locked, "", {}, f"{locked.name} is missing")
+    path = there[0]
+    text = path.read_text(encoding="utf-8")
+    header, body = _parted(text)
+    facts = dict(re.findall(r"^# ([a-z0-9-]+): (.*)$", header, flags=re.MULTILINE))
+    sha256 = _sha256(body)
+    packages = packages_of(body) if path == locked else {}
+
+    def told(kind: Kind, reason: str | None) -> LockStatus:
+        return LockStatus(kind, path, sha256, packages, reason)
+
+    if len(there) > 1:
+        return told("outdated", f"both {locked.name} and {reason_file.name} are there")
+    if facts.get("pins") != environment.digest():
+        return told("outdated", f"{path.name} was made from other pins than matrix.yaml has")
+    if facts.get("content") != sha256:
+        return told("outdated", f"{path.name} was edited by hand")
+    if path == reason_file:
+        return told("unresolvable", body.strip())
+    return told("locked", None)
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """The resolver's answer: requirement lines with hashes, or its reason."""
+
+    requirements: str
+    reason: str | None
+
+
+def resolve(environment: Environment, *, download: bool = False, run: Runner = uv_command.run) -> Resolved:
+    """Resolve an environment through uv into a fresh file, which no earlier pin can sway."""
+    interpreter = interpreters.find(environment.python, download=download, run=run)
+    with tempfile.TemporaryDirectory(prefix="tfparity-lock-") as made:
+        folder = Path(made)
+        overrides = folder / "overrides.txt"
+        overrides.write_text("".join(f"{line}\n" for line in environment.overrides), encoding="utf-8")
+        pins = "".join(f"{name}=={version}\n" for name, version in environment.pins.items())
+        arguments = [
+            *(uv_command.uv(), "pip", "compile", "-", "--python", str(interpreter)),
+            *("--python-platform", PLATFORM, "--exclude-newer", end_of_day(environment.as_of)),
+            *("--no-header", "--no-annotate", "--override", str(overrides)),
+        ]
+        result = folder / "requirements.txt"
+        done = run([*arguments, "--generate-hashes", "--output-file", str(result)], stdin=pins, cwd=folder)
+        if done.status != 0:
+            return Resolved("", _refusal(environment, done.errors, folder, interpreter))
+        requirements = result.read_text(encoding="utf-8")
+        _hashed(environment, requirements)
+        return Resolved(requirements, None)
+
+
+def packages_of(requirements: str) -> dict[str, str]:
+    """Package to version of requirement lines."""
+    return dict(re.findall(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;\\]+)", requirements, flags=re.MULTILINE))
+
+
+def _refusal(environment: Environment, errors: str, folder: Path, interpreter: Path) -> str:
+    """The resolver's reason, where it is one. Raises NetworkError or LockError where it failed for something else."""
+    places = {str(folder): "<tmp>", str(interpreter): "<python>", str(Path.home()): "<home>"}
+    reason = uv_command.masked(errors, places)
+    if "No solution found" in errors:
+        return reason
+    if uv_command.unreachable(errors):
+        raise NetworkError(f"the package index cannot be reached to resolve {environment.id}:\n{reason}")
+    raise LockError(f"uv could not resolve {environment.id}:\n{reason}")
+
+
+def _hashed(environment: Environment, requirements: str) -> None:
+    for entry in re.split(r"(?<!\\)\n", requirements.strip()):
+        if "--hash=sha256:" not in entry:
+            raise LockError(f"uv gave no hash in {environment.id} for {entry.split()[0] if entry.split() else 'nothing'}")
+
+
+def _write(project: Project, environment: Environment, resolved: Resolved) -> bool:
+    """Put the answer in its place by rename; whether a file is now another than before."""
+    locked, reason_file = _paths(project, environment.id)
+    path, other = (reason_file, locked) if resolved.reason else (locked, reason_file)
+    body = (resolved.reason or resolved.requirements).strip() + "\n"
+    header = [
+        f"# Made by `{COMMAND}` from matrix.yaml: change it there.",
+        f"# environment: {environment.id}",
+        f"# python: {environment.python} on {PLATFORM}",
+        f"# as-of: {environment.as_of.isoformat()}",
+        f"# pins: {environment.digest()}",
+        f"# content: {_sha256(body)}",
+    ]
+    text = "\n".join([*header, "", body])
+    changed = other.exists() or not path.exists() or path.read_text(encoding="utf-8") != text
+    if changed:
+        beside = path.with_name(f".{path.name}.new")
+        beside.write_text(text, encoding="utf-8")
+        os.replace(beside, path)
+        other.unlink(missing_ok=True)
+    return changed
+
+
+def _drift(project: Project, environment: Environment, resolved: Resolved) -> list[Finding]:
+    now = status(project, environment)
+    if now.kind in ("missing", "outdated"):
+        return []
+    if (resolved.reason is None) != (now.kind == "locked"):
+        was, became = ("resolved", "no longer does") if resolved.reason else ("could not be resolved", "now can")
+        return [Finding(environment.id, f"{was} when it was locked and {became}")]
+    if resolved.reason is not None:
+        return []
+    new = packages_of(resolved.requirements)
+    changes = [
+        f"{name} {now.packages.get(name, 'absent')} is now {new.get(name, 'absent')}"
+        for name in sorted({*now.packages, *new})
+        if now.packages.get(name) != new.get(name)
+    ]
+    if not changes and _sha256(resolved.requirements.strip() + "\n") != now.sha256:
+        changes = ["the same versions have other hashes"]
+    return [Finding(environment.id, f"resolves otherwise: {', '.join(changes)}")] if changes else []
+
+
+def _chosen(matrix: Matrix, ids: Iterable[str] | None) -> list[Environment]:
+    if ids is None:
+        return list(matrix.environments.values())
+    wanted = list(ids)
+    unknown = [name for name in wanted if name not in matrix.environments]
+    if unknown:
+        raise LockError(f"no environment {unknown[0]!r} in matrix.yaml (there are {', '.join(matrix.environments)})")
+    return [matrix.environments[name] for name in dict.fromkeys(wanted)]
+
+
+def _paths(project: Project, id: str) -> tuple[Path, Path]:
+    return project.lockfiles / f"{id}.txt", project.lockfiles / f"{id}.unresolvable.txt"
+
+
+def _strays(project: Project, matrix: Matrix) -> Sequence[Path]:
+    owned = {path.name for id in matrix.environments for path in _paths(project, id)}
+    return sorted(path for path in project.lockfiles.glob("*.txt") if path.name not in owned)
+
+
+def _parted(text: str) -> tuple[str, str]:
+    """Header (comment lines at the top) and body."""
+    lines = text.splitlines(keepends=True)
+    end = next((index for index, line in enumerate(lines) if not line.startswith("#")), len(lines))
+    return "".join(lines[:end]), "".join(lines[end:]).lstrip("\n")
+
+
+def _sha256(body: str) -> str:
+    return hashlib.sha256(body.encode("utf-8")).hexdigest()

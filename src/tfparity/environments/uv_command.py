@@ -1,0 +1,103 @@
+"""uv as a command: how it is called, and its words without hosts and paths."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+#: Settings of a user's that would change what is resolved. Where the index is, and how to reach it, stays theirs.
+CHANGES_RESOLUTION = (
+    "UV_BUILD_CONSTRAINT",
+    "UV_CONSTRAINT",
+    "UV_EXCLUDE",
+    "UV_EXCLUDE_NEWER",
+    "UV_FORK_STRATEGY",
+    "UV_NO_BINARY",
+    "UV_NO_BUILD",
+    "UV_NO_BUILD_ISOLATION",
+    "UV_NO_SOURCES",
+    "UV_OVERRIDE",
+    "UV_PRERELEASE",
+    "UV_PYTHON",
+    "UV_RESOLUTION",
+    "UV_TORCH_BACKEND",
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "VIRTUAL_ENV",
+)
+
+_UNREACHABLE = re.compile(
+    r"error sending request|failed to fetch|dns error|failed to lookup address|connection (refused|reset|closed)|"
+    r"network is unreachable|network connectivity is disabled|operation timed out|request timed out|"
+    r"http status (server|client) error|tls handshake|failed to download|could not connect|error decoding response body",
+    re.IGNORECASE,
+)
+_DISK_FULL = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Completed:
+    """How a command ended: its exit status and its words."""
+
+    status: int
+    output: str
+    errors: str
+
+
+class Runner(Protocol):
+    """Runs a command to its end; the unit tests put a planned one in its place."""
+
+    def __call__(self, command: Sequence[str], *, stdin: str = "", cwd: Path | None = None) -> Completed: ...
+
+
+def uv() -> str:
+    """uv's executable, the one that came with our dependencies."""
+    from uv import find_uv_bin
+
+    return str(find_uv_bin())
+
+
+def run(command: Sequence[str], *, stdin: str = "", cwd: Path | None = None) -> Completed:
+    """Run a command without a terminal, outside any project's settings, until it ends."""
+    environment = {name: value for name, value in os.environ.items() if name not in CHANGES_RESOLUTION}
+    environment.update(NO_COLOR="1", UV_NO_PROGRESS="1", UV_PYTHON_DOWNLOADS="manual")
+    done = subprocess.run(
+        list(command),
+        input=stdin,
+        cwd=cwd or tempfile.gettempdir(),
+        env=environment,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
+    return Completed(done.returncode, done.stdout, done.stderr)
+
+
+def unreachable(text: str) -> bool:
+    """Whether uv failed because the index did not answer, rather than for what the index says."""
+    return bool(_UNREACHABLE.search(text))
+
+
+def disk_full(text: str) -> bool:
+    """Whether uv failed because the disk is full."""
+    return bool(_DISK_FULL.search(text))
+
+
+def masked(text: str, places: Mapping[str, str]) -> str:
+    """uv's words with `places` (folder to word), addresses, hosts and other paths replaced, colours and progress dropped."""
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
+    for folder, word in sorted(places.items(), key=lambda pair: -len(pair[0])):
+        text = text.replace(folder, word)
+    text = re.sub(r"\b[a-z][a-z0-9+.-]*://[^\s`'\")>]+", "<address>", text, flags=re.IGNORECASE)
+    text = re.sub(r"\b(?:\d{1,3}\.){3}\d{1,3}:\d+\b", "<address>", text)
+    text = re.sub(r"(?<![\w<.>/])/(?:[\w.+@-]+/)+[\w.+@-]*", "<path>", text)
+    dull = re.compile(r"^\s*(Using Python|Using CPython|Resolved|Prepared|Audited|Downloading|Building|Built|DEBUG|TRACE)\b")
+    return "\n".join(line.rstrip() for line in text.splitlines() if line.strip() and not dull.match(line))
