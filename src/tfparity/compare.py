@@ -1,0 +1,414 @@
+"""How far a candidate's outputs are from the reference's: one grade, and what it rests on. Pure: numpy in, numbers out.
+
+Arrays come as the bundle holds them, keyed "float32/<sample>/<output>", "float64/…", "ulp/…" for the
+references and "output/<sample>/<output>" for a candidate; `<sample>` is declare.Sample.index.
+All arithmetic is in float64. The thresholds are those of docs/how-we-judge: see `GRADES`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy
+from scipy.optimize import linear_sum_assignment
+
+from tfparity.errors import WorkerError
+from tfparity.worker.declare import Output, Sample
+
+#: From the best to the worst. "float32-noise": max |candidate - truth| <= 4 · floor, where the floor is
+#: max(max |float32 - float64|, 4 ulp of max |reference|); "1e-5", "1e-3": max abs <= t · max(1, max |reference|).
+GRADES = ("float32-noise", "1e-5", "1e-3", "diverged")
+
+#: A faithful convolution stays within 2.0 times torch's own rounding error over 128×128 inputs and three seeds;
+#: a 1 % change of one weight tensor is a thousand times above it.
+NOISE_FACTOR = 4.0
+ULPS = 4.0
+
+#: Classes from which on a (rows, classes) output is taken for a classifier's.
+CLASSIFIER = 5
+
+Arrays = Mapping[str, numpy.ndarray[Any, Any]]
+Array = numpy.ndarray[Any, Any]
+
+_KINDS = {"b": "boolean", "i": "integer", "u": "integer", "f": "floating", "c": "complex"}
+_EXACT = ("boolean", "integer")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One candidate against the reference, over every output and sample.
+
+    grade: the worst of `GRADES` over the outputs and the samples that came back with the reference's shape;
+        "diverged" whenever `complete` is false.
+    max_abs, rms, cosine, floor: of the output that decides the grade (the largest distance in units of its floor);
+        max_abs and rms are infinite where NaN or infinity stand on one side only. cosine is None where nothing finite
+        is there to compare or the output is compared exactly.
+    top_k: the lowest share, over ranking outputs, of the reference's top five that the candidate has too; None
+        without one.
+    floor_source: "float64", or "ulp" where the model cannot run in float64.
+    axes: per named axis, whether all its samples came back with the reference's shape.
+    lost: per axis that is not, the first reason.
+    complete: every output at the exported shape came back with its shape and kind of dtype.
+    detail: one line for a person. It holds no measured number unless all is well, so that it repeats exactly.
+    """
+
+    grade: str
+    max_abs: float
+    rms: float
+    cosine: float | None
+    top_k: float | None
+    floor: float
+    floor_source: str
+    axes: dict[str, bool]
+    lost: dict[str, str]
+    complete: bool
+    detail: str
+
+
+def rank(grade: str) -> int:
+    """0 for the best grade, 3 for "diverged"."""
+    return GRADES.index(grade)
+
+
+def compare(
+    case_outputs: Sequence[Output], samples: Sequence[Sample], references: Arrays, candidate: Arrays
+) -> Comparison:
+    """Grade `candidate` against `references`.
+
+    The truth is the float64 reference where there is one, else the float32 one. Integer and boolean outputs are exact
+    or diverged; an element is right if it equals any of the references (torch's own answer is not determined there).
+    An element that is NaN or infinite must be so in a reference, in the same way.
+
+    Raises WorkerError when a reference is missing: the bundle is damaged.
+    """
+    axes = {sample.axis: True for sample in samples if sample.axis is not None}
+    broken: list[str] = []
+    lost: dict[str, str] = {}
+    graded: list[_Graded] = []
+    for output in case_outputs:
+        found: list[tuple[Sample, _Pair]] = []
+        for sample in samples:
+            pair = _pair(output, sample, references, candidate)
+            if isinstance(pair, _Pair):
+                found.append((sample, pair))
+            elif sample.axis is None:
+                broken.append(pair)
+            else:
+                axes[sample.axis] = False
+                lost.setdefault(sample.axis, f"at {sample.axis}={sample.sizes[sample.axis]} {pair}")
+            if sample.axis is None and isinstance(pair, _Pair) and pair.kind_problem:
+                broken.append(pair.kind_problem)
+        graded.append(_grade(output, samples, references, found))
+    deciding = max(graded, key=_Graded.weight)
+    complete = not broken
+    ranked = [g.top_k for g in graded if g.top_k is not None]
+    return Comparison(
+        grade=deciding.grade if complete else GRADES[-1],
+        max_abs=deciding.max_abs,
+        rms=deciding.rms,
+        cosine=deciding.cosine,
+        top_k=min(ranked) if ranked else None,
+        floor=deciding.floor,
+        floor_source=deciding.floor_source,
+        axes=axes,
+        lost=lost,
+        complete=complete,
+        detail="; ".join(dict.fromkeys(broken)) if broken else _detail(graded, deciding),
+    )
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """One output of one sample. All arrays have the candidate's shape; `known` holds every reference run of it."""
+
+    candidate: Array
+    float32: Array
+    other: Array | None  # the float64 or the moved float32 reference
+    truth: Array
+    exact: bool
+    kind_problem: str | None
+
+
+@dataclass(frozen=True)
+class _Graded:
+    """One output over its samples."""
+
+    name: str
+    grade: str
+    max_abs: float
+    rms: float
+    cosine: float | None
+    top_k: float | None
+    floor: float
+    floor_source: str
+    not_finite: bool
+    places: tuple[str, ...]  # the shapes at which the grade is worse than 1e-5
+
+    def weight(self) -> tuple[int, float, float]:
+        """Orders outputs by how much they decide: grade, then distance in units of the floor."""
+        ratio = self.max_abs / self.floor if self.floor else math.inf
+        return rank(self.grade), ratio if self.max_abs else 0.0, self.floor
+
+
+def _pair(output: Output, sample: Sample, references: Arrays, candidate: Arrays) -> _Pair | str:
+    """The arrays of one output and sample, or why they cannot be compared."""
+    float32, other, source = _references(output, sample, references)
+    got = candidate.get(f"output/{sample.index}/{output.name}")
+    if got is None:
+        return f"output {output.name!r} did not come back"
+    got = numpy.asarray(got)
+    got_kind, kind = _KINDS.get(got.dtype.kind), _KINDS.get(float32.dtype.kind)
+    if got_kind is None:
+        return f"output {output.name!r} has dtype {got.dtype}, which holds no numbers"
+    rows = output.kind == "set-of-boxes" and got.ndim == float32.ndim == 2
+    # Another number of boxes is a wrong answer, not a wrong shape.
+    if got.shape != float32.shape and not (rows and got.shape[1] == float32.shape[1]):
+        return f"output {output.name!r} has shape {_shape(got)} instead of {_shape(float32)}"
+    problem = None if got_kind == kind else f"output {output.name!r} came back as {got_kind} instead of {kind}"
+    truth = other if other is not None and source == "float64" else float32
+    exact = output.kind == "integer" or kind in _EXACT
+    parts = [_real(a) if a is not None else None for a in (got, float32, other, truth)]
+    got_, float32_, other_, truth_ = parts
+    assert got_ is not None
+    assert float32_ is not None
+    assert truth_ is not None
+    if rows:
+        got_, float32_ = _as_sets(truth_, got_), _as_sets(truth_, float32_)
+        other_ = None if other_ is None else _as_sets(truth_, other_)
+    return _Pair(got_, float32_, other_, truth_, exact, problem)
+
+
+def _references(output: Output, sample: Sample, references: Arrays) -> tuple[Array, Array | None, str]:
+    """(float32, float64 or moved float32 or None, which): a second run of another shape is of no use and left out."""
+    end = f"/{sample.index}/{output.name}"
+    float32 = references.get("float32" + end)
+    if float32 is None:
+        raise WorkerError(f"the bundle lacks the reference float32{end}: delete it and run the case again")
+    float32 = numpy.asarray(float32)
+    if float32.dtype.kind not in _KINDS:
+        raise WorkerError(f"the bundle's reference float32{end} has dtype {float32.dtype}, which holds no numbers")
+    source = "float64" if "float64" + end in references else "ulp"
+    other = references.get(source + end)
+    if other is None and float32.dtype.kind in "fc":
+        raise WorkerError(f"the bundle has neither float64{end} nor ulp{end}: delete it and run the case again")
+    if other is not None and numpy.shape(other) != float32.shape:
+        other = None
+    return float32, None if other is None else numpy.asarray(other), source
+
+
+def _real(array: Array) -> Array:
+    """Complex arrays as pairs of reals along a new last axis; half precision as it is (its ulp is needed)."""
+    real: Array = numpy.stack([array.real, array.imag], axis=-1) if array.dtype.kind == "c" else array
+    return real
+
+
+def _as_sets(truth: Array, rows: Array) -> Array:
+    """`rows` (n, columns) in the order in which they lie closest to `truth` (the sum over columns, each in units of its
+    largest magnitude); left alone where the counts differ, which the grade then sees."""
+    if truth.shape != rows.shape or not rows.size:
+        return rows
+    far = 1e30
+    a = numpy.nan_to_num(truth.astype(numpy.float64), nan=far, posinf=far, neginf=-far)
+    b = numpy.nan_to_num(rows.astype(numpy.float64), nan=far, posinf=far, neginf=-far)
+    cost: Array = numpy.zeros((len(a), len(b)))
+    with numpy.errstate(all="ignore"):
+        for column in range(a.shape[1]):
+            scale = max(float(numpy.abs(a[:, column]).max()), 1 / far)
+            cost += numpy.abs(a[:, None, column] - b[None, :, column]) / scale
+    _, order = linear_sum_assignment(numpy.minimum(cost, far))
+    matched: Array = rows[order]
+    return matched
+
+
+def _class_of(array: Array) -> Array:
+    """Per element: 0 finite, 1 NaN, 2 infinity, 3 minus infinity."""
+    if array.dtype.kind != "f":
+        return numpy.zeros(array.shape, dtype=numpy.int8)
+    infinite = numpy.where(numpy.isposinf(array), 2, numpy.where(numpy.isneginf(array), 3, 0))
+    classes: Array = numpy.where(numpy.isnan(array), 1, infinite)
+    return classes
+
+
+@dataclass(frozen=True)
+class _Distance:
+    max_abs: float
+    squares: float
+    count: int
+    cosine: float | None
+    scale: float  # the largest finite magnitude of the truth
+    not_finite: bool
+
+
+def _distance(pair: _Pair) -> _Distance:
+    """How far one candidate array is from the truth, over the elements that are finite in both."""
+    known = [pair.truth, pair.float32, *([pair.other] if pair.other is not None else [])]
+    known = [k for k in known if k.shape == pair.candidate.shape]
+    scale = _largest(pair.truth)
+    if not known:  # a set with another number of rows
+        return _Distance(math.inf, math.inf, 1, None, scale, False)
+    if pair.exact:
+        wrong = numpy.ones(pair.candidate.shape, dtype=bool)
+        for reference in known:
+            wrong &= ~_same(pair.candidate, reference)
+        with numpy.errstate(all="ignore"):
+            off = numpy.abs(pair.candidate.astype(numpy.float64) - known[0].astype(numpy.float64))[wrong]
+        largest = _largest(off) if off.size else 0.0
+        not_finite = bool(off.size and not numpy.isfinite(off).all())
+        # Integers beyond 2**53 can differ and still be equal as float64.
+        largest = math.inf if not_finite else largest or (1.0 if off.size else 0.0)
+        with numpy.errstate(all="ignore"):
+            squares = math.inf if not_finite else float(numpy.square(off).sum())
+        return _Distance(largest, squares, pair.candidate.size, None, scale, not_finite)
+    classes = _class_of(pair.candidate)
+    truth = pair.truth.astype(numpy.float64)
+    agreed = _class_of(pair.truth) == classes
+    for reference in known[1:]:
+        also = ~agreed & (_class_of(reference) == classes)
+        truth = numpy.where(also, reference.astype(numpy.float64), truth)
+        agreed |= also
+    if not agreed.all():
+        return _Distance(math.inf, math.inf, 1, None, scale, True)
+    finite = classes == 0
+    a, b = truth[finite], pair.candidate.astype(numpy.float64)[finite]
+    with numpy.errstate(all="ignore"):
+        off = numpy.abs(a - b)
+        return _Distance(
+            float(off.max()) if off.size else 0.0, float(numpy.square(off).sum()), off.size, _cosine(a, b), scale, False
+        )
+
+
+def _same(a: Array, b: Array) -> Array:
+    """Equal elements, NaN being equal to NaN, exact between integers of different widths."""
+    same: Array = numpy.equal(a, b)
+    if a.dtype.kind == "f" and b.dtype.kind == "f":
+        same |= numpy.isnan(a) & numpy.isnan(b)
+    return same
+
+
+def _largest(array: Array) -> float:
+    """The largest finite magnitude, 0 for none."""
+    if array.size == 0:
+        return 0.0
+    with numpy.errstate(all="ignore"):
+        magnitudes = numpy.abs(array.astype(numpy.float64))
+    return float(numpy.where(numpy.isfinite(magnitudes), magnitudes, 0.0).max())
+
+
+def _cosine(a: Array, b: Array) -> float | None:
+    """The cosine of the angle between two flat float64 arrays; None where one of them is zero or empty."""
+    if not a.size:
+        return None
+    scale_a, scale_b = float(numpy.abs(a).max()), float(numpy.abs(b).max())
+    if not (0 < scale_a < math.inf and 0 < scale_b < math.inf):
+        return None
+    a, b = a / scale_a, b / scale_b
+    return float(numpy.clip(numpy.dot(a, b) / (numpy.linalg.norm(a) * numpy.linalg.norm(b)), -1.0, 1.0))
+
+
+def _ulp(dtype: numpy.dtype[Any], magnitude: float) -> float:
+    """The spacing of `dtype` at `magnitude`. float64 outputs count as float32: the weights behind them are."""
+    kind = numpy.dtype(numpy.float16) if dtype == numpy.float16 else numpy.dtype(numpy.float32)
+    limit = float(numpy.finfo(kind).max)
+    return float(numpy.spacing(kind.type(min(magnitude, limit))))
+
+
+def _noise(pair: _Pair) -> float:
+    """Rounding noise: max |float32 - other run| over the elements finite in both."""
+    if pair.other is None or pair.other.shape != pair.float32.shape:
+        return 0.0
+    with numpy.errstate(all="ignore"):
+        return _largest(pair.float32.astype(numpy.float64) - pair.other.astype(numpy.float64))
+
+
+def _grade(
+    output: Output, samples: Sequence[Sample], references: Arrays, found: Sequence[tuple[Sample, _Pair]]
+) -> _Graded:
+    """One output over the samples that came back.
+
+    The floor is one number for the output, from all its samples (a maximum over few elements is a poor estimate of
+    rounding noise); tolerances follow each sample's own scale.
+    """
+    _, _, source = _references(output, samples[0], references)
+    if not found:
+        return _Graded(output.name, GRADES[-1], math.inf, math.inf, None, None, 0.0, source, False, ())
+    distances = [(sample, pair, _distance(pair)) for sample, pair in found]
+    if all(pair.exact for _, pair, _ in distances):
+        floor = 0.0
+    else:
+        ulp = max(_ulp(pair.float32.dtype, distance.scale) for _, pair, distance in distances)
+        floor = max(ULPS * ulp, *(_noise(pair) for _, pair, _ in distances))
+    worst, places = GRADES[0], {}
+    for sample, pair, distance in distances:
+        grade = _grade_of(distance.max_abs, distance.scale, floor, exact=pair.exact)
+        worst = max(worst, grade, key=rank)
+        if rank(grade) > rank("1e-5"):
+            places["the exported shape" if sample.axis is None else f"{sample.axis}={sample.sizes[sample.axis]}"] = True
+    count = sum(distance.count for *_, distance in distances)
+    cosines = [distance.cosine for *_, distance in distances if distance.cosine is not None]
+    return _Graded(
+        output.name,
+        worst,
+        max(distance.max_abs for *_, distance in distances),
+        _root_mean(sum(distance.squares for *_, distance in distances), count),
+        min(cosines) if cosines else None,
+        _top_k(output, [pair for _, pair, _ in distances]),
+        floor,
+        source,
+        any(distance.not_finite for *_, distance in distances),
+        tuple(places),
+    )
+
+
+def _root_mean(squares: float, count: int) -> float:
+    return math.sqrt(squares / count) if count else 0.0
+
+
+def _grade_of(distance: float, scale: float, floor: float, *, exact: bool) -> str:
+    if distance <= NOISE_FACTOR * floor or distance == 0:
+        return GRADES[0]
+    if not exact:
+        for grade in ("1e-5", "1e-3"):
+            if distance <= float(grade) * max(1.0, scale):
+                return grade
+    return GRADES[-1]
+
+
+def _top_k(output: Output, pairs: Sequence[_Pair]) -> float | None:
+    """The share of the candidate's top five (fewer where there are fewer classes) that are in the reference's top five,
+    over all rows; a class that ties with the reference's fifth counts."""
+    shares: list[float] = []
+    for pair in pairs:
+        truth, got = pair.truth, pair.candidate
+        classes = truth.shape[-1] if truth.ndim else 0
+        classifier = output.kind == "float" and truth.ndim == 2 and classes >= CLASSIFIER and truth.dtype.kind == "f"
+        if not classifier and not (output.kind == "ranking" and classes >= 2):
+            continue
+        k = min(5, classes - 1)
+        rows, picked = truth.reshape(-1, classes), got.reshape(-1, classes)
+        if not len(rows):
+            continue
+        threshold = numpy.sort(rows, axis=1)[:, -k]
+        chosen = numpy.argsort(picked, axis=1, kind="stable")[:, -k:]
+        hit = numpy.take_along_axis(rows, chosen, axis=1) >= threshold[:, None]
+        shares.extend(hit.mean(axis=1).tolist())
+    return sum(shares) / len(shares) if shares else None
+
+
+def _detail(graded: Sequence[_Graded], deciding: _Graded) -> str:
+    wrong = [g for g in graded if rank(g.grade) > rank("1e-5")]
+    if not wrong:
+        return f"output {deciding.name!r}: max |difference| {deciding.max_abs:.1e}, floor {deciding.floor:.1e}"
+    lines = []
+    for g in wrong:
+        how = "is off by up to 1e-3" if g.grade == "1e-3" else "diverged"
+        why = " (NaN or infinity where the reference has none, or the other way round)" if g.not_finite else ""
+        where = "" if "the exported shape" in g.places else f" at {', '.join(g.places)} only"
+        lines.append(f"output {g.name!r} {how}{where}{why}")
+    return "; ".join(lines)
+
+
+def _shape(array: Array) -> str:
+    return "(" + ", ".join(str(size) for size in array.shape) + ")"
