@@ -47,11 +47,16 @@ class PlannedCell:
         return self.verdict is None
 
 
-def route(name: str) -> ModuleType:
+def locate(name: str, project: Project) -> str:
+    """A module as the worker finds it: a name stays, a path counts from the project's root."""
+    return str(project.root / name) if name.endswith(".py") else name
+
+
+def route(name: str, project: Project) -> ModuleType:
     """A route's declarations, by name or path. Raises UsageError for an unknown one."""
     try:
-        return plugins.load(name, "tfparity.worker.routes")
-    except ImportError as unknown:
+        return plugins.load(locate(name, project), "tfparity.worker.routes")
+    except (ImportError, OSError) as unknown:
         raise UsageError(f"no route {name!r}: {unknown}") from None
 
 
@@ -88,7 +93,7 @@ def plan(
             for name, target in toolchain.routes.items():
                 if routes is None or name in routes:
                     verdict, reason = _applicability(
-                        route(name), case, packages[toolchain.source], packages[target], toolchain.source, target
+                        route(name, project), case, packages[toolchain.source], packages[target], toolchain.source, target
                     )
                     cells.append(PlannedCell(toolchain.id, case.id, name, verdict, reason))
     return cells

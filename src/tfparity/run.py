@@ -31,7 +31,7 @@ from tfparity.paths import Cache, Project
 from tfparity.plan import PlannedCell
 from tfparity.processes import Limits
 from tfparity.store import Store, key
-from tfparity.worker import shims
+from tfparity.worker import plugins, shims
 from tfparity.worker.declare import Case
 from tfparity.workers import Answer, Side, Worker
 
@@ -310,13 +310,13 @@ class _Crossing:
     def __init__(self, engine: Engine, planned: PlannedCell, sides: _Sides) -> None:
         self.engine, self.planned, self.sides = engine, planned, sides
         self.case = engine.cases[planned.case]
-        self.route: ModuleType = plan.route(planned.route)
+        self.route: ModuleType = plan.route(planned.route, engine.project)
         toolchain = engine.matrix.toolchains[planned.toolchain]
         self.source = self._where("source", toolchain.source)
         self.target = self._where("target", toolchain.routes[planned.route])
         self.ran = False
         digest = zoo.digest(self.case)
-        exporter = bundles_exporter(self.route)
+        exporter = plugins.load(plan.locate(self.route.EXPORTER, engine.project), "tfparity.worker.exporters")
         self.bundle_key = key(
             "bundle", bundles.FORMAT, self.source.key, digest, self.route.FRAMEWORK, exporter.REVISION, revisions.STAGES["build"]
         )
@@ -410,7 +410,8 @@ class _Crossing:
 
     def _target(self, opset: int, exported: bundles.Exported, folder: Path) -> dict[str, Any]:
         artifact, result = folder / "artifact", folder / "outputs.npz"
-        request = {"route": self.planned.route, "artifact": str(artifact)}
+        route = plan.locate(self.planned.route, self.engine.project)
+        request = {"route": route, "artifact": str(artifact)}
         converted = self._ask("convert", {**request, "bundle": str(exported.folder), "opset": opset})
         if not converted.passed:
             return self._judged(opset, exported.stages + converted.stages, exported)
@@ -449,6 +450,8 @@ class _Crossing:
         for stage in cleaned:
             if stage["stage"] == "dynamic-shape":
                 stage["failed"] = {index: clean(error) for index, error in failed.items()}
+            if stage["stage"] == "build" and exported and exported.facts.get("sensitivity"):
+                stage["sensitivity"] = _least(exported.facts["sensitivity"])
         return judge.attempt(
             opset=opset,
             file_opset=exported.facts.get("file_opset") if exported else None,
@@ -464,11 +467,10 @@ class _Crossing:
         )
 
 
-def bundles_exporter(route: ModuleType) -> ModuleType:
-    """The module of a route's exporter, for its revision."""
-    from tfparity.worker import plugins
-
-    return plugins.load(route.EXPORTER, "tfparity.worker.exporters")
+def _least(changes: Mapping[str, float]) -> dict[str, Any]:
+    """How many weight tensors were moved by 1 %, and the one that moved the output least."""
+    name = min(changes, key=lambda weight: changes[weight])
+    return {"weights": len(changes), "least": name, "change": changes[name]}
 
 
 def _arrays(path: Path | None) -> dict[str, Any]:

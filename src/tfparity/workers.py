@@ -1,6 +1,6 @@
-"""Workers seen from our side: a warm parent per environment, or a fresh process per request.
+"""Workers seen from our side: a parent per environment side that forks a process per request.
 
-Both give the same answer. A process that ends before its time is blamed on the stage it was in.
+The parent is warm (it has imported the frameworks) where forking after that is safe, else bare; both give the same answer. A process that ends before its time is blamed on the stage it was in.
 """
 
 from __future__ import annotations
@@ -104,11 +104,12 @@ class Worker:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.home.mkdir(exist_ok=True)
         self._start()
-        if not self.fresh and self.usable:
+        if not self.fresh and self.failed_import is None:
             answer = self.ask("selftest", {}, Limits(120, 8192))
             if not answer.passed:
                 self._stop()
                 self.fresh, self.why_fresh = True, f"a forked process failed its self-test: {answer.stages[-1]['error']}"
+                self._start()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -120,23 +121,16 @@ class Worker:
         return self.folder / "home"
 
     @property
-    def usable(self) -> bool:
-        """Whether everything that the side needs was imported (preloads may fail)."""
-        return self.failed_import is None
-
-    @property
     def failed_import(self) -> dict[str, Any] | None:
         """The first required import that failed: {"module", "outcome", "seconds", "error"}."""
         optional = set(self.side.preload)
         return next((step for step in self.imports if step["outcome"] != "pass" and step["module"] not in optional), None)
 
     def _start(self) -> None:
-        """Start the warm parent and wait for its imports. In fresh mode the parent imports once, to report, and ends."""
-        control = self._request_folder({"kind": "import", **self.side.request()})
-        messages.write_json(str(control / messages.REQUEST), self.side.request())
-        log = (control / messages.LOG).open("w")
-        self._process = self._spawn("serve", control, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log)
-        log.close()
+        """Start the parent and wait until everything is imported."""
+        control = self._request_folder("import")
+        messages.write_json(str(control / messages.REQUEST), {**self.side.request(), "warm": not self.fresh})
+        self._process = self._spawn(control)
         assert self._process.stdout is not None
         ready: list[dict[str, Any]] = []
         heard = threading.Event()
@@ -149,10 +143,6 @@ class Worker:
             self.imports = self._interrupted(control, "crash", _ending(code, control / messages.LOG))
         else:
             self.imports, self.facts = ready[0]["imports"], ready[0]["facts"]
-            if self.fresh:
-                self._stop()
-            return
-        self._process = None
 
     def _interrupted(self, control: Path, outcome: str, message: str) -> list[dict[str, Any]]:
         try:
@@ -162,34 +152,40 @@ class Worker:
         failure = {"type": outcome.capitalize(), "message": message}
         return [*seen["imports"], {"module": seen["importing"], "outcome": outcome, "seconds": 0.0, "error": failure}]
 
-    def _spawn(self, mode: str, control: Path, **pipes: Any) -> subprocess.Popen[str]:
-        try:
-            return subprocess.Popen(
-                [str(self.side.python), "-I", str(paths.WORKER), mode, str(control)],
-                env=environment(self.side, self.home),
-                cwd=control,
-                text=True,
-                start_new_session=True,
-                **pipes,
-            )
-        except OSError as wrong:
-            raise WorkerError(f"cannot start {self.side.python}: {wrong.strerror}; remove the environment to have it made again") from None
+    def _spawn(self, control: Path) -> subprocess.Popen[str]:
+        with (control / messages.LOG).open("w") as log:
+            try:
+                return subprocess.Popen(
+                    [str(self.side.python), "-I", str(paths.WORKER), str(control)],
+                    env=environment(self.side, self.home),
+                    cwd=control,
+                    text=True,
+                    start_new_session=True,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                )
+            except OSError as wrong:
+                raise WorkerError(
+                    f"cannot start {self.side.python}: {wrong.strerror}; remove the environment to have it made again"
+                ) from None
 
     def _listen(self, stream: IO[str], ready: list[dict[str, Any]], heard: threading.Event) -> None:
-        for line in stream:
-            try:
-                said = json.loads(line)
-            except ValueError:
-                continue
-            if "ready" in said:
-                ready.append(said)
-                heard.set()
-            with self._told:
-                if "started" in said:
-                    self._started[said["started"]] = said["pid"]
-                elif "ended" in said:
-                    self._ended[said["ended"]] = said["status"]
-                self._told.notify_all()
+        with stream:
+            for line in stream:
+                try:
+                    said = json.loads(line)
+                except ValueError:
+                    continue
+                if "ready" in said:
+                    ready.append(said)
+                    heard.set()
+                with self._told:
+                    if "started" in said:
+                        self._started[said["started"]] = said["pid"]
+                    elif "ended" in said:
+                        self._ended[said["ended"]] = said["status"]
+                    self._told.notify_all()
         heard.set()
         with self._told:
             self._started.setdefault("", 0)  # the parent is gone: whoever waits looks again
@@ -207,8 +203,8 @@ class Worker:
             kill(process.pid)
             process.wait()
 
-    def _request_folder(self, request: dict[str, Any]) -> Path:
-        control = self.folder / f"{request['kind']}-{uuid.uuid4().hex[:12]}"
+    def _request_folder(self, kind: str) -> Path:
+        control = self.folder / f"{kind}-{uuid.uuid4().hex[:12]}"
         control.mkdir(parents=True)
         return control
 
@@ -216,8 +212,8 @@ class Worker:
         self, kind: str, request: dict[str, Any], limits: Limits, *, on_stage: Callable[[str], None] | None = None
     ) -> Answer:
         """Run one request to its end and return what came of it; never raises for what the code under test did."""
-        control = self._request_folder({"kind": kind})
-        messages.write_json(str(control / messages.REQUEST), {"kind": kind, "side": self.side.request(), **request})
+        control = self._request_folder(kind)
+        messages.write_json(str(control / messages.REQUEST), {"kind": kind, **request})
         seen: list[str] = []
 
         def look() -> None:
@@ -226,16 +222,9 @@ class Worker:
                 seen.append(running)
                 on_stage(running)
 
-        if self.fresh or self._process is None:
-            with (control / messages.LOG).open("a") as log:
-                process = self._spawn("once", control, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-            watched = watch(process.pid, lambda seconds: _still_runs(process, seconds), limits, log=control / messages.LOG, look=look)
-            status = process.wait()
-            kill(process.pid)  # what it left in its group
-        else:
-            pid = self._hand_over(control)
-            watched = watch(pid, lambda seconds: self._still_runs(control, seconds), limits, log=control / messages.LOG, look=look)
-            status = self._ended.pop(str(control), -9)
+        pid = self._hand_over(control)
+        watched = watch(pid, lambda wait: self._still_runs(control, wait), limits, log=control / messages.LOG, look=look)
+        status = self._ended.pop(str(control), -9)
         reply = _reply(control)
         stages = reply.get("stages", [])
         for stage in stages:
@@ -261,14 +250,6 @@ class Worker:
     def _still_runs(self, control: Path, seconds: float) -> bool:
         with self._told:
             return not self._told.wait_for(lambda: str(control) in self._ended or "" in self._started, seconds)
-
-
-def _still_runs(process: subprocess.Popen[str], seconds: float) -> bool:
-    try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        return True
-    return False
 
 
 def _reply(control: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Entry point inside an environment: `python -I <this folder> serve|once <directory>`.
+"""Entry point inside an environment: `python -I <this folder> <control directory>`.
 
 Makes `tfparity` importable from this copy alone: the environment under test holds nothing of ours.
 """
@@ -23,6 +23,6 @@ def _bootstrap() -> None:
 
 if __name__ == "__main__":
     _bootstrap()
-    from tfparity.worker.serve import main
+    from tfparity.worker.serve import serve
 
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(serve(sys.argv[1]))

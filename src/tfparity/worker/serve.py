@@ -1,9 +1,11 @@
-"""The worker process: a warm parent that imports once and forks a process group per request, or a
-fresh process for one request with the same result.
+"""The worker process: a parent that forks a process group per request.
 
-Warm parent, one JSON object a line. In: {"run": directory}. Out: {"ready": true, "imports": [...],
-"facts": {...}} once, then {"started": directory, "pid": n} and {"ended": directory, "status": n}
-(exit code, or minus the signal's number). It ends when its input ends.
+A warm parent imports the frameworks once, before it forks. Where forking after that is not safe, the
+parent stays bare and every child imports for itself, with the same result.
+
+One JSON object a line. In: {"run": directory}. Out: {"ready": true, "imports": [...], "facts": {...}}
+once, then {"started": directory, "pid": n} and {"ended": directory, "status": n} (exit code, or minus
+the signal's number). It ends when its input ends.
 """
 
 import ctypes
@@ -14,23 +16,13 @@ import signal
 import sys
 import time
 import traceback
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 from tfparity.worker import messages, plugins
 from tfparity.worker.messages import Reply, StageFailed
 
 #: prctl(PR_SET_CHILD_SUBREAPER): what a request leaves behind is handed to the warm parent, which ends it.
 _PR_SET_CHILD_SUBREAPER = 36
-
-
-def main(arguments: List[str]) -> int:
-    mode, directory = arguments
-    if mode == "serve":
-        return _serve(directory)
-    if mode == "once":
-        _once(directory)
-        return 0
-    raise SystemExit("usage: serve|once DIRECTORY")
 
 
 def prepare(side: Dict[str, Any], progress: str) -> Dict[str, Any]:
@@ -67,8 +59,31 @@ def prepare(side: Dict[str, Any], progress: str) -> Dict[str, Any]:
             facts["newest_opset"] = exporter.newest_opset()
         except Exception as exception:
             facts["newest_opset_error"] = messages.error(exception)
-    messages.write_json(progress, {"importing": None, "imports": imports})
-    return {"imports": imports, "facts": facts}
+    made = {"importing": None, "imports": imports, "facts": facts}
+    messages.write_json(progress, made)
+    return made
+
+
+def _prepare_apart(side: Dict[str, Any], progress: str) -> Dict[str, Any]:
+    """`prepare` in a child, so that this process stays bare. A child that dies takes this process with it,
+    the same way."""
+    pid = os.fork()
+    if pid == 0:
+        status = 70
+        try:
+            prepare(side, progress)
+            status = 0
+        except SystemExit as leaving:
+            status = leaving.code if isinstance(leaving.code, int) else 1
+        finally:
+            os._exit(status)
+    _, status = os.waitpid(pid, 0)
+    if os.WIFSIGNALED(status):
+        signal.signal(os.WTERMSIG(status), signal.SIG_DFL)
+        os.kill(os.getpid(), os.WTERMSIG(status))
+    if status:
+        raise SystemExit(os.WEXITSTATUS(status))
+    return messages.read_json(progress)  # type: ignore[no-any-return]
 
 
 def _handle(directory: str, request: Dict[str, Any], reply: Reply) -> None:
@@ -90,17 +105,8 @@ def _handle(directory: str, request: Dict[str, Any], reply: Reply) -> None:
     reply.finish()
 
 
-def _once(directory: str) -> None:
-    request = messages.read_json(os.path.join(directory, messages.REQUEST))
-    made = prepare(request["side"], os.path.join(directory, "imports.json"))
-    reply = Reply(directory)
-    reply.fact("imports", made["imports"])
-    reply.fact("import_facts", made["facts"])
-    reply.fact("fork_seconds", None)
-    _handle(directory, request, reply)
-
-
-def _serve(directory: str) -> int:
+def serve(directory: str) -> int:
+    """Read the side from the directory's request, import, and answer requests until the input ends."""
     # Replies travel on a descriptor of their own: what frameworks print goes to the log.
     replies = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
@@ -111,7 +117,8 @@ def _serve(directory: str) -> int:
         replies.flush()
 
     side = messages.read_json(os.path.join(directory, messages.REQUEST))
-    say(ready=True, **prepare(side, os.path.join(directory, "imports.json")))
+    importing = prepare if side["warm"] else _prepare_apart
+    say(ready=True, **importing(side, os.path.join(directory, "imports.json")))
     running = {}  # type: Dict[int, str]
     pending = b""
     open_input = True
@@ -127,7 +134,7 @@ def _serve(directory: str) -> int:
                 asked = time.time()
                 pid = os.fork()
                 if pid == 0:
-                    _child(target, asked, replies)
+                    _child(target, asked, replies, None if side["warm"] else side)
                 running[pid] = target
                 say(started=target, pid=pid)
         if not open_input:
@@ -155,7 +162,7 @@ def _reap(running: Dict[int, str], say: Any) -> None:
         say(ended=directory, status=code)
 
 
-def _child(directory: str, asked: float, replies: Any) -> None:
+def _child(directory: str, asked: float, replies: Any, bare: Optional[Dict[str, Any]]) -> None:
     """Never returns: runs one request in its own process group and ends without the parent's clean-up."""
     status = 70
     try:
@@ -167,6 +174,8 @@ def _child(directory: str, asked: float, replies: Any) -> None:
         os.dup2(log, 1)
         os.dup2(log, 2)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+        if bare:
+            prepare(bare, os.path.join(directory, "imports.json"))
         reply = Reply(directory)
         reply.fact("fork_seconds", time.time() - asked)
         _handle(directory, messages.read_json(os.path.join(directory, messages.REQUEST)), reply)

@@ -1,0 +1,89 @@
+"""Real worker processes on every Python that is here, over a numpy "framework": no torch, no TensorFlow."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tfparity import cases, matrix, paths, plan
+from tfparity.environments import install, interpreters
+from tfparity.matrix import Limits
+from tfparity.plan import PlannedCell
+from tfparity.run import CellRecord, Engine, Options
+
+HERE = Path(__file__).parent
+MATRIX = matrix.load(HERE / "matrix.yaml")
+PYTHONS = sorted(interpreters.found(), key=lambda version: tuple(map(int, version.split("."))))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "python" in metafunc.fixturenames:
+        metafunc.parametrize("python", PYTHONS)
+
+
+def pytest_report_header() -> list[str]:
+    absent = [version for version in matrix.PYTHONS if version not in PYTHONS]
+    return [f"worker on Python {', '.join(PYTHONS)}" + (f"; absent: {', '.join(absent)}" if absent else "")]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def every_python() -> None:
+    """In CI an absent interpreter is an error: a test that did not run must not look passed."""
+    absent = [version for version in matrix.PYTHONS if version not in PYTHONS]
+    if os.environ.get("CI") == "true" and absent:
+        pytest.fail(f"no Python {', '.join(absent)} here; install them (pyenv install, uv python install)")
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> paths.Cache:
+    """Environments are shared with other runs, everything else is this session's own."""
+    root = tmp_path_factory.mktemp("cache")
+    shared = paths.cache().environments
+    shared.mkdir(parents=True, exist_ok=True)
+    (root / "environments").symlink_to(shared)
+    return paths.Cache(root)
+
+
+@pytest.fixture
+def interpreter(cache: paths.Cache) -> Callable[[str], Path]:
+    """The interpreter of the numpy environment of a Python version."""
+
+    def made(version: str) -> Path:
+        environment = MATRIX.environments[f"numpy-py{version}"]
+        return install.ensure(paths.project(HERE), environment, cache, progress=print).python
+
+    return made
+
+
+Converter = Callable[..., CellRecord]
+
+
+@pytest.fixture
+def convert(tmp_path: Path, cache: paths.Cache) -> Iterator[Converter]:
+    """Run a case through the planted converter of that fault, for real: convert("hang", seconds=3)."""
+    project = paths.project(HERE)
+    zoo = cases.load([HERE / "cases"])
+
+    def crossed(
+        fault: str, *, python: str = "3.11", case: str = "planted/net", seconds: float = 60, memory_gib: float = 2, again: bool = True, **options: bool
+    ) -> CellRecord:
+        route = tmp_path / f"{fault}.py"
+        if not route.exists():
+            shutil.copy(HERE / "planted.py", route)
+        own = MATRIX.toolchains[f"numpy-py{python}"].model_copy(update={"routes": {str(route): f"numpy-py{python}"}})
+        changed = MATRIX.model_copy(
+            update={"toolchains": {own.id: own}, "limits": Limits(seconds=seconds, memory_gib=memory_gib)}
+        )
+        cells = plan.plan(changed, zoo, project, toolchains=[own.id], case_globs=[case])
+        assert cells == [PlannedCell(own.id, case, str(route))]
+        with Engine(project, changed, zoo, cache, Options(jobs=1, again=again, **options)) as engine:
+            (record,) = engine.run(cells)
+        return record
+
+    yield crossed
+
+

@@ -1,0 +1,241 @@
+"""A small numpy "framework", its exporter and its converter, in one file that a route names by path.
+
+The converter's fault is the file's own name: a test copies this file as `swap-outputs.py`. Standard
+library and numpy, Python 3.7 and later: it runs inside a worker.
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+
+FAULT = os.path.basename(__file__)[:-3]
+
+REVISION = 1
+SIDES = "split"
+FRAMEWORK = EXPORTER = os.path.abspath(__file__)
+OPSETS = (13, 12)
+REQUIRES = {"source": {}, "target": {}}
+IMPORTS = {"source": ["numpy"], "target": ["numpy"]}
+
+
+def pin_threads(count):
+    pass
+
+
+# The framework: a list of operations over named arrays, run in the precision of its weights.
+
+GRAPH = [
+    ["pad", "images", "padded", {"before": 1, "after": 1}],
+    ["convolve", "padded", "features", {"weight": "conv.weight"}],
+    ["normalize", "features", "normal", {"weight": "norm.weight", "mean": "norm.mean", "variance": "norm.variance"}],
+    ["relu", "normal", "active", {}],
+    ["mean", "active", "pooled", {}],
+    ["linear", "pooled", "z_scores", {"weight": "head.weight", "bias": "head.bias"}],
+    ["linear", "pooled", "attention", {"weight": "gate.weight", "bias": "gate.bias"}],
+]
+OUTPUTS = ["z_scores", "attention"]
+
+
+def weights(numpy, seed=0):
+    random = numpy.random.RandomState(seed)
+    made = {
+        "conv.weight": random.normal(size=(8, 3, 3, 3)) * 0.3,
+        "norm.weight": 1 + 0.1 * random.normal(size=8),
+        "norm.mean": 0.1 * random.normal(size=8),
+        "norm.variance": 1 + 0.5 * random.uniform(size=8),
+        "head.weight": random.normal(size=(8, 5)),
+        "head.bias": 0.1 * random.normal(size=5),
+        "gate.weight": random.normal(size=(8, 5)),
+        "gate.bias": 0.1 * random.normal(size=5),
+    }
+    return {name: value.astype("float32") for name, value in made.items()}
+
+
+class Net:
+    """A graph and its weights. `training` normalises by the batch's own statistics."""
+
+    def __init__(self, graph, tensors, training=False):
+        self.graph, self.tensors, self.training = graph, tensors, training
+
+    def __call__(self, images):
+        import numpy
+
+        values = {"images": images.astype(self.tensors["conv.weight"].dtype)}
+        for kind, source, result, options in self.graph:
+            x = values[source]
+            get = {name: self.tensors[value] for name, value in options.items() if isinstance(value, str)}
+            if kind == "pad":
+                sides = (options["before"], options["after"])
+                x = numpy.pad(x, ((0, 0), (0, 0), sides, sides), mode="constant")
+            elif kind == "convolve":
+                w = get["weight"]
+                height, width = x.shape[2] - 2, x.shape[3] - 2
+                x = sum(
+                    numpy.einsum("nchw,oc->nohw", x[:, :, i : i + height, j : j + width], w[:, :, i, j])
+                    for i in range(3)
+                    for j in range(3)
+                )
+            elif kind == "normalize":
+                mean, variance = get["mean"], get["variance"]
+                if self.training:
+                    mean, variance = x.mean(axis=(0, 2, 3)), x.var(axis=(0, 2, 3))
+                scale = (get["weight"] / numpy.sqrt(variance)).reshape(1, -1, 1, 1)
+                x = (x - mean.reshape(1, -1, 1, 1)) * scale
+            elif kind == "relu":
+                x = numpy.maximum(x, 0)
+            elif kind == "mean":
+                x = x.mean(axis=(2, 3))
+            elif kind == "linear":
+                x = x @ get["weight"] + get["bias"]
+            values[result] = x
+        return [values[name] for name in OUTPUTS]
+
+
+def build(case):
+    return case.factory()
+
+
+def run(model, given, double=False):
+    return [output.astype("float64" if double else "float32") for output in model(*given)]
+
+
+def double(model):
+    return Net(model.graph, {name: value.astype("float64") for name, value in model.tensors.items()})
+
+
+def moved_weights(model, given):
+    import numpy
+
+    for name, value in sorted(model.tensors.items()):
+        signs = numpy.random.RandomState(0).randint(0, 2, size=value.shape) * 2 - 1
+        moved = dict(model.tensors, **{name: (value * (1 + 0.01 * signs)).astype("float32")})
+        yield name, run(Net(model.graph, moved), given)
+
+
+def count(model):
+    return sum(value.size for value in model.tensors.values())
+
+
+# The exporter.
+
+
+def newest_opset():
+    return 14
+
+
+def export(model, example, case, output_axes, opset, folder):
+    import numpy
+
+    numpy.savez(os.path.join(folder, "weights.npz"), **model.tensors)
+    with open(os.path.join(folder, "graph.json"), "w") as file:
+        json.dump(model.graph, file)
+
+
+def check(folder):
+    with open(os.path.join(folder, "graph.json")) as file:
+        json.load(file)
+    return 13
+
+
+# The converter, and its faults.
+
+
+def convert(bundle, artifact, request):
+    import numpy
+
+    with open(os.path.join(bundle, "graph.json")) as file:
+        graph = json.load(file)
+    with numpy.load(os.path.join(bundle, "weights.npz"), allow_pickle=False) as stored:
+        tensors = {name: stored[name] for name in stored.files}
+    meta = {"names": list(OUTPUTS), "training": False, "nan": False, "batch": None}
+    if FAULT == "drop-an-op":
+        graph = [step for step in graph if step[0] != "relu"]
+        graph[3][1] = "normal"
+    elif FAULT == "swap-outputs":
+        meta["names"] = OUTPUTS[::-1]
+    elif FAULT == "wrong-padding":
+        graph[0][3] = {"before": 0, "after": 2}
+    elif FAULT == "train-mode":
+        meta["training"] = True
+    elif FAULT == "moved-weight":
+        signs = numpy.random.RandomState(1).randint(0, 2, size=tensors["conv.weight"].shape) * 2 - 1
+        tensors["conv.weight"] = (tensors["conv.weight"] * (1 + 0.01 * signs)).astype("float32")
+    elif FAULT == "give-nan":
+        meta["nan"] = True
+    elif FAULT == "freeze-batch":
+        meta["batch"] = 2
+    elif FAULT == "rename-output":
+        meta["names"] = ["output_0", "attention"]
+    elif FAULT == "die-by-signal":
+        os.kill(os.getpid(), signal.SIGSEGV)
+    elif FAULT == "hang":
+        time.sleep(600)
+    elif FAULT == "exit":
+        sys.exit(3)
+    elif FAULT == "exit-at-once":
+        os._exit(0)
+    elif FAULT == "fork":
+        os.fork()
+    elif FAULT == "leave-a-daemon":
+        told = os.path.join(os.path.dirname(__file__), "daemon")
+        if os.fork() == 0:
+            os.setsid()
+            with open(told + ".new", "w") as file:
+                file.write(str(os.getpid()))
+            os.rename(told + ".new", told)
+            time.sleep(600)
+            os._exit(0)
+        while not os.path.exists(told):
+            time.sleep(0.01)
+    elif FAULT == "fork-without-end":
+        while True:
+            if os.fork() == 0:
+                time.sleep(600)
+    elif FAULT == "eat-memory":
+        eaten = []
+        while True:
+            eaten.append(b"x" * 2**24)
+            time.sleep(0.002)
+    elif FAULT == "print-megabytes":
+        for _ in range(64):
+            os.write(1, b"y" * 2**20 + b"\n")
+    elif FAULT == "print-tricks":
+        raise RuntimeError("\x1b[31mred\x1b[0m \x07<script>alert(1)</script> | pipe\r\nsecond line of the tricky message")
+    os.mkdir(artifact)
+    numpy.savez(os.path.join(artifact, "weights.npz"), **tensors)
+    with open(os.path.join(artifact, "graph.json"), "w") as file:
+        json.dump({"graph": graph, "meta": meta}, file)
+
+
+def load(artifact):
+    return Runner(artifact)
+
+
+class Runner:
+    def __init__(self, artifact):
+        import numpy
+
+        with open(os.path.join(artifact, "graph.json")) as file:
+            stored = json.load(file)
+        with numpy.load(os.path.join(artifact, "weights.npz"), allow_pickle=False) as tensors:
+            tensors = {name: tensors[name] for name in tensors.files}
+        self.meta = stored["meta"]
+        self.net = Net(stored["graph"], tensors, self.meta["training"])
+
+    def run(self, given):
+        (_, images), = given
+        if self.meta["batch"] not in (None, len(images)):
+            raise ValueError("the first dimension must be %d, not %d" % (self.meta["batch"], len(images)))
+        answers = self.net(images)
+        if self.meta["nan"]:
+            answers[0][0, 0] = float("nan")
+        return list(zip(self.meta["names"], answers))
+
+    def signature(self):
+        return {
+            "inputs": [["images", "float32"]],
+            "outputs": [[name, "float32"] for name in self.meta["names"]],
+            "ordered": True,
+        }
