@@ -1,0 +1,394 @@
+"""The evidence: what recorded runs found, per toolchain. Merging in any order gives identical bytes.
+
+`results/<toolchain>.json` holds facts that repeat; `results/runs/<toolchain>.json` when, where and how long. What was
+not run is not stored: `verdicts` derives it from the plan. evidence_file reads and writes both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from tfparity import judge
+from tfparity.evidence_file import (
+    ENVIRONMENT,
+    ERROR,
+    SCHEMA,
+    STORED,
+    Document,
+    by_place,
+    canonical_cell,
+    dumps,
+    encode,
+    encode_runs,
+    load,
+    load_all,
+    load_runs,
+    ordered,
+    save,
+    save_runs,
+)
+from tfparity.limitations import Limitation, find
+
+__all__ = [
+    "CellId",
+    "Document",
+    "Planned",
+    "Record",
+    "document",
+    "encode",
+    "encode_runs",
+    "explain",
+    "explain_one",
+    "limitation_of",
+    "load",
+    "load_all",
+    "load_runs",
+    "merge",
+    "merge_runs",
+    "not_understood",
+    "only",
+    "runs",
+    "save",
+    "save_runs",
+    "totals",
+    "unexplained",
+    "unresolvable",
+    "unused",
+    "update",
+    "verdicts",
+]
+
+#: (toolchain, case, route)
+CellId = tuple[str, str, str]
+
+#: Stages of the source side: their errors are explained by what is installed there.
+_SOURCE_STAGES = ("build", "export", "check")
+
+
+class Record(Protocol):
+    """What a run hands over per cell: see run.CellRecord. `cell` is None where nothing ran."""
+
+    @property
+    def toolchain(self) -> str: ...
+    @property
+    def case(self) -> str: ...
+    @property
+    def route(self) -> str: ...
+    @property
+    def cell(self) -> Mapping[str, Any] | None: ...
+    @property
+    def attempts(self) -> Sequence[Mapping[str, Any]]: ...
+    @property
+    def environments(self) -> Mapping[str, Mapping[str, Any]]: ...
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def ran_at(self) -> str | None: ...
+    @property
+    def host(self) -> str | None: ...
+
+
+class Planned(Protocol):
+    """A cell of the plan. `verdict` is set where it is known without a run."""
+
+    @property
+    def toolchain(self) -> str: ...
+    @property
+    def case(self) -> str: ...
+    @property
+    def route(self) -> str: ...
+    @property
+    def verdict(self) -> str | None: ...
+    @property
+    def reason(self) -> str | None: ...
+
+
+def document(
+    toolchain: str,
+    *,
+    source: str,
+    routes: Mapping[str, str],
+    records: Iterable[Record],
+    environments: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Document:
+    """The evidence of one toolchain out of the records of a run; records of other toolchains are left out.
+
+    `environments` by id adds to those that the records tell of, for a toolchain that has none to tell.
+    """
+    cells, errors = [], {}
+    known: dict[str, dict[str, Any]] = {id: dict(facts) for id, facts in (environments or {}).items()}
+    for record in records:
+        if record.toolchain != toolchain or record.cell is None:
+            continue
+        cells.append(dict(record.cell))
+        for attempt in record.attempts:
+            name = judge.error_of(attempt)
+            if name:
+                errors[name] = {**{key: attempt["error"][key] for key in ERROR[:3]}, "limitation": None}
+        for id, facts in record.environments.items():
+            known[id] = _further(known[id], facts) if id in known else dict(facts)
+    return _tidy(
+        {
+            "schema": SCHEMA,
+            "toolchain": toolchain,
+            "environments": known,
+            "source": source,
+            "routes": dict(routes),
+            "errors": errors,
+            "cells": cells,
+        }
+    )
+
+
+def unresolvable(python: str, shims: Sequence[str]) -> dict[str, Any]:
+    """The facts of an environment that cannot be resolved; the resolver's reason lies beside the lockfiles."""
+    return {
+        "python": python,
+        "lock_sha256": None,
+        "packages": {},
+        "shims": list(shims),
+        "resolve": "fail",
+        "install": "skipped",
+        "import": "skipped",
+    }
+
+
+def merge(documents: Iterable[Document]) -> Document:
+    """One document out of several of the same toolchain, the same for every order of them.
+
+    A cell that stands in two of them with different facts keeps the worse verdict: shards do not vote.
+    Raises ValueError for none, or for documents of different toolchains.
+    """
+    parts = sorted(documents, key=encode)
+    if not parts or len({part["toolchain"] for part in parts}) != 1:
+        raise ValueError("merging needs documents of one toolchain")
+    cells: dict[tuple[str, str], dict[str, Any]] = {}
+    environments: dict[str, dict[str, Any]] = {}
+    errors: dict[str, dict[str, Any]] = {}
+    for part in parts:
+        for cell in part["cells"]:
+            place = (cell["case"], cell["route"])
+            cells[place] = max(cells.get(place, cell), cell, key=_worse)
+        for id, facts in part["environments"].items():
+            environments[id] = _further(environments.get(id, facts), facts)
+        for name, error in part["errors"].items():
+            errors[name] = max(errors.get(name, error), error, key=lambda entry: entry["limitation"] or "")
+    last = parts[-1]
+    routes = {route: target for part in parts for route, target in part["routes"].items()}
+    return _tidy(
+        {**last, "environments": environments, "routes": routes, "errors": errors, "cells": list(cells.values())}
+    )
+
+
+def update(recorded: Document | None, new: Document) -> Document:
+    """`recorded` with the cells of `new` in place of its own; cells that `new` lacks stay."""
+    if recorded is None:
+        return _tidy(new)
+    fresh = {(cell["case"], cell["route"]) for cell in new["cells"]}
+    stay = [cell for cell in recorded["cells"] if (cell["case"], cell["route"]) not in fresh]
+    return _tidy(
+        {
+            **new,
+            "environments": {**recorded["environments"], **new["environments"]},
+            "routes": {**recorded["routes"], **new["routes"]},
+            "errors": {**recorded["errors"], **new["errors"]},
+            "cells": [*stay, *new["cells"]],
+        }
+    )
+
+
+def only(content: Document, cells: Collection[tuple[str, str]]) -> Document:
+    """The document without cells that are not among `cells` (case, route): those that the plan no longer has."""
+    return _tidy({**content, "cells": [cell for cell in content["cells"] if (cell["case"], cell["route"]) in cells]})
+
+
+def explain(content: Document, limitations: Sequence[Limitation]) -> Document:
+    """The document with every error's limitation found anew.
+
+    An error's limitation is the first rule that holds for every cell that fails by it (where no cell does: for every
+    attempt that met it); None without one.
+    """
+    toolchain = content["toolchain"]
+    met: dict[str, dict[bool, list[dict[str, Any]]]] = {name: {True: [], False: []} for name in content["errors"]}
+    for cell in content["cells"]:
+        for attempt in cell["attempts"]:
+            name = attempt["error"]
+            if name:
+                decides = name == cell["error"] and attempt["opset"] == cell["opset"]
+                packages = _packages(content, cell["route"], content["errors"][name]["stage"])
+                place = {
+                    "packages": packages,
+                    "opset": attempt["opset"],
+                    "route": cell["route"],
+                    "toolchain": toolchain,
+                    "case": cell["case"],
+                }
+                met[name][decides].append(place)
+    errors = {}
+    for name, error in content["errors"].items():
+        said = {"stage": error["stage"], "message": f"{error['type']}: {error['message']}"}
+        places = met[name][True] or met[name][False]
+        rules = [rule for rule in limitations if places and all(rule.holds(**place, **said) for place in places)]
+        errors[name] = {**error, "limitation": rules[0].id if rules else None}
+    return _tidy({**content, "errors": errors})
+
+
+def explain_one(
+    limitations: Sequence[Limitation], content: Document, *, route: str, case: str, attempt: Mapping[str, Any]
+) -> Limitation | None:
+    """The rule for one attempt's full record, in the environments that `content` tells of."""
+    error = attempt["error"]
+    if not error:
+        return None
+    return find(
+        limitations,
+        packages=_packages(content, route, error["stage"]),
+        opset=attempt["opset"],
+        route=route,
+        toolchain=content["toolchain"],
+        case=case,
+        stage=error["stage"],
+        message=f"{error['type']}: {error['message']}",
+    )
+
+
+def unexplained(content: Document) -> list[CellId]:
+    """The failing and partial cells whose error has no limitation."""
+    return [
+        (content["toolchain"], cell["case"], cell["route"])
+        for cell in content["cells"]
+        if cell["verdict"] in judge.FAILING and limitation_of(content, cell) is None
+    ]
+
+
+def not_understood(documents: Iterable[Document], limitations: Sequence[Limitation]) -> list[CellId]:
+    """The failing and partial cells of which nobody knows the cause: no limitation, or one whose cause is unknown."""
+    understood = {rule.id for rule in limitations if rule.understood}
+    return [
+        (content["toolchain"], cell["case"], cell["route"])
+        for content in documents
+        for cell in content["cells"]
+        if cell["verdict"] in judge.FAILING and limitation_of(content, cell) not in understood
+    ]
+
+
+def unused(documents: Iterable[Document], limitations: Sequence[Limitation]) -> list[Limitation]:
+    """The rules that explain no error of the evidence: of the whole evidence, else it says nothing."""
+    used = {error["limitation"] for content in documents for error in content["errors"].values()}
+    return [rule for rule in limitations if rule.id not in used]
+
+
+def limitation_of(content: Document, cell: Mapping[str, Any]) -> str | None:
+    """The id of the limitation that explains a cell's error, None without one."""
+    error = content["errors"].get(cell["error"]) if cell["error"] else None
+    return error["limitation"] if error else None
+
+
+def verdicts(
+    plan: Iterable[Planned], documents: Mapping[str, Document], keys: Mapping[CellId, str] | None = None
+) -> dict[CellId, str]:
+    """The verdict of every planned cell: the plan's own where it knows one, else the evidence's, "stale" where the
+    cell's key is not the one in `keys`, "untested" where there is no evidence."""
+    stored = {
+        (name, cell["case"], cell["route"]): cell for name, content in documents.items() for cell in content["cells"]
+    }
+    found = {}
+    for planned in plan:
+        id = (planned.toolchain, planned.case, planned.route)
+        cell = stored.get(id)
+        if planned.verdict is not None:
+            found[id] = planned.verdict
+        elif cell is None:
+            found[id] = "untested"
+        elif keys is not None and keys.get(id, cell["key"]) != cell["key"]:
+            found[id] = "stale"
+        else:
+            found[id] = cell["verdict"]
+    return found
+
+
+def totals(
+    plan: Iterable[Planned], documents: Mapping[str, Document], keys: Mapping[CellId, str] | None = None
+) -> dict[str, int]:
+    """How many planned cells have each verdict; every verdict is there, and they add up to the plan."""
+    counts = dict.fromkeys(judge.VERDICTS, 0)
+    for verdict in verdicts(plan, documents, keys).values():
+        counts[verdict] += 1
+    return counts
+
+
+def runs(toolchain: str, records: Iterable[Record]) -> Document:
+    """When, where and how long: per cell `ran_at`, `host`, total seconds, and per stage the seconds (summed over
+    attempts) and the peak MiB."""
+    cells = []
+    for record in records:
+        if record.toolchain != toolchain or record.cell is None:
+            continue
+        stages: dict[str, dict[str, float | None]] = {}
+        for reply in (reply for attempt in record.attempts for reply in attempt["stages"]):
+            stage = stages.setdefault(reply["stage"], {"seconds": None, "peak_mib": None})
+            if reply["seconds"] is not None:
+                stage["seconds"] = round((stage["seconds"] or 0.0) + reply["seconds"], 2)
+            if reply["peak_mib"] is not None:
+                stage["peak_mib"] = round(max(stage["peak_mib"] or 0.0, reply["peak_mib"]))
+        cells.append(
+            {
+                "case": record.case,
+                "route": record.route,
+                "ran_at": record.ran_at,
+                "host": record.host,
+                "seconds": round(record.seconds, 2),
+                "stages": {name: stages[name] for name in judge.STAGES if name in stages},
+            }
+        )
+    return {"schema": SCHEMA, "toolchain": toolchain, "cells": by_place(cells)}
+
+
+def merge_runs(documents: Iterable[Document]) -> Document:
+    """Runs of one toolchain in one document; of a cell that ran twice the later run."""
+    cells: dict[tuple[str, str], dict[str, Any]] = {}
+    names = set()
+    for content in documents:
+        names.add(content["toolchain"])
+        for cell in content["cells"]:
+            place = (cell["case"], cell["route"])
+            cells[place] = max(cells.get(place, cell), cell, key=lambda run: (run["ran_at"] or "", dumps(run)))
+    if len(names) != 1:
+        raise ValueError("merging needs runs of one toolchain")
+    return {"schema": SCHEMA, "toolchain": names.pop(), "cells": by_place(cells.values())}
+
+
+def _worse(cell: Mapping[str, Any]) -> tuple[int, str]:
+    return STORED.index(cell["verdict"]), dumps(canonical_cell(cell))
+
+
+def _further(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """Of two accounts of an environment that which tells more: an outcome beats "untested", a failure beats a pass."""
+
+    def order(facts: Mapping[str, Any]) -> tuple[list[int], str]:
+        outcomes = [facts["resolve"], facts["install"], facts["import"]]
+        weight = {"untested": 0, "skipped": 0, "pass": 1}
+        return [weight.get(outcome, 2) for outcome in outcomes], dumps(ordered(facts, ENVIRONMENT))
+
+    return dict(other if order(other) > order(one) else one)
+
+
+def _packages(content: Document, route: str, stage: str) -> dict[str, str]:
+    """What is installed where a stage runs, and "python"; packages that only the other side has are there too."""
+    sides = [content["source"], content["routes"].get(route, content["source"])]
+    if stage in _SOURCE_STAGES:
+        sides.reverse()
+    packages: dict[str, str] = {}
+    for id in sides:
+        facts = content["environments"].get(id)
+        if facts:
+            packages.update(facts["packages"], python=facts["python"])
+    return packages
+
+
+def _tidy(content: Document) -> Document:
+    """Cells in order, and only the errors that they name."""
+    named = {name for cell in content["cells"] for name in (cell["error"], *(a["error"] for a in cell["attempts"]))}
+    errors = {name: error for name, error in sorted(content["errors"].items()) if name in named}
+    return {**content, "errors": errors, "cells": by_place(content["cells"])}
