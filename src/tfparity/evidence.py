@@ -7,6 +7,7 @@ not run is not stored: `verdicts` derives it from the plan. evidence_file reads 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from tfparity import judge
@@ -16,6 +17,7 @@ from tfparity.evidence_file import (
     SCHEMA,
     STORED,
     Document,
+    Evidence,
     by_place,
     canonical_cell,
     dumps,
@@ -33,9 +35,10 @@ from tfparity.limitations import Limitation, find
 __all__ = [
     "CellId",
     "Document",
+    "Evidence",
     "Planned",
     "Record",
-    "document",
+    "collect",
     "encode",
     "encode_runs",
     "explain",
@@ -104,14 +107,14 @@ class Planned(Protocol):
     def reason(self) -> str | None: ...
 
 
-def document(
+def collect(
     toolchain: str,
     *,
     source: str,
     routes: Mapping[str, str],
     records: Iterable[Record],
     environments: Mapping[str, Mapping[str, Any]] | None = None,
-) -> Document:
+) -> Evidence:
     """The evidence of one toolchain out of the records of a run; records of other toolchains are left out.
 
     `environments` by id adds to those that the records tell of, for a toolchain that has none to tell.
@@ -128,17 +131,7 @@ def document(
                 errors[name] = {**{key: attempt["error"][key] for key in ERROR[:3]}, "limitation": None}
         for id, facts in record.environments.items():
             known[id] = _further(known[id], facts) if id in known else dict(facts)
-    return _tidy(
-        {
-            "schema": SCHEMA,
-            "toolchain": toolchain,
-            "environments": known,
-            "source": source,
-            "routes": dict(routes),
-            "errors": errors,
-            "cells": cells,
-        }
-    )
+    return _tidy(Evidence(toolchain, known, source, dict(routes), errors, cells))
 
 
 def unresolvable(python: str, shims: Sequence[str]) -> dict[str, Any]:
@@ -154,69 +147,66 @@ def unresolvable(python: str, shims: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def merge(documents: Iterable[Document]) -> Document:
+def merge(evidence: Iterable[Evidence]) -> Evidence:
     """One document out of several of the same toolchain, the same for every order of them.
 
     A cell that stands in two of them with different facts keeps the worse verdict: shards do not vote.
     Raises ValueError for none, or for documents of different toolchains.
     """
-    parts = sorted(documents, key=encode)
-    if not parts or len({part["toolchain"] for part in parts}) != 1:
+    parts = sorted(evidence, key=encode)
+    if not parts or len({part.toolchain for part in parts}) != 1:
         raise ValueError("merging needs documents of one toolchain")
     cells: dict[tuple[str, str], dict[str, Any]] = {}
     environments: dict[str, dict[str, Any]] = {}
     errors: dict[str, dict[str, Any]] = {}
     for part in parts:
-        for cell in part["cells"]:
+        for cell in part.cells:
             place = (cell["case"], cell["route"])
             cells[place] = max(cells.get(place, cell), cell, key=_worse)
-        for id, facts in part["environments"].items():
+        for id, facts in part.environments.items():
             environments[id] = _further(environments.get(id, facts), facts)
-        for name, error in part["errors"].items():
+        for name, error in part.errors.items():
             errors[name] = max(errors.get(name, error), error, key=lambda entry: entry["limitation"] or "")
-    last = parts[-1]
-    routes = {route: target for part in parts for route, target in part["routes"].items()}
-    return _tidy(
-        {**last, "environments": environments, "routes": routes, "errors": errors, "cells": list(cells.values())}
-    )
+    routes = {route: target for part in parts for route, target in part.routes.items()}
+    return _tidy(Evidence(parts[0].toolchain, environments, parts[-1].source, routes, errors, list(cells.values())))
 
 
-def update(recorded: Document | None, new: Document) -> Document:
+def update(recorded: Evidence | None, new: Evidence) -> Evidence:
     """`recorded` with the cells of `new` in place of its own; cells that `new` lacks stay."""
     if recorded is None:
         return _tidy(new)
-    fresh = {(cell["case"], cell["route"]) for cell in new["cells"]}
-    stay = [cell for cell in recorded["cells"] if (cell["case"], cell["route"]) not in fresh]
+    fresh = {(cell["case"], cell["route"]) for cell in new.cells}
+    stay = [cell for cell in recorded.cells if (cell["case"], cell["route"]) not in fresh]
     return _tidy(
-        {
-            **new,
-            "environments": {**recorded["environments"], **new["environments"]},
-            "routes": {**recorded["routes"], **new["routes"]},
-            "errors": {**recorded["errors"], **new["errors"]},
-            "cells": [*stay, *new["cells"]],
-        }
+        replace(
+            new,
+            environments={**recorded.environments, **new.environments},
+            routes={**recorded.routes, **new.routes},
+            errors={**recorded.errors, **new.errors},
+            cells=[*stay, *new.cells],
+        )
     )
 
 
-def only(content: Document, cells: Collection[tuple[str, str]]) -> Document:
+def only(content: Evidence, cells: Collection[tuple[str, str]]) -> Evidence:
     """The document without cells that are not among `cells` (case, route): those that the plan no longer has."""
-    return _tidy({**content, "cells": [cell for cell in content["cells"] if (cell["case"], cell["route"]) in cells]})
+    return _tidy(replace(content, cells=[cell for cell in content.cells if (cell["case"], cell["route"]) in cells]))
 
 
-def explain(content: Document, limitations: Sequence[Limitation]) -> Document:
+def explain(content: Evidence, limitations: Sequence[Limitation]) -> Evidence:
     """The document with every error's limitation found anew.
 
     An error's limitation is the first rule that holds for every cell that fails by it (where no cell does: for every
     attempt that met it); None without one.
     """
-    toolchain = content["toolchain"]
-    met: dict[str, dict[bool, list[dict[str, Any]]]] = {name: {True: [], False: []} for name in content["errors"]}
-    for cell in content["cells"]:
+    toolchain = content.toolchain
+    met: dict[str, dict[bool, list[dict[str, Any]]]] = {name: {True: [], False: []} for name in content.errors}
+    for cell in content.cells:
         for attempt in cell["attempts"]:
             name = attempt["error"]
             if name:
                 decides = name == cell["error"] and attempt["opset"] == cell["opset"]
-                packages = _packages(content, cell["route"], content["errors"][name]["stage"])
+                packages = _packages(content, cell["route"], content.errors[name]["stage"])
                 place = {
                     "packages": packages,
                     "opset": attempt["opset"],
@@ -226,16 +216,16 @@ def explain(content: Document, limitations: Sequence[Limitation]) -> Document:
                 }
                 met[name][decides].append(place)
     errors = {}
-    for name, error in content["errors"].items():
+    for name, error in content.errors.items():
         said = {"stage": error["stage"], "message": f"{error['type']}: {error['message']}"}
         places = met[name][True] or met[name][False]
         rules = [rule for rule in limitations if places and all(rule.holds(**place, **said) for place in places)]
         errors[name] = {**error, "limitation": rules[0].id if rules else None}
-    return _tidy({**content, "errors": errors})
+    return _tidy(replace(content, errors=errors))
 
 
 def explain_one(
-    limitations: Sequence[Limitation], content: Document, *, route: str, case: str, attempt: Mapping[str, Any]
+    limitations: Sequence[Limitation], content: Evidence, *, route: str, case: str, attempt: Mapping[str, Any]
 ) -> Limitation | None:
     """The rule for one attempt's full record, in the environments that `content` tells of."""
     error = attempt["error"]
@@ -246,59 +236,59 @@ def explain_one(
         packages=_packages(content, route, error["stage"]),
         opset=attempt["opset"],
         route=route,
-        toolchain=content["toolchain"],
+        toolchain=content.toolchain,
         case=case,
         stage=error["stage"],
         message=f"{error['type']}: {error['message']}",
     )
 
 
-def unexplained(content: Document) -> list[CellId]:
+def unexplained(content: Evidence) -> list[CellId]:
     """The failing and partial cells whose error has no limitation."""
     return [
-        (content["toolchain"], cell["case"], cell["route"])
-        for cell in content["cells"]
+        (content.toolchain, cell["case"], cell["route"])
+        for cell in content.cells
         if cell["verdict"] in judge.FAILING and limitation_of(content, cell) is None
     ]
 
 
-def not_understood(documents: Iterable[Document], limitations: Sequence[Limitation]) -> list[CellId]:
+def not_understood(evidence: Iterable[Evidence], limitations: Sequence[Limitation]) -> list[CellId]:
     """The failing and partial cells of which nobody knows the cause: no limitation, or one whose cause is unknown."""
     understood = {rule.id for rule in limitations if rule.understood}
     return [
-        (content["toolchain"], cell["case"], cell["route"])
-        for content in documents
-        for cell in content["cells"]
+        (content.toolchain, cell["case"], cell["route"])
+        for content in evidence
+        for cell in content.cells
         if cell["verdict"] in judge.FAILING and limitation_of(content, cell) not in understood
     ]
 
 
-def unused(documents: Iterable[Document], limitations: Sequence[Limitation]) -> list[Limitation]:
+def unused(evidence: Iterable[Evidence], limitations: Sequence[Limitation]) -> list[Limitation]:
     """The rules that explain no error of the evidence: of the whole evidence, else it says nothing."""
-    used = {error["limitation"] for content in documents for error in content["errors"].values()}
+    used = {error["limitation"] for content in evidence for error in content.errors.values()}
     return [rule for rule in limitations if rule.id not in used]
 
 
-def limitation_of(content: Document, cell: Mapping[str, Any]) -> str | None:
+def limitation_of(content: Evidence, cell: Mapping[str, Any]) -> str | None:
     """The id of the limitation that explains a cell's error, None without one."""
-    error = content["errors"].get(cell["error"]) if cell["error"] else None
+    error = content.errors.get(cell["error"]) if cell["error"] else None
     return error["limitation"] if error else None
 
 
 def verdicts(
-    plan: Iterable[Planned], documents: Mapping[str, Document], keys: Mapping[CellId, str] | None = None
+    evidence: Mapping[str, Evidence],
+    plan: Iterable[Planned] | None = None,
+    keys: Mapping[CellId, str] | None = None,
 ) -> dict[CellId, str]:
     """The verdict of every planned cell: the plan's own where it knows one, else the evidence's, "stale" where the
-    cell's key is not the one in `keys`, "untested" where there is no evidence."""
-    stored = {
-        (name, cell["case"], cell["route"]): cell for name, content in documents.items() for cell in content["cells"]
-    }
+    cell's key is not the one in `keys`, "untested" where there is no evidence. Without a plan, of every stored cell."""
+    stored = {(name, cell["case"], cell["route"]): cell for name, content in evidence.items() for cell in content.cells}
+    given = dict.fromkeys(stored) if plan is None else {(p.toolchain, p.case, p.route): p.verdict for p in plan}
     found = {}
-    for planned in plan:
-        id = (planned.toolchain, planned.case, planned.route)
+    for id, known in given.items():
         cell = stored.get(id)
-        if planned.verdict is not None:
-            found[id] = planned.verdict
+        if known is not None:
+            found[id] = known
         elif cell is None:
             found[id] = "untested"
         elif keys is not None and keys.get(id, cell["key"]) != cell["key"]:
@@ -309,11 +299,11 @@ def verdicts(
 
 
 def totals(
-    plan: Iterable[Planned], documents: Mapping[str, Document], keys: Mapping[CellId, str] | None = None
+    plan: Iterable[Planned], evidence: Mapping[str, Evidence], keys: Mapping[CellId, str] | None = None
 ) -> dict[str, int]:
     """How many planned cells have each verdict; every verdict is there, and they add up to the plan."""
     counts = dict.fromkeys(judge.VERDICTS, 0)
-    for verdict in verdicts(plan, documents, keys).values():
+    for verdict in verdicts(evidence, plan, keys).values():
         counts[verdict] += 1
     return counts
 
@@ -374,21 +364,21 @@ def _further(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]
     return dict(other if order(other) > order(one) else one)
 
 
-def _packages(content: Document, route: str, stage: str) -> dict[str, str]:
+def _packages(content: Evidence, route: str, stage: str) -> dict[str, str]:
     """What is installed where a stage runs, and "python"; packages that only the other side has are there too."""
-    sides = [content["source"], content["routes"].get(route, content["source"])]
+    sides = [content.source, content.routes.get(route, content.source)]
     if stage in _SOURCE_STAGES:
         sides.reverse()
     packages: dict[str, str] = {}
     for id in sides:
-        facts = content["environments"].get(id)
+        facts = content.environments.get(id)
         if facts:
             packages.update(facts["packages"], python=facts["python"])
     return packages
 
 
-def _tidy(content: Document) -> Document:
+def _tidy(content: Evidence) -> Evidence:
     """Cells in order, and only the errors that they name."""
-    named = {name for cell in content["cells"] for name in (cell["error"], *(a["error"] for a in cell["attempts"]))}
-    errors = {name: error for name, error in sorted(content["errors"].items()) if name in named}
-    return {**content, "errors": errors, "cells": by_place(content["cells"])}
+    named = {name for cell in content.cells for name in (cell["error"], *(a["error"] for a in cell["attempts"]))}
+    errors = {name: error for name, error in sorted(content.errors.items()) if name in named}
+    return replace(content, errors=errors, cells=by_place(content.cells))

@@ -6,16 +6,35 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tfparity import compare, judge
 from tfparity.errors import EvidenceError
+from tfparity.paths import Project
 
 SCHEMA = 1
 
-#: One toolchain's evidence, as in the file.
+#: A file's content as JSON values.
 Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One toolchain's evidence, its parts as in the file. Cells are in the order of case and route."""
+
+    toolchain: str
+    environments: dict[str, dict[str, Any]]
+    source: str
+    routes: dict[str, str]
+    errors: dict[str, dict[str, Any]]
+    cells: list[dict[str, Any]]
+
+    def cell(self, case: str, route: str) -> dict[str, Any] | None:
+        """The cell of that case and route, None without one."""
+        return next((cell for cell in self.cells if cell["case"] == case and cell["route"] == route), None)
+
 
 #: Verdicts that a stored cell can have.
 STORED = ("works", "works-with-remedy", "partial", "broken")
@@ -31,26 +50,26 @@ _ATTEMPT = ("opset", "file_opset", "remedies", "stage", "outcome", "error")
 _RUN = ("case", "route", "ran_at", "host", "seconds", "stages")
 
 
-def encode(content: Document) -> bytes:
-    """Canonical bytes of a document of evidence: a line per environment, error and cell, keys in a fixed order."""
-    environments = {id: ordered(facts, ENVIRONMENT) for id, facts in sorted(content["environments"].items())}
-    errors = {name: ordered(error, ERROR) for name, error in sorted(content["errors"].items())}
+def encode(content: Evidence) -> bytes:
+    """Canonical bytes of a toolchain's evidence: a line per environment, error and cell, keys in a fixed order."""
+    environments = {id: ordered(facts, ENVIRONMENT) for id, facts in sorted(content.environments.items())}
+    errors = {name: ordered(error, ERROR) for name, error in sorted(content.errors.items())}
     lines = [
         "{",
-        f' "schema": {content["schema"]},',
-        f' "toolchain": {dumps(content["toolchain"])},',
+        f' "schema": {SCHEMA},',
+        f' "toolchain": {dumps(content.toolchain)},',
         f' "environments": {_block(environments)},',
-        f' "source": {dumps(content["source"])},',
-        f' "routes": {dumps(ordered(content["routes"], ()))},',
+        f' "source": {dumps(content.source)},',
+        f' "routes": {dumps(ordered(content.routes, ()))},',
         f' "errors": {_block(errors)},',
-        f' "cells": {_list([canonical_cell(cell) for cell in by_place(content["cells"])])}',
+        f' "cells": {_list([canonical_cell(cell) for cell in by_place(content.cells)])}',
         "}",
     ]
     return _bytes(lines)
 
 
 def encode_runs(content: Document) -> bytes:
-    """Canonical bytes of a document of runs."""
+    """Canonical bytes of a toolchain's runs."""
     cells = [ordered(cell, _RUN, deep=False) for cell in by_place(content["cells"])]
     lines = [
         "{",
@@ -62,32 +81,37 @@ def encode_runs(content: Document) -> bytes:
     return _bytes(lines)
 
 
-def load(path: Path) -> Document:
-    """A document of evidence, checked. Raises EvidenceError with file and line."""
-    return _load(path, _check)
+def load(path: Path) -> Evidence:
+    """A toolchain's evidence, checked. Raises EvidenceError with file and line."""
+    content = _load(path, _check)
+    return Evidence(**{name: value for name, value in content.items() if name != "schema"})
 
 
-def load_runs(path: Path) -> Document:
-    """A document of runs. Raises EvidenceError with file and line."""
-    return _load(path, _check_runs)
+def load_all(project: Project) -> dict[str, Evidence]:
+    """The whole evidence of a project, by toolchain; empty where there is none."""
+    return {path.stem: load(path) for path in sorted(project.results.glob("*.json"))}
 
 
-def load_all(folder: Path) -> dict[str, Document]:
-    """The whole evidence of a results folder, by toolchain; empty where there is no folder."""
-    return {path.stem: load(path) for path in sorted(folder.glob("*.json"))}
+def load_runs(project: Project) -> dict[str, Document]:
+    """When, where and how long, by toolchain. Raises EvidenceError with file and line."""
+    return {path.stem: _load(path, _check_runs) for path in sorted(_runs_folder(project).glob("*.json"))}
 
 
-def save(path: Path, content: Document) -> None:
-    """Write a document of evidence, whole or not at all."""
-    _save(path, encode(content))
+def save(project: Project, content: Evidence) -> Path:
+    """Write results/<toolchain>.json, whole or not at all."""
+    return _save(project.results / f"{content.toolchain}.json", encode(content))
 
 
-def save_runs(path: Path, content: Document) -> None:
-    """Write a document of runs, whole or not at all."""
-    _save(path, encode_runs(content))
+def save_runs(project: Project, content: Document) -> Path:
+    """Write results/runs/<toolchain>.json, whole or not at all."""
+    return _save(_runs_folder(project) / f"{content['toolchain']}.json", encode_runs(content))
 
 
-def _save(path: Path, data: bytes) -> None:
+def _runs_folder(project: Project) -> Path:
+    return project.results / "runs"
+
+
+def _save(path: Path, data: bytes) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -95,6 +119,7 @@ def _save(path: Path, data: bytes) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+    return path
 
 
 def by_place(cells: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
