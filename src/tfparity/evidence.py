@@ -38,7 +38,7 @@ __all__ = [
     "Evidence",
     "Planned",
     "Record",
-    "collect",
+    "document",
     "encode",
     "encode_runs",
     "explain",
@@ -107,7 +107,7 @@ class Planned(Protocol):
     def reason(self) -> str | None: ...
 
 
-def collect(
+def document(
     toolchain: str,
     *,
     source: str,
@@ -276,19 +276,17 @@ def limitation_of(content: Evidence, cell: Mapping[str, Any]) -> str | None:
 
 
 def verdicts(
-    evidence: Mapping[str, Evidence],
-    plan: Iterable[Planned] | None = None,
-    keys: Mapping[CellId, str] | None = None,
+    plan: Iterable[Planned], evidence: Mapping[str, Evidence], keys: Mapping[CellId, str] | None = None
 ) -> dict[CellId, str]:
     """The verdict of every planned cell: the plan's own where it knows one, else the evidence's, "stale" where the
-    cell's key is not the one in `keys`, "untested" where there is no evidence. Without a plan, of every stored cell."""
+    cell's key is not the one in `keys`, "untested" where there is no evidence."""
     stored = {(name, cell["case"], cell["route"]): cell for name, content in evidence.items() for cell in content.cells}
-    given = dict.fromkeys(stored) if plan is None else {(p.toolchain, p.case, p.route): p.verdict for p in plan}
     found = {}
-    for id, known in given.items():
+    for planned in plan:
+        id = (planned.toolchain, planned.case, planned.route)
         cell = stored.get(id)
-        if known is not None:
-            found[id] = known
+        if planned.verdict is not None:
+            found[id] = planned.verdict
         elif cell is None:
             found[id] = "untested"
         elif keys is not None and keys.get(id, cell["key"]) != cell["key"]:
@@ -303,7 +301,7 @@ def totals(
 ) -> dict[str, int]:
     """How many planned cells have each verdict; every verdict is there, and they add up to the plan."""
     counts = dict.fromkeys(judge.VERDICTS, 0)
-    for verdict in verdicts(evidence, plan, keys).values():
+    for verdict in verdicts(plan, evidence, keys).values():
         counts[verdict] += 1
     return counts
 
