@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import json
 import os
 import re
 import sys
@@ -17,8 +18,8 @@ from pathlib import Path
 
 if sys.version_info < (3, 11):
     sys.exit(
-        f"tfparity itself needs Python 3.11 or later, and nox runs on {sys.version_info[0]}.{sys.version_info[1]} here. "
-        'Install nox with a newer one (python3.12 -m pip install "nox[uv]"); the toolchains keep their own interpreters.'
+        f"tfparity itself needs Python 3.11 or later, nox runs on {sys.version_info[0]}.{sys.version_info[1]} here. "
+        'Install nox with a newer one (python3.12 -m pip install "nox[uv]"): toolchains keep their own interpreters.'
     )
 
 import nox
@@ -98,11 +99,7 @@ def compat_of(toolchain: str) -> None:
     def one(session: nox.Session) -> None:
         run_compat(session, toolchain)
 
-    one.__doc__ = f"The same on {toolchain}."
-
-
-for _toolchain in toolchains():
-    compat_of(_toolchain)
+    one.__doc__ = f"compat, on {toolchain}."
 
 
 @nox.session(default=False)
@@ -123,7 +120,7 @@ def table(session: nox.Session) -> None:
 def lock(session: nox.Session) -> None:
     """Resolve every environment into lockfiles/ (-- --check: digests, offline; -- --check --resolve: again)."""
     prepare(session)
-    if not asked_for(session.posargs, "--environment"):
+    if all(word.startswith("-") for word in session.posargs):  # no environment is named: ours too
         lock_ourselves(session, check="--check" in session.posargs)
     tfparity(session, "lock", *session.posargs)
 
@@ -221,3 +218,10 @@ def lint(session: nox.Session) -> None:
     tfparity(session, "lock", "--check")
     tfparity(session, "schema", "--check")
     tfparity(session, "table", "--check")
+
+
+for _toolchain in toolchains():
+    compat_of(_toolchain)
+
+if __name__ == "__main__":
+    print(json.dumps(toolchains()))  # for a matrix of CI jobs

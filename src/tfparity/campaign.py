@@ -1,0 +1,277 @@
+"""A run as a person asks for it: what was chosen, what that comes to, how long it takes, and the engine for it.
+
+pytest's front and the command line take the same options; each is declared here once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from tfparity import cases as zoo
+from tfparity import evidence, judge, limitations, matrix, paths, plan, run, yaml_input
+from tfparity.environments import install, lock
+from tfparity.errors import UsageError
+from tfparity.evidence import Evidence
+from tfparity.limitations import Limitation
+from tfparity.matrix import Environment, Matrix, Toolchain
+from tfparity.paths import Cache, Project
+from tfparity.plan import PlannedCell
+from tfparity.run import CellRecord
+from tfparity.worker.declare import Case
+
+DEFAULT = "default"
+
+
+def _seconds(text: str) -> float:
+    """ "90s", "60m", "2h" or plain seconds, as seconds."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip())
+    if not match:
+        raise argparse.ArgumentTypeError(f"{text!r} is no duration; write 90s, 60m or 2h")
+    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+def _jobs(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of cells to run side by side; 1 or more")
+    return int(text)
+
+
+@dataclass(frozen=True)
+class Option:
+    """A command-line option, as argparse and pytest both take it."""
+
+    flag: str
+    help: str
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.flag.removeprefix("--").replace("-", "_")
+
+
+OPTIONS = (
+    Option(
+        "--toolchain",
+        "a toolchain of matrix.yaml, 'default' or 'all'; repeatable",
+        {"action": "append", "metavar": "ID"},
+    ),
+    Option("--tier", "which cases: smoke (the default) or all", {"default": None, "choices": plan.TIERS}),
+    Option(
+        "--case", "only cases that match, such as 'operators/*'; repeatable", {"action": "append", "metavar": "GLOB"}
+    ),
+    Option("--route", "only this route; repeatable", {"action": "append", "metavar": "NAME"}),
+    Option(
+        "--cases",
+        "case files or folders of your own instead of cases/; repeatable",
+        {"action": "append", "metavar": "PATH"},
+    ),
+    Option("--jobs", "cells side by side (default: 2, or 1 on one core)", {"type": _jobs, "metavar": "N"}),
+    Option(
+        "--budget",
+        "stop beginning cells after that time, most telling first: 60m",
+        {"type": _seconds, "metavar": "TIME"},
+    ),
+    Option(
+        "--all-opsets", "try every opset from 9 on; the extra ones have no say in the verdict", {"action": "store_true"}
+    ),
+    Option("--again", "run what is already in the store, too", {"action": "store_true"}),
+    Option("--fresh-process", "a new process for every request instead of a fork", {"action": "store_true"}),
+    Option("--keep", "leave converted models and logs in the cache folder", {"action": "store_true"}),
+    Option("--download", "let uv fetch Python interpreters that are not here", {"action": "store_true"}),
+    Option("--record", "write what came out into results/", {"action": "store_true"}),
+)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the options say. `tier` None means: smoke, unless cases are named."""
+
+    toolchains: tuple[str, ...] = (DEFAULT,)
+    tier: str | None = None
+    case_globs: tuple[str, ...] = ()
+    routes: tuple[str, ...] = ()
+    case_paths: tuple[Path, ...] = ()
+    jobs: int = 1
+    budget: float | None = None
+    all_opsets: bool = False
+    again: bool = False
+    fresh_process: bool = False
+    keep: bool = False
+    download: bool = False
+    record: bool = False
+
+
+def chosen(value: Callable[[str], Any]) -> Choice:
+    """The choice that parsed options make; `value` gives an option's value by its name."""
+    return Choice(
+        toolchains=tuple(value("toolchain") or (DEFAULT,)),
+        tier=value("tier"),
+        case_globs=tuple(value("case") or ()),
+        routes=tuple(value("route") or ()),
+        case_paths=tuple(Path(path) for path in value("cases") or ()),
+        jobs=value("jobs") or min(2, os.cpu_count() or 1),
+        budget=value("budget"),
+        **{name: bool(value(name)) for name in ("all_opsets", "again", "fresh_process", "keep", "download", "record")},
+    )
+
+
+class Campaign:
+    """The matrix, the zoo and the plan for a choice. Everything is read when first asked for.
+
+    Raises the InputErrors of the files it reads, UsageError for a choice of what is not there.
+    """
+
+    def __init__(self, choice: Choice, project: Project | None = None, cache: Cache | None = None) -> None:
+        self.choice = choice
+        self.project = project or paths.project()
+        self.cache = cache or paths.cache()
+
+    @cached_property
+    def matrix(self) -> Matrix:
+        return matrix.load(self.project.matrix)
+
+    @cached_property
+    def cases(self) -> dict[str, Case]:
+        return zoo.load(self.choice.case_paths or (self.project.cases,))
+
+    @cached_property
+    def limitations(self) -> list[Limitation]:
+        return limitations.load(self.project.limitations)
+
+    @cached_property
+    def toolchains(self) -> list[str]:
+        """The ids chosen, in matrix order."""
+        asked = self.choice.toolchains
+        if "all" in asked:
+            return list(self.matrix.toolchains)
+        ids = {self.matrix.default if name == DEFAULT else name for name in asked}
+        for name in sorted(ids - set(self.matrix.toolchains)):
+            guess = yaml_input.did_you_mean(name, self.matrix.toolchains)
+            raise UsageError(
+                f"no toolchain {name!r} in matrix.yaml{guess or '; there are ' + ', '.join(self.matrix.toolchains)}"
+            )
+        return [name for name in self.matrix.toolchains if name in ids]
+
+    @cached_property
+    def environments(self) -> list[Environment]:
+        """The environments of the chosen toolchains, each once."""
+        ids = dict.fromkeys(id for name in self.toolchains for id in self.matrix.toolchains[name].environments())
+        return [self.matrix.environments[id] for id in ids]
+
+    @cached_property
+    def recorded(self) -> dict[str, Evidence]:
+        """The committed evidence of every toolchain that has any."""
+        return evidence.load_all(self.project)
+
+    @cached_property
+    def runs(self) -> dict[str, dict[str, Any]]:
+        """When and how long the recorded cells ran, by toolchain."""
+        return evidence.load_runs(self.project)
+
+    @cached_property
+    def seconds(self) -> dict[tuple[str, str, str], float]:
+        """Recorded seconds by (toolchain, case, route)."""
+        return plan.recorded_seconds(self.runs)
+
+    @cached_property
+    def cells(self) -> list[PlannedCell]:
+        """The planned cells, in the order in which the engine should run them."""
+        choice = self.choice
+        tier = choice.tier or ("all" if choice.case_globs or choice.case_paths else plan.SMOKE)
+        planned = plan.plan(
+            self.matrix,
+            self.cases,
+            self.project,
+            toolchains=self.toolchains,
+            tier=tier,
+            routes=choice.routes or None,
+            case_globs=choice.case_globs or None,
+        )
+        if choice.budget is None:
+            return planned
+        return plan.order(planned, self.cases, evidence.verdicts(planned, self.recorded))
+
+    def estimate(self, cells: Sequence[PlannedCell]) -> float:
+        """Seconds that those cells will take at most: what the store holds already takes none."""
+        toolchains = {cell.toolchain for cell in cells if cell.applicable}
+        environments = {id for name in toolchains for id in self.matrix.toolchains[name].environments()}
+        missing = sum(not self.installed(self.matrix.environments[id]) for id in environments)
+        runs = [cell for cell in cells if cell.applicable]
+        return plan.estimate(runs, self.seconds, jobs=self.choice.jobs, to_install=missing, toolchains=len(toolchains))
+
+    def installed(self, environment: Environment) -> bool:
+        """Whether its locked packages are already in the cache."""
+        locked = lock.status(self.project, environment)
+        return (install.place(environment, locked, self.cache) / install.COMPLETE).is_file()
+
+    def engine(self, observer: run.Observer) -> run.Engine:
+        choice = self.choice
+        options = run.Options(
+            jobs=choice.jobs,
+            all_opsets=choice.all_opsets,
+            budget=choice.budget,
+            fresh_process=choice.fresh_process,
+            keep=choice.keep,
+            again=choice.again,
+            download=choice.download,
+        )
+        return run.Engine(self.project, self.matrix, self.cases, self.cache, options, observer, self.seconds)
+
+    def found(self, records: Iterable[CellRecord]) -> dict[str, Evidence]:
+        """The evidence that these records alone make, toolchain by toolchain, errors explained where a rule holds."""
+        records = list(records)
+        return {
+            name: evidence.explain(self._document(self.matrix.toolchains[name], records), self.limitations)
+            for name in dict.fromkeys(record.toolchain for record in records)
+        }
+
+    def explain(self, record: CellRecord) -> Limitation | None:
+        """The limitation that explains a failing or partial record, None where none does or none is needed."""
+        attempt = deciding(record)
+        if record.verdict not in judge.FAILING or attempt is None:
+            return None
+        content = self._document(self.matrix.toolchains[record.toolchain], [record])
+        return evidence.explain_one(self.limitations, content, route=record.route, case=record.case, attempt=attempt)
+
+    def record(self, records: Iterable[CellRecord]) -> list[Path]:
+        """Write records into results/; cells that were not run keep what was recorded. The files written."""
+        records = list(records)
+        written = []
+        for name in dict.fromkeys(record.toolchain for record in records):
+            new = self._document(self.matrix.toolchains[name], records)
+            content = evidence.explain(evidence.update(self.recorded.get(name), new), self.limitations)
+            written.append(evidence.save(self.project, content))
+            fresh = evidence.runs(name, [record for record in records if not record.cached])
+            both = [self.runs[name], fresh] if name in self.runs else [fresh]
+            evidence.save_runs(self.project, evidence.merge_runs(both))
+        return written
+
+    def _document(self, toolchain: Toolchain, records: Iterable[CellRecord]) -> Evidence:
+        unresolvable = {
+            environment.id: evidence.unresolvable(environment.python, environment.shims)
+            for environment in (self.matrix.environments[id] for id in toolchain.environments())
+            if lock.status(self.project, environment).kind == "unresolvable"
+        }
+        return evidence.document(
+            toolchain.id,
+            source=toolchain.source,
+            routes=toolchain.routes,
+            records=records,
+            environments=unresolvable,
+        )
+
+
+def deciding(record: CellRecord) -> dict[str, Any] | None:
+    """The failed attempt that gives a failing or partial record its verdict; None for one that works or did not run."""
+    cell = record.cell
+    if cell is None or cell["error"] is None:
+        return None
+    same = [attempt for attempt in record.attempts if judge.error_of(attempt) == cell["error"]]
+    return next((attempt for attempt in same if attempt["opset"] == cell["opset"]), same[0] if same else None)

@@ -1,0 +1,200 @@
+"""The command line: arguments → one function each. Errors end with one line and their own exit code."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from tfparity import campaign, matrix, paths
+from tfparity.campaign import Campaign
+from tfparity.environments import estimate, install, interpreters, lock
+from tfparity.errors import EvidenceError, LockError, TfparityError, UsageError
+from tfparity.report import progress, terminal, words
+from tfparity.run import CellRecord
+
+Command = Callable[[argparse.Namespace], int]
+
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; the exit code is 0, 1 (something is not as it should be), that of an error, or 130."""
+    try:
+        given = _parser().parse_args(arguments)
+        return int(given.command(given))
+    except TfparityError as wrong:
+        print(f"tfparity: {wrong}", file=sys.stderr)
+        return wrong.exit_code
+    except KeyboardInterrupt:
+        print("tfparity: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader went away, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m tfparity", description="PyTorch to TensorFlow conversions, judged.", allow_abbrev=False
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(name: str, function: Command, *, cells: bool = False) -> argparse.ArgumentParser:
+        about = (function.__doc__ or "").splitlines()[0]
+        made = commands.add_parser(name, help=about, description=about, allow_abbrev=False)
+        made.set_defaults(command=function)
+        if cells:
+            group = made.add_argument_group("cells to run")
+            for option in campaign.OPTIONS:
+                group.add_argument(option.flag, help=option.help, **option.settings)
+        return made
+
+    command("run", _run, cells=True)
+    command("plan", _plan, cells=True)
+    gated = command("gate", _gate, cells=True)
+    gated.add_argument("--update", action="store_true", help="write what came out into results/ instead of comparing")
+    gated.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit XML")
+    gated.add_argument("--summary", type=Path, metavar="FILE", help="append Markdown (default: $GITHUB_STEP_SUMMARY)")
+    tables = command("table", _table)
+    tables.add_argument("--check", action="store_true", help="write nothing; fail where a table is not up to date")
+    locks = command("lock", _lock)
+    locks.add_argument("environment", nargs="*", help="only these environments")
+    locks.add_argument("--check", action="store_true", help="compare digests, offline; write nothing")
+    locks.add_argument("--resolve", action="store_true", help="with --check: resolve again and compare")
+    locks.add_argument("--jobs", type=int, default=2, metavar="N", help="resolutions side by side")
+    locks.add_argument("--download", action="store_true", help="let uv fetch Python interpreters that are not here")
+    installs = command("install", _install)
+    installs.add_argument("toolchain", nargs="*", help="ids, 'default' (the default) or 'all'")
+    installs.add_argument("--download", action="store_true", help="let uv fetch Python interpreters that are not here")
+    found = command("interpreters", _interpreters)
+    found.add_argument("--plain", action="store_true", help="version and path, no words")
+    schema = command("schema", _schema)
+    schema.add_argument("--check", action="store_true", help="write nothing; fail where the file is not up to date")
+    return parser
+
+
+def _campaign(given: argparse.Namespace) -> Campaign:
+    return Campaign(campaign.chosen(lambda name: getattr(given, name)))
+
+
+def _carried_out(asked: Campaign) -> list[CellRecord]:
+    """Run the campaign's cells with progress on the error stream; records in the plan's order."""
+    console = Console(stderr=True, highlight=False)
+    cells = asked.cells
+    runnable = [cell for cell in cells if cell.applicable]
+    if runnable:
+        console.print(f"{len(runnable)} cells to run: at most about {words.duration(asked.estimate(runnable))}")
+    records: dict[str, CellRecord] = {}
+    with progress.progress(console, cells, asked.seconds) as display, asked.engine(display) as engine:
+        for record in engine.run(cells):
+            records[record.id] = record
+    return [records[cell.id] for cell in cells]
+
+
+def _run(given: argparse.Namespace) -> int:
+    """Run cells and end with a table; 1 if one fails and no limitation says why."""
+    asked = _campaign(given)
+    records = _carried_out(asked)
+    if asked.choice.record:
+        asked.record(records)
+    terminal.show(Console(highlight=False), records, asked.explain)
+    return 1 if any(record.verdict in ("partial", "broken") and not asked.explain(record) for record in records) else 0
+
+
+def _plan(given: argparse.Namespace) -> int:
+    """Say which cells there are, which of them can be, and how long they take; run nothing."""
+    asked = _campaign(given)
+    for cell in asked.cells:
+        print(cell.id if cell.applicable else f"{cell.id}  {cell.verdict}: {' '.join((cell.reason or '').split())}")
+    runnable = [cell for cell in asked.cells if cell.applicable]
+    print(f"{len(asked.cells)} cells, {len(runnable)} to run: at most about {words.duration(asked.estimate(runnable))}")
+    return 0
+
+
+def _gate(given: argparse.Namespace) -> int:
+    """Compare a run with the committed evidence; an exit code for each kind of change."""
+    from tfparity.report import gating
+
+    asked = _campaign(given)
+    records = _carried_out(asked)
+    if given.update:
+        asked.record(records)
+        print(f"results/ has what came out of {len(records)} cells")
+        return 0
+    summary = given.summary or (
+        Path(os.environ["GITHUB_STEP_SUMMARY"]) if os.environ.get("GITHUB_STEP_SUMMARY") else None
+    )
+    return gating.report(asked, records, Console(highlight=False), junit=given.junit, summary=summary)
+
+
+def _table(given: argparse.Namespace) -> int:
+    """Write the generated tables of README.md and docs/ from results/."""
+    from tfparity.report import pages
+
+    stale = pages.write(paths.project(), check=given.check)
+    for path in stale:
+        print(f"{path}: {'is not what results/ says: run `nox -s table`' if given.check else 'written'}")
+    return 1 if given.check and stale else 0
+
+
+def _lock(given: argparse.Namespace) -> int:
+    """Resolve environments into lockfiles/, or check them."""
+    project = paths.project()
+    declared = matrix.load(project.matrix)
+    ids = given.environment or None
+    if given.resolve and not given.check:
+        raise UsageError("--resolve goes with --check; without --check everything is resolved anyway")
+    if given.check:
+        findings = lock.check(project, declared, ids, resolve_again=given.resolve, jobs=given.jobs)
+        for finding in findings:
+            print(f"{finding.environment}: {finding.text}")
+        return LockError.exit_code if findings else 0
+    lock.lock(project, declared, ids, jobs=given.jobs, download=given.download, progress=print)
+    return 0
+
+
+def _install(given: argparse.Namespace) -> int:
+    """Make the environments of toolchains; those that are there already are left alone."""
+    asked = Campaign(campaign.Choice(toolchains=tuple(given.toolchain) or (campaign.DEFAULT,)))
+    for environment in asked.environments:
+        locked = lock.status(asked.project, environment)
+        if locked.kind == "unresolvable":
+            print(f"{environment.id}: cannot be resolved, which is a result too: {locked.path.name}")
+            continue
+        known = asked.installed(environment)
+        if not known:
+            print(f"{environment.id}: at most {estimate.installed_gb(locked.packages)} GB on disk", flush=True)
+        say = lambda text, id=environment.id: print(f"{id}: {text}", flush=True)  # noqa: E731
+        install.ensure(asked.project, environment, asked.cache, progress=say, download=given.download)
+        if known:
+            print(f"{environment.id}: there already")
+    return 0
+
+
+def _interpreters(given: argparse.Namespace) -> int:
+    """List the Python interpreters that are found, 3.7 to 3.13."""
+    there = interpreters.found()
+    for version in matrix.PYTHONS:
+        if version in there:
+            print(f"{version} {there[version]}")
+        elif not given.plain:
+            print(f"{version} not found: `uv python install {version}` or `pyenv install {version}` gets it")
+    return 0
+
+
+def _schema(given: argparse.Namespace) -> int:
+    """Write docs/matrix.schema.json, which editors read, from the matrix's models."""
+    path = paths.project().docs / "matrix.schema.json"
+    text = json.dumps(matrix.json_schema(), indent=2, ensure_ascii=False) + "\n"
+    if given.check:
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            raise EvidenceError("is not what the models say: run `python -m tfparity schema`", file=path)
+        return 0
+    path.write_text(text, encoding="utf-8")
+    return 0

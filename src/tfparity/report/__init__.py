@@ -1,0 +1,1 @@
+"""What a person reads: the terminal's table and progress, the tables of README and docs, the job summary."""

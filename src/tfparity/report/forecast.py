@@ -1,0 +1,49 @@
+"""How much longer a run takes, from what its cells took before and how fast this machine goes through them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from time import monotonic
+
+from tfparity.plan import CELL_SECONDS, PlannedCell
+
+
+class Forecast:
+    """Counts cells done and foretells the rest; `clock` gives seconds."""
+
+    def __init__(
+        self,
+        cells: Iterable[PlannedCell],
+        seconds: Mapping[tuple[str, str, str], float],
+        *,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._open = {
+            cell.id: seconds.get((cell.toolchain, cell.case, cell.route), CELL_SECONDS)
+            for cell in cells
+            if cell.applicable
+        }
+        self._clock = clock
+        self._began: float | None = None
+        self._expected_done = 0.0
+        self.total = len(self._open)
+        self.done = 0
+
+    def started(self) -> None:
+        """A cell begins: time that environments took before the first does not count."""
+        if self._began is None:
+            self._began = self._clock()
+
+    def finished(self, id: str, *, cached: bool = False) -> None:
+        """A cell ended. One out of the store says nothing about speed."""
+        expected = self._open.pop(id, None)
+        if expected is not None:
+            self.done += 1
+            self._expected_done += 0.0 if cached else expected
+
+    def left(self) -> float | None:
+        """Seconds to the end; None before the first cell that really ran is done."""
+        if self._began is None or not self._expected_done:
+            return None
+        pace = (self._clock() - self._began) / self._expected_done
+        return sum(self._open.values()) * pace

@@ -1,0 +1,57 @@
+"""Markdown that stays what it was: text of converters cannot break a table, inject HTML or make a link."""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+#: Characters that mean something to Markdown, GitHub's dialect included; HTML's are escaped as entities.
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~$^@:=-])")
+
+
+def text(value: object) -> str:
+    """A foreign text as inline Markdown: one line, control characters shown as �, nothing in it has a meaning."""
+    plain = "".join(
+        " " if c in "\r\n\t\v\f\x85\u2028\u2029" else "�" if unicodedata.category(c) in ("Cc", "Cf", "Cs") else c
+        for c in str(value)
+    )
+    return _SPECIAL.sub(r"\\\1", html.escape(" ".join(plain.split()), quote=False))
+
+
+def code(value: object) -> str:
+    """A short identifier as inline code, safe inside a table."""
+    return f"<code>{html.escape(' '.join(str(value).split())).replace('|', '&#124;')}</code>"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, align: str = "") -> str:
+    """A GitHub table. Cells are Markdown already; `align` has one of l, r, c per column (l for the rest)."""
+    marks = {"l": "---", "r": "--:", "c": ":-:"}
+    lines = [
+        f"| {' | '.join(head)} |",
+        f"|{'|'.join(marks[(align[i : i + 1] or 'l')] for i in range(len(head)))}|",
+    ]
+    for row in rows:
+        if len(row) != len(head):
+            raise ValueError(f"a row of {len(row)} cells under a head of {len(head)}")
+        lines.append(f"| {' | '.join(cell.replace(chr(10), ' ') for cell in row)} |")
+    return "\n".join(lines)
+
+
+def between(document: str, name: str, content: str) -> str:
+    """The document with everything between its markers of that name replaced.
+
+    Markers are the lines `<!-- table NAME: …  -->` and `<!-- end NAME -->`. Raises ValueError where a marker is missing
+    or stands twice.
+    """
+    pattern = re.compile(rf"(<!-- table {re.escape(name)}\b[^\n]*-->\n).*?(<!-- end {re.escape(name)} -->)", re.DOTALL)
+    found = len(pattern.findall(document))
+    if found != 1:
+        raise ValueError(f"{found} pairs of the markers <!-- table {name} … --> and <!-- end {name} -->, not one")
+    return pattern.sub(lambda match: f"{match[1]}{content}\n{match[2]}", document)
+
+
+def folded(summary: str, content: str) -> str:
+    """A block that opens on a click; `summary` and `content` are Markdown already."""
+    return f"<details><summary>{summary}</summary>\n\n{content}\n\n</details>"

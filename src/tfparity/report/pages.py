@@ -1,0 +1,236 @@
+"""The generated parts of README.md and docs/: made from results/, the matrix and the limitations alone.
+
+README.md and docs/compatibility.md have a table between markers; docs/limitations.md and docs/toolchains/ are whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from tfparity.errors import EvidenceError
+from tfparity.limitations import NO_LINK, Limitation
+from tfparity.matrix import Toolchain
+from tfparity.paths import Project
+from tfparity.report import markdown, words
+from tfparity.report.standing import Standing, Standings
+from tfparity.report.why import why
+
+MADE = "<!-- Made by `nox -s table` from results/, matrix.yaml and limitations.yaml. Do not edit. -->\n\n"
+
+#: The two models that every guide converts: they stand in the overview.
+LANDMARKS = {"resnet18": "torchvision/resnet18", "BERT": "huggingface/bert"}
+
+#: Longest error text in a table, in characters.
+SHOWN = 240
+
+
+def write(project: Project, *, check: bool = False) -> list[Path]:
+    """Write what is out of date; returns those files (with `check`, only returns them).
+
+    Raises EvidenceError where a marker is missing in README.md or docs/compatibility.md.
+    """
+    made = contents(Standings(project))
+    pages = project.docs / "toolchains"
+    strays = sorted(set(pages.glob("*.md")) - set(made)) if pages.is_dir() else []
+    stale = [path for path, text in made.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
+    if not check:
+        for path in stale:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(made[path], encoding="utf-8")
+        for path in strays:
+            path.unlink()
+    return stale + strays
+
+
+def contents(standings: Standings) -> dict[Path, str]:
+    """Every generated file with the text that it should have."""
+    project = standings.project
+    made = {
+        project.readme: _marked(project.readme, "compatibility", overview(standings, "docs/")),
+        project.docs / "compatibility.md": _marked(
+            project.docs / "compatibility.md", "compatibility", overview(standings, "") + "\n\n" + by_case(standings)
+        ),
+        project.docs / "limitations.md": MADE + limitations(standings),
+    }
+    for toolchain in standings.toolchains:
+        made[project.docs / "toolchains" / f"{toolchain.id}.md"] = MADE + page(standings, toolchain)
+    return made
+
+
+def _marked(path: Path, name: str, content: str) -> str:
+    try:
+        return markdown.between(path.read_text(encoding="utf-8"), name, content)
+    except (OSError, ValueError) as wrong:
+        raise EvidenceError(str(wrong), file=path) from None
+
+
+def overview(standings: Standings, folder: str) -> str:
+    """A row per toolchain: its pins, how many cells work, the landmarks' verdicts; the totals below."""
+    rows = []
+    for toolchain in standings.toolchains:
+        pins = standings.packages(toolchain)
+        name = f"[{toolchain.id}]({folder}toolchains/{toolchain.id}.md)"
+        counts = standings.counts(toolchain.id)
+        rows.append(
+            [
+                f"**{name}**" if toolchain.id == standings.default else name,
+                standings.pythons(toolchain),
+                markdown.text(pins.get("torch", "–")),
+                markdown.text(pins.get("onnx", "–")),
+                markdown.text(pins.get("onnx-tf", "–")),
+                markdown.text(pins.get("tensorflow") or pins.get("tensorflow-cpu") or "–"),
+                ", ".join(markdown.text(shim) for shim in standings.shims(toolchain)) or "–",
+                working(counts),
+                *(brief(standings.verdict(toolchain.id, case)) for case in LANDMARKS.values()),
+            ]
+        )
+    head = ["toolchain", "Python", "torch", "onnx", "onnx-tf", "TensorFlow", "shims", "cells that work", *LANDMARKS]
+    return f"{markdown.table(head, rows, align='llllllllll')}\n\n{totals(standings.counts())}\n\n{legend()}"
+
+
+def working(counts: Mapping[str, int]) -> str:
+    """ "31 of 40" (of the cells that were run), or what there is instead."""
+    run = sum(counts.get(name, 0) for name in ("works", "works-with-remedy", "partial", "broken"))
+    if run:
+        return f"{counts.get('works', 0) + counts.get('works-with-remedy', 0)} of {run}"
+    return words.verdict("unresolvable" if counts.get("unresolvable") else "untested").words
+
+
+def brief(standing: Standing | None) -> str:
+    """A verdict in a few characters, with its grade or the way it took."""
+    if standing is None:
+        return "–"
+    shown = words.verdict(standing.verdict)
+    cell = standing.cell or {}
+    if standing.verdict == "works":
+        return f"{shown.sign} {markdown.text(words.number(cell.get('max_abs')))}"
+    if standing.verdict == "works-with-remedy":
+        across = [name for name in cell.get("remedies") or [] if not name.startswith("shim:")]
+        by = f", {markdown.text(words.remedies(across))}" if across else ""
+        return f"{shown.sign} {markdown.text(words.number(cell.get('max_abs')))}{by}"
+    if standing.verdict == "broken" and standing.error:
+        return f"{shown.sign} {standing.error['stage']}"
+    return f"{shown.sign} {shown.words}"
+
+
+def totals(counts: Mapping[str, int]) -> str:
+    """Every planned cell once: "560 cells: 402 works, …"."""
+    parts = ", ".join(f"{count} {words.verdict(name).words}" for name, count in counts.items())
+    return f"{sum(counts.values())} cells: {parts}." if counts else "No cells."
+
+
+def legend() -> str:
+    """What the signs mean."""
+    lines = [f"- {shown.sign} **{shown.words}**: {shown.meaning}." for shown in words.VERDICTS.values()]
+    measure = "A number is the largest difference from torch in float64, over every output, three seeds and every size."
+    return "\n".join(lines) + f"\n\n{measure}"
+
+
+def by_case(standings: Standings) -> str:
+    """A block per case that opens on a click: its verdict on every toolchain and route."""
+    cases = dict.fromkeys(cell.planned.case for cells in standings.cells.values() for cell in cells)
+    blocks = []
+    for case in cases:
+        mine = [cell for cells in standings.cells.values() for cell in cells if cell.planned.case == case]
+        works = sum(cell.verdict in ("works", "works-with-remedy") for cell in mine)
+        run = sum(cell.cell is not None for cell in mine)
+        rows = [
+            [cell.planned.toolchain, cell.planned.route, *_row(cell, "")]
+            for cell in mine
+            if cell.verdict != "not-applicable"
+        ]
+        head = ["toolchain", "route", "verdict", "max error", "opset", "axes kept", "why"]
+        aside = len(mine) - len(rows)
+        note = f"\n\n{aside} more cells of it are not applicable." if aside else ""
+        blocks.append(
+            markdown.folded(
+                f"{markdown.code(case)}: works in {works} of {run}", markdown.table(head, rows, align="lllr") + note
+            )
+        )
+    return "## By case\n\n" + "\n".join(blocks)
+
+
+def page(standings: Standings, toolchain: Toolchain) -> str:
+    """A toolchain's own page: pins, note, every cell, what was not run and why."""
+    cells = standings.cells[toolchain.id]
+    pins = standings.packages(toolchain)
+    parts = [f"# {toolchain.id}"]
+    if toolchain.note:
+        parts.append(markdown.text(toolchain.note))
+    shims = standings.shims(toolchain)
+    parts.append(
+        f"Python {standings.pythons(toolchain)}; " + ", ".join(f"{name} {pins[name]}" for name in sorted(pins)) + "."
+    )
+    if shims:
+        parts.append(f"Shims: {', '.join(shims)}. A cell that works here works with a remedy.")
+    parts.append(totals(standings.counts(toolchain.id)))
+    head = ["case", "route", "verdict", "max error", "opset", "axes kept", "why"]
+    run = [cell for cell in cells if cell.cell is not None]
+    if run:
+        rows = [[markdown.code(cell.planned.case), cell.planned.route, *_row(cell, "../")] for cell in run]
+        parts.append(markdown.table(head, rows, align="lllr"))
+    rest: dict[tuple[str, str], list[Standing]] = {}
+    for cell in cells:
+        if cell.cell is None:
+            rest.setdefault((cell.verdict, cell.reason or ""), []).append(cell)
+    for (verdict, reason), group in rest.items():
+        because = f": {markdown.text(words.shortened(' '.join(reason.split()), 600))}" if reason else ""
+        names = ", ".join(f"{markdown.code(cell.planned.case)} ({cell.planned.route})" for cell in group)
+        parts.append(markdown.folded(f"{len(group)} {words.verdict(verdict).words}{because}", names))
+    return "\n\n".join(parts) + "\n"
+
+
+def _row(cell: Standing, up: str) -> list[str]:
+    """verdict, max error, opset, axes kept, why."""
+    shown = words.verdict(cell.verdict)
+    recorded = cell.cell or {}
+    reason = cell.reason if cell.cell is None else ""
+    text = why(recorded, cell.error, None) if cell.cell is not None else " ".join((reason or "").split())
+    explained = f" ([{cell.limitation.id}]({up}limitations.md#{cell.limitation.id}))" if cell.limitation else ""
+    return [
+        f"{shown.sign} {shown.words}",
+        words.number(recorded.get("max_abs")),
+        str(recorded.get("opset") or "–"),
+        words.axes(recorded.get("dynamic")),
+        markdown.text(words.shortened(text, SHOWN)) + explained,
+    ]
+
+
+def limitations(standings: Standings) -> str:
+    """Every limitation with its cause, link and remedy, and the cells that it explains."""
+    every = [cell for cells in standings.cells.values() for cell in cells]
+    failing = [cell for cell in every if cell.verdict in ("partial", "broken")]
+    understood = [cell for cell in failing if cell.limitation and cell.limitation.understood]
+    parts = ["# Limitations"]
+    parts.append(
+        f"{len(failing)} of {len(every)} cells are broken or partial; {len(understood)} of them are understood, "
+        f"{len(failing) - len(understood)} are not."
+    )
+    for limitation in standings.limitations:
+        parts.append(_limitation(limitation, [cell for cell in failing if cell.limitation == limitation]))
+    return "\n\n".join(parts) + "\n"
+
+
+def _limitation(limitation: Limitation, cells: Sequence[Standing]) -> str:
+    when = ", ".join(f"{name} {specifier}" for name, specifier in limitation.when.items()) or "everywhere"
+    link = markdown.text(limitation.link) if limitation.link == NO_LINK else f"<{limitation.link}>"
+    lines = [
+        f'## <a id="{limitation.id}"></a>{limitation.id}',
+        f"- where: {markdown.text(when)}, stage {limitation.stage}",
+        f"- the error has: {markdown.code(limitation.matches)}",
+        f"- cause: {markdown.text(limitation.cause)}",
+        f"- link: {link}",
+        f"- remedy: {markdown.text(limitation.remedy)}",
+    ]
+    if limitation.investigated:
+        lines.append(f"- investigated: {markdown.text(limitation.investigated)}")
+    by_case: dict[tuple[str, str], list[str]] = {}
+    for cell in cells:
+        by_case.setdefault((cell.planned.case, cell.planned.route), []).append(cell.planned.toolchain)
+    listed = "\n".join(
+        f"- {markdown.code(case)} ({route}): {', '.join(toolchains)}" for (case, route), toolchains in by_case.items()
+    )
+    head, *facts = lines
+    block = markdown.folded(f"{len(cells)} cells", listed) if cells else "No recorded cell."
+    return f"{head}\n\n" + "\n".join(facts) + f"\n\n{block}"

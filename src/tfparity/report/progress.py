@@ -1,0 +1,178 @@
+"""What a person sees while cells run: a live display on a terminal, plain lines elsewhere.
+
+Both are observers of the engine, which calls them from several threads.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from time import monotonic
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.text import Text
+
+from tfparity.plan import PlannedCell
+from tfparity.report import words
+from tfparity.report.forecast import Forecast
+from tfparity.run import CellRecord
+
+
+class Progress(Protocol):
+    """An observer to use as a context manager around a run."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+    def environment(self, id: str, text: str) -> None: ...
+    def cell_started(self, cell: PlannedCell) -> None: ...
+    def cell_stage(self, cell: PlannedCell, stage: str) -> None: ...
+    def cell_finished(self, record: CellRecord) -> None: ...
+
+
+def progress(
+    console: Console,
+    cells: Sequence[PlannedCell],
+    seconds: Mapping[tuple[str, str, str], float],
+    *,
+    live: bool | None = None,
+) -> Progress:
+    """The display that fits the console; `live` overrules."""
+    forecast = Forecast(cells, seconds)
+    several = len({cell.toolchain for cell in cells}) > 1
+    if console.is_terminal if live is None else live:
+        return LiveProgress(console, forecast, several)
+    return PlainProgress(console, forecast, several)
+
+
+def outcome(record: CellRecord, *, several: bool) -> Text:
+    """One line for a cell that ended."""
+    shown = words.verdict(record.verdict)
+    name = f"{record.toolchain}  {record.case}" if several else record.case
+    line = Text.assemble((f"{shown.sign:<2}", shown.style), " ", (name, "bold"), "  ", (record.route, "dim"), "  ")
+    line.append(shown.words, shown.style)
+    grade = (record.cell or {}).get("grade")
+    if record.verdict.startswith("works") and grade:
+        line.append(f" {words.GRADES.get(grade, grade)}")
+    if record.cached:
+        line.append("  done before", "dim")
+    elif record.seconds:
+        line.append(f"  {words.duration(record.seconds)}", "dim")
+    return line
+
+
+class PlainProgress:
+    """A line per event, for logs."""
+
+    def __init__(self, console: Console, forecast: Forecast, several: bool) -> None:
+        self._console, self._forecast, self._several = console, forecast, several
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return
+
+    def _say(self, line: Text) -> None:
+        self._console.print(line, soft_wrap=True, highlight=False)
+
+    def environment(self, id: str, text: str) -> None:
+        with self._lock:
+            self._say(Text(f"{id}: {text}"))
+
+    def cell_started(self, cell: PlannedCell) -> None:  # noqa: ARG002
+        with self._lock:
+            self._forecast.started()
+
+    def cell_stage(self, cell: PlannedCell, stage: str) -> None:
+        """Too much for a log."""
+
+    def cell_finished(self, record: CellRecord) -> None:
+        with self._lock:
+            self._forecast.finished(record.id, cached=record.cached)
+            if record.verdict in ("not-applicable", "unresolvable"):
+                return
+            line = Text(f"[{self._forecast.done:>{len(str(self._forecast.total))}}/{self._forecast.total}] ")
+            line.append_text(outcome(record, several=self._several))
+            left = self._forecast.left()
+            if left and self._forecast.done < self._forecast.total:
+                line.append(f"  (about {words.duration(left)} left)")
+            self._say(line)
+
+
+class LiveProgress:
+    """Cells that ended scroll by; below them what runs now, by stage, and how much is left."""
+
+    def __init__(self, console: Console, forecast: Forecast, several: bool) -> None:
+        self._console, self._forecast, self._several = console, forecast, several
+        self._lock = threading.RLock()
+        self._preparing: dict[str, str] = {}
+        self._running: dict[str, tuple[PlannedCell, str, float]] = {}
+        self._spinner = Spinner("dots")
+        self._live = Live(
+            console=console,
+            get_renderable=self._render,
+            refresh_per_second=8,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._lock:
+            self._running.clear()
+            self._preparing.clear()
+        self._live.stop()
+
+    def _render(self) -> RenderableType:
+        with self._lock:
+            lines: list[RenderableType] = []
+            if not self._running:
+                lines += [Text(f"   {id}: {text}", "cyan", no_wrap=True) for id, text in self._preparing.items()]
+            now = monotonic()
+            for cell, stage, began in self._running.values():
+                name = f"{cell.toolchain}  {cell.case}" if self._several else cell.case
+                what = words.STAGES.get(stage, stage) if stage else "waiting for its environment"
+                lines.append(
+                    Text.assemble("   ", (name, "bold"), f"  {what}  ", (f"{now - began:.0f} s", "dim"), no_wrap=True)
+                )
+            left = self._forecast.left()
+            tail = f", about {words.duration(left)} left" if left else ""
+            self._spinner.update(text=Text(f" {self._forecast.done} of {self._forecast.total} cells{tail}"))
+            return Group(*lines, self._spinner)
+
+    def environment(self, id: str, text: str) -> None:
+        with self._lock:
+            self._preparing[id] = text
+
+    def cell_started(self, cell: PlannedCell) -> None:
+        with self._lock:
+            self._forecast.started()
+            self._running[cell.id] = (cell, "", monotonic())
+
+    def cell_stage(self, cell: PlannedCell, stage: str) -> None:
+        with self._lock:
+            self._preparing.clear()
+            _, _, began = self._running.get(cell.id, (cell, "", monotonic()))
+            self._running[cell.id] = (cell, stage, began)
+
+    def cell_finished(self, record: CellRecord) -> None:
+        with self._lock:
+            self._running.pop(record.id, None)
+            self._forecast.finished(record.id, cached=record.cached)
+        if record.verdict not in ("not-applicable", "unresolvable"):
+            self._console.print(outcome(record, several=self._several), soft_wrap=True, highlight=False)

@@ -1,0 +1,105 @@
+"""Where everything stands: every planned cell with its recorded verdict, so that totals add up."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from tfparity.campaign import Campaign, Choice
+from tfparity.evidence import Evidence
+from tfparity.judge import VERDICTS
+from tfparity.limitations import Limitation
+from tfparity.matrix import Toolchain
+from tfparity.paths import Project
+from tfparity.plan import PlannedCell
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One planned cell: its verdict, the recorded cell and error where there are any, and what explains them."""
+
+    planned: PlannedCell
+    verdict: str
+    cell: Mapping[str, Any] | None
+    error: Mapping[str, Any] | None
+    limitation: Limitation | None
+
+    @property
+    def reason(self) -> str | None:
+        """Why nothing was run, where that is known from the plan."""
+        return self.planned.reason
+
+
+class Standings:
+    """Every toolchain's cells, in the order of the matrix and of the zoo."""
+
+    def __init__(self, project: Project) -> None:
+        self._campaign = Campaign(Choice(toolchains=("all",), tier="all"), project)
+        self.project = project
+
+    @property
+    def toolchains(self) -> list[Toolchain]:
+        return list(self._campaign.matrix.toolchains.values())
+
+    @property
+    def default(self) -> str:
+        return self._campaign.matrix.default
+
+    @property
+    def limitations(self) -> list[Limitation]:
+        return self._campaign.limitations
+
+    def packages(self, toolchain: Toolchain) -> dict[str, str]:
+        """Pinned versions over the toolchain's environments; the source's torch, the targets' TensorFlow."""
+        merged: dict[str, str] = {}
+        for id in (*dict.fromkeys(toolchain.routes.values()), toolchain.source):
+            pins = self._campaign.matrix.environments[id].pins
+            merged = {**merged, **pins} if id == toolchain.source else {**pins, **merged}
+        for id in toolchain.routes.values():
+            pins = self._campaign.matrix.environments[id].pins
+            merged.update({name: pins[name] for name in ("onnx-tf", "tensorflow", "tensorflow-cpu") if name in pins})
+        return merged
+
+    def pythons(self, toolchain: Toolchain) -> str:
+        """Its Python versions: "3.10", or "3.13 → 3.11" where the two sides differ."""
+        environments = [self._campaign.matrix.environments[id].python for id in toolchain.environments()]
+        return " → ".join(dict.fromkeys(environments))
+
+    def shims(self, toolchain: Toolchain) -> list[str]:
+        ids = toolchain.environments()
+        return list(dict.fromkeys(shim for id in ids for shim in self._campaign.matrix.environments[id].shims))
+
+    @cached_property
+    def cells(self) -> dict[str, list[Standing]]:
+        """Toolchain id → its cells."""
+        by_id = {limitation.id: limitation for limitation in self.limitations}
+        found: dict[str, list[Standing]] = {toolchain.id: [] for toolchain in self.toolchains}
+        for planned in self._campaign.cells:
+            found[planned.toolchain].append(_standing(planned, self._campaign.recorded.get(planned.toolchain), by_id))
+        return found
+
+    def counts(self, toolchain: str | None = None) -> Counter[str]:
+        """Verdict → number of cells, of one toolchain or of all; verdicts that do not occur are left out."""
+        cells = self.cells[toolchain] if toolchain else [cell for cells in self.cells.values() for cell in cells]
+        counted = Counter(cell.verdict for cell in cells)
+        return Counter({name: counted[name] for name in VERDICTS if counted[name]})
+
+    def verdict(self, toolchain: str, case: str, route: str = "onnx-tf") -> Standing | None:
+        """One cell of a toolchain, None where the plan has none."""
+        return next(
+            (cell for cell in self.cells[toolchain] if cell.planned.case == case and cell.planned.route == route), None
+        )
+
+
+def _standing(planned: PlannedCell, recorded: Evidence | None, limitations: Mapping[str, Limitation]) -> Standing:
+    if planned.verdict is not None:
+        return Standing(planned, planned.verdict, None, None, None)
+    cell = recorded.cell(planned.case, planned.route) if recorded else None
+    if cell is None or recorded is None:
+        return Standing(planned, "untested", None, None, None)
+    error = recorded.errors.get(cell["error"]) if cell["error"] else None
+    limitation = limitations.get((error or {}).get("limitation") or "")
+    return Standing(planned, cell["verdict"], cell, error, limitation)

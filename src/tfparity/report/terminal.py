@@ -1,0 +1,117 @@
+"""The table that a run ends with, for someone who sees it for the first time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+
+from rich import box
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from tfparity.campaign import deciding
+from tfparity.limitations import Limitation
+from tfparity.report import words
+from tfparity.report.why import why
+from tfparity.run import CellRecord
+
+#: Which limitation explains a record, if any.
+Explain = Callable[[CellRecord], Limitation | None]
+
+#: Verdicts that get no row of their own, only a line below the table.
+ASIDE = ("not-applicable", "unresolvable", "untested")
+
+
+def show(console: Console, records: Sequence[CellRecord], explain: Explain) -> None:
+    """Print one table per toolchain, what the words mean, and the totals."""
+    for toolchain in dict.fromkeys(record.toolchain for record in records):
+        mine = [record for record in records if record.toolchain == toolchain]
+        rows = [record for record in mine if record.verdict not in ASIDE]
+        console.print()
+        console.print(Text(toolchain, "bold underline"), Text(stack(mine), "dim"))
+        if rows:
+            console.print(_table(rows, explain))
+        for line in aside(mine):
+            console.print(Padding(Text(line, "dim"), (0, 0, 0, 2)))
+    console.print()
+    for meaning in legend(records):
+        console.print(meaning)
+    console.print(totals(records))
+
+
+def stack(records: Sequence[CellRecord]) -> str:
+    """The versions that matter, out of the records' environments: "torch 1.13.1 · onnx 1.13.1 · …"."""
+    versions: dict[str, str] = {}
+    for record in records:
+        for environment in record.environments.values():
+            for package in ("torch", "onnx", "onnx-tf", "tensorflow"):
+                if package in environment.get("packages", {}):
+                    versions.setdefault(package, environment["packages"][package])
+    return " · ".join(f"{package} {version}" for package, version in versions.items())
+
+
+def _table(records: Iterable[CellRecord], explain: Explain) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table.add_column("case", overflow="fold")
+    table.add_column("route", style="dim")
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("max error", justify="right", no_wrap=True)
+    table.add_column("opset", justify="right")
+    table.add_column("axes kept")
+    table.add_column("why, and the way round it", overflow="fold", ratio=1)
+    for record in records:
+        cell = record.cell or {"verdict": record.verdict}
+        shown = words.verdict(record.verdict)
+        failed = deciding(record)
+        text = why(cell, failed["error"] if failed else None, explain(record))
+        table.add_row(
+            Text(record.case, "bold"),
+            Text(record.route),
+            Text(f"{shown.sign} {shown.words}", shown.style),
+            Text(words.number(cell.get("max_abs"))),
+            Text(str(cell.get("opset") or "–")),
+            Text(words.axes(cell.get("dynamic"))),
+            Text(words.shortened(text, 300)),
+        )
+    return table
+
+
+def aside(records: Sequence[CellRecord]) -> list[str]:
+    """A line per reason for cells that nothing was run for."""
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for record in records:
+        if record.verdict in ASIDE:
+            reasons.setdefault((record.verdict, record.reason or ""), []).append(f"{record.case} ({record.route})")
+    lines = []
+    for (verdict, reason), names in reasons.items():
+        some = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        lines.append(f"{words.verdict(verdict).words}: {some}: {words.shortened(' '.join(reason.split()), 200)}")
+    return lines
+
+
+def legend(records: Iterable[CellRecord]) -> list[Text]:
+    """What the verdicts that occur mean; the numbers' unit."""
+    met = {record.verdict for record in records}
+    lines = [
+        Text.assemble((f"{shown.sign:<2} {shown.words}", shown.style), f": {shown.meaning}")
+        for name, shown in words.VERDICTS.items()
+        if name in met and name not in ASIDE
+    ]
+    lines.append(
+        Text(
+            "max error: the largest difference from torch in float64, over every output, three seeds and every size;"
+            " opset: that of the attempt that decided",
+            "dim",
+        )
+    )
+    return lines
+
+
+def totals(records: Iterable[CellRecord]) -> Text:
+    """ "24 cells: 18 works, 2 works with a remedy, 4 broken": the parts add up to the whole."""
+    counts = Counter(record.verdict for record in records)
+    parts = [f"{counts[name]} {shown.words}" for name, shown in words.VERDICTS.items() if counts[name]]
+    parts += [f"{count} {name}" for name, count in counts.items() if name not in words.VERDICTS]
+    return Text(f"{sum(counts.values())} cells: {', '.join(parts) or 'none'}", "bold")

@@ -1,0 +1,24 @@
+"""Every planned cell, judged: `nox -s compat` runs this."""
+
+import pytest
+
+from tfparity.campaign import deciding
+from tfparity.report.why import lost
+from tfparity.report.words import failure
+
+
+def test_cell(record, limitation):
+    """A cell works, or a limitation says why it does not."""
+    if record.verdict in ("works", "works-with-remedy"):
+        return
+    if record.cell is None:
+        pytest.skip(f"{record.verdict}: {record.reason}")
+    if limitation is not None:
+        pytest.xfail(limitation.id)
+    lines = [f"{record.id} is {record.verdict} and no limitation says why", *lost(record.cell)]
+    attempt = deciding(record)
+    if attempt:
+        lines.append(failure(attempt["error"]))
+        if attempt["culprit"]:
+            lines.append(f"culprit: the {attempt['culprit']}")
+    pytest.fail("\n  ".join(lines), pytrace=False)

@@ -1,0 +1,84 @@
+"""Imports run one way, and only the message shapes and case declarations cross to and from the worker."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tfparity.paths import PACKAGE
+
+#: The layers of our side, lowest first: a module imports from its own layer's siblings listed before it, or from below.
+LAYERS = (
+    ("errors", "paths", "revisions"),
+    ("yaml_input", "processes"),
+    ("matrix", "cases", "limitations", "fingerprint"),
+    ("environments", "store", "compare"),
+    ("judge", "workers", "plan", "referee"),
+    ("evidence_file", "bundles"),
+    ("evidence",),
+    ("gate", "run"),
+    ("campaign", "latency"),
+    ("report",),
+    ("cli",),
+    ("__main__",),
+)
+
+RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
+
+#: What our side may import of the worker: shapes and declarations, and the code that finds a module by name.
+WORKER_PARTS_FOR_US = {"messages", "declare", "plugins", "shims"}
+
+
+def modules():
+    """(name, path) of every module of the package: "report.words", "worker.routes.onnx_tf"."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        yield ".".join(part for part in parts if part != "__init__"), path
+
+
+def imported(path: Path) -> set[str]:
+    """The tfparity modules that a file imports, at its top or inside functions, without the package's name."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            found |= {
+                f"{node.module}.{alias.name}" if node.module == "tfparity" else node.module for alias in node.names
+            }
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name.removeprefix("tfparity.") for name in found if name.startswith("tfparity.")}
+
+
+def is_module(name: str) -> bool:
+    path = PACKAGE.joinpath(*name.split("."))
+    return path.is_dir() or path.with_suffix(".py").is_file()
+
+
+OURS = [(name, path) for name, path in modules() if name and name.split(".")[0] != "worker"]
+WORKER = [(name, path) for name, path in modules() if name.split(".")[0] == "worker"]
+
+
+def test_every_module_of_ours_has_a_layer():
+    assert {name.split(".")[0] for name, _ in OURS} == set(RANK)
+
+
+@pytest.mark.parametrize(("name", "path"), OURS, ids=[name for name, _ in OURS])
+def test_a_module_imports_only_from_below(name, path):
+    mine = name.split(".")[0]
+    for other in imported(path):
+        top = other.split(".")[0]
+        if top in RANK and top != mine:
+            assert RANK[top] < RANK[mine], f"{name} imports {other}, which stands above or beside it"
+
+
+@pytest.mark.parametrize(("name", "path"), OURS, ids=[name for name, _ in OURS])
+def test_our_side_takes_only_shapes_and_declarations_from_the_worker(name, path):
+    crossing = {other.split(".")[1] for other in imported(path) if other.startswith("worker.") and is_module(other)}
+    assert crossing <= WORKER_PARTS_FOR_US
+
+
+@pytest.mark.parametrize(("name", "path"), WORKER, ids=[name for name, _ in WORKER])
+def test_the_worker_imports_nothing_of_ours(name, path):
+    assert {other for other in imported(path) if is_module(other) and other.split(".")[0] != "worker"} == set()

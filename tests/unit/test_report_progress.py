@@ -1,0 +1,105 @@
+"""What a person sees while cells run."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from tfparity.plan import PlannedCell
+from tfparity.report import words
+from tfparity.report.forecast import Forecast
+from tfparity.report.progress import LiveProgress, PlainProgress, progress
+from tfparity.run import CellRecord
+
+CELLS = [PlannedCell("t", f"family/case-{index}", "onnx-tf") for index in range(4)]
+ABSENT = PlannedCell("t", "family/new", "onnx-tf", "not-applicable", "needs torch>=2")
+
+
+class Clock:
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def ended(cell, verdict="works", *, cached=False):
+    return CellRecord(
+        cell.toolchain,
+        cell.case,
+        cell.route,
+        verdict,
+        cell={"verdict": verdict, "grade": "float32-noise"},
+        seconds=12.0,
+        cached=cached,
+    )
+
+
+def test_the_rest_is_foretold_by_the_pace_so_far():
+    clock = Clock()
+    seconds = {("t", cell.case, "onnx-tf"): 10.0 for cell in CELLS}
+    forecast = Forecast([*CELLS, ABSENT], seconds, clock=clock)
+    assert forecast.total == 4
+    assert forecast.left() is None
+    forecast.started()
+    clock.now = 5.0  # twice as fast as recorded
+    forecast.finished(CELLS[0].id)
+    assert forecast.left() == pytest.approx(15.0)
+
+
+def test_what_the_store_gave_says_nothing_of_the_pace():
+    clock = Clock()
+    forecast = Forecast(CELLS, {}, clock=clock)
+    forecast.started()
+    forecast.finished(CELLS[0].id, cached=True)
+    assert forecast.done == 1
+    assert forecast.left() is None
+
+
+def test_a_log_has_a_line_per_cell_and_no_control_character():
+    stream = io.StringIO()
+    with progress(Console(file=stream, width=40), [*CELLS, ABSENT], {}) as display:
+        assert isinstance(display, PlainProgress)
+        display.environment("env", "installing 3 packages")
+        for cell in CELLS:
+            display.cell_started(cell)
+            display.cell_stage(cell, "convert")
+            display.cell_finished(ended(cell))
+    lines = stream.getvalue().splitlines()
+    assert lines[0] == "env: installing 3 packages"
+    assert len(lines) == 5
+    assert lines[1].startswith("[1/4] ✓")
+    assert "family/case-0" in lines[1]
+    assert "works to float32 noise" in lines[1]
+    assert "\x1b" not in stream.getvalue()
+
+
+def test_a_terminal_shows_what_runs_now_and_by_stage():
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=True, width=100, color_system=None)
+    with progress(console, CELLS, {}) as display:
+        assert isinstance(display, LiveProgress)
+        display.cell_started(CELLS[0])
+        display.cell_stage(CELLS[0], "convert")
+        console.print(display._render())
+        display.cell_finished(ended(CELLS[0], "broken"))
+    shown = stream.getvalue()
+    assert "converting to TensorFlow" in shown
+    assert "0 of 4 cells" in shown
+    assert "broken" in shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0.2, "1 s"), (40, "40 s"), (300, "5 min"), (7800, "2 h 10 min"), (5399, "1 h 30 min")]
+)
+def test_a_duration_is_said_as_a_person_says_it(seconds, said):
+    assert words.duration(seconds) == said
+
+
+def test_axes_that_are_lost_are_named():
+    assert words.axes({"batch": True, "sequence": False}) == "batch, not sequence"
+    assert words.axes({}) == "–"
+
+
+def test_an_unknown_verdict_is_shown_not_hidden():
+    assert words.verdict("strange").words == "strange"
