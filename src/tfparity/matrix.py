@@ -50,7 +50,8 @@ def _worker_modules(folder: str) -> list[str]:
 
 def _written_as_text(value: object) -> object:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        raise ValueError('write it in quotes: YAML reads it as a number, so that "3.10" would become 3.1')
+        # pydantic reports a ValueError alone.
+        raise ValueError('write it in quotes: YAML reads it as a number, "3.10" as 3.1')  # noqa: TRY004
     return value
 
 
@@ -92,13 +93,17 @@ def _shim(value: str) -> str:
 def _route(value: str) -> str:
     known = _worker_modules("routes")
     if not value.endswith(".py") and value not in known:
-        raise ValueError(f"no route {value!r}{yaml_input.did_you_mean(value, known)}; a route of your own is a path to a .py file")
+        guess = yaml_input.did_you_mean(value, known)
+        raise ValueError(f"no route {value!r}{guess}; a route of your own is a path to a .py file")
     return value
 
 
 Id = Annotated[str, BeforeValidator(_written_as_text), Field(pattern=_ID)]
 Python = Annotated[
-    str, BeforeValidator(_written_as_text), AfterValidator(_known_python), Field(json_schema_extra={"enum": list(PYTHONS)})
+    str,
+    BeforeValidator(_written_as_text),
+    AfterValidator(_known_python),
+    Field(json_schema_extra={"enum": list(PYTHONS)}),
 ]
 Package = Annotated[str, AfterValidator(_package)]
 Pin = Annotated[str, BeforeValidator(_written_as_text), AfterValidator(_exact_version)]
@@ -190,7 +195,7 @@ class _Document(_Strict):
     @classmethod
     def _is_a_mapping(cls, value: Any) -> Any:
         if not isinstance(value, dict):
-            raise ValueError("the file is not a mapping with schema, default and toolchains")
+            raise ValueError("the file is not a mapping with schema, default and toolchains")  # noqa: TRY004
         return value
 
 
@@ -275,7 +280,7 @@ def json_schema() -> dict[str, Any]:
 def _toolchain(entry: _OneEnvironment | _SplitToolchain) -> Toolchain:
     if isinstance(entry, _SplitToolchain):
         return Toolchain(id=entry.id, source=entry.source, routes=entry.routes, note=entry.note, tags=entry.tags)
-    routes = {**{route: entry.id for route in DEFAULT_ROUTES}, **entry.routes}
+    routes = {**dict.fromkeys(DEFAULT_ROUTES, entry.id), **entry.routes}
     return Toolchain(id=entry.id, source=entry.id, routes=routes, note=entry.note, tags=entry.tags)
 
 

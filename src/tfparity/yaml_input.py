@@ -49,13 +49,10 @@ def place_in(document: Any, location: Sequence[str | int]) -> list[str | int]:
     place: list[str | int] = []
     node = document
     for part in location:
-        if isinstance(node, dict) and part in node:
+        is_item = isinstance(node, list) and isinstance(part, int) and part < len(node)
+        if is_item or (isinstance(node, dict) and part in node):
             node = node[part]
-        elif isinstance(node, (list, tuple)) and isinstance(part, int) and part < len(node):
-            node = node[part]
-        else:
-            continue
-        place.append(part)
+            place.append(part)
     return place
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from tfparity.environments import estimate, interpreters, lock, uv_command
-from tfparity.environments.lock import LockStatus
+from tfparity.environments.lock import LockStatus, silent
 from tfparity.environments.uv_command import Runner
 from tfparity.errors import DiskError, InstallError, LockError, NetworkError
 from tfparity.matrix import Environment
@@ -41,7 +41,7 @@ def ensure(
     environment: Environment,
     cache: Cache,
     *,
-    progress: Callable[[str], None] = lambda text: None,
+    progress: Callable[[str], None] = silent,
     download: bool = False,
     run: Runner = uv_command.run,
     free_bytes: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
@@ -95,7 +95,7 @@ def remove(cache: Cache, id: str) -> list[Path]:
 
 def sizes(cache: Cache) -> dict[str, int]:
     """Folder name to bytes on disk. Files that uv links from its own cache count here too."""
-    return {folder.name: sum(_bytes(folder)) for folder in _folders(cache)}
+    return {folder.name: _bytes(folder) for folder in _folders(cache)}
 
 
 def _folders(cache: Cache) -> list[Path]:
@@ -104,10 +104,8 @@ def _folders(cache: Cache) -> list[Path]:
     return sorted(path for path in cache.environments.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
-def _bytes(folder: Path) -> list[int]:
-    return [
-        os.lstat(os.path.join(root, name)).st_blocks * 512 for root, _, names in os.walk(folder) for name in names
-    ]
+def _bytes(folder: Path) -> int:
+    return sum((Path(root) / name).lstat().st_blocks * 512 for root, _, names in os.walk(folder) for name in names)
 
 
 def _room(environment: Environment, locked: LockStatus, folder: Path, free_bytes: Callable[[Path], int]) -> None:

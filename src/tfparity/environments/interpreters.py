@@ -13,9 +13,11 @@ from tfparity.environments.uv_command import Runner
 from tfparity.errors import InterpreterError, NetworkError
 from tfparity.matrix import PYTHONS
 
-_PROBE = "import json, sys; print(json.dumps([list(sys.version_info[:3]), sys.implementation.name, sys.version_info[3]]))"
+_PROBE = (
+    "import json, sys; v = sys.version_info; print(json.dumps([list(v[:3]), sys.implementation.name, v.releaselevel]))"
+)
 
-#: CPython with a global lock, a released patch: 3.10.13, cpython-3.10.13-linux-x86_64-gnu; not 3.13.0t, 3.14.0rc1, pypy.
+#: A released CPython with a global lock: 3.10.13, cpython-3.10.13-linux-x86_64-gnu; not 3.13.0t, 3.14.0rc1, pypy.
 _FOLDER = re.compile(r"^(?:cpython-)?(3)\.(\d+)\.(\d+)(?:-[a-z]+-\w+-\w+)?$")
 
 Patch = tuple[int, int, int]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-import os
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
@@ -65,6 +64,10 @@ class Finding:
     text: str
 
 
+def silent(text: str) -> None:
+    """Progress that nobody asked for."""
+
+
 def end_of_day(day: datetime.date) -> str:
     """The first moment after that day in UTC, as uv's --exclude-newer takes it."""
     return f"{day + datetime.timedelta(days=1):%Y-%m-%d}T00:00:00Z"
@@ -78,7 +81,7 @@ def lock(
     jobs: int = 1,
     download: bool = False,
     run: Runner = uv_command.run,
-    progress: Callable[[str], None] = lambda text: None,
+    progress: Callable[[str], None] = silent,
 ) -> list[Locked]:
     """Resolve environments (all, or these ids) and write their lockfiles; files of unknown environments go.
 
@@ -120,7 +123,7 @@ def check(
         if now.kind in ("missing", "outdated"):
             findings.append(Finding(environment.id, f"{now.reason}: run `{COMMAND}`"))
     if ids is None:
-        findings += [Finding(path.name, "no environment of matrix.yaml owns this file") for path in _strays(project, matrix)]
+        findings += [Finding(path.name, "no environment of matrix.yaml owns this") for path in _strays(project, matrix)]
     if resolve_again:
         with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
             for environment, resolved in zip(chosen, pool.map(lambda e: resolve(e, run=run), chosen), strict=True):
@@ -168,14 +171,16 @@ def resolve(environment: Environment, *, download: bool = False, run: Runner = u
     interpreter = interpreters.find(environment.python, download=download, run=run)
     with tempfile.TemporaryDirectory(prefix="tfparity-lock-") as made:
         folder = Path(made)
-        overrides = folder / "overrides.txt"
-        overrides.write_text("".join(f"{line}\n" for line in environment.overrides), encoding="utf-8")
         pins = "".join(f"{name}=={version}\n" for name, version in environment.pins.items())
         arguments = [
             *(uv_command.uv(), "pip", "compile", "-", "--python", str(interpreter)),
             *("--python-platform", PLATFORM, "--exclude-newer", end_of_day(environment.as_of)),
-            *("--no-header", "--no-annotate", "--override", str(overrides)),
+            *("--no-header", "--no-annotate"),
         ]
+        if environment.overrides:
+            overrides = folder / "overrides.txt"
+            overrides.write_text("".join(f"{line}\n" for line in environment.overrides), encoding="utf-8")
+            arguments += ["--override", str(overrides)]
         result = folder / "requirements.txt"
         done = run([*arguments, "--generate-hashes", "--output-file", str(result)], stdin=pins, cwd=folder)
         if done.status != 0:
@@ -204,7 +209,7 @@ def _refusal(environment: Environment, errors: str, folder: Path, interpreter: P
 def _hashed(environment: Environment, requirements: str) -> None:
     for entry in re.split(r"(?<!\\)\n", requirements.strip()):
         if "--hash=sha256:" not in entry:
-            raise LockError(f"uv gave no hash in {environment.id} for {entry.split()[0] if entry.split() else 'nothing'}")
+            raise LockError(f"uv gave no hash in {environment.id} for {entry.split()[0] if entry else 'any package'}")
 
 
 def _write(project: Project, environment: Environment, resolved: Resolved) -> bool:
@@ -225,7 +230,7 @@ def _write(project: Project, environment: Environment, resolved: Resolved) -> bo
     if changed:
         beside = path.with_name(f".{path.name}.new")
         beside.write_text(text, encoding="utf-8")
-        os.replace(beside, path)
+        beside.replace(path)
         other.unlink(missing_ok=True)
     return changed
 

@@ -35,9 +35,11 @@ CHANGES_RESOLUTION = (
 _UNREACHABLE = re.compile(
     r"error sending request|failed to fetch|dns error|failed to lookup address|connection (refused|reset|closed)|"
     r"network is unreachable|network connectivity is disabled|operation timed out|request timed out|"
-    r"http status (server|client) error|tls handshake|failed to download|could not connect|error decoding response body",
+    r"http status (server|client) error|tls handshake|failed to download|could not connect|"
+    r"error decoding response body",
     re.IGNORECASE,
 )
+_PROGRESS = re.compile(r"^\s*(Using (C?Python|\S+ environment)|Resolved|Prepared|Audited|Downloading|Building|Built)\b")
 _DISK_FULL = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
 
 
@@ -57,7 +59,7 @@ class Runner(Protocol):
 
 
 def uv() -> str:
-    """uv's executable, the one that came with our dependencies."""
+    """The executable of uv, the one that came with our dependencies."""
     from uv import find_uv_bin
 
     return str(find_uv_bin())
@@ -92,12 +94,11 @@ def disk_full(text: str) -> bool:
 
 
 def masked(text: str, places: Mapping[str, str]) -> str:
-    """uv's words with `places` (folder to word), addresses, hosts and other paths replaced, colours and progress dropped."""
+    """What uv said, with `places` (folder to word), addresses, hosts and other paths replaced, no colours or progress."""
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
     for folder, word in sorted(places.items(), key=lambda pair: -len(pair[0])):
         text = text.replace(folder, word)
     text = re.sub(r"\b[a-z][a-z0-9+.-]*://[^\s`'\")>]+", "<address>", text, flags=re.IGNORECASE)
     text = re.sub(r"\b(?:\d{1,3}\.){3}\d{1,3}:\d+\b", "<address>", text)
     text = re.sub(r"(?<![\w<.>/])/(?:[\w.+@-]+/)+[\w.+@-]*", "<path>", text)
-    dull = re.compile(r"^\s*(Using Python|Using CPython|Resolved|Prepared|Audited|Downloading|Building|Built|DEBUG|TRACE)\b")
-    return "\n".join(line.rstrip() for line in text.splitlines() if line.strip() and not dull.match(line))
+    return "\n".join(line.rstrip() for line in text.splitlines() if line.strip() and not _PROGRESS.match(line))

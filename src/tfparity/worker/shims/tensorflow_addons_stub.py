@@ -33,7 +33,7 @@ def apply() -> None:
     addons.__spec__ = importlib.machinery.ModuleSpec("tensorflow_addons", None, is_package=True)
     seq2seq.__spec__ = importlib.machinery.ModuleSpec("tensorflow_addons.seq2seq", None)
     addons.__path__ = []
-    setattr(seq2seq, "hardmax", hardmax)
-    setattr(addons, "seq2seq", seq2seq)
+    vars(seq2seq)["hardmax"] = hardmax
+    vars(addons)["seq2seq"] = seq2seq
     sys.modules["tensorflow_addons"] = addons
     sys.modules["tensorflow_addons.seq2seq"] = seq2seq
