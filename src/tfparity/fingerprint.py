@@ -14,7 +14,9 @@ LIMIT = 600
 _CUT = " (…) "
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]+")
+_UNPRINTABLE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufffe\uffff\ud800-\udfff]+"
+)
 _SPACE = re.compile(r"\s+")
 
 #: In order: what is masked, and what stands in its place. No replacement matches a pattern.
@@ -27,6 +29,7 @@ _MASKS = (
     # Folders that nobody announced: the system's own temporary ones, on Linux and macOS.
     (re.compile(r"(?:/private)?(?:/var/folders/[^/\s'\"]+/[^/\s'\"]+/T|/var/tmp|/dev/shm|/tmp)(?=/|\b)"), "<tmp>"),
     (re.compile(r"\btmp[a-z0-9_]{8}\b"), "<name>"),
+    (re.compile(r"<tmp>/[0-9a-f]{2}/[0-9a-f]{12,}(?=/|\b)"), "<tmp>/<name>"),  # a bundle, by its key
     (re.compile(r"<tmp>(?:/(?!<)[^/\s'\",;:)\]]*\d[^/\s'\",;:)\]]*)"), "<tmp>/<name>"),
     # Functions and resources that TensorFlow numbers as it goes.
     (re.compile(r"(__(?:inference|forward|backward)_[A-Za-z_]\w*?)_\d+\b"), r"\1_<id>"),
@@ -44,7 +47,6 @@ def normalise(text: str, places: Mapping[str, str]) -> str:
     `places` maps a folder of this run to what stands for it: {"/home/me": "<home>", …}; longer folders go first.
     Normalising what is already normal changes nothing.
     """
-    text = _ANSI.sub("", text)
     for folder, name in sorted(places.items(), key=lambda item: (-len(item[0]), item)):
         stem = folder.rstrip("/\\")
         if stem:
@@ -52,11 +54,16 @@ def normalise(text: str, places: Mapping[str, str]) -> str:
     before = None
     while text != before:  # a cut or a mask can leave something that is then masked
         before = text
-        text = _SPACE.sub(" ", _UNPRINTABLE.sub(" ", text)).strip()
+        text = printable(text)
         for pattern, replacement in _MASKS:
             text = pattern.sub(replacement, text)
         text = _cut(text)
     return text
+
+
+def printable(text: str) -> str:
+    """`text` on one line without control, invisible and direction characters: safe for XML and a terminal."""
+    return _SPACE.sub(" ", _UNPRINTABLE.sub(" ", _ANSI.sub("", text))).strip()
 
 
 def _cut(text: str) -> str:
