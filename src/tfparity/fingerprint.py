@@ -19,6 +19,14 @@ _UNPRINTABLE = re.compile(
 )
 _SPACE = re.compile(r"\s+")
 
+#: A frame of a traceback that an error's text holds (autograph's "in user code:", a node's "defined at"), with its line
+#: of code and what underlines it: it moves with every release and pushes the reason out.
+_FRAME = re.compile(
+    r'^[ \t]*File "[^"\n]*", line \d+, in [^\n]*\n'
+    r'(?:(?![ \t]*File ")[ \t]+\S[^\n]*\n(?:[ \t]*[~^][~^ \t]*\n)?)?',
+    re.MULTILINE,
+)
+
 #: In order: what is masked, and what stands in its place. No replacement matches a pattern.
 _MASKS = (
     # Log prefixes: 2026-11-22 19:46:01.123456: E … (TensorFlow), E0000 00:00:1732304761.123456 4711 a.cc:9] (Abseil).
@@ -42,11 +50,13 @@ _MASKS = (
 
 
 def normalise(text: str, places: Mapping[str, str]) -> str:
-    """`text` on one line, at most 600 characters, with folders, addresses, ids, times and temporary names masked.
+    """`text` on one line, at most 600 characters, with folders, addresses, ids, times and temporary names masked
+    and without the frames of tracebacks.
 
     `places` maps a folder of this run to what stands for it: {"/home/me": "<home>", …}; longer folders go first.
     Normalising what is already normal changes nothing.
     """
+    text = _FRAME.sub("", text) or text
     for folder, name in sorted(places.items(), key=lambda item: (-len(item[0]), item)):
         stem = folder.rstrip("/\\")
         if stem:

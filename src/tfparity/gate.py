@@ -16,7 +16,6 @@ from tfparity import evidence, judge
 from tfparity.evidence import CellId, Evidence, Planned
 from tfparity.fingerprint import printable
 from tfparity.limitations import Limitation
-from tfparity.report import markdown
 
 #: Kinds of findings, the worst first, each with the exit code of a gate that finds nothing worse.
 EXIT_CODES = {
@@ -231,7 +230,7 @@ def _failure(content: Evidence, cell: Mapping[str, Any]) -> str:
 
 
 def junit(verdict: Verdict) -> str:
-    """JUnit XML: a test case per cell that was looked at (class name: the toolchain) and per rule that was found idle."""
+    """JUnit XML: a test case per cell that was looked at (class name: toolchain) and per rule that was found idle."""
     by_cell = {finding.cell: finding for finding in verdict.findings if finding.cell}
     rules = [finding for finding in verdict.findings if finding.cell is None]
     suites = ElementTree.Element("testsuites")
@@ -268,31 +267,3 @@ def _key_note(finding: Finding) -> str:
     if finding.same_key:
         return ". Its content key did not move: nothing that should matter changed, so raise the revision of what did"
     return ". Its content key moved: a pin, a shim, the case or a revision changed"
-
-
-def summary(verdict: Verdict) -> str:
-    """Markdown for a job summary: one line where nothing moved, else counts and a table. Ends with a line feed."""
-    cells = f"{len(verdict.checked)} {'cell' if len(verdict.checked) == 1 else 'cells'}"
-    if not verdict.findings:
-        return f"### Gate: nothing moved\n\n{cells} as recorded.\n"
-    counts = {kind: sum(finding.kind == kind for finding in verdict.findings) for kind in EXIT_CODES}
-    lines = [f"- **{kind}** {count}: {MEANINGS[kind]}" for kind, count in counts.items() if count]
-    rows = [
-        (
-            f"**{finding.kind}**",
-            markdown.code(finding.subject),
-            markdown.text(finding.was or "–"),
-            markdown.text(finding.now or "–"),
-            markdown.text(finding.message),
-            {None: "–", True: "no", False: "yes"}[finding.same_key],
-        )
-        for finding in verdict.findings
-    ]
-    head = ("what", "cell or rule", "recorded", "now", "why", "key moved")
-    return (
-        f"### Gate: {len(verdict.findings)} of {cells} moved\n\n"
-        + "\n".join(lines)
-        + "\n\n"
-        + markdown.table(head, rows)
-        + f"\n\nExit code {verdict.exit_code}.\n"
-    )
