@@ -180,17 +180,28 @@ class Campaign:
         """Recorded seconds by (toolchain, case, route)."""
         return plan.recorded_seconds(self.runs)
 
+    @property
+    def tier(self) -> str:
+        """The tier asked for: smoke where nothing is said, all where cases are named."""
+        return self.choice.tier or ("all" if self.choice.case_globs or self.choice.case_paths else plan.SMOKE)
+
+    @property
+    def everything(self) -> bool:
+        """Whether the choice leaves out no toolchain, case or route."""
+        choice = self.choice
+        narrowed = choice.case_globs or choice.case_paths or choice.routes or choice.budget is not None
+        return not narrowed and self.tier == "all" and len(self.toolchains) == len(self.matrix.toolchains)
+
     @cached_property
     def cells(self) -> list[PlannedCell]:
         """The planned cells, in the order in which the engine should run them."""
         choice = self.choice
-        tier = choice.tier or ("all" if choice.case_globs or choice.case_paths else plan.SMOKE)
         planned = plan.plan(
             self.matrix,
             self.cases,
             self.project,
             toolchains=self.toolchains,
-            tier=tier,
+            tier=self.tier,
             routes=choice.routes or None,
             case_globs=choice.case_globs or None,
         )

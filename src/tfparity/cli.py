@@ -15,7 +15,7 @@ from tfparity import campaign, matrix, paths
 from tfparity.campaign import Campaign
 from tfparity.environments import estimate, install, interpreters, lock
 from tfparity.errors import EvidenceError, LockError, TfparityError, UsageError
-from tfparity.report import progress, terminal, words
+from tfparity.report import gating, pages, progress, terminal, words
 from tfparity.run import CellRecord
 
 Command = Callable[[argparse.Namespace], int]
@@ -79,13 +79,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _console() -> Console:
+    return terminal.console(sys.stdout)
+
+
 def _campaign(given: argparse.Namespace) -> Campaign:
     return Campaign(campaign.chosen(lambda name: getattr(given, name)))
 
 
 def _carried_out(asked: Campaign) -> list[CellRecord]:
     """Run the campaign's cells with progress on the error stream; records in the plan's order."""
-    console = Console(stderr=True, highlight=False)
+    console = terminal.console(sys.stderr)
     cells = asked.cells
     runnable = [cell for cell in cells if cell.applicable]
     if runnable:
@@ -103,7 +107,7 @@ def _run(given: argparse.Namespace) -> int:
     records = _carried_out(asked)
     if asked.choice.record:
         asked.record(records)
-    terminal.show(Console(highlight=False), records, asked.explain)
+    terminal.show(_console(), records, asked.explain)
     return 1 if any(record.verdict in ("partial", "broken") and not asked.explain(record) for record in records) else 0
 
 
@@ -119,24 +123,18 @@ def _plan(given: argparse.Namespace) -> int:
 
 def _gate(given: argparse.Namespace) -> int:
     """Compare a run with the committed evidence; an exit code for each kind of change."""
-    from tfparity.report import gating
-
     asked = _campaign(given)
     records = _carried_out(asked)
     if given.update:
         asked.record(records)
         print(f"results/ has what came out of {len(records)} cells")
         return 0
-    summary = given.summary or (
-        Path(os.environ["GITHUB_STEP_SUMMARY"]) if os.environ.get("GITHUB_STEP_SUMMARY") else None
-    )
-    return gating.report(asked, records, Console(highlight=False), junit=given.junit, summary=summary)
+    summary = given.summary or Path(os.environ.get("GITHUB_STEP_SUMMARY") or os.devnull)
+    return gating.report(asked, records, _console(), junit=given.junit, summary_file=summary)
 
 
 def _table(given: argparse.Namespace) -> int:
     """Write the generated tables of README.md and docs/ from results/."""
-    from tfparity.report import pages
-
     stale = pages.write(paths.project(), check=given.check)
     for path in stale:
         print(f"{path}: {'is not what results/ says: run `nox -s table`' if given.check else 'written'}")

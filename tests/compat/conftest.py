@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
-from rich.console import Console
 
 from tfparity import campaign
 from tfparity.campaign import Campaign
@@ -23,7 +22,7 @@ class Run:
     def __init__(self, config: pytest.Config) -> None:
         self.campaign = Campaign(campaign.chosen(config.getoption))
         # Capturing has not begun, or is suspended, when plugins are configured: this is the person's own terminal.
-        self.console = Console(file=os.fdopen(os.dup(2), "w"), highlight=False)
+        self.console = terminal.console(os.fdopen(os.dup(2), "w"))
         self.selected: list[PlannedCell] = []
         self.records: dict[str, CellRecord] = {}
         self._engine: Engine | None = None
@@ -70,6 +69,7 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("cell", cells, ids=[cell.id for cell in cells])
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session):
     run = session.config.stash[RUN]
     run.selected = [
@@ -111,13 +111,16 @@ def pytest_report_teststatus(report, config):
     if report.when != "call" and report.passed:
         return "", "", ""
     category = ("xfailed" if report.skipped else "xpassed") if hasattr(report, "wasxfail") else report.outcome
-    return ("error" if report.when != "call" and report.failed else category), "", ""
+    if report.when != "call" and report.failed:
+        category = "error"
+    return category, "", {"xfailed": "XFAIL", "xpassed": "XPASS"}.get(category, category.upper())
 
 
 def pytest_sessionstart(session):
     reporter = session.config.pluginmanager.getplugin("terminalreporter")
     if reporter is not None and session.config.option.verbose <= 0:
         reporter.showfspath = False
+        reporter._show_progress_info = False
 
 
 def pytest_sessionfinish(session):
@@ -127,8 +130,6 @@ def pytest_sessionfinish(session):
 def pytest_terminal_summary(terminalreporter, config):
     run = config.stash[RUN]
     if run.records:
-        console = Console(
-            file=terminalreporter._tw._file, force_terminal=terminalreporter.hasmarkup or None, highlight=False
-        )
+        console = terminal.console(terminalreporter._tw._file, colours=terminalreporter.hasmarkup or None)
         order = [run.records[cell.id] for cell in run.selected if cell.id in run.records]
         terminal.show(console, order, run.campaign.explain)

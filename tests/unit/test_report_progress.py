@@ -47,13 +47,11 @@ def test_the_rest_is_foretold_by_the_pace_so_far():
     assert forecast.left() == pytest.approx(15.0)
 
 
-def test_what_the_store_gave_says_nothing_of_the_pace():
-    clock = Clock()
-    forecast = Forecast(CELLS, {}, clock=clock)
+def test_before_the_first_cell_nothing_is_foretold():
+    forecast = Forecast(CELLS, {}, clock=Clock())
     forecast.started()
-    forecast.finished(CELLS[0].id, cached=True)
-    assert forecast.done == 1
     assert forecast.left() is None
+    assert (forecast.done, forecast.total) == (0, 4)
 
 
 def test_a_log_has_a_line_per_cell_and_no_control_character():

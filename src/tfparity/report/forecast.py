@@ -34,15 +34,15 @@ class Forecast:
         if self._began is None:
             self._began = self._clock()
 
-    def finished(self, id: str, *, cached: bool = False) -> None:
-        """A cell ended. One out of the store says nothing about speed."""
+    def finished(self, id: str) -> None:
+        """A cell ended, by a run or out of the store: both make the pace."""
         expected = self._open.pop(id, None)
         if expected is not None:
             self.done += 1
-            self._expected_done += 0.0 if cached else expected
+            self._expected_done += expected
 
     def left(self) -> float | None:
-        """Seconds to the end; None before the first cell that really ran is done."""
+        """Seconds to the end; None before the first cell is done."""
         if self._began is None or not self._expected_done:
             return None
         pace = (self._clock() - self._began) / self._expected_done

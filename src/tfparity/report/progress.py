@@ -97,7 +97,7 @@ class PlainProgress:
 
     def cell_finished(self, record: CellRecord) -> None:
         with self._lock:
-            self._forecast.finished(record.id, cached=record.cached)
+            self._forecast.finished(record.id)
             if record.verdict in ("not-applicable", "unresolvable"):
                 return
             line = Text(f"[{self._forecast.done:>{len(str(self._forecast.total))}}/{self._forecast.total}] ")
@@ -173,6 +173,6 @@ class LiveProgress:
     def cell_finished(self, record: CellRecord) -> None:
         with self._lock:
             self._running.pop(record.id, None)
-            self._forecast.finished(record.id, cached=record.cached)
+            self._forecast.finished(record.id)
         if record.verdict not in ("not-applicable", "unresolvable"):
             self._console.print(outcome(record, several=self._several), soft_wrap=True, highlight=False)

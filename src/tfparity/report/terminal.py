@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TextIO
 
 from rich import box
 from rich.console import Console
@@ -23,22 +25,38 @@ Explain = Callable[[CellRecord], Limitation | None]
 #: Verdicts that get no row of their own, only a line below the table.
 ASIDE = ("not-applicable", "unresolvable", "untested")
 
+#: From this many characters on, reasons stand beside the cells; on a narrower terminal, below them.
+WIDE = 130
 
-def show(console: Console, records: Sequence[CellRecord], explain: Explain) -> None:
+
+def console(stream: TextIO, *, colours: bool | None = None) -> Console:
+    """A console on the stream: as wide as the terminal, or wide enough for the table where there is none."""
+    made = Console(file=stream, force_terminal=colours, highlight=False)
+    if not stream.isatty() and "COLUMNS" not in os.environ:
+        made.width = WIDE
+    return made
+
+
+def show(out: Console, records: Sequence[CellRecord], explain: Explain) -> None:
     """Print one table per toolchain, what the words mean, and the totals."""
     for toolchain in dict.fromkeys(record.toolchain for record in records):
         mine = [record for record in records if record.toolchain == toolchain]
         rows = [record for record in mine if record.verdict not in ASIDE]
-        console.print()
-        console.print(Text(toolchain, "bold underline"), Text(stack(mine), "dim"))
+        out.print()
+        out.print(Text.assemble((toolchain, "bold underline"), "  ", (stack(mine), "dim")))
         if rows:
-            console.print(_table(rows, explain))
+            reasons = {record.id: reason(record, explain) for record in rows}
+            beside = out.width >= WIDE
+            out.print(_table(rows, reasons if beside else None))
+            for record in rows:
+                if reasons[record.id] and not beside:
+                    out.print(Padding(Text(f"{record.case} ({record.route}): {reasons[record.id]}"), (0, 0, 0, 2)))
         for line in aside(mine):
-            console.print(Padding(Text(line, "dim"), (0, 0, 0, 2)))
-    console.print()
+            out.print(Padding(Text(line, "dim"), (0, 0, 0, 2)))
+    out.print()
     for meaning in legend(records):
-        console.print(meaning)
-    console.print(totals(records))
+        out.print(meaning)
+    out.print(totals(records))
 
 
 def stack(records: Sequence[CellRecord]) -> str:
@@ -52,29 +70,38 @@ def stack(records: Sequence[CellRecord]) -> str:
     return " · ".join(f"{package} {version}" for package, version in versions.items())
 
 
-def _table(records: Iterable[CellRecord], explain: Explain) -> Table:
+def reason(record: CellRecord, explain: Explain) -> str:
+    """Why the record has its verdict and the way round it, in one line; empty for one that simply works."""
+    failed = deciding(record)
+    text = why(record.cell or {"verdict": record.verdict}, failed["error"] if failed else None, explain(record))
+    return words.shortened(text, 300)
+
+
+def _table(records: Sequence[CellRecord], reasons: Mapping[str, str] | None) -> Table:
+    """A row per record; axes and reasons where there is room for them, a column of routes where there are several."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    table.add_column("case", overflow="fold")
-    table.add_column("route", style="dim")
+    routes = len({record.route for record in records}) > 1
+    table.add_column("case", no_wrap=True)
+    if routes:
+        table.add_column("route", style="dim", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     table.add_column("max error", justify="right", no_wrap=True)
     table.add_column("opset", justify="right")
-    table.add_column("axes kept")
-    table.add_column("why, and the way round it", overflow="fold", ratio=1)
+    if reasons is not None:
+        table.add_column("axes kept")
+        table.add_column("why, and the way round it", overflow="fold", ratio=1)
     for record in records:
-        cell = record.cell or {"verdict": record.verdict}
+        cell = record.cell or {}
         shown = words.verdict(record.verdict)
-        failed = deciding(record)
-        text = why(cell, failed["error"] if failed else None, explain(record))
-        table.add_row(
+        row = [
             Text(record.case, "bold"),
-            Text(record.route),
+            *([Text(record.route)] if routes else []),
             Text(f"{shown.sign} {shown.words}", shown.style),
             Text(words.number(cell.get("max_abs"))),
             Text(str(cell.get("opset") or "–")),
-            Text(words.axes(cell.get("dynamic"))),
-            Text(words.shortened(text, 300)),
-        )
+            *([Text(words.axes(cell.get("dynamic"))), Text(reasons[record.id])] if reasons is not None else []),
+        ]
+        table.add_row(*row)
     return table
 
 
