@@ -27,6 +27,12 @@ GRADES = ("float32-noise", "1e-5", "1e-3", "diverged")
 NOISE_FACTOR = 4.0
 ULPS = 4.0
 
+#: From here on a number is what masking fills in (torch.finfo.min), not what a network computes. Such elements must be
+#: there as in the reference, to 1e-5 of themselves, and have no part in scales and floors: four ulp of 3e38 would
+#: pass anything.
+FILL = 1e30
+_FILL_TOLERANCE = 1e-5
+
 #: Classes from which on a (rows, classes) output is taken for a classifier's.
 CLASSIFIER = 5
 
@@ -80,7 +86,7 @@ def compare(
 
     The truth is the float64 reference where there is one, else the float32 one. Integer and boolean outputs are exact
     or diverged; an element is right if it equals any of the references (torch's own answer is not determined there).
-    An element that is NaN or infinite must be so in a reference, in the same way.
+    An element that is NaN, infinite or a fill (see `FILL`) must be so in a reference, in the same way.
 
     Raises WorkerError when a reference is missing: the bundle is damaged.
     """
@@ -224,12 +230,23 @@ def _as_sets(truth: Array, rows: Array) -> Array:
 
 
 def _class_of(array: Array) -> Array:
-    """Per element: 0 finite, 1 NaN, 2 infinity, 3 minus infinity."""
+    """Per element: 0 a number, 1 NaN, ±2 infinity, ±3 a fill."""
     if array.dtype.kind != "f":
         return numpy.zeros(array.shape, dtype=numpy.int8)
-    infinite = numpy.where(numpy.isposinf(array), 2, numpy.where(numpy.isneginf(array), 3, 0))
-    classes: Array = numpy.where(numpy.isnan(array), 1, infinite)
+    size = numpy.abs(array.astype(numpy.float64))
+    beyond = numpy.where(numpy.isinf(array), 2, numpy.where(size >= FILL, 3, 0)) * numpy.where(array < 0, -1, 1)
+    classes: Array = numpy.where(numpy.isnan(array), 1, beyond)
     return classes
+
+
+def _agrees(array: Array, reference: Array) -> Array:
+    """Where both are of one class, and fills are equal."""
+    classes = _class_of(array)
+    one, other = (x.astype(numpy.float64) for x in (array, reference))
+    with numpy.errstate(all="ignore"):
+        equal = numpy.abs(one - other) <= _FILL_TOLERANCE * numpy.abs(other)
+    agreed: Array = (classes == _class_of(reference)) & (equal | (numpy.abs(classes) != 3))
+    return agreed
 
 
 @dataclass(frozen=True)
@@ -238,7 +255,7 @@ class _Distance:
     squares: float
     count: int
     cosine: float | None
-    scale: float  # the largest finite magnitude of the truth
+    scale: float  # the largest magnitude of the truth, fills left out
     not_finite: bool
 
 
@@ -264,9 +281,9 @@ def _distance(pair: _Pair) -> _Distance:
         return _Distance(largest, squares, pair.candidate.size, None, scale, not_finite)
     classes = _class_of(pair.candidate)
     truth = pair.truth.astype(numpy.float64)
-    agreed = _class_of(pair.truth) == classes
+    agreed = _agrees(pair.candidate, pair.truth)
     for reference in known[1:]:
-        also = ~agreed & (_class_of(reference) == classes)
+        also = ~agreed & _agrees(pair.candidate, reference)
         truth = numpy.where(also, reference.astype(numpy.float64), truth)
         agreed |= also
     if not agreed.all():
@@ -289,12 +306,12 @@ def _same(a: Array, b: Array) -> Array:
 
 
 def _largest(array: Array) -> float:
-    """The largest finite magnitude, 0 for none."""
+    """The largest magnitude of a finite element that is no fill, 0 for none."""
     if array.size == 0:
         return 0.0
     with numpy.errstate(all="ignore"):
         magnitudes = numpy.abs(array.astype(numpy.float64))
-    return float(numpy.where(numpy.isfinite(magnitudes), magnitudes, 0.0).max())
+    return float(numpy.where(magnitudes < FILL, magnitudes, 0.0).max())
 
 
 def _cosine(a: Array, b: Array) -> float | None:
@@ -310,9 +327,8 @@ def _cosine(a: Array, b: Array) -> float | None:
 
 def _ulp(dtype: numpy.dtype[Any], magnitude: float) -> float:
     """The spacing of `dtype` at `magnitude`. float64 outputs count as float32: the weights behind them are."""
-    kind = numpy.dtype(numpy.float16) if dtype == numpy.float16 else numpy.dtype(numpy.float32)
-    limit = float(numpy.finfo(kind).max)
-    return float(numpy.spacing(kind.type(min(magnitude, limit))))
+    kind = numpy.float16 if dtype == numpy.float16 else numpy.float32
+    return float(numpy.spacing(kind(min(magnitude, float(numpy.finfo(kind).max) / 2))))
 
 
 def _noise(pair: _Pair) -> float:
@@ -404,7 +420,7 @@ def _detail(graded: Sequence[_Graded], deciding: _Graded) -> str:
     lines = []
     for g in wrong:
         how = "is off by up to 1e-3" if g.grade == "1e-3" else "diverged"
-        why = " (NaN or infinity where the reference has none, or the other way round)" if g.not_finite else ""
+        why = " (NaN, infinity or a fill where the reference has none, or the other way round)" if g.not_finite else ""
         where = "" if "the exported shape" in g.places else f" at {', '.join(g.places)} only"
         lines.append(f"output {g.name!r} {how}{where}{why}")
     return "; ".join(lines)
