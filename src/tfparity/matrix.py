@@ -98,7 +98,13 @@ def _route(value: str) -> str:
     return value
 
 
-Id = Annotated[str, BeforeValidator(_written_as_text), Field(pattern=_ID)]
+def _day(value: object) -> object:
+    if not isinstance(value, (datetime.date, str)):
+        raise ValueError("write a day: 2023-07-15")  # noqa: TRY004
+    return value
+
+
+Id = Annotated[str, Field(pattern=_ID), BeforeValidator(_written_as_text)]
 Python = Annotated[
     str,
     BeforeValidator(_written_as_text),
@@ -123,7 +129,9 @@ class Environment(_Strict):
 
     id: Id = Field(description="Name of the environment and of its lockfile.")
     python: Python = Field(description='Python version, in quotes: "3.10".')
-    as_of: datetime.date = Field(description="The index as it stood at the end of that day, UTC.")
+    as_of: Annotated[datetime.date, BeforeValidator(_day)] = Field(
+        description="The index as it stood at the end of that day, UTC."
+    )
     pins: dict[Package, Pin] = Field(description="Package to exact version.", min_length=1)
     overrides: tuple[Override, ...] = Field(
         default=(), description="uv override lines: replace what packages ask for, or drop a package by a marker."
@@ -285,8 +293,11 @@ def _toolchain(entry: _OneEnvironment | _SplitToolchain) -> Toolchain:
 
 
 def _readable(invalid: ValidationError, document: Any, path: Path) -> MatrixError:
-    """The first error in the file's order, with its line, its place in words and a guess at a misspelt key."""
-    found: list[tuple[int, str]] = []
+    """The first error in the file's order, with its line, its place in words and a guess at a misspelt key.
+
+    A missing key comes after the others: it may be the one that is misspelt.
+    """
+    found: list[tuple[bool, int, str]] = []
     for error in invalid.errors(include_url=False):
         place = yaml_input.place_in(document, error["loc"])
         keys = [part for part in place if isinstance(part, str)]
@@ -298,8 +309,8 @@ def _readable(invalid: ValidationError, document: Any, path: Path) -> MatrixErro
         else:
             text = re.sub(r"^Value error, ", "", error["msg"])
             message = f"{'.'.join(keys)}: {text}" if keys else text
-        found.append((yaml_input.line(document, place) or 0, message))
-    number, message = min(found, key=lambda pair: pair[0])
+        found.append((error["type"] == "missing", yaml_input.line(document, place) or 0, message))
+    _, number, message = min(found)
     return MatrixError(message, file=path, line=number or None)
 
 

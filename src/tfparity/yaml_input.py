@@ -8,9 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.constructor import RoundTripConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from tfparity.errors import InputError
+
+
+class _DaysAsText(RoundTripConstructor):
+    """Leaves days to the model: ruamel's own constructor raises a bare ValueError for 2023-07-32."""
+
+
+_DaysAsText.add_constructor("tag:yaml.org,2002:timestamp", RoundTripConstructor.construct_yaml_str)
 
 
 def load(path: Path, wrong: type[InputError]) -> Any:
@@ -21,8 +29,10 @@ def load(path: Path, wrong: type[InputError]) -> Any:
         raise wrong("there is no such file", file=path) from None
     except (OSError, UnicodeDecodeError) as unreadable:
         raise wrong(f"cannot be read: {unreadable}", file=path) from None
+    yaml = YAML(typ="rt")
+    yaml.Constructor = _DaysAsText
     try:
-        return YAML(typ="rt").load(text)
+        return yaml.load(text)
     except MarkedYAMLError as broken:
         mark = broken.problem_mark or broken.context_mark
         problem = (broken.problem or "not YAML").strip()

@@ -1,32 +1,38 @@
 """How much disk an environment takes, told before anything is fetched.
 
-The index tells no sizes that could be relied on, so the few packages that make up nearly all of an
-environment count with the largest size measured, the rest with a size that few exceed.
+Not every index tells sizes, so the packages that make up nearly all of an environment count with the
+largest size measured of any version in the lockfiles, and the rest with a size that few exceed.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
-#: Gigabytes (10^9 bytes) on disk, the largest measured of any version in the lockfiles.
+#: Gigabytes (10^9 bytes) on disk. CUDA libraries are named without `nvidia-` and without the CUDA version.
 LARGE_GB = {
     "tensorflow": 1.9,
-    "torch": 2.0,
-    "triton": 0.8,
-    "transformers": 0.15,
-    "scipy": 0.15,
+    "torch": 1.8,
+    "triton": 1.1,
+    "cublas": 0.75,
+    "cudnn": 1.1,
+    "cufft": 0.3,
+    "cusolver": 0.35,
+    "cusparse": 0.4,
+    "cusparselt": 0.3,
+    "nccl": 0.45,
+    "nvshmem": 0.25,
+    "cuda-nvrtc": 0.25,
+    "curand": 0.2,
+    "nvjitlink": 0.15,
+    "transformers": 0.1,
 }
 
-#: CUDA libraries that torch pulls in, each.
-NVIDIA_GB = 0.45
-
 #: Any other package.
-SMALL_GB = 0.02
+SMALL_GB = 0.015
 
 
 def installed_gb(packages: Mapping[str, str]) -> float:
     """Gigabytes (10^9 bytes) that these packages, name to version, take on disk. On the safe side."""
-    sizes = (
-        LARGE_GB.get(name, NVIDIA_GB if name.startswith("nvidia-") else SMALL_GB) for name in packages
-    )
-    return round(sum(sizes), 1)
+    plain = (re.sub(r"^nvidia-|-cu\d+$", "", name) for name in packages)
+    return round(sum(LARGE_GB.get(name, SMALL_GB) for name in plain), 1)

@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from tfparity import yaml_input
 from tfparity.environments import interpreters, uv_command
 from tfparity.environments.uv_command import Runner
-from tfparity.errors import LockError, NetworkError
+from tfparity.errors import LockError, NetworkError, UsageError
 from tfparity.matrix import Environment, Matrix
 from tfparity.paths import Project
 
@@ -83,10 +84,11 @@ def lock(
     run: Runner = uv_command.run,
     progress: Callable[[str], None] = silent,
 ) -> list[Locked]:
-    """Resolve environments (all, or these ids) and write their lockfiles; files of unknown environments go.
+    """Resolve environments (all, or those of these ids) and write their lockfiles; files that none owns go.
 
-    What cannot be resolved is no error: its reason is written. Raises LockError for an id that is not there or
-    a failed build, InterpreterError, NetworkError.
+    ids: of environments or toolchains. What cannot be resolved is no error: its reason is written. Raises
+    UsageError for an unknown id, LockError for a failed build or a day that is not over, InterpreterError and
+    NetworkError.
     """
     chosen = _chosen(matrix, ids)
     project.lockfiles.mkdir(exist_ok=True)
@@ -168,6 +170,7 @@ class Resolved:
 
 def resolve(environment: Environment, *, download: bool = False, run: Runner = uv_command.run) -> Resolved:
     """Resolve an environment through uv into a fresh file, which no earlier pin can sway."""
+    _over(environment)
     interpreter = interpreters.find(environment.python, download=download, run=run)
     with tempfile.TemporaryDirectory(prefix="tfparity-lock-") as made:
         folder = Path(made)
@@ -199,11 +202,20 @@ def _refusal(environment: Environment, errors: str, folder: Path, interpreter: P
     """The resolver's reason, where it is one. Raises NetworkError or LockError where it failed for something else."""
     places = {str(folder): "<tmp>", str(interpreter): "<python>", str(Path.home()): "<home>"}
     reason = uv_command.masked(errors, places)
-    if "No solution found" in errors:
-        return reason
+    # Asked first: offline, uv finds no solution either.
     if uv_command.unreachable(errors):
         raise NetworkError(f"the package index cannot be reached to resolve {environment.id}:\n{reason}")
+    if "No solution found" in errors:
+        return reason
     raise LockError(f"uv could not resolve {environment.id}:\n{reason}")
+
+
+def _over(environment: Environment) -> None:
+    """Refuse a day that is not over: what is uploaded until its end would change the answer."""
+    if datetime.datetime.now(datetime.UTC).date() <= environment.as_of:
+        raise LockError(
+            f"{environment.id}: its as-of day {environment.as_of} is not over in UTC, so a lock could change"
+        )
 
 
 def _hashed(environment: Environment, requirements: str) -> None:
@@ -258,11 +270,16 @@ def _drift(project: Project, environment: Environment, resolved: Resolved) -> li
 def _chosen(matrix: Matrix, ids: Iterable[str] | None) -> list[Environment]:
     if ids is None:
         return list(matrix.environments.values())
-    wanted = list(ids)
-    unknown = [name for name in wanted if name not in matrix.environments]
-    if unknown:
-        raise LockError(f"no environment {unknown[0]!r} in matrix.yaml (there are {', '.join(matrix.environments)})")
-    return [matrix.environments[name] for name in dict.fromkeys(wanted)]
+    wanted: list[str] = []
+    for id in ids:
+        if id in matrix.toolchains:
+            wanted += matrix.toolchains[id].environments()
+        elif id in matrix.environments:
+            wanted.append(id)
+        else:
+            guess = yaml_input.did_you_mean(id, {*matrix.environments, *matrix.toolchains})
+            raise UsageError(f"matrix.yaml has no environment or toolchain {id!r}{guess}")
+    return [matrix.environments[id] for id in dict.fromkeys(wanted)]
 
 
 def _paths(project: Project, id: str) -> tuple[Path, Path]:

@@ -22,6 +22,7 @@ CHANGES_RESOLUTION = (
     "UV_NO_BUILD",
     "UV_NO_BUILD_ISOLATION",
     "UV_NO_SOURCES",
+    "UV_NO_VERIFY_HASHES",
     "UV_OVERRIDE",
     "UV_PRERELEASE",
     "UV_PYTHON",
@@ -34,7 +35,7 @@ CHANGES_RESOLUTION = (
 
 _UNREACHABLE = re.compile(
     r"error sending request|failed to fetch|dns error|failed to lookup address|connection (refused|reset|closed)|"
-    r"network is unreachable|network connectivity is disabled|operation timed out|request timed out|"
+    r"network is unreachable|network (connectivity is|was) disabled|operation timed out|request timed out|"
     r"http status (server|client) error|tls handshake|failed to download|could not connect|"
     r"error decoding response body",
     re.IGNORECASE,
@@ -94,7 +95,7 @@ def disk_full(text: str) -> bool:
 
 
 def masked(text: str, places: Mapping[str, str]) -> str:
-    """What uv said, with `places` (folder to word), addresses, hosts and other paths replaced, no colours or progress."""
+    """What uv said; `places` (folder to word), addresses and other paths replaced, no colours, no progress."""
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
     for folder, word in sorted(places.items(), key=lambda pair: -len(pair[0])):
         text = text.replace(folder, word)

@@ -1,0 +1,206 @@
+"""Installs: made once per lock digest, with hashes, within the disk that is free, and never half."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tfparity import matrix, paths
+from tfparity.environments import estimate, install, interpreters, lock
+from tfparity.environments.uv_command import Completed
+from tfparity.errors import DiskError, InstallError, InterpreterError, LockError, NetworkError, TfparityError
+
+ROOT = paths.PACKAGE.parent.parent
+PLENTY = 10**12
+
+MATRIX = """\
+schema: 1
+default: small
+toolchains:
+  - {id: small, python: "3.10", as-of: 2023-07-15, pins: {numpy: 1.24.3}}
+"""
+
+BODY = "numpy==1.24.3 \\\n    --hash=sha256:aa\n"
+
+
+class Uv:
+    """uv as planned: makes the folder of a venv, and fails at one step if told to."""
+
+    def __init__(self) -> None:
+        self.fails: dict[str, str] = {}
+        self.commands: list[list[str]] = []
+
+    def __call__(self, command: Sequence[str], **_: object) -> Completed:
+        self.commands.append(list(command))
+        if command[1] in self.fails:
+            return Completed(2, "", self.fails[command[1]])
+        if command[1] == "venv":
+            python = Path(command[-1]) / "bin" / "python"
+            python.parent.mkdir(parents=True)
+            python.write_text("")
+        return Completed(0, "", "")
+
+
+class Workshop:
+    """A project with one lockfile, and an empty cache."""
+
+    def __init__(self, root: Path) -> None:
+        self.project = paths.Project(root)
+        self.cache = paths.Cache(root / "cache")
+        self.uv = Uv()
+        self.free = PLENTY
+        self.said: list[str] = []
+        self.project.matrix.write_text(MATRIX)
+        self.environment = matrix.load(self.project.matrix).environments["small"]
+        self.write(BODY)
+
+    def write(self, body: str, name: str = "small.txt") -> None:
+        self.project.lockfiles.mkdir(exist_ok=True)
+        content = hashlib.sha256(body.encode()).hexdigest()
+        header = f"# pins: {self.environment.digest()}\n# content: {content}\n\n"
+        (self.project.lockfiles / name).write_text(header + body)
+
+    def ensure(self) -> install.Installed:
+        return install.ensure(
+            self.project,
+            self.environment,
+            self.cache,
+            progress=self.said.append,
+            run=self.uv,
+            free_bytes=lambda _: self.free,
+        )
+
+    def refused(self, kind: type[TfparityError]) -> str:
+        with pytest.raises(kind) as caught:
+            self.ensure()
+        assert list(self.cache.environments.glob("[!.]*")) == []
+        return str(caught.value)
+
+
+@pytest.fixture
+def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
+    monkeypatch.setattr(interpreters, "find", lambda version, **_: Path(f"/opt/python{version}"))
+    return Workshop(tmp_path)
+
+
+def test_an_install_requires_hashes_and_tools_of_its_day(workshop: Workshop) -> None:
+    installed = workshop.ensure()
+    make, fill = (" ".join(command[1:]) for command in workshop.uv.commands)
+    assert make == f"venv --no-project --python /opt/python3.10 {installed.folder}"
+    assert fill.startswith(
+        f"pip sync --python {installed.python} --require-hashes --exclude-newer 2023-07-16T00:00:00Z"
+    )
+    assert fill.endswith("lockfiles/small.txt")
+    assert installed.packages == {"numpy": "1.24.3"}
+
+
+def test_the_folder_is_named_by_the_lock(workshop: Workshop) -> None:
+    digest = hashlib.sha256(BODY.encode()).hexdigest()
+    installed = workshop.ensure()
+    assert installed.lock_sha256 == digest
+    assert installed.folder == workshop.cache.environments / f"small-{digest[:12]}"
+    workshop.write(BODY.replace("aa", "ab"))
+    assert workshop.ensure().folder != installed.folder
+
+
+def test_what_is_there_is_not_made_again(workshop: Workshop) -> None:
+    first = workshop.ensure()
+    workshop.free = 0
+    assert workshop.ensure() == first
+    assert len(workshop.uv.commands) == 2
+    assert len(workshop.said) == 2
+
+
+def test_an_interrupted_install_is_made_again(workshop: Workshop) -> None:
+    folder = workshop.ensure().folder
+    (folder / install.COMPLETE).unlink()
+    (folder / "left-behind").write_text("")
+    workshop.ensure()
+    assert (folder / install.COMPLETE).is_file()
+    assert not (folder / "left-behind").exists()
+
+
+def test_too_little_disk_is_refused_with_figures_before_anything_is_fetched(workshop: Workshop) -> None:
+    workshop.write("tensorflow==2.12.1 --hash=sha256:aa\ntorch==1.13.1 --hash=sha256:aa\n")
+    workshop.free = 2_500_000_000
+    said = workshop.refused(DiskError)
+    assert "needs 4.7 GB of disk and 2.5 GB are free" in said
+    assert "TFPARITY_CACHE" in said
+    assert workshop.uv.commands == []
+
+
+@pytest.mark.parametrize(
+    ("words", "kind", "said"),
+    [
+        ("error: No space left on device (os error 28)", DiskError, "the disk filled up"),
+        ("error: Failed to fetch: `https://index.example/x`\n  cause: dns error", NetworkError, "cannot be reached"),
+        ("error: Hash mismatch for `numpy==1.24.3`", InstallError, "Hash mismatch for `numpy==1.24.3`"),
+        ("error: Failed to build `x==1`\n  cause: gcc failed", InstallError, "gcc failed"),
+    ],
+)
+def test_a_failed_install_leaves_nothing_and_says_why(
+    workshop: Workshop, words: str, kind: type[TfparityError], said: str
+) -> None:
+    workshop.uv.fails["pip"] = words
+    message = workshop.refused(kind)
+    assert said in message
+    assert "example" not in message
+
+
+def test_a_failed_venv_is_an_install_error_without_our_folder(workshop: Workshop) -> None:
+    workshop.uv.fails["venv"] = f"error: cannot make {workshop.cache.environments}/small-0123456789ab/bin"
+    message = workshop.refused(InstallError)
+    assert str(workshop.cache.environments) not in message
+
+
+def test_an_unresolvable_environment_is_refused_with_the_resolvers_reason(workshop: Workshop) -> None:
+    (workshop.project.lockfiles / "small.txt").unlink()
+    workshop.write("No solution found: numpy and numpy\n", "small.unresolvable.txt")
+    assert "No solution found: numpy and numpy" in workshop.refused(LockError)
+
+
+def test_a_missing_or_outdated_lockfile_is_refused_with_the_command_that_makes_it(workshop: Workshop) -> None:
+    (workshop.project.lockfiles / "small.txt").write_text("# pins: 0\n\n" + BODY)
+    assert "made from other pins than matrix.yaml has: run `nox -s lock`" in workshop.refused(LockError)
+    (workshop.project.lockfiles / "small.txt").unlink()
+    assert "small.txt is missing: run `nox -s lock`" in workshop.refused(LockError)
+
+
+def test_a_missing_interpreter_is_said_before_anything_is_made(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(version: str, **_: object) -> Path:
+        raise InterpreterError(f"no Python {version}")
+
+    monkeypatch.setattr(interpreters, "find", missing)
+    assert workshop.refused(InterpreterError) == "no Python 3.10"
+    assert workshop.uv.commands == []
+
+
+def test_removing_takes_every_install_of_that_environment_alone(workshop: Workshop) -> None:
+    first = workshop.ensure().folder
+    workshop.write(BODY.replace("aa", "ab"))
+    second = workshop.ensure().folder
+    other = workshop.cache.environments / "small-other-0123456789ab"
+    other.mkdir()
+    assert sorted(install.remove(workshop.cache, "small")) == sorted([first, second])
+    assert list(workshop.cache.environments.iterdir()) == [other]
+    assert install.remove(workshop.cache, "small") == []
+
+
+def test_sizes_are_told_by_folder(workshop: Workshop) -> None:
+    assert install.sizes(workshop.cache) == {}
+    folder = workshop.ensure().folder
+    (folder / "large").write_bytes(b"x" * 100_000)
+    assert 100_000 <= install.sizes(workshop.cache)[folder.name] < 200_000
+
+
+@pytest.mark.parametrize(
+    ("id", "measured"), [("tf2.4-torch1.8", 2.93), ("tf2.12-torch1.13", 5.45), ("tf2.15-torch2.15", 7.5)]
+)
+def test_the_estimate_is_above_what_was_measured_and_below_one_and_a_half_of_it(id: str, measured: float) -> None:
+    project = paths.Project(ROOT)
+    environment = matrix.load(project.matrix).environments[id]
+    told = estimate.installed_gb(lock.status(project, environment).packages)
+    assert measured <= told <= 1.5 * measured + 1
