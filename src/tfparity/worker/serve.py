@@ -9,6 +9,7 @@ the signal's number). It ends when its input ends.
 """
 
 import ctypes
+import gc
 import json
 import os
 import select
@@ -174,6 +175,9 @@ def _child(directory: str, asked: float, replies: Any, bare: Optional[Dict[str, 
         os.dup2(log, 1)
         os.dup2(log, 2)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+        # onnx-tf traces by making millions of small objects: collecting garbage is a third of its time, and
+        # this process ends with its request. Memory is limited from outside.
+        gc.disable()
         if bare:
             prepare(bare, os.path.join(directory, "imports.json"))
         reply = Reply(directory)
