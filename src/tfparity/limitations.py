@@ -44,7 +44,11 @@ Stage = Literal[
 
 
 def _one_line(value: object) -> object:
-    return " ".join(value.split()) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    if not value.strip():
+        raise ValueError("says nothing")
+    return " ".join(value.split())
 
 
 def _link(value: str) -> str:
@@ -72,7 +76,7 @@ def _condition(when: dict[str, str]) -> dict[str, str]:
     return when
 
 
-Text = Annotated[str, BeforeValidator(_one_line), Field(min_length=1)]
+Text = Annotated[str, BeforeValidator(_one_line)]
 
 
 class Limitation(BaseModel):
@@ -197,8 +201,8 @@ def json_schema() -> dict[str, Any]:
 
 
 def _readable(invalid: ValidationError, document: Any, index: int, path: Path) -> LimitationError:
-    """The first error in the file's order, with its line and a guess at a misspelt key."""
-    found: list[tuple[int, str]] = []
+    """The first error in the file's order, with its line. A misspelt key goes before the key that is missing for it."""
+    found: list[tuple[bool, int, str]] = []
     for error in invalid.errors(include_url=False):
         place = yaml_input.place_in(document, (index, *error["loc"]))
         key = str(error["loc"][0]) if error["loc"] else ""
@@ -209,6 +213,6 @@ def _readable(invalid: ValidationError, document: Any, index: int, path: Path) -
         else:
             text = re.sub(r"^Value error, ", "", error["msg"])
             message = f"{key}: {text}" if key else text
-        found.append((yaml_input.line(document, place) or 0, message))
-    number, message = min(found, key=lambda pair: pair[0])
+        found.append((error["type"] != "extra_forbidden", yaml_input.line(document, place) or 0, message))
+    _, number, message = min(found)
     return LimitationError(message, file=path, line=number or None)

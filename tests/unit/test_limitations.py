@@ -1,0 +1,186 @@
+"""A limitation is a sentence with a cause and a link, and holds only where it says."""
+
+import re
+
+import pytest
+
+from tfparity.errors import LimitationError
+from tfparity.limitations import NO_LINK, Limitation, find, json_schema, load
+
+RULE = """\
+- id: onnx-tf-unsqueeze-13
+  when: {onnx-tf: "<=1.10.0", opset: ">=13"}
+  stage: convert
+  matches: "Unsqueeze version 13 is not implemented"
+  cause: The release on the index lacks the opset-13 handler.
+  link: https://github.com/onnx/onnx-tensorflow/issues/997
+  remedy: Export at opset 12.
+"""
+
+MET = {
+    "packages": {"onnx-tf": "1.10.0", "torch": "2.15.0+cpu", "python": "3.11"},
+    "opset": 13,
+    "route": "onnx-tf",
+    "toolchain": "tf2.15-torch2.15",
+    "case": "operators/gelu",
+    "stage": "convert",
+    "message": "BackendIsNotSupposedToImplementIt: Unsqueeze version 13 is not implemented.",
+}
+
+
+def written(tmp_path, text):
+    path = tmp_path / "limitations.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def rule(**changed):
+    given = {
+        "id": "a-rule",
+        "stage": "convert",
+        "matches": "Unsqueeze version 13 is not implemented",
+        "cause": "c",
+        "link": NO_LINK,
+        "remedy": "r",
+    }
+    return Limitation.model_validate({**given, **changed})
+
+
+def test_a_rule_is_read_with_all_it_says(tmp_path):
+    (found,) = load(written(tmp_path, RULE))
+    assert found.id == "onnx-tf-unsqueeze-13"
+    assert found.when == {"onnx-tf": "<=1.10.0", "opset": ">=13"}
+    assert found.cases == ("*",)
+    assert found.understood
+    assert find([found], **MET) is found
+
+
+def test_an_empty_list_is_no_rules(tmp_path):
+    assert load(written(tmp_path, "[]\n")) == []
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"opset": 12},
+        {"opset": None},
+        {"packages": {"onnx-tf": "1.11.0"}},
+        {"packages": {}},
+        {"packages": {"onnx-tf": "not a version"}},
+        {"stage": "load"},
+        {"message": "BackendIsNotSupposedToImplementIt: Squeeze version 13 is not implemented."},
+    ],
+)
+def test_a_rule_does_not_hold_elsewhere(tmp_path, changed):
+    assert find(load(written(tmp_path, RULE)), **{**MET, **changed}) is None
+
+
+@pytest.mark.parametrize(
+    ("when", "holds"),
+    [
+        ({}, True),
+        ({"torch": ">=2.15"}, True),
+        ({"torch": "<=2.15.0"}, True),
+        ({"torch": "<2.15"}, False),
+        ({"python": "==3.11.*"}, True),
+        ({"python": ">=3.12"}, False),
+        ({"route": "onnx-tf"}, True),
+        ({"route": "onnx-tf-*"}, False),
+        ({"toolchain": "tf2.15-*"}, True),
+        ({"toolchain": "tf2.16-*"}, False),
+        ({"tensorflow": ">=2"}, False),
+        ({"torch": ">=2", "opset": "==13", "route": "onnx-*"}, True),
+        ({"torch": ">=2", "opset": "==12"}, False),
+    ],
+)
+def test_every_condition_must_hold(when, holds):
+    assert (find([rule(when=when)], **MET) is not None) == holds
+
+
+@pytest.mark.parametrize(
+    ("pattern", "holds"),
+    [
+        ("Unsqueeze version 13 is not implemented", True),
+        ("Unsqueeze version * is not implemented", True),
+        ("BackendIsNotSupposedToImplementIt: *version 13", True),
+        ("version 13 is not implemented*Unsqueeze", False),
+        ("Unsqueeze.version.13.is.not.implemented", False),
+        ("unsqueeze version 13 is not", False),
+        ("Unsqueeze   version\n 13 is not implemented", True),
+    ],
+)
+def test_a_pattern_is_literal_text_with_stars(pattern, holds):
+    assert (find([rule(matches=pattern)], **MET) is not None) == holds
+
+
+@pytest.mark.parametrize(
+    ("cases", "holds"),
+    [(("operators/*",), True), (("torchvision/*", "operators/gelu"), True), (("torchvision/*",), False)],
+)
+def test_a_rule_can_be_for_some_cases(cases, holds):
+    assert (find([rule(cases=cases)], **MET) is not None) == holds
+
+
+def test_the_first_rule_that_holds_explains():
+    first, second = rule(id="first"), rule(id="second")
+    assert find([rule(id="other", stage="load"), first, second], **MET) is first
+
+
+def test_a_pre_release_counts_as_a_version():
+    met = {**MET, "packages": {"torch": "2.16.0.dev20261101"}}
+    assert find([rule(when={"torch": ">=2.15"})], **met) is not None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "message"),
+    [
+        ("  cause:", "  cuase:", 5, "unknown key 'cuase', did you mean 'cause'?"),
+        ("  remedy: Export at opset 12.\n", "", 1, "the key 'remedy' is missing"),
+        ("  link: https://github.com/onnx/onnx-tensorflow/issues/997\n", "", 1, "the key 'link' is missing"),
+        ("https://github.com/onnx/onnx-tensorflow/issues/997", "see the forum", 6, "neither a link"),
+        ("stage: convert", "stage: conversion", 3, "stage: Input should be"),
+        ('"Unsqueeze version 13 is not implemented"', '"version*13"', 4, "12 or more characters in a row"),
+        ('onnx-tf: "<=1.10.0"', 'onnx-tf: "1.10.0"', 2, "no version specifier"),
+        ('onnx-tf: "<=1.10.0"', 'onnx_tf: "<=1.10.0"', 2, "write the package 'onnx_tf' as 'onnx-tf'"),
+        ('opset: ">=13"', "opset: 13", 2, "valid string"),
+        ("id: onnx-tf-unsqueeze-13", "id: Onnx TF", 1, "id: "),
+        ("cause: The release on the index lacks the opset-13 handler.", "cause: unknown", 1, "needs investigated"),
+        ("cause: The release on the index lacks the opset-13 handler.", "cause: ''", 5, "cause: says nothing"),
+        ("  stage:", " stage:", 3, "expected"),
+    ],
+)
+def test_a_wrong_rule_is_refused_with_its_line(tmp_path, old, new, line, message):
+    assert old in RULE
+    path = written(tmp_path, RULE.replace(old, new))
+    with pytest.raises(LimitationError, match=re.escape(message)) as caught:
+        load(path)
+    assert caught.value.line == line
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_two_rules_of_one_id_are_refused(tmp_path):
+    with pytest.raises(LimitationError, match="a second rule") as caught:
+        load(written(tmp_path, RULE + RULE))
+    assert caught.value.line == 8
+
+
+@pytest.mark.parametrize("text", ["", "rules: []\n", "just words\n", "- just words\n"])
+def test_a_file_that_is_no_list_of_rules_is_refused(tmp_path, text):
+    with pytest.raises(LimitationError):
+        load(written(tmp_path, text))
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(LimitationError, match="no such file"):
+        load(tmp_path / "limitations.yaml")
+
+
+def test_an_unknown_cause_with_what_was_tried_is_honest(tmp_path):
+    text = RULE.replace("cause: The release on the index lacks the opset-13 handler.", "cause: unknown")
+    (found,) = load(written(tmp_path, text + "  investigated: Read the handler; opsets 9 to 14.\n"))
+    assert not found.understood
+
+
+def test_the_schema_knows_every_key():
+    assert set(json_schema()["items"]["properties"]) == set(Limitation.model_fields)
