@@ -2,9 +2,11 @@
 
 import os
 import sys
-import types
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
+import numpy as np
 import pytest
 
 from tfparity import paths
@@ -36,33 +38,65 @@ def test_an_unknown_shim_is_an_import_error() -> None:
         shims.load("no-such-shim")
 
 
+ONNX = """
+class TensorProto:
+    UNDEFINED, FLOAT, UINT16, INT32, FLOAT16 = 0, 1, 4, 6, 10
+
+    class DataType:
+        @staticmethod
+        def values():
+            return [0, 1, 4, 6, 10]
+"""
+
+ONNX_HELPER = """
+def tensor_dtype_to_np_dtype(kind):
+    return {1: "float32", 4: "uint16", 6: "int32", 10: "float16"}[kind]
+
+def tensor_dtype_to_storage_tensor_dtype(kind):
+    return {1: 1, 4: 6, 6: 6, 10: 4}[kind]
+
+def tensor_dtype_to_field(kind):
+    return "float_data" if kind == 1 else "int32_data"
+"""
+
+
 @pytest.fixture
-def modules(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("tensorflow_addons", "tensorflow_addons.seq2seq", "onnx.mapping", "onnx.helper.mapping"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-        # What the test puts in is taken out again.
-        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
-        del sys.modules[name]
+def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder to import from, with an onnx that has no mapping; what a test imports is forgotten after it."""
+    kept = taken_out()
+    (tmp_path / "onnx").mkdir()
+    (tmp_path / "onnx" / "__init__.py").write_text(ONNX)
+    (tmp_path / "onnx" / "helper.py").write_text(ONNX_HELPER)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield tmp_path
+    taken_out()
+    sys.modules.update(kept)
+
+
+def taken_out() -> dict[str, ModuleType]:
+    """The modules that the shims are about, no longer imported."""
+    names = [name for name in sys.modules if name.partition(".")[0] in ("onnx", "tensorflow_addons")]
+    return {name: sys.modules.pop(name) for name in names}
 
 
 @pytest.mark.usefixtures("modules")
 def test_the_addons_stub_imports_as_the_package_does() -> None:
     shims.load("tensorflow-addons-stub").apply()
-    import tensorflow_addons as tfa  # type: ignore[import-not-found]
+    import tensorflow_addons as tfa
 
     assert callable(tfa.seq2seq.hardmax)
     assert tfa.__spec__.name == "tensorflow_addons"
 
 
 @pytest.mark.usefixtures("modules")
-def test_the_mapping_answers_as_onnx_helper_does() -> None:
+def test_the_mapping_answers_as_onnx_helper_does_and_waits_for_onnx_until_asked() -> None:
     shims.load("onnx-mapping").apply()
-    import numpy as np
-    from onnx import TensorProto, mapping  # type: ignore[attr-defined]
-    from onnx.helper import mapping as same  # type: ignore[attr-defined]
+    assert "onnx.helper" not in sys.modules
+    from onnx import TensorProto, mapping
+    from onnx.helper import mapping as same
 
     assert mapping is same
-    assert mapping.TENSOR_TYPE_TO_NP_TYPE[TensorProto.INT64] == np.dtype("int64")
+    assert mapping.TENSOR_TYPE_TO_NP_TYPE[TensorProto.INT32] == np.dtype("int32")
     assert mapping.NP_TYPE_TO_TENSOR_TYPE[np.dtype("float32")] == TensorProto.FLOAT
     storage = mapping.TENSOR_TYPE_TO_STORAGE_TENSOR_TYPE[TensorProto.FLOAT16]
     assert mapping.STORAGE_TENSOR_TYPE_TO_FIELD[storage] == "int32_data"
@@ -71,13 +105,13 @@ def test_the_mapping_answers_as_onnx_helper_does() -> None:
         _ = mapping.NO_SUCH_TABLE
 
 
-@pytest.mark.usefixtures("modules")
-def test_an_onnx_that_has_its_mapping_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "onnx").mkdir()
-    (tmp_path / "onnx" / "__init__.py").write_text("")
-    (tmp_path / "onnx" / "mapping.py").write_text("")
-    monkeypatch.setattr(sys, "path", [str(tmp_path)])
-    for name in [name for name in sys.modules if name == "onnx" or name.startswith("onnx.")]:
-        monkeypatch.delitem(sys.modules, name)
+def test_an_onnx_that_has_its_mapping_is_left_alone(modules: Path) -> None:
+    (modules / "onnx" / "mapping.py").write_text("")
     shims.load("onnx-mapping").apply()
     assert "onnx.mapping" not in sys.modules
+
+
+def test_an_environment_without_onnx_is_told_as_such(modules: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [])
+    with pytest.raises(ImportError, match="No module named 'onnx'"):
+        shims.load("onnx-mapping").apply()
