@@ -119,19 +119,20 @@ def document(
 
     `environments` by id adds to those that the records tell of, for a toolchain that has none to tell.
     """
-    cells, errors = [], {}
+    cells: dict[tuple[str, str], dict[str, Any]] = {}
+    errors = {}
     known: dict[str, dict[str, Any]] = {id: dict(facts) for id, facts in (environments or {}).items()}
     for record in records:
         if record.toolchain != toolchain or record.cell is None:
             continue
-        cells.append(dict(record.cell))
+        _keep_worse(cells, dict(record.cell))
         for attempt in record.attempts:
             name = judge.error_of(attempt)
             if name:
                 errors[name] = {**{key: attempt["error"][key] for key in ERROR[:3]}, "limitation": None}
         for id, facts in record.environments.items():
             known[id] = _further(known[id], facts) if id in known else dict(facts)
-    return _tidy(Evidence(toolchain, known, source, dict(routes), errors, cells))
+    return _tidy(Evidence(toolchain, known, source, dict(routes), errors, list(cells.values())))
 
 
 def unresolvable(python: str, shims: Sequence[str]) -> dict[str, Any]:
@@ -161,8 +162,7 @@ def merge(evidence: Iterable[Evidence]) -> Evidence:
     errors: dict[str, dict[str, Any]] = {}
     for part in parts:
         for cell in part.cells:
-            place = (cell["case"], cell["route"])
-            cells[place] = max(cells.get(place, cell), cell, key=_worse)
+            _keep_worse(cells, cell)
         for id, facts in part.environments.items():
             environments[id] = _further(environments.get(id, facts), facts)
         for name, error in part.errors.items():
@@ -345,6 +345,11 @@ def merge_runs(documents: Iterable[Document]) -> Document:
     if len(names) != 1:
         raise ValueError("merging needs runs of one toolchain")
     return {"schema": SCHEMA, "toolchain": names.pop(), "cells": by_place(cells.values())}
+
+
+def _keep_worse(cells: dict[tuple[str, str], dict[str, Any]], cell: dict[str, Any]) -> None:
+    place = (cell["case"], cell["route"])
+    cells[place] = max(cells.get(place, cell), cell, key=_worse)
 
 
 def _worse(cell: Mapping[str, Any]) -> tuple[int, str]:
