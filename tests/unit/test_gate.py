@@ -1,0 +1,364 @@
+"""The gate names each kind of change by its own word and code, and is silent on a clean re-run."""
+
+import copy
+from dataclasses import dataclass, replace
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tfparity import evidence, gate
+from tfparity.evidence import Evidence
+from tfparity.fingerprint import fingerprint
+from tfparity.limitations import Limitation
+from tfparity.report import gate_summary
+
+TOOLCHAIN = "tf2.15-torch2.15"
+
+ERRORS = {
+    "unsqueeze": ("convert", "RuntimeError", "Unsqueeze version 13 is not implemented."),
+    "unsqueeze-elsewhere": ("convert", "RuntimeError", "node 7: Unsqueeze version 13 is not implemented."),
+    "gru": ("convert", "NotImplementedError", "GRU with linear_before_reset is not supported."),
+    "segfault": ("load", "Signal", "ended by SIGSEGV"),
+    "drift": ("parity", "ConverterDrifted", "output 'y' is off by up to 1e-3"),
+    "axis": ("dynamic-shape", "AxisLost", "axis 'batch' is lost"),
+    "name": ("signature", "SignatureLost", "outputs are output_0 instead of logits"),
+}
+LIMITATIONS = {"unsqueeze": "no-unsqueeze", "unsqueeze-elsewhere": "no-unsqueeze", "gru": "no-gru", "axis": "lost-axis"}
+RULES = [
+    Limitation(id=id, stage=stage, matches=matches, cause="c", link="none found", remedy="r")
+    for id, stage, matches in (
+        ("no-unsqueeze", "convert", "Unsqueeze version 13"),
+        ("no-gru", "convert", "GRU with linear_before_reset"),
+        ("lost-axis", "dynamic-shape", "AxisLost: axis 'batch'"),
+    )
+]
+
+
+def cell(case, verdict="works", error=None, **changed):
+    name = fingerprint(*ERRORS[error]) if error else None
+    short = {"opset": 13, "file_opset": 13, "remedies": [], "stage": "signature", "outcome": "pass", "error": name}
+    return {
+        "case": case,
+        "route": "onnx-tf",
+        "verdict": verdict,
+        "grade": "float32-noise" if verdict.startswith("works") else None,
+        "opset": 13,
+        "attempts": [short],
+        "remedies": [],
+        "error": name,
+        "max_abs": 1e-6,
+        "floor": 5e-7,
+        "dynamic": {"batch": True, "height": True},
+        "signature": True,
+        "targets": {},
+        "key": "k1",
+        **changed,
+    }
+
+
+def found(*cells, toolchain=TOOLCHAIN):
+    errors = {
+        fingerprint(*parts): {
+            **dict(zip(("stage", "type", "message"), parts, strict=True)),
+            "limitation": LIMITATIONS.get(name),
+        }
+        for name, parts in ERRORS.items()
+    }
+    named = {attempt["error"] for made in cells for attempt in made["attempts"]}
+    kept = {name: error for name, error in errors.items() if name in named}
+    return {toolchain: Evidence(toolchain, {}, toolchain, {"onnx-tf": toolchain}, kept, list(cells))}
+
+
+@dataclass
+class Planned:
+    case: str
+    route: str = "onnx-tf"
+    toolchain: str = TOOLCHAIN
+    verdict: str | None = None
+    reason: str | None = None
+
+
+RECORDED = (
+    cell("a/works"),
+    cell("a/remedied", "works-with-remedy", remedies=["opset-12"]),
+    cell("a/partial", "partial", "axis", grade="float32-noise", dynamic={"batch": False, "height": True}),
+    cell("a/broken", "broken", "unsqueeze"),
+    cell("a/gru", "broken", "gru"),
+)
+PLAN = [Planned(made["case"]) for made in RECORDED]
+CASES = [made["case"] for made in RECORDED]
+
+
+def changed(case, **changes):
+    """The recorded cells with one of them made anew."""
+    made = cell(case, **changes)
+    return [made if other["case"] == case else other for other in RECORDED]
+
+
+def gated(now, recorded=RECORDED, plan=PLAN, **given):
+    return gate.compare(found(*recorded), found(*now), plan, **{"cases": CASES, "limitations": RULES, **given})
+
+
+def one(verdict):
+    (finding,) = verdict.findings
+    assert verdict.exit_code == gate.EXIT_CODES[finding.kind]
+    return finding
+
+
+def test_a_clean_rerun_is_silent():
+    verdict = gated(copy.deepcopy(RECORDED), whole=True)
+    assert verdict.findings == ()
+    assert verdict.exit_code == 0
+    assert len(verdict.checked) == len(RECORDED)
+
+
+def test_a_rerun_under_new_keys_with_the_same_facts_is_silent():
+    assert gated([{**made, "key": "k2"} for made in RECORDED]).findings == ()
+
+
+def test_noise_on_another_processor_is_silent():
+    moved = [{**made, "max_abs": 1.9e-6, "floor": 4e-7} for made in RECORDED]
+    moved[0]["grade"] = "1e-5"
+    assert gated(moved).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("case", "change", "words"),
+    [
+        (
+            "a/works",
+            {"verdict": "broken", "error": "segfault"},
+            "broken instead of works; load: Signal: ended by SIGSEGV",
+        ),
+        ("a/works", {"verdict": "broken", "error": "unsqueeze"}, "broken instead of works"),
+        ("a/works", {"verdict": "partial", "error": "drift", "grade": "1e-3"}, "partial instead of works"),
+        ("a/works", {"verdict": "works-with-remedy"}, "works-with-remedy instead of works"),
+        ("a/works", {"grade": "1e-5", "max_abs": 8e-6}, "grade 1e-5 instead of float32-noise"),
+        ("a/remedied", {"verdict": "broken", "error": "gru"}, "broken instead of works-with-remedy"),
+        ("a/partial", {"verdict": "broken", "error": "segfault"}, "broken instead of partial"),
+        (
+            "a/partial",
+            {"verdict": "partial", "error": "axis", "dynamic": {"batch": False, "height": False}},
+            "axis 'height' lost",
+        ),
+        (
+            "a/partial",
+            {"verdict": "partial", "error": "axis", "dynamic": {"batch": False, "height": True}, "signature": False},
+            "signature lost",
+        ),
+    ],
+)
+def test_a_cell_that_got_worse_regressed(case, change, words):
+    finding = one(gated(changed(case, **change)))
+    assert finding.kind == "regressed"
+    assert finding.subject == f"{TOOLCHAIN}/{case}/onnx-tf"
+    assert words in finding.message
+    assert gate.EXIT_CODES["regressed"] == 30
+
+
+@pytest.mark.parametrize(("key", "same"), [("k1", True), ("k2", False)])
+def test_a_finding_says_whether_the_content_key_moved(key, same):
+    finding = one(gated(changed("a/works", verdict="broken", error="segfault", key=key)))
+    assert finding.same_key is same
+
+
+def test_a_failure_for_another_reason_is_a_changed_failure():
+    finding = one(gated(changed("a/broken", verdict="broken", error="gru")))
+    assert finding.kind == "changed-failure"
+    assert "recorded: convert: RuntimeError: Unsqueeze" in finding.message
+    assert "now: convert: NotImplementedError: GRU" in finding.message
+    assert one(gated(changed("a/broken", verdict="broken", error="segfault"))).kind == "changed-failure"
+
+
+def test_another_text_under_the_same_limitation_is_the_same_reason():
+    assert gated(changed("a/broken", verdict="broken", error="unsqueeze-elsewhere")).findings == ()
+
+
+def test_a_failure_that_no_limitation_explains_is_unexplained_even_if_it_was_recorded():
+    recorded = changed("a/broken", verdict="broken", error="segfault")
+    assert one(gated(recorded, recorded=recorded)).kind == "unexplained"
+
+
+def test_a_new_failure_that_no_limitation_explains_is_unexplained():
+    verdict = gated([*RECORDED, cell("a/new", "broken", "segfault")], plan=[*PLAN, Planned("a/new")])
+    assert one(verdict).kind == "unexplained"
+
+
+def test_a_new_cell_without_evidence_to_compare_with_is_missing():
+    finding = one(gated([*RECORDED, cell("a/new")], plan=[*PLAN, Planned("a/new")]))
+    assert finding.kind == "missing"
+    assert "record it" in finding.message
+
+
+def test_a_planned_cell_without_a_result_is_missing():
+    finding = one(gated(RECORDED[1:]))
+    assert (finding.kind, finding.subject) == ("missing", f"{TOOLCHAIN}/a/works/onnx-tf")
+    assert finding.was == "works"
+
+
+def test_a_run_without_any_result_misses_every_cell():
+    verdict = gate.compare(found(*RECORDED), {}, PLAN)
+    assert [finding.kind for finding in verdict.findings] == ["missing"] * len(RECORDED)
+
+
+def test_a_case_that_vanished_is_missing():
+    finding = one(gated(RECORDED[1:], plan=PLAN[1:], cases=CASES[1:]))
+    assert (finding.kind, finding.subject) == ("missing", f"{TOOLCHAIN}/a/works/onnx-tf")
+    assert "no such cell any more" in finding.message
+
+
+def test_a_case_that_the_run_did_not_choose_is_not_missing():
+    assert gated(RECORDED[1:], plan=PLAN[1:]).findings == ()
+    assert [finding.kind for finding in gated(RECORDED[1:], plan=PLAN[1:], whole=True).findings] == ["missing"]
+
+
+def test_a_toolchain_that_vanished_is_missing_from_a_whole_run():
+    recorded = {**found(*RECORDED), **found(cell("a/works"), toolchain="tf2.4-torch1.8")}
+    assert gate.compare(recorded, found(*RECORDED), PLAN, cases=CASES).findings == ()
+    finding = one(gate.compare(recorded, found(*RECORDED), PLAN, cases=CASES, limitations=RULES, whole=True))
+    assert finding.subject == "tf2.4-torch1.8/a/works/onnx-tf"
+
+
+@pytest.mark.parametrize(("verdict", "kind"), [("not-applicable", "missing"), ("unresolvable", "regressed")])
+def test_a_recorded_cell_that_can_no_longer_be_is_reported(verdict, kind):
+    plan = [Planned("a/works", verdict=verdict, reason="needs torch>=3"), *PLAN[1:]]
+    finding = one(gated(RECORDED[1:], plan=plan))
+    assert finding.kind == kind
+    assert "needs torch>=3" in finding.message
+
+
+def test_a_cell_that_cannot_be_and_never_was_is_silent():
+    assert gated(RECORDED, plan=[*PLAN, Planned("a/never", verdict="not-applicable")]).findings == ()
+
+
+def test_a_pass_against_a_limitation_is_unexpected():
+    finding = one(gated(changed("a/gru")))
+    assert finding.kind == "unexpected-pass"
+    assert "no-gru" in finding.message
+
+
+@pytest.mark.parametrize(
+    ("case", "change"),
+    [
+        ("a/broken", {"verdict": "partial", "error": "axis", "grade": "float32-noise"}),
+        ("a/remedied", {"verdict": "works"}),
+    ],
+)
+def test_a_cell_that_got_better_is_fixed(case, change):
+    finding = one(gated(changed(case, **change)))
+    assert finding.kind == "fixed"
+    assert "record the cell" in finding.message
+
+
+def test_a_pass_after_its_rule_was_removed_is_fixed():
+    rules = [rule for rule in RULES if rule.id != "no-gru"]
+    assert one(gated(changed("a/gru"), limitations=rules)).kind == "fixed"
+
+
+def test_a_rule_that_matches_nothing_is_red_when_all_evidence_is_there():
+    idle = RULES[0].model_copy(update={"id": "idle"})
+    assert gated(RECORDED, limitations=[*RULES, idle]).findings == ()
+    finding = one(gated(RECORDED, limitations=[*RULES, idle], whole=True))
+    assert (finding.kind, finding.subject, finding.cell) == ("unused-limitation", "idle", None)
+
+
+def test_every_kind_has_its_own_code_and_the_worst_of_several_decides():
+    assert len(set(gate.EXIT_CODES.values())) == len(gate.EXIT_CODES) == len(gate.MEANINGS)
+    now = [cell("a/works", "broken", "segfault"), cell("a/remedied"), *RECORDED[2:4], cell("a/gru")]
+    verdict = gated(now)
+    assert [finding.kind for finding in verdict.findings] == ["regressed", "unexpected-pass", "fixed"]
+    assert verdict.exit_code == gate.EXIT_CODES["regressed"]
+
+
+STATES = st.sampled_from(
+    [
+        {},
+        {"verdict": "works-with-remedy"},
+        {"grade": "1e-5", "max_abs": 1e-5},
+        {"verdict": "partial", "error": "axis", "grade": "float32-noise", "dynamic": {"batch": False}},
+        {"verdict": "partial", "error": "name", "grade": "1e-5", "signature": False},
+        {"verdict": "broken", "error": "unsqueeze"},
+        {"verdict": "broken", "error": "gru"},
+        {"verdict": "broken", "error": "segfault"},
+    ]
+)
+
+
+@settings(deadline=None)
+@given(st.lists(STATES, min_size=1, max_size=5), st.lists(STATES, min_size=1, max_size=5))
+def test_a_cell_has_at_most_one_finding_and_none_if_it_is_as_recorded_and_explained(before, after):
+    recorded = [cell(f"a/c{i}", **state) for i, state in enumerate(before)]
+    now = [cell(f"a/c{i}", **state) for i, state in enumerate(after)]
+    plan = [Planned(f"a/c{i}") for i in range(max(len(before), len(after)))]
+    verdict = gate.compare(found(*recorded), found(*now), plan, limitations=RULES)
+    named = [finding.cell for finding in verdict.findings]
+    assert len(named) == len(set(named))
+    for i, state in enumerate(after[: len(before)]):
+        explained = state.get("error") is None or state["error"] in LIMITATIONS
+        if state == before[i] and explained:
+            assert (TOOLCHAIN, f"a/c{i}", "onnx-tf") not in named
+        if state != before[i]:
+            swapped = gate.compare(found(*now), found(*recorded), plan, limitations=RULES)
+            assert (TOOLCHAIN, f"a/c{i}", "onnx-tf") in {f.cell for f in (*verdict.findings, *swapped.findings)}
+
+
+NASTY = 'a|b `c` <script>alert(1)</script> & "q" \x1b[31mred\x00\x08 \u202e @everyone [x](http://e.vil) \ud800\nnext'
+
+
+def nasty():
+    content = found(cell("a/works", "broken", "segfault"))[TOOLCHAIN]
+    errors = {name: {**error, "message": NASTY} for name, error in content.errors.items()}
+    return gate.compare(found(cell("a/works")), {TOOLCHAIN: replace(content, errors=errors)}, PLAN[:1])
+
+
+def test_junit_has_a_test_per_cell_and_a_failure_per_finding():
+    idle = RULES[0].model_copy(update={"id": "idle"})
+    verdict = gated(changed("a/works", verdict="broken", error="segfault"), limitations=[*RULES, idle], whole=True)
+    suite = ElementTree.fromstring(gate.junit(verdict)).find("testsuite")
+    assert (suite.get("tests"), suite.get("failures")) == ("6", "2")
+    failed = {test.get("name"): test.find("failure").get("type") for test in suite if len(test)}
+    assert failed == {"a/works[onnx-tf]": "regressed", "idle": "unused-limitation"}
+    assert {test.get("classname") for test in suite} == {TOOLCHAIN, "limitations"}
+
+
+def test_junit_of_a_clean_run_has_no_failure():
+    suite = ElementTree.fromstring(gate.junit(gated(RECORDED))).find("testsuite")
+    assert suite.get("failures") == "0"
+    assert not any(len(test) for test in suite)
+
+
+def test_junit_holds_any_text():
+    text = gate.junit(nasty())
+    failure = ElementTree.fromstring(text.encode("utf-8")).find(".//failure")
+    assert "<script>alert(1)</script>" in failure.get("message")
+    assert "\x1b" not in text
+    assert "\x00" not in text
+
+
+def test_a_summary_of_a_clean_run_is_short():
+    assert gate_summary.summary(gated(RECORDED)) == "### Gate: nothing moved\n\n5 cells as recorded.\n"
+
+
+def test_a_summary_counts_each_kind_and_has_a_row_per_finding():
+    text = gate_summary.summary(gated(changed("a/works", verdict="broken", error="segfault")))
+    assert "- **regressed** 1: " in text
+    rows = [line for line in text.splitlines() if line.startswith("| **")]
+    assert len(rows) == 1
+    assert f"<code>{TOOLCHAIN}/a/works/onnx-tf</code>" in rows[0]
+    assert "Exit code 30." in text
+
+
+def test_a_summary_holds_any_text():
+    text = gate_summary.summary(nasty())
+    text.encode("utf-8")
+    (row,) = [line for line in text.splitlines() if line.startswith("| **")]
+    assert row.replace("\\|", "").count("|") == 7
+    assert "<script>" not in text
+    assert "@everyone" not in text.replace("\\@everyone", "")
+
+
+def test_the_gate_reads_what_evidence_explains():
+    content = evidence.explain(found(*RECORDED)[TOOLCHAIN], RULES)
+    assert gate.compare({TOOLCHAIN: content}, {TOOLCHAIN: content}, PLAN, limitations=RULES, whole=True).findings == ()
