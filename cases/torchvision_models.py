@@ -73,28 +73,6 @@ def squeezenet1_1():
     return _untrained(models.squeezenet1_1)
 
 
-@case("torchvision/densenet121", inputs=IMAGES, outputs=LOGITS, tags={"classifier"})
-def densenet121():
-    """Deep concatenation: 120 convolutions, many small tensors, a graph that is slow to write."""
-    from torchvision import models
-
-    return _untrained(models.densenet121)
-
-
-@case(
-    "torchvision/efficientnet-b0",
-    inputs=IMAGES,
-    outputs=LOGITS,
-    requires={"torchvision": ">=0.11"},
-    tags={"classifier"},
-)
-def efficientnet_b0():
-    """SiLU, squeeze-and-excitation, and stochastic depth that must vanish outside training."""
-    from torchvision import models
-
-    return _untrained(models.efficientnet_b0)
-
-
 @case("torchvision/shufflenet-v2", inputs=IMAGES, outputs=LOGITS, tags={"classifier"})
 def shufflenet_v2():
     """Channel shuffle: a five-dimensional reshape and transpose whose batch size is easily baked in."""

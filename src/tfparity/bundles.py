@@ -1,8 +1,8 @@
 """Bundles: what the source side leaves, kept by content key so that it is made once per source environment.
 
-    <key>/bundle.json                 format, declaration, samples, packages, sensitivity, floor
-    <key>/io.npz                      inputs and references (see docs/bundles.md)
-    <key>/<exporter>-<opset>/         the artifact, export.json, referee.npz
+<key>/bundle.json                 format, declaration, samples, packages, sensitivity, floor
+<key>/io.npz                      inputs and references (see docs/bundles.md)
+<key>/<exporter>-<opset>/         the artifact, export.json, referee.npz
 """
 
 from __future__ import annotations
@@ -85,7 +85,9 @@ def _kept(made: Path, folder: Path) -> Exported | None:
         return None
     answer = made / "referee.npz"
     facts = {**facts, **value["facts"]}
-    return Exported(value["stages"], facts, made, folder / "io.npz", answer if answer.exists() else None, value["referee_error"])
+    return Exported(
+        value["stages"], facts, made, folder / "io.npz", answer if answer.exists() else None, value["referee_error"]
+    )
 
 
 def _make(
@@ -125,7 +127,9 @@ def _make(
         if blind:
             stages = [{**stages[0], "outcome": "fail", "error": {"type": "InsensitiveCase", "message": blind}}]
         else:
-            bundle_facts = {name: facts[name] for name in ("sensitivity", "floor", "float64_error", "parameters") if name in facts}
+            bundle_facts = {
+                name: facts[name] for name in ("sensitivity", "floor", "float64_error", "parameters") if name in facts
+            }
             content = {
                 "format": FORMAT,
                 "case": case.declaration(),
@@ -174,12 +178,12 @@ def prune(root: Path, limit_bytes: int) -> None:
     for bundle in root.glob("*/*"):
         if bundle.is_dir():
             files = [file.stat() for file in bundle.rglob("*") if file.is_file()]
-            sizes.append((max((file.st_mtime for file in files), default=0.0), sum(file.st_size for file in files), bundle))
+            sizes.append(
+                (max((file.st_mtime for file in files), default=0.0), sum(file.st_size for file in files), bundle)
+            )
     total = sum(size for _, size, _ in sizes)
     for _, size, bundle in sorted(sizes, key=lambda entry: entry[0]):
         if total <= limit_bytes:
             return
         shutil.rmtree(bundle, ignore_errors=True)
         total -= size
-
-

@@ -28,7 +28,7 @@ def load(paths: Iterable[Path]) -> dict[str, Case]:
             _import(file)
             cases.update((id, case) for id, case in declare.registered().items() if Path(case.file) == file.resolve())
     if not cases:
-        raise CaseError("no case is declared here; see CONTRIBUTING.md, add a case", file=next(iter(paths), Path(".")))
+        raise CaseError("no case is declared here; see CONTRIBUTING.md, add a case", file=next(iter(paths), Path()))
     return cases
 
 
@@ -42,7 +42,9 @@ def _import(file: Path) -> None:
     except BaseException as wrong:
         if isinstance(wrong, KeyboardInterrupt):
             raise
-        lines = [frame.lineno for frame in traceback.extract_tb(wrong.__traceback__) if frame.filename == str(file.resolve())]
+        lines = [
+            frame.lineno for frame in traceback.extract_tb(wrong.__traceback__) if frame.filename == str(file.resolve())
+        ]
         raise CaseError(
             f"raises {type(wrong).__name__} when imported: {wrong}; import frameworks inside the factory",
             file=file,

@@ -93,7 +93,12 @@ def plan(
             for name, target in toolchain.routes.items():
                 if routes is None or name in routes:
                     verdict, reason = _applicability(
-                        route(name, project), case, packages[toolchain.source], packages[target], toolchain.source, target
+                        route(name, project),
+                        case,
+                        packages[toolchain.source],
+                        packages[target],
+                        toolchain.source,
+                        target,
                     )
                     cells.append(PlannedCell(toolchain.id, case.id, name, verdict, reason))
     return cells
@@ -144,7 +149,9 @@ def _unmet(needs: Mapping[str, str], packages: Mapping[str, str], where: str) ->
     return None
 
 
-def order(cells: Iterable[PlannedCell], cases: Mapping[str, Case], verdicts: Mapping[tuple[str, str, str], str]) -> list[PlannedCell]:
+def order(
+    cells: Iterable[PlannedCell], cases: Mapping[str, Case], verdicts: Mapping[tuple[str, str, str], str]
+) -> list[PlannedCell]:
     """Most informative first, for a run that may not reach its end.
 
     `verdicts` are those recorded, by (toolchain, case, route); "stale" counts as not recorded. First what
@@ -164,7 +171,12 @@ def order(cells: Iterable[PlannedCell], cases: Mapping[str, Case], verdicts: Map
 
 
 def estimate(
-    cells: Sequence[PlannedCell], seconds: Mapping[tuple[str, str, str], float], *, jobs: int, to_install: int, toolchains: int
+    cells: Sequence[PlannedCell],
+    seconds: Mapping[tuple[str, str, str], float],
+    *,
+    jobs: int,
+    to_install: int,
+    toolchains: int,
 ) -> float:
     """Seconds that a run of `cells` will take: recorded seconds where there are any, shared among `jobs`,
     and the time to install and to import environments."""

@@ -15,6 +15,10 @@ import psutil
 #: Seconds between two looks at a running group.
 POLL = 0.1
 
+#: Seconds between two readings of PSS, at least, and how many times as long as a reading took.
+PSS_POLL = 0.5
+PSS_SHARE = 30.0
+
 #: Bytes of printed output that are kept; more is thrown away while the process runs.
 LOG_LIMIT = 16 * 2**20
 
@@ -40,12 +44,17 @@ class Watched:
 
     def peak(self, began: float, ended: float) -> float | None:
         """The largest MiB seen between two times, None where no look fell between them."""
-        seen = [mib for at, mib in self.memory if began - POLL <= at <= ended + POLL]
+        seen = [mib for at, mib in self.memory if began <= at <= ended]
         return max(seen) if seen else None
 
 
 def watch(
-    group: int, alive: Callable[[float], bool], limits: Limits, *, log: Path | None = None, look: Callable[[], None] | None = None
+    group: int,
+    alive: Callable[[float], bool],
+    limits: Limits,
+    *,
+    log: Path | None = None,
+    look: Callable[[], None] | None = None,
 ) -> Watched:
     """Wait for a group to end and end it where it passes a limit.
 
@@ -54,14 +63,20 @@ def watch(
     """
     watched = Watched()
     started = time.monotonic()
+    next_look = 0.0
     while alive(POLL):
         members = _members(group)
-        mib = sum(_pss_mib(pid) for pid in members)
-        watched.memory.append((time.time(), mib))
+        # Resident memory is cheap to read and never below PSS, which costs a walk over all pages.
+        heavy = sum(_resident_mib(pid) for pid in members) > limits.memory_mib
+        if heavy or time.monotonic() >= next_look:
+            looked = time.monotonic()
+            mib = sum(_pss_mib(pid) for pid in members)
+            watched.memory.append((time.time(), mib))
+            next_look = time.monotonic() + max(PSS_POLL, PSS_SHARE * (time.monotonic() - looked))
+            if mib > limits.memory_mib:
+                watched.stopped = "out-of-memory"
         if time.monotonic() - started > limits.seconds:
             watched.stopped = "timeout"
-        elif mib > limits.memory_mib:
-            watched.stopped = "out-of-memory"
         elif len(members) > PROCESS_LIMIT:
             watched.stopped = "crash"
         if watched.stopped:
@@ -94,6 +109,13 @@ def _members(group: int) -> list[int]:
     return family
 
 
+def _resident_mib(pid: int) -> float:
+    try:
+        return float(psutil.Process(pid).memory_info().rss) / 2**20
+    except psutil.Error:
+        return 0.0
+
+
 def _pss_mib(pid: int) -> float:
     """Proportional set size: pages shared with the warm parent are counted once between the two."""
     if sys.platform == "linux":
@@ -105,10 +127,7 @@ def _pss_mib(pid: int) -> float:
             if line.startswith("Pss:"):
                 return int(line.split()[1]) / 1024
         return 0.0
-    try:
-        return float(psutil.Process(pid).memory_info().rss) / 2**20
-    except psutil.Error:
-        return 0.0
+    return _resident_mib(pid)
 
 
 def _cap(log: Path) -> None:

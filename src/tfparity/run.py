@@ -13,7 +13,7 @@ import shutil
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -23,7 +23,8 @@ from typing import Any, Protocol
 
 import numpy
 
-from tfparity import bundles, cases as zoo, fingerprint, judge, plan, revisions
+from tfparity import bundles, fingerprint, judge, plan, revisions
+from tfparity import cases as zoo
 from tfparity.environments import install, lock
 from tfparity.errors import InstallError, TfparityError
 from tfparity.matrix import Environment, Matrix
@@ -130,7 +131,9 @@ class Engine:
         self.folder.mkdir(parents=True)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._stop.set()
         if not self.options.keep:
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -165,7 +168,7 @@ class Engine:
     def _run_toolchain(self, cells: Sequence[PlannedCell]) -> Iterator[CellRecord]:
         finished: queue.Queue[CellRecord | BaseException] = queue.Queue()
         with ExitStack() as stack:
-            sides = _Sides(self, stack)
+            sides = self.sides(stack)
 
             def work(cell: PlannedCell) -> None:
                 try:
@@ -184,25 +187,37 @@ class Engine:
                         raise ended
                     yield ended
 
+    def sides(self, stack: ExitStack) -> Sides:
+        """Workers for callers that go through a crossing themselves; they end with the stack."""
+        return Sides(self, stack)
+
     def _told(self, record: CellRecord) -> CellRecord:
         self.observer.cell_finished(record)
         return record
 
-    def _cell(self, planned: PlannedCell, sides: _Sides) -> CellRecord:
-        late = self._deadline is not None and time.monotonic() + self.seconds.get(
-            (planned.toolchain, planned.case, planned.route), 0.0
-        ) > self._deadline
+    def _cell(self, planned: PlannedCell, sides: Sides) -> CellRecord:
+        late = (
+            self._deadline is not None
+            and time.monotonic() + self.seconds.get((planned.toolchain, planned.case, planned.route), 0.0)
+            > self._deadline
+        )
         if self._stop.is_set() or late:
             reason = "the budget was spent" if late else "the run was stopped"
             return CellRecord(planned.toolchain, planned.case, planned.route, "untested", reason)
         self.observer.cell_started(planned)
-        crossing = _Crossing(self, planned, sides)
+        crossing = Crossing(self, planned, sides)
         began = time.monotonic()
         attempts = crossing.attempts()
         names = [*crossing.source.environment.shims, *crossing.target.environment.shims]
         extra = crossing.extra_attempts(attempts) if self.options.all_opsets else []
         cell = judge.cell(
-            planned.toolchain, planned.case, planned.route, attempts, shims=list(dict.fromkeys(names)), key=crossing.key, extra=extra
+            planned.toolchain,
+            planned.case,
+            planned.route,
+            attempts,
+            shims=list(dict.fromkeys(names)),
+            key=crossing.key,
+            extra=extra,
         )
         every = attempts + extra
         return CellRecord(
@@ -222,7 +237,7 @@ class Engine:
 
 
 @dataclass(frozen=True)
-class _Where:
+class Where:
     """One side of a toolchain under a route: its environment, its lock, and what its worker is."""
 
     role: str
@@ -241,7 +256,7 @@ class _Where:
         return key(self.environment.python, self.locked.sha256, self.shims, self.imports, self.preload)
 
 
-class _Sides:
+class Sides:
     """The workers of a toolchain, each started when a cell first needs it and kept warm for the rest."""
 
     def __init__(self, engine: Engine, stack: ExitStack) -> None:
@@ -249,9 +264,13 @@ class _Sides:
         self._lock = threading.Lock()
         self._workers: dict[str, Worker] = {}
         self._installed: dict[str, install.Installed | InstallError] = {}
-        self.places: dict[str, str] = {str(engine.folder): "<tmp>", str(engine.cache.bundles): "<tmp>", str(Path.home()): "<home>"}
+        self.places: dict[str, str] = {
+            str(engine.folder): "<tmp>",
+            str(engine.cache.bundles): "<tmp>",
+            str(Path.home()): "<home>",
+        }
 
-    def worker(self, where: _Where) -> Worker:
+    def worker(self, where: Where) -> Worker:
         """The warm worker of a side. Raises InstallError where its environment does not install."""
         with self._lock:
             if where.key not in self._workers:
@@ -286,13 +305,15 @@ class _Sides:
         self.places[str(installed.folder)] = "<env>"
         return installed
 
-    def facts(self, where: _Where) -> dict[str, Any]:
+    def facts(self, where: Where) -> dict[str, Any]:
         """The environment as the evidence tells of it."""
         installed = self._installed.get(where.environment.id)
         stored = self.engine.store.get(where.key, "imports")
         steps = stored["imports"] if stored else []
         required = [step for step in steps if step["module"] not in where.preload]
-        imported = "untested" if not required else next((s["outcome"] for s in required if s["outcome"] != "pass"), "pass")
+        imported = (
+            "untested" if not required else next((s["outcome"] for s in required if s["outcome"] != "pass"), "pass")
+        )
         return {
             "python": where.environment.python,
             "lock_sha256": where.locked.sha256,
@@ -304,10 +325,10 @@ class _Sides:
         }
 
 
-class _Crossing:
+class Crossing:
     """One cell under way: its attempts, opset by opset."""
 
-    def __init__(self, engine: Engine, planned: PlannedCell, sides: _Sides) -> None:
+    def __init__(self, engine: Engine, planned: PlannedCell, sides: Sides) -> None:
         self.engine, self.planned, self.sides = engine, planned, sides
         self.case = engine.cases[planned.case]
         self.route: ModuleType = plan.route(planned.route, engine.project)
@@ -318,18 +339,30 @@ class _Crossing:
         digest = zoo.digest(self.case)
         exporter = plugins.load(plan.locate(self.route.EXPORTER, engine.project), "tfparity.worker.exporters")
         self.bundle_key = key(
-            "bundle", bundles.FORMAT, self.source.key, digest, self.route.FRAMEWORK, exporter.REVISION, revisions.STAGES["build"]
+            "bundle",
+            bundles.FORMAT,
+            self.source.key,
+            digest,
+            self.route.FRAMEWORK,
+            exporter.REVISION,
+            revisions.STAGES["build"],
         )
         self.key = key(
-            "cell", self.bundle_key, self.target.key, planned.route, self.route.REVISION, list(self.route.OPSETS), revisions.STAGES
+            "cell",
+            self.bundle_key,
+            self.target.key,
+            planned.route,
+            self.route.REVISION,
+            list(self.route.OPSETS),
+            revisions.STAGES,
         )
 
-    def _where(self, role: str, environment_id: str) -> _Where:
+    def _where(self, role: str, environment_id: str) -> Where:
         environment = self.engine.matrix.environments[environment_id]
         locked = lock.status(self.engine.project, environment)
         source = role == "source"
         preload = tuple(name for name in PRELOAD if name in locked.packages) if source else ()
-        return _Where(
+        return Where(
             role, environment, locked, tuple(self.route.IMPORTS[role]), preload, self.route.EXPORTER if source else None
         )
 
@@ -387,17 +420,7 @@ class _Crossing:
                 error = {**failed["error"], "message": f"import {failed['module']}: {failed['error']['message']}"}
                 stage = {"stage": "import", "outcome": failed["outcome"], "seconds": failed["seconds"], "error": error}
                 return self._judged(opset, [stage])
-        exported = bundles.export(
-            self.engine.cache.bundles / self.bundle_key[:2] / self.bundle_key,
-            self.case,
-            lambda: self.sides.worker(self.source),
-            framework=self.route.FRAMEWORK,
-            exporter=self.route.EXPORTER,
-            opset=opset,
-            limits=self.engine.limits,
-            origin={"environment": self.source.environment.id, "packages": dict(self.source.locked.packages)},
-            on_stage=lambda stage: self.engine.observer.cell_stage(self.planned, stage),
-        )
+        exported = self.export(opset)
         if not exported.passed:
             return self._judged(opset, exported.stages, exported)
         folder = self.engine.folder / f"cell-{uuid.uuid4().hex[:12]}"
@@ -408,17 +431,36 @@ class _Crossing:
             if not self.engine.options.keep:
                 shutil.rmtree(folder, ignore_errors=True)
 
+    def export(self, opset: int) -> bundles.Exported:
+        """The source side at that opset, from its bundle or made now."""
+        return bundles.export(
+            self.engine.cache.bundles / self.bundle_key[:2] / self.bundle_key,
+            self.case,
+            lambda: self.sides.worker(self.source),
+            framework=plan.locate(self.route.FRAMEWORK, self.engine.project),
+            exporter=plan.locate(self.route.EXPORTER, self.engine.project),
+            opset=opset,
+            limits=self.engine.limits,
+            origin={"environment": self.source.environment.id, "packages": dict(self.source.locked.packages)},
+            on_stage=lambda stage: self.engine.observer.cell_stage(self.planned, stage),
+        )
+
+    def convert(self, opset: int, exported: bundles.Exported, artifact: Path) -> Answer:
+        """The route's conversion into the folder `artifact`."""
+        return self._ask("convert", {**self._request(artifact), "bundle": str(exported.folder), "opset": opset})
+
+    def _request(self, artifact: Path) -> dict[str, Any]:
+        return {"route": plan.locate(self.planned.route, self.engine.project), "artifact": str(artifact)}
+
     def _target(self, opset: int, exported: bundles.Exported, folder: Path) -> dict[str, Any]:
         artifact, result = folder / "artifact", folder / "outputs.npz"
-        route = plan.locate(self.planned.route, self.engine.project)
-        request = {"route": route, "artifact": str(artifact)}
-        converted = self._ask("convert", {**request, "bundle": str(exported.folder), "opset": opset})
+        converted = self.convert(opset, exported, artifact)
         if not converted.passed:
             return self._judged(opset, exported.stages + converted.stages, exported)
         executed = self._ask(
             "execute",
             {
-                **request,
+                **self._request(artifact),
                 "io": str(exported.io),
                 "result": str(result),
                 "inputs": [declared.name for declared in self.case.inputs],
@@ -431,7 +473,10 @@ class _Crossing:
 
     def _ask(self, kind: str, request: dict[str, Any]) -> Answer:
         return self.sides.worker(self.target).ask(
-            kind, request, self.engine.limits, on_stage=lambda stage: self.engine.observer.cell_stage(self.planned, stage)
+            kind,
+            request,
+            self.engine.limits,
+            on_stage=lambda stage: self.engine.observer.cell_stage(self.planned, stage),
         )
 
     def _judged(

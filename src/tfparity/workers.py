@@ -31,6 +31,7 @@ STAGES = {
     "convert": ("convert",),
     "execute": ("load", "parity", "dynamic-shape", "signature"),
     "selftest": ("selftest",),
+    "latency": ("load", "warm-up", "measure"),
 }
 
 
@@ -70,7 +71,16 @@ class Answer:
 def environment(side: Side, home: Path) -> dict[str, str]:
     """The variables a worker sees: nothing of the caller's but where programs are. One thread each, no
     accelerator, no hub."""
-    threads = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")}
+    threads = dict.fromkeys(
+        (
+            "OMP_NUM_THREADS",
+            "MKL_NUM_THREADS",
+            "OPENBLAS_NUM_THREADS",
+            "TF_NUM_INTRAOP_THREADS",
+            "TF_NUM_INTEROP_THREADS",
+        ),
+        "1",
+    )
     return {
         "PATH": os.pathsep.join([str(side.python.parent), os.environ.get("PATH", os.defpath)]),
         "HOME": str(home),
@@ -108,7 +118,10 @@ class Worker:
             answer = self.ask("selftest", {}, Limits(120, 8192))
             if not answer.passed:
                 self._stop()
-                self.fresh, self.why_fresh = True, f"a forked process failed its self-test: {answer.stages[-1]['error']}"
+                self.fresh, self.why_fresh = (
+                    True,
+                    f"a forked process failed its self-test: {answer.stages[-1]['error']}",
+                )
                 self._start()
         return self
 
@@ -124,7 +137,9 @@ class Worker:
     def failed_import(self) -> dict[str, Any] | None:
         """The first required import that failed: {"module", "outcome", "seconds", "error"}."""
         optional = set(self.side.preload)
-        return next((step for step in self.imports if step["outcome"] != "pass" and step["module"] not in optional), None)
+        return next(
+            (step for step in self.imports if step["outcome"] != "pass" and step["module"] not in optional), None
+        )
 
     def _start(self) -> None:
         """Start the parent and wait until everything is imported."""
@@ -223,14 +238,18 @@ class Worker:
                 on_stage(running)
 
         pid = self._hand_over(control)
-        watched = watch(pid, lambda wait: self._still_runs(control, wait), limits, log=control / messages.LOG, look=look)
+        watched = watch(
+            pid, lambda wait: self._still_runs(control, wait), limits, log=control / messages.LOG, look=look
+        )
         status = self._ended.pop(str(control), -9)
         reply = _reply(control)
         stages = reply.get("stages", [])
         for stage in stages:
             stage["peak_mib"] = watched.peak(stage["began"], stage["began"] + stage["seconds"])
         if not reply.get("done"):
-            stages.append(_unfinished(kind, reply, watched.stopped, status, limits, watched.peak(0, time.time()), control))
+            stages.append(
+                _unfinished(kind, reply, watched.stopped, status, limits, watched.peak(0, time.time()), control)
+            )
         return Answer(stages, reply.get("facts", {}), control)
 
     def _hand_over(self, control: Path) -> int:
@@ -261,7 +280,13 @@ def _reply(control: Path) -> dict[str, Any]:
 
 
 def _unfinished(
-    kind: str, reply: dict[str, Any], stopped: str | None, status: int, limits: Limits, peak: float | None, control: Path
+    kind: str,
+    reply: dict[str, Any],
+    stopped: str | None,
+    status: int,
+    limits: Limits,
+    peak: float | None,
+    control: Path,
 ) -> dict[str, Any]:
     """The stage that a process was in when it ended before its time."""
     past = [stage["stage"] for stage in reply.get("stages", [])]

@@ -69,7 +69,14 @@ def convert(tmp_path: Path, cache: paths.Cache) -> Iterator[Converter]:
     zoo = cases.load([HERE / "cases"])
 
     def crossed(
-        fault: str, *, python: str = "3.11", case: str = "planted/net", seconds: float = 60, memory_gib: float = 2, again: bool = True, **options: bool
+        fault: str,
+        *,
+        python: str = "3.11",
+        case: str = "planted/net",
+        seconds: float = 60,
+        memory_gib: float = 2,
+        again: bool = True,
+        **options: bool,
     ) -> CellRecord:
         route = tmp_path / f"{fault}.py"
         if not route.exists():
@@ -85,5 +92,3 @@ def convert(tmp_path: Path, cache: paths.Cache) -> Iterator[Converter]:
         return record
 
     yield crossed
-
-

@@ -202,7 +202,9 @@ def convert(bundle, artifact, request):
         for _ in range(64):
             os.write(1, b"y" * 2**20 + b"\n")
     elif FAULT == "print-tricks":
-        raise RuntimeError("\x1b[31mred\x1b[0m \x07<script>alert(1)</script> | pipe\r\nsecond line of the tricky message")
+        raise RuntimeError(
+            "\x1b[31mred\x1b[0m \x07<script>alert(1)</script> | pipe\r\nsecond line of the tricky message"
+        )
     os.mkdir(artifact)
     numpy.savez(os.path.join(artifact, "weights.npz"), **tensors)
     with open(os.path.join(artifact, "graph.json"), "w") as file:
@@ -225,7 +227,7 @@ class Runner:
         self.net = Net(stored["graph"], tensors, self.meta["training"])
 
     def run(self, given):
-        (_, images), = given
+        ((_, images),) = given
         if self.meta["batch"] not in (None, len(images)):
             raise ValueError("the first dimension must be %d, not %d" % (self.meta["batch"], len(images)))
         answers = self.net(images)

@@ -86,7 +86,13 @@ class Case(NamedTuple):
         return {
             "id": self.id,
             "inputs": [
-                {"name": i.name, "kind": i.kind, "shape": list(i.shape), "dtype": i.dtype, "arguments": dict(i.arguments)}
+                {
+                    "name": i.name,
+                    "kind": i.kind,
+                    "shape": list(i.shape),
+                    "dtype": i.dtype,
+                    "arguments": dict(i.arguments),
+                }
                 for i in self.inputs
             ],
             "outputs": [{"name": o.name, "kind": o.kind} for o in self.outputs],
@@ -178,7 +184,9 @@ def case(
             raise DeclarationError("case %r: %s" % (id, message), file, line)
 
         parts = id.split("/")
-        if len(parts) < 2 or not all(part and all(c.islower() or c.isdigit() or c in "-_." for c in part) and part[0] != "." for part in parts):
+        if len(parts) < 2 or not all(
+            part and all(c.islower() or c.isdigit() or c in "-_." for c in part) and part[0] != "." for part in parts
+        ):
             refuse("an id reads family/name, in lower-case letters, digits, '-', '_' and '.'")
         if id in _registry:
             refuse("declared twice; the first is at %s:%d" % (_registry[id].file, _registry[id].line))
@@ -197,12 +205,23 @@ def case(
         for axis in sorted(used):
             tried = tuple(given.pop(axis, BATCH if axis == "batch" else ()))
             if len(tried) < 2 or len(set(tried)) != len(tried) or min(tried) < 1:
-                refuse("axis %r needs axes={%r: (exported size, another, ...)}, two or more different sizes" % (axis, axis))
+                refuse(
+                    "axis %r needs axes={%r: (exported size, another, ...)}, two or more different sizes" % (axis, axis)
+                )
             sizes[axis] = tried
         if given:
             refuse("axes names %s, which no input has" % ", ".join(sorted(given)))
         _registry[id] = Case(
-            id, tuple(named), tuple(made), sizes, dict(requires or {}), tuple(tags), dict(insensitive or {}), factory, file, line
+            id,
+            tuple(named),
+            tuple(made),
+            sizes,
+            dict(requires or {}),
+            tuple(tags),
+            dict(insensitive or {}),
+            factory,
+            file,
+            line,
         )
         return factory
 

@@ -8,7 +8,7 @@ is blamed on the stage it was in.
 import json
 import os
 import time
-from typing import Any, Callable, Dict, List, Optional, TypeVar
+from typing import Any, Callable, Dict, Optional, TypeVar
 
 REQUEST = "request.json"
 REPLY = "reply.json"
@@ -79,9 +79,7 @@ class Reply:
     def _write(self) -> None:
         if os.getpid() != self.owner:
             os._exit(0)
-        write_json(
-            self.path, {"stages": self.stages, "running": self.running, "facts": self.facts, "done": self.done}
-        )
+        write_json(self.path, {"stages": self.stages, "running": self.running, "facts": self.facts, "done": self.done})
 
     def stage(self, name: str, work: Callable[[], T]) -> T:
         """Run `work` as stage `name`; raises StageFailed after recording why it failed."""
@@ -97,13 +95,9 @@ class Reply:
         self._ended(name, "pass", began, clock, None)
         return value
 
-    def _ended(
-        self, name: str, outcome: str, began: float, clock: float, failure: Optional[Dict[str, str]]
-    ) -> None:
+    def _ended(self, name: str, outcome: str, began: float, clock: float, failure: Optional[Dict[str, str]]) -> None:
         seconds = time.perf_counter() - clock
-        self.stages.append(
-            {"stage": name, "outcome": outcome, "began": began, "seconds": seconds, "error": failure}
-        )
+        self.stages.append({"stage": name, "outcome": outcome, "began": began, "seconds": seconds, "error": failure})
         self.running = None
         self._write()
 

@@ -9,7 +9,6 @@ import importlib.util
 import os
 import sys
 from types import ModuleType
-from typing import Dict
 
 _loaded = {}  # type: Dict[str, ModuleType]
 

@@ -17,7 +17,7 @@ import signal
 import sys
 import time
 import traceback
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, Optional
 
 from tfparity.worker import messages, plugins
 from tfparity.worker.messages import Reply, StageFailed

@@ -36,9 +36,7 @@ def handle(directory: str, request: Dict[str, Any], reply: Reply) -> None:
     case, model = reply.stage("build", build)
     example = arrays.inputs(case, case.samples()[0])
     axes = output_axes(case, request["io"])
-    reply.stage(
-        "export", lambda: exporter.export(model, example, case, axes, request["opset"], request["artifact"])
-    )
+    reply.stage("export", lambda: exporter.export(model, example, case, axes, request["opset"], request["artifact"]))
     reply.stage("check", lambda: reply.fact("file_opset", exporter.check(request["artifact"])))
 
 
@@ -63,7 +61,9 @@ def references(case: Case, framework: Any, model: Any, path: str, reply: Reply) 
             stored["input/%d/%s" % (sample.index, declared.name)] = array
         keep("float32", sample.index, framework.run(model, given))
     for name, again in zip(names, framework.run(model, inputs[0])):
-        if not numpy.array_equal(stored["float32/0/%s" % name], again, equal_nan=numpy.asarray(again).dtype.kind == "f"):
+        if not numpy.array_equal(
+            stored["float32/0/%s" % name], again, equal_nan=numpy.asarray(again).dtype.kind == "f"
+        ):
             raise Refused("NotDeterministic", "two runs on the same input give different %r" % name)
     try:
         double = framework.double(model)
@@ -82,7 +82,9 @@ def references(case: Case, framework: Any, model: Any, path: str, reply: Reply) 
             keep("ulp", sample.index, framework.run(model, moved))
     arrays.write_npz(path, stored)
     before = [stored["float32/0/%s" % name] for name in names]
-    reply.fact("sensitivity", {name: change(before, after) for name, after in framework.moved_weights(model, inputs[0])})
+    reply.fact(
+        "sensitivity", {name: change(before, after) for name, after in framework.moved_weights(model, inputs[0])}
+    )
     reply.fact("parameters", framework.count(model))
 
 
@@ -109,9 +111,7 @@ def output_axes(case: Case, path: str) -> List[Dict[int, str]]:
     import numpy
 
     with numpy.load(path, allow_pickle=False) as stored:
-        shapes = {
-            key: stored[key].shape for key in stored.files if key.startswith("float32/")
-        }
+        shapes = {key: stored[key].shape for key in stored.files if key.startswith("float32/")}
     found = []  # type: List[Dict[int, str]]
     for output in case.outputs:
         base = shapes["float32/0/%s" % output.name]

@@ -11,9 +11,7 @@ def net():
 
 for _seed in range(1, 51):
 
-    @case(
-        "planted/net-%d" % _seed, inputs=[normal("batch", 3, 8, 8, name="images")], outputs=["z_scores", "attention"]
-    )
+    @case("planted/net-%d" % _seed, inputs=[normal("batch", 3, 8, 8, name="images")], outputs=["z_scores", "attention"])
     def _seeded(seed=_seed):
         """The same network from another seed."""
         return _net(seed)
@@ -21,6 +19,7 @@ for _seed in range(1, 51):
 
 def _net(seed):
     import numpy
+
     from tfparity.worker import plugins
 
     planted = next(module for path, module in plugins._loaded.items() if hasattr(module, "GRAPH"))

@@ -6,5 +6,6 @@ A framework is a module with
     run(model, arrays, double=False) -> list of arrays
     double(model) -> model in float64
     moved_weights(model, arrays) -> iterable of (weight name, outputs with that weight moved by 1 %)
+    timed(model, arrays) -> a call without arguments, to be timed
     count(model) -> number of parameters
 """

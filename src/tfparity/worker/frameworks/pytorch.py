@@ -1,7 +1,7 @@
 """PyTorch as the source framework, from 1.7 on."""
 
 import copy
-from typing import Any, Iterator, List, Tuple
+from typing import Any, Callable, Iterator, List, Tuple
 
 from tfparity.worker import arrays
 from tfparity.worker.declare import Case, Sample
@@ -53,9 +53,7 @@ def _refuse_train_mode(model: Any) -> None:
         name or type(module).__name__
         for name, module in model.named_modules()
         if module.training
-        and (
-            (isinstance(module, norms) and module.track_running_stats) or (isinstance(module, drops) and module.p > 0)
-        )
+        and ((isinstance(module, norms) and module.track_running_stats) or (isinstance(module, drops) and module.p > 0))
     ]
     if left:
         shown = ", ".join(left[:3]) + (" and %d more" % (len(left) - 3) if len(left) > 3 else "")
@@ -149,6 +147,19 @@ def moved_weights(model: Any, given: List[Any]) -> Iterator[Tuple[str, List[Any]
         outputs = run(model, given)
         tensor.copy_(kept)
         yield name, outputs
+
+
+def timed(model: Any, given: List[Any]) -> Callable[[], Any]:
+    """A call without arguments, in eager mode and without gradients; inputs are tensors already."""
+    import torch
+
+    tensors = [torch.from_numpy(array.copy()) for array in given]
+
+    def call() -> Any:
+        with torch.no_grad():
+            return model(*tensors)
+
+    return call
 
 
 def count(model: Any) -> int:

@@ -1,11 +1,22 @@
 """torch.onnx.export (tracing) → ONNX → onnx-tf → SavedModel, called through `serving_default`."""
 
 import os
-from typing import Any, Dict, List
+from typing import Any, Dict
 
 from tfparity.worker.saved_model import load, pin_threads
 
-__all__ = ["EXPORTER", "FRAMEWORK", "IMPORTS", "OPSETS", "REQUIRES", "REVISION", "SIDES", "convert", "load", "pin_threads"]
+__all__ = [
+    "EXPORTER",
+    "FRAMEWORK",
+    "IMPORTS",
+    "OPSETS",
+    "REQUIRES",
+    "REVISION",
+    "SIDES",
+    "convert",
+    "load",
+    "pin_threads",
+]
 
 REVISION = 1
 SIDES = "split"

@@ -1,11 +1,20 @@
 """torch.onnx.export(dynamo=True) → ONNX → onnx-tf → SavedModel."""
 
-from typing import Dict, List
-
 from tfparity.worker.routes.onnx_tf import IMPORTS as _IMPORTS
 from tfparity.worker.routes.onnx_tf import REVISION, SIDES, convert, load, pin_threads
 
-__all__ = ["EXPORTER", "FRAMEWORK", "IMPORTS", "OPSETS", "REQUIRES", "REVISION", "SIDES", "convert", "load", "pin_threads"]
+__all__ = [
+    "EXPORTER",
+    "FRAMEWORK",
+    "IMPORTS",
+    "OPSETS",
+    "REQUIRES",
+    "REVISION",
+    "SIDES",
+    "convert",
+    "load",
+    "pin_threads",
+]
 
 FRAMEWORK = "pytorch"
 EXPORTER = "onnx-dynamo"

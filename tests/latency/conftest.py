@@ -1,0 +1,100 @@
+"""Latency through pytest-benchmark: a test per cell and subject, timed by the worker's own clock."""
+
+import datetime
+from contextlib import ExitStack
+from functools import partial
+
+import pytest
+
+from tfparity import campaign
+from tfparity.campaign import Campaign
+from tfparity.errors import TfparityError
+from tfparity.latency import results
+from tfparity.latency.bench import ROUNDS, Latency, bench
+from tfparity.latency.measure import SUBJECTS
+from tfparity.run import Silent
+
+BENCH = pytest.StashKey["Bench"]()
+
+
+class Bench:
+    """The measurements of a session: each cell is measured when its first test asks, one at a time."""
+
+    def __init__(self, config):
+        self.campaign = Campaign(campaign.chosen(config.getoption))
+        self.rounds = config.getoption("--rounds")
+        self.measured: dict[str, Latency] = {}
+        self._stack = ExitStack()
+        self._engine = None
+        self._sides = {}
+
+    def of(self, cell):
+        if cell.id not in self.measured:
+            if self._engine is None:
+                self._engine = self._stack.enter_context(self.campaign.engine(Silent()))
+            if cell.toolchain not in self._sides:
+                self._sides[cell.toolchain] = self._engine.sides(self._stack)
+            self.measured[cell.id] = bench(self._engine, cell, self._sides[cell.toolchain], self.rounds)
+        return self.measured[cell.id]
+
+    def end(self):
+        self._stack.close()
+        if self.campaign.choice.record:
+            now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+            for toolchain in self._sides:
+                mine = [
+                    found for id, found in self.measured.items() if id.startswith(f"{toolchain}/") and found.samples
+                ]
+                results.save(self.campaign.project, toolchain, now, mine)
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup("tfparity", "cells to measure")
+    for option in campaign.OPTIONS:
+        group.addoption(option.flag, help=option.help, **option.settings)
+    group.addoption("--rounds", type=int, default=ROUNDS, help=f"calls of each subject that count ({ROUNDS})")
+
+
+def pytest_configure(config):
+    if getattr(config.option, "numprocesses", None):
+        raise pytest.UsageError(
+            "latency needs the machine to itself, and pytest-benchmark stops under xdist: no -n here"
+        )
+    config.stash[BENCH] = Bench(config)
+
+
+def pytest_generate_tests(metafunc):
+    if "cell" in metafunc.fixturenames:
+        try:
+            planned = metafunc.config.stash[BENCH].campaign.cells
+        except TfparityError as wrong:
+            pytest.exit(str(wrong), returncode=wrong.exit_code)
+        cells = [cell for cell in planned if cell.applicable]
+        pairs = [(cell, subject) for cell in cells for subject in SUBJECTS]
+        metafunc.parametrize(("cell", "subject"), pairs, ids=[f"{cell.id}/{subject}" for cell, subject in pairs])
+
+
+@pytest.fixture
+def measured(request):
+    return partial(request.config.stash[BENCH].of)
+
+
+def pytest_unconfigure(config):
+    if BENCH in config.stash:
+        config.stash[BENCH].end()
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    found = [cell for cell in config.stash[BENCH].measured.values() if cell.ratios]
+    if not found:
+        return
+    terminalreporter.section("latency: how many times as long as torch eager, one thread, one core")
+    for cell in found:
+        told = [
+            f"{name} {ratio.median:.2f} [{ratio.low:.2f}, {ratio.high:.2f}] {ratio.verdict}"
+            if ratio.median is not None
+            else f"{name} {ratio.verdict}"
+            for name, ratio in cell.ratios.items()
+        ]
+        told += [f"{name} failed" for name in cell.failed]
+        terminalreporter.write_line(f"{cell.case} ({cell.route}, opset {cell.opset}): {'; '.join(told)}")
