@@ -139,7 +139,8 @@ def cell(
     """A cell as the evidence keeps it, keys in the evidence's order.
 
     The best attempt decides: works before partial before broken, then the earlier; among broken ones that which came
-    furthest. `extra` attempts are kept beside the others and decide nothing. `shims` are those of the toolchain's
+    furthest, then the one of the oldest opset: what a newer opset adds to the obstacles is not what bars the way.
+    `extra` attempts are kept beside the others and decide nothing. `shims` are those of the toolchain's
     environments. Numbers have two significant digits.
     """
     if not attempts:
@@ -185,7 +186,11 @@ def _decisive(attempts: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
         for attempt in attempts:
             if verdict(attempt) == wanted:
                 return attempt
-    return max(attempts, key=lambda attempt: STAGES.index(attempt["stage"]))  # max keeps the first of equals
+    furthest = max(STAGES.index(attempt["stage"]) for attempt in attempts)
+    return min(
+        (attempt for attempt in attempts if STAGES.index(attempt["stage"]) == furthest),
+        key=lambda attempt: attempt["opset"] or 0,
+    )
 
 
 def _short(attempt: Mapping[str, Any]) -> dict[str, Any]:
