@@ -141,12 +141,13 @@ class LiveProgress:
     def _render(self) -> RenderableType:
         with self._lock:
             lines: list[RenderableType] = []
-            if not self._running:
-                lines += [Text(f"   {id}: {text}", "cyan", no_wrap=True) for id, text in self._preparing.items()]
+            lines += [Text(f"   {id}: {text}", "cyan", no_wrap=True) for id, text in self._preparing.items()]
             now = monotonic()
             for cell, stage, began in self._running.values():
                 name = f"{cell.toolchain}  {cell.case}" if self._several else cell.case
-                what = words.STAGES.get(stage, stage) if stage else "waiting for its environment"
+                if not stage and self._preparing:
+                    continue  # waiting for that
+                what = words.STAGES.get(stage, stage)
                 lines.append(
                     Text.assemble("   ", (name, "bold"), f"  {what}  ", (f"{now - began:.0f} s", "dim"), no_wrap=True)
                 )

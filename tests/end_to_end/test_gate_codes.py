@@ -1,0 +1,104 @@
+"""The gate from the command line: each planted change under its own word and exit code, silence on a clean re-run."""
+
+import copy
+import xml.etree.ElementTree as ET
+
+import pytest
+from folders import Folder
+
+
+@pytest.fixture
+def recorded(small: Folder) -> Folder:
+    """The small project with its evidence committed."""
+    done = small.run("run", "--record")
+    assert done.returncode == 0, done.stderr
+    return small
+
+
+def cells(content):
+    return {cell["route"]: cell for cell in content["cells"]}
+
+
+def test_a_clean_re_run_is_silent(recorded):
+    done = recorded.run("gate", "--junit", "out/gate.xml", "--summary", "out/summary.md")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "nothing moved in" in done.stdout
+    suite = ET.parse(recorded.root / "out" / "gate.xml").getroot().find("testsuite")
+    assert suite is not None
+    assert (suite.get("failures"), len(suite)) == ("0", int(suite.get("tests", "0")))
+    assert "planted/net" in (recorded.root / "out" / "summary.md").read_text()
+
+
+def regressed(content):
+    """The swapped route is recorded as one that worked."""
+    by_route = cells(content)
+    by_route["swap-outputs.py"].update({**by_route["faithful.py"], "route": "swap-outputs.py"})
+
+
+def changed_failure(content):
+    """The swapped route is recorded as failing for another reason."""
+    wrong = cells(content)["swap-outputs.py"]
+    content["errors"]["0123456789ab"] = {
+        "stage": "parity",
+        "type": "Diverged",
+        "message": "another reason than that",
+        "limitation": None,
+    }
+    wrong["error"] = "0123456789ab"
+    for attempt in wrong["attempts"]:
+        attempt["error"] = "0123456789ab"
+
+
+def fails_as(route, *, explained):
+    """The faithful route is recorded as failing the way `route` does."""
+
+    def change(content):
+        by_route = cells(content)
+        by_route["faithful.py"].update({**copy.deepcopy(by_route[route]), "route": "faithful.py"})
+        if not explained:
+            for error in content["errors"].values():
+                error["limitation"] = None
+
+    return change
+
+
+def missing(content):
+    content["cells"] = [cell for cell in content["cells"] if cell["route"] != "faithful.py"]
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "code"),
+    [
+        (regressed, "regressed", 30),
+        (missing, "missing", 31),
+        (changed_failure, "changed-failure", 32),
+        (fails_as("swap-outputs.py", explained=True), "unexpected-pass", 34),
+        (fails_as("swap-outputs.py", explained=False), "fixed", 35),
+    ],
+    ids=lambda value: getattr(value, "__name__", str(value)),
+)
+def test_a_planted_change_has_its_word_and_code(recorded, change, kind, code):
+    recorded.evidence(change)
+    done = recorded.run("gate")
+    assert done.returncode == code, done.stdout + done.stderr
+    assert f"{kind} (1)" in done.stdout
+
+
+def test_a_failure_that_no_rule_explains_is_unexplained(recorded):
+    recorded.replace("limitations.yaml", "converted model's answer is wrong", "converted model has another fault")
+    done = recorded.run("gate")
+    assert done.returncode == 33, done.stdout + done.stderr
+    assert "unexplained (1)" in done.stdout
+
+
+def test_updating_makes_the_gate_silent_again(recorded):
+    recorded.evidence(regressed)
+    assert recorded.run("gate", "--update").returncode == 0
+    assert recorded.run("gate").returncode == 0
+
+
+def test_a_second_run_gives_the_same_bytes(recorded):
+    path = recorded.root / "results" / "small.json"
+    before = path.read_bytes()
+    assert recorded.run("run", "--record", "--again").returncode == 0
+    assert path.read_bytes() == before
