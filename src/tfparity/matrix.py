@@ -295,7 +295,8 @@ def _toolchain(entry: _OneEnvironment | _SplitToolchain) -> Toolchain:
 def _readable(invalid: ValidationError, document: Any, path: Path) -> MatrixError:
     """The first error in the file's order, with its line, its place in words and a guess at a misspelt key.
 
-    A missing key comes after the others: it may be the one that is misspelt.
+    A missing key comes after the others: it may be the one that is misspelt. So does a list that is too short: an
+    entry that is wrong does not count in it.
     """
     found: list[tuple[bool, int, str]] = []
     for error in invalid.errors(include_url=False):
@@ -309,7 +310,7 @@ def _readable(invalid: ValidationError, document: Any, path: Path) -> MatrixErro
         else:
             text = re.sub(r"^Value error, ", "", error["msg"])
             message = f"{'.'.join(keys)}: {text}" if keys else text
-        found.append((error["type"] == "missing", yaml_input.line(document, place) or 0, message))
+        found.append((error["type"] in ("missing", "too_short"), yaml_input.line(document, place) or 0, message))
     _, number, message = min(found)
     return MatrixError(message, file=path, line=number or None)
 

@@ -86,7 +86,7 @@ def run(command: Sequence[str], *, stdin: str = "", cwd: Path | None = None) -> 
 
 def unreachable(text: str) -> bool:
     """Whether uv failed because the index did not answer, rather than for what the index says."""
-    return bool(_UNREACHABLE.search(text))
+    return bool(_UNREACHABLE.search(text)) and "Hash mismatch" not in text  # that came, and was something else
 
 
 def disk_full(text: str) -> bool:
