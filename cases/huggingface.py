@@ -1,7 +1,8 @@
 """Hugging Face transformers: tiny models made from a configuration, two layers deep and 32 wide.
 
 `initializer_range` is ten times the default: at 0.02 and this width attention would be flat and the
-output would not depend on half of the weights. The attention implementation is the version's own.
+output would not depend on half of the weights. The attention implementation is the version's own; where
+that is scaled_dot_product_attention (transformers 4.36 and later), a case of its own asks for eager.
 """
 
 from tfparity import case, integers, mask, normal, ranking
@@ -10,6 +11,8 @@ VOCABULARY = 96
 TOKENS = integers("batch", "sequence", high=VOCABULARY, name="input_ids")
 ATTENTION_MASK = mask("batch", "sequence", name="attention_mask")
 SEQUENCE = {"sequence": (16, 7, 24)}
+EAGER = {"attn_implementation": "eager"}
+HAS_CHOICE = {"transformers": ">=4.36"}
 KEY_BIAS = "softmax does not change when the same amount is added to every score of a row, which is all a key bias does"
 
 
@@ -26,6 +29,24 @@ def bert():
 
     https://github.com/onnx/onnx-tensorflow/issues/997
     """
+    return _bert()
+
+
+@case(
+    "huggingface/bert-eager",
+    inputs=[TOKENS, ATTENTION_MASK],
+    outputs=["last_hidden_state", "pooler_output"],
+    axes=SEQUENCE,
+    requires=HAS_CHOICE,
+    tags={"encoder", "smoke"},
+    insensitive={"*.attention.self.key.bias": KEY_BIAS},
+)
+def bert_eager():
+    """The encoder with the attention that can be exported at opset 12."""
+    return _bert(**EAGER)
+
+
+def _bert(**attention):
     import torch
     from transformers import BertConfig, BertModel
 
@@ -39,6 +60,7 @@ def bert():
             return states.last_hidden_state, states.pooler_output
 
     config = BertConfig(
+        **attention,
         vocab_size=VOCABULARY,
         hidden_size=32,
         num_hidden_layers=2,
@@ -60,6 +82,24 @@ def bert():
 )
 def distilbert():
     """A text classifier: the mask is expanded to the shape of the scores at run time."""
+    return _distilbert()
+
+
+@case(
+    "huggingface/distilbert-eager",
+    inputs=[TOKENS, ATTENTION_MASK],
+    outputs=[ranking("logits")],
+    axes=SEQUENCE,
+    requires=HAS_CHOICE,
+    tags={"encoder"},
+    insensitive={"*.attention.k_lin.bias": KEY_BIAS},
+)
+def distilbert_eager():
+    """The text classifier with eager attention."""
+    return _distilbert(**EAGER)
+
+
+def _distilbert(**attention):
     import torch
     from transformers import DistilBertConfig, DistilBertForSequenceClassification
 
@@ -72,6 +112,7 @@ def distilbert():
             return self.network(input_ids=input_ids, attention_mask=attention_mask, return_dict=True).logits
 
     config = DistilBertConfig(
+        **attention,
         vocab_size=VOCABULARY,
         dim=32,
         n_layers=2,
@@ -93,6 +134,23 @@ def distilbert():
 )
 def gpt2():
     """The decoder: a causal mask made or sliced at run time, tanh GELU, tied embeddings; no cache."""
+    return _gpt2()
+
+
+@case(
+    "huggingface/gpt2-eager",
+    inputs=[TOKENS],
+    outputs=[ranking("logits")],
+    axes=SEQUENCE,
+    requires=HAS_CHOICE,
+    tags={"decoder"},
+)
+def gpt2_eager():
+    """The decoder with eager attention: its mask is made another way, too."""
+    return _gpt2(**EAGER)
+
+
+def _gpt2(**attention):
     import torch
     from transformers import GPT2Config, GPT2LMHeadModel
 
@@ -105,6 +163,7 @@ def gpt2():
             return self.network(input_ids=input_ids, use_cache=False, return_dict=True).logits
 
     config = GPT2Config(
+        **attention,
         vocab_size=VOCABULARY,
         n_embd=32,
         n_layer=2,
@@ -165,6 +224,23 @@ def t5():
 )
 def vit():
     """The vision transformer: patches by a strided convolution, a class token expanded to the batch."""
+    return _vit()
+
+
+@case(
+    "huggingface/vit-eager",
+    inputs=[normal("batch", 3, 32, 32, name="pixel_values")],
+    outputs=[ranking("logits")],
+    requires=HAS_CHOICE,
+    tags={"vision", "smoke"},
+    insensitive={"*.attention.attention.key.bias": KEY_BIAS},
+)
+def vit_eager():
+    """The vision transformer with eager attention."""
+    return _vit(**EAGER)
+
+
+def _vit(**attention):
     import torch
     from transformers import ViTConfig, ViTForImageClassification
 
@@ -177,6 +253,7 @@ def vit():
             return self.network(pixel_values=pixel_values, return_dict=True).logits
 
     config = ViTConfig(
+        **attention,
         image_size=32,
         patch_size=8,
         hidden_size=32,

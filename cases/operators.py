@@ -5,7 +5,6 @@ Nothing here is a network, so a failure names the operator and nothing else.
 
 from tfparity import case, normal, uniform
 
-
 # Activations
 
 
@@ -194,7 +193,7 @@ def lstm():
     tags={"recurrent"},
 )
 def gru():
-    """torch's GRU resets after the product with the state (linear_before_reset), which onnx-tf refuses."""
+    """Torch's GRU resets after the product with the state (linear_before_reset), which onnx-tf refuses."""
     import torch
 
     return _recurrent(torch.nn.GRU(8, 12, batch_first=True))
@@ -252,7 +251,7 @@ def interpolate_bilinear_aligned():
 
 @case("operators/interpolate-bicubic", inputs=[normal("batch", 3, 5, 7)], tags={"resampling"})
 def interpolate_bicubic():
-    """torch's cubic coefficient is -0.75, TensorFlow's resize uses -0.5: an answer that is close and wrong."""
+    """Torch's cubic coefficient is -0.75, TensorFlow's resize uses -0.5: an answer that is close and wrong."""
     import torch
 
     return torch.nn.Upsample(scale_factor=2, mode="bicubic", align_corners=False).eval()

@@ -30,7 +30,7 @@ def _readable(network, *others):
     import torch
 
     for module in network.modules():
-        if isinstance(module, (torch.nn.Linear,) + others):
+        if isinstance(module, (torch.nn.Linear, *others)):
             module.reset_parameters()
     return network
 
