@@ -2,7 +2,7 @@
 
 Arrays come as the bundle holds them, keyed "float32/<sample>/<output>", "float64/…", "ulp/…" for the
 references and "output/<sample>/<output>" for a candidate; `<sample>` is declare.Sample.index.
-All arithmetic is in float64. The thresholds are those of docs/how-we-judge: see `GRADES`.
+All arithmetic is in float64.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy
-from scipy.optimize import linear_sum_assignment
 
+from tfparity import elements
+from tfparity.elements import Array
 from tfparity.errors import WorkerError
 from tfparity.worker.declare import Output, Sample
 
@@ -27,17 +27,10 @@ GRADES = ("float32-noise", "1e-5", "1e-3", "diverged")
 NOISE_FACTOR = 4.0
 ULPS = 4.0
 
-#: From here on a number is what masking fills in (torch.finfo.min), not what a network computes. Such elements must be
-#: there as in the reference, to 1e-5 of themselves, and have no part in scales and floors: four ulp of 3e38 would
-#: pass anything.
-FILL = 1e30
-_FILL_TOLERANCE = 1e-5
-
 #: Classes from which on a (rows, classes) output is taken for a classifier's.
 CLASSIFIER = 5
 
-Arrays = Mapping[str, numpy.ndarray[Any, Any]]
-Array = numpy.ndarray[Any, Any]
+Arrays = Mapping[str, Array]
 
 _KINDS = {"b": "boolean", "i": "integer", "u": "integer", "f": "floating", "c": "complex"}
 _EXACT = ("boolean", "integer")
@@ -86,7 +79,7 @@ def compare(
 
     The truth is the float64 reference where there is one, else the float32 one. Integer and boolean outputs are exact
     or diverged; an element is right if it equals any of the references (torch's own answer is not determined there).
-    An element that is NaN, infinite or a fill (see `FILL`) must be so in a reference, in the same way.
+    An element that is NaN, infinite or a fill (see elements.FILL) must be so in a reference, in the same way.
 
     Raises WorkerError when a reference is missing: the bundle is damaged.
     """
@@ -176,14 +169,14 @@ def _pair(output: Output, sample: Sample, references: Arrays, candidate: Arrays)
     problem = None if got_kind == kind else f"output {output.name!r} came back as {got_kind} instead of {kind}"
     truth = other if other is not None and source == "float64" else float32
     exact = output.kind == "integer" or kind in _EXACT
-    parts = [_real(a) if a is not None else None for a in (got, float32, other, truth)]
+    parts = [elements.as_real(a) if a is not None else None for a in (got, float32, other, truth)]
     got_, float32_, other_, truth_ = parts
     assert got_ is not None
     assert float32_ is not None
     assert truth_ is not None
     if rows:
-        got_, float32_ = _as_sets(truth_, got_), _as_sets(truth_, float32_)
-        other_ = None if other_ is None else _as_sets(truth_, other_)
+        got_, float32_ = elements.nearest_rows(truth_, got_), elements.nearest_rows(truth_, float32_)
+        other_ = None if other_ is None else elements.nearest_rows(truth_, other_)
     return _Pair(got_, float32_, other_, truth_, exact, problem)
 
 
@@ -205,50 +198,6 @@ def _references(output: Output, sample: Sample, references: Arrays) -> tuple[Arr
     return float32, None if other is None else numpy.asarray(other), source
 
 
-def _real(array: Array) -> Array:
-    """Complex arrays as pairs of reals along a new last axis; half precision as it is (its ulp is needed)."""
-    real: Array = numpy.stack([array.real, array.imag], axis=-1) if array.dtype.kind == "c" else array
-    return real
-
-
-def _as_sets(truth: Array, rows: Array) -> Array:
-    """`rows` (n, columns) in the order in which they lie closest to `truth` (the sum over columns, each in units of its
-    largest magnitude); left alone where the counts differ, which the grade then sees."""
-    if truth.shape != rows.shape or not rows.size:
-        return rows
-    far = 1e30
-    a = numpy.nan_to_num(truth.astype(numpy.float64), nan=far, posinf=far, neginf=-far)
-    b = numpy.nan_to_num(rows.astype(numpy.float64), nan=far, posinf=far, neginf=-far)
-    cost: Array = numpy.zeros((len(a), len(b)))
-    with numpy.errstate(all="ignore"):
-        for column in range(a.shape[1]):
-            scale = max(float(numpy.abs(a[:, column]).max()), 1 / far)
-            cost += numpy.abs(a[:, None, column] - b[None, :, column]) / scale
-    _, order = linear_sum_assignment(numpy.minimum(cost, far))
-    matched: Array = rows[order]
-    return matched
-
-
-def _class_of(array: Array) -> Array:
-    """Per element: 0 a number, 1 NaN, ±2 infinity, ±3 a fill."""
-    if array.dtype.kind != "f":
-        return numpy.zeros(array.shape, dtype=numpy.int8)
-    size = numpy.abs(array.astype(numpy.float64))
-    beyond = numpy.where(numpy.isinf(array), 2, numpy.where(size >= FILL, 3, 0)) * numpy.where(array < 0, -1, 1)
-    classes: Array = numpy.where(numpy.isnan(array), 1, beyond)
-    return classes
-
-
-def _agrees(array: Array, reference: Array) -> Array:
-    """Where both are of one class, and fills are equal."""
-    classes = _class_of(array)
-    one, other = (x.astype(numpy.float64) for x in (array, reference))
-    with numpy.errstate(all="ignore"):
-        equal = numpy.abs(one - other) <= _FILL_TOLERANCE * numpy.abs(other)
-    agreed: Array = (classes == _class_of(reference)) & (equal | (numpy.abs(classes) != 3))
-    return agreed
-
-
 @dataclass(frozen=True)
 class _Distance:
     max_abs: float
@@ -263,27 +212,26 @@ def _distance(pair: _Pair) -> _Distance:
     """How far one candidate array is from the truth, over the elements that are finite in both."""
     known = [pair.truth, pair.float32, *([pair.other] if pair.other is not None else [])]
     known = [k for k in known if k.shape == pair.candidate.shape]
-    scale = _largest(pair.truth)
+    scale = elements.largest(pair.truth)
     if not known:  # a set with another number of rows
         return _Distance(math.inf, math.inf, 1, None, scale, False)
     if pair.exact:
         wrong = numpy.ones(pair.candidate.shape, dtype=bool)
         for reference in known:
-            wrong &= ~_same(pair.candidate, reference)
+            wrong &= ~elements.same(pair.candidate, reference)
         with numpy.errstate(all="ignore"):
             off = numpy.abs(pair.candidate.astype(numpy.float64) - known[0].astype(numpy.float64))[wrong]
-        largest = _largest(off) if off.size else 0.0
         not_finite = bool(off.size and not numpy.isfinite(off).all())
         # Integers beyond 2**53 can differ and still be equal as float64.
-        largest = math.inf if not_finite else largest or (1.0 if off.size else 0.0)
+        most = math.inf if not_finite else elements.largest(off) or (1.0 if off.size else 0.0)
         with numpy.errstate(all="ignore"):
             squares = math.inf if not_finite else float(numpy.square(off).sum())
-        return _Distance(largest, squares, pair.candidate.size, None, scale, not_finite)
-    classes = _class_of(pair.candidate)
+        return _Distance(most, squares, pair.candidate.size, None, scale, not_finite)
+    classes = elements.class_of(pair.candidate)
     truth = pair.truth.astype(numpy.float64)
-    agreed = _agrees(pair.candidate, pair.truth)
+    agreed = elements.agrees(pair.candidate, pair.truth)
     for reference in known[1:]:
-        also = ~agreed & _agrees(pair.candidate, reference)
+        also = ~agreed & elements.agrees(pair.candidate, reference)
         truth = numpy.where(also, reference.astype(numpy.float64), truth)
         agreed |= also
     if not agreed.all():
@@ -293,42 +241,13 @@ def _distance(pair: _Pair) -> _Distance:
     with numpy.errstate(all="ignore"):
         off = numpy.abs(a - b)
         return _Distance(
-            float(off.max()) if off.size else 0.0, float(numpy.square(off).sum()), off.size, _cosine(a, b), scale, False
+            float(off.max()) if off.size else 0.0,
+            float(numpy.square(off).sum()),
+            off.size,
+            elements.cosine(a, b),
+            scale,
+            False,
         )
-
-
-def _same(a: Array, b: Array) -> Array:
-    """Equal elements, NaN being equal to NaN, exact between integers of different widths."""
-    same: Array = numpy.equal(a, b)
-    if a.dtype.kind == "f" and b.dtype.kind == "f":
-        same |= numpy.isnan(a) & numpy.isnan(b)
-    return same
-
-
-def _largest(array: Array) -> float:
-    """The largest magnitude of a finite element that is no fill, 0 for none."""
-    if array.size == 0:
-        return 0.0
-    with numpy.errstate(all="ignore"):
-        magnitudes = numpy.abs(array.astype(numpy.float64))
-    return float(numpy.where(magnitudes < FILL, magnitudes, 0.0).max())
-
-
-def _cosine(a: Array, b: Array) -> float | None:
-    """The cosine of the angle between two flat float64 arrays; None where one of them is zero or empty."""
-    if not a.size:
-        return None
-    scale_a, scale_b = float(numpy.abs(a).max()), float(numpy.abs(b).max())
-    if not (0 < scale_a < math.inf and 0 < scale_b < math.inf):
-        return None
-    a, b = a / scale_a, b / scale_b
-    return float(numpy.clip(numpy.dot(a, b) / (numpy.linalg.norm(a) * numpy.linalg.norm(b)), -1.0, 1.0))
-
-
-def _ulp(dtype: numpy.dtype[Any], magnitude: float) -> float:
-    """The spacing of `dtype` at `magnitude`. float64 outputs count as float32: the weights behind them are."""
-    kind = numpy.float16 if dtype == numpy.float16 else numpy.float32
-    return float(numpy.spacing(kind(min(magnitude, float(numpy.finfo(kind).max) / 2))))
 
 
 def _noise(pair: _Pair) -> float:
@@ -336,7 +255,7 @@ def _noise(pair: _Pair) -> float:
     if pair.other is None or pair.other.shape != pair.float32.shape:
         return 0.0
     with numpy.errstate(all="ignore"):
-        return _largest(pair.float32.astype(numpy.float64) - pair.other.astype(numpy.float64))
+        return elements.largest(pair.float32.astype(numpy.float64) - pair.other.astype(numpy.float64))
 
 
 def _grade(
@@ -354,7 +273,7 @@ def _grade(
     if all(pair.exact for _, pair, _ in distances):
         floor = 0.0
     else:
-        ulp = max(_ulp(pair.float32.dtype, distance.scale) for _, pair, distance in distances)
+        ulp = max(elements.ulp(pair.float32.dtype, distance.scale) for _, pair, distance in distances)
         floor = max(ULPS * ulp, *(_noise(pair) for _, pair, _ in distances))
     worst, places = GRADES[0], {}
     for sample, pair, distance in distances:

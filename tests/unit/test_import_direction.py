@@ -11,7 +11,7 @@ from tfparity.paths import PACKAGE
 LAYERS = (
     ("errors", "paths", "revisions"),
     ("yaml_input", "processes"),
-    ("matrix", "cases", "limitations", "fingerprint"),
+    ("matrix", "cases", "limitations", "fingerprint", "elements"),
     ("environments", "store", "compare"),
     ("judge", "workers", "plan", "referee"),
     ("evidence_file", "bundles"),
