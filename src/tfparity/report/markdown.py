@@ -7,8 +7,11 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-#: Characters that mean something to Markdown, GitHub's dialect included; HTML's are escaped as entities.
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~$^@:=-])")
+#: Characters that mean something to Markdown wherever they stand, GitHub's dialect included; HTML's become entities.
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()#!|~$^@:])")
+
+#: What makes a list, a heading or a rule at the start of a line.
+_LEADING = re.compile(r"^(\d*)([-+=.])")
 
 
 def text(value: object) -> str:
@@ -17,7 +20,7 @@ def text(value: object) -> str:
         " " if c in "\r\n\t\v\f\x85\u2028\u2029" else "�" if unicodedata.category(c) in ("Cc", "Cf", "Cs") else c
         for c in str(value)
     )
-    return _SPECIAL.sub(r"\\\1", html.escape(" ".join(plain.split()), quote=False))
+    return _LEADING.sub(r"\1\\\2", _SPECIAL.sub(r"\\\1", html.escape(" ".join(plain.split()), quote=False)))
 
 
 def code(value: object) -> str:

@@ -5,10 +5,12 @@ README.md and docs/compatibility.md have a table between markers; docs/limitatio
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tfparity.errors import EvidenceError
+from tfparity.judge import VERDICTS
 from tfparity.limitations import NO_LINK, Limitation
 from tfparity.matrix import Toolchain
 from tfparity.paths import Project
@@ -134,20 +136,16 @@ def by_case(standings: Standings) -> str:
     for case in cases:
         mine = [cell for cells in standings.cells.values() for cell in cells if cell.planned.case == case]
         works = sum(cell.verdict in ("works", "works-with-remedy") for cell in mine)
-        run = sum(cell.cell is not None for cell in mine)
-        rows = [
-            [cell.planned.toolchain, cell.planned.route, *_row(cell, "")]
-            for cell in mine
-            if cell.verdict != "not-applicable"
-        ]
+        rows = [[cell.planned.toolchain, cell.planned.route, *_row(cell, "")] for cell in mine if cell.cell is not None]
         head = ["toolchain", "route", "verdict", "max error", "opset", "axes kept", "why"]
-        aside = len(mine) - len(rows)
-        note = f"\n\n{aside} more cells of it are not applicable." if aside else ""
-        blocks.append(
-            markdown.folded(
-                f"{markdown.code(case)}: works in {works} of {run}", markdown.table(head, rows, align="lllr") + note
+        parts = [markdown.table(head, rows, align="lllr")] if rows else []
+        rest = Counter(cell.verdict for cell in mine if cell.cell is None)
+        if rest:
+            parts.append(
+                ", ".join(f"{rest[name]} {words.verdict(name).words}" for name in VERDICTS if rest[name]) + "."
             )
-        )
+        summary = f"{markdown.code(case)}: works in {works} of {len(rows)} cells that were run"
+        blocks.append(markdown.folded(summary, "\n\n".join(parts)))
     return "## By case\n\n" + "\n".join(blocks)
 
 
