@@ -1,0 +1,111 @@
+"""The terminal's table and the generated pages, from records and evidence made by hand."""
+
+import io
+import re
+
+import pytest
+from rich.console import Console
+
+from tfparity.limitations import Limitation
+from tfparity.report import pages, terminal, words
+from tfparity.report.why import why
+from tfparity.run import CellRecord
+
+RULE = Limitation(
+    id="no-handler",
+    stage="convert",
+    matches="Unsqueeze version 13 is not implemented",
+    cause="The release lacks the handler.",
+    link="https://github.com/onnx/onnx-tensorflow/issues/997",
+    remedy="Export at opset 12.",
+)
+
+
+def cell(verdict, **changes):
+    made = {
+        "case": "f/one",
+        "route": "onnx-tf",
+        "verdict": verdict,
+        "grade": "float32-noise",
+        "opset": 13,
+        "attempts": [],
+        "remedies": [],
+        "error": None,
+        "max_abs": 1.7e-06,
+        "floor": 9.1e-07,
+        "dynamic": {"batch": True},
+        "signature": True,
+        "targets": {},
+        "key": "k",
+    }
+    return {**made, **changes}
+
+
+def record(verdict, case="f/one", route="onnx-tf", **changes):
+    if verdict in ("not-applicable", "untested", "unresolvable"):
+        return CellRecord("t1", case, route, verdict, changes.get("reason", "why not"))
+    return CellRecord("t1", case, route, verdict, cell=cell(verdict, case=case, route=route, **changes))
+
+
+def shown(records, explain=lambda record: None, *, width=160):
+    stream = io.StringIO()
+    terminal.show(Console(file=stream, width=width, highlight=False), records, explain)
+    return stream.getvalue()
+
+
+def test_a_row_has_verdict_error_opset_and_axes():
+    row = next(line for line in shown([record("works")]).splitlines() if line.startswith("f/one"))
+    assert re.fullmatch(r"f/one\s+✓ works\s+1\.7e-06\s+13\s+batch\s*", row)
+
+
+def test_a_broken_cell_is_told_with_cause_and_remedy():
+    text = shown([record("broken", grade=None, max_abs=None, dynamic={})], lambda record: RULE)
+    assert "The release lacks the handler. Remedy: Export at opset 12." in text
+
+
+def test_a_narrow_terminal_has_the_reasons_below():
+    text = shown([record("works-with-remedy", remedies=["opset-12"])], width=70)
+    assert "f/one (onnx-tf): by opset 12" in text
+    assert all(len(line) <= 70 for line in text.splitlines())
+
+
+def test_routes_are_a_column_where_there_are_several():
+    text = shown([record("works"), record("works", route="onnx-tf-dynamo")])
+    assert "onnx-tf-dynamo" in text
+
+
+def test_cells_that_did_not_run_are_told_together_by_reason():
+    text = shown([record("not-applicable", f"f/{name}") for name in "abcde"])
+    assert "not applicable: f/a (onnx-tf), f/b (onnx-tf), f/c (onnx-tf) and 2 more: why not" in text
+
+
+def test_totals_add_up_to_the_number_of_records():
+    records = [record(verdict, f"f/{verdict}") for verdict in words.VERDICTS if verdict != "stale"]
+    line = terminal.totals(records).plain
+    assert sum(int(number) for number in re.findall(r"\d+(?= )", line.split(": ")[1])) == len(records)
+    assert line.startswith(f"{len(records)} cells: ")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "changes", "said"),
+    [
+        ("works", {}, ""),
+        ("works-with-remedy", {"remedies": ["shim:onnx-mapping", "opset-12"]}, "by shim onnx-mapping, opset 12"),
+        ("partial", {"dynamic": {"batch": False}}, "the axis batch is lost"),
+        ("partial", {"signature": False}, "names or their order are lost"),
+        ("partial", {"grade": "1e-3"}, "numbers agree to 1e-3 only"),
+    ],
+)
+def test_the_reason_of_a_verdict(verdict, changes, said):
+    assert why(cell(verdict, **changes), None, None) == said
+
+
+def test_an_unexplained_failure_shows_its_own_words():
+    error = {"stage": "convert", "type": "RuntimeError", "message": "Unsqueeze\n version 13"}
+    assert why(cell("broken"), error, None) == "convert: RuntimeError: Unsqueeze version 13"
+
+
+def test_a_count_says_how_many_of_those_run_work():
+    assert pages.working({"works": 3, "works-with-remedy": 2, "broken": 1, "not-applicable": 9}) == "5 of 6"
+    assert pages.working({"untested": 4}) == "untested"
+    assert pages.working({"unresolvable": 4}) == "no such environment"
