@@ -9,6 +9,7 @@ import argparse
 import os
 import re
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +19,7 @@ from tfparity import cases as zoo
 from tfparity import evidence, judge, limitations, matrix, paths, plan, run, yaml_input
 from tfparity.environments import install, lock
 from tfparity.errors import UsageError
-from tfparity.evidence import Evidence
+from tfparity.evidence import CellId, Evidence
 from tfparity.limitations import Limitation
 from tfparity.matrix import Environment, Matrix, Toolchain
 from tfparity.paths import Cache, Project
@@ -207,7 +208,19 @@ class Campaign:
         )
         if choice.budget is None:
             return planned
-        return plan.order(planned, self.cases, evidence.verdicts(planned, self.recorded))
+        return plan.order(planned, self.cases, self.verdicts(planned))
+
+    def verdicts(self, cells: Sequence[PlannedCell]) -> dict[CellId, str]:
+        """The recorded verdicts of planned cells: "stale" where what made them has changed, "untested" without one."""
+        engine = self.engine(run.Silent())
+        sides = run.Sides(engine, ExitStack())  # nothing is started: only keys are asked for
+        keys = {
+            (cell.toolchain, cell.case, cell.route): run.Crossing(engine, cell, sides).key
+            for cell in cells
+            if cell.toolchain in self.recorded and self.recorded[cell.toolchain].cell(cell.case, cell.route)
+            if cell.applicable
+        }
+        return evidence.verdicts(cells, self.recorded, keys)
 
     def estimate(self, cells: Sequence[PlannedCell]) -> float:
         """Seconds that those cells will take at most: what the store holds already takes none."""

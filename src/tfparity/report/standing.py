@@ -77,8 +77,11 @@ class Standings:
         """Toolchain id → its cells."""
         by_id = {limitation.id: limitation for limitation in self.limitations}
         found: dict[str, list[Standing]] = {toolchain.id: [] for toolchain in self.toolchains}
+        verdicts = self._campaign.verdicts(self._campaign.cells)
         for planned in self._campaign.cells:
-            found[planned.toolchain].append(_standing(planned, self._campaign.recorded.get(planned.toolchain), by_id))
+            verdict = verdicts[(planned.toolchain, planned.case, planned.route)]
+            recorded = self._campaign.recorded.get(planned.toolchain)
+            found[planned.toolchain].append(_standing(planned, verdict, recorded, by_id))
         return found
 
     def counts(self, toolchain: str | None = None) -> Counter[str]:
@@ -94,12 +97,12 @@ class Standings:
         )
 
 
-def _standing(planned: PlannedCell, recorded: Evidence | None, limitations: Mapping[str, Limitation]) -> Standing:
-    if planned.verdict is not None:
-        return Standing(planned, planned.verdict, None, None, None)
-    cell = recorded.cell(planned.case, planned.route) if recorded else None
+def _standing(
+    planned: PlannedCell, verdict: str, recorded: Evidence | None, limitations: Mapping[str, Limitation]
+) -> Standing:
+    cell = recorded.cell(planned.case, planned.route) if recorded and planned.applicable else None
     if cell is None or recorded is None:
-        return Standing(planned, "untested", None, None, None)
+        return Standing(planned, verdict, None, None, None)
     error = recorded.errors.get(cell["error"]) if cell["error"] else None
     limitation = limitations.get((error or {}).get("limitation") or "")
-    return Standing(planned, cell["verdict"], cell, error, limitation)
+    return Standing(planned, verdict, cell, error, limitation)
