@@ -51,34 +51,12 @@ def mobilenet_v2():
     return _untrained(models.mobilenet_v2)
 
 
-@case(
-    "torchvision/mobilenet-v3-small",
-    inputs=IMAGES,
-    outputs=LOGITS,
-    requires={"torchvision": ">=0.9"},
-    tags={"classifier"},
-)
-def mobilenet_v3_small():
-    """Hardswish, and squeeze-and-excitation by Hardsigmoid."""
-    from torchvision import models
-
-    return _untrained(models.mobilenet_v3_small)
-
-
 @case("torchvision/squeezenet1-1", inputs=IMAGES, outputs=LOGITS, tags={"classifier", "smoke"})
 def squeezenet1_1():
     """MaxPool with ceil_mode and concatenated branches, no batch norm."""
     from torchvision import models
 
     return _untrained(models.squeezenet1_1)
-
-
-@case("torchvision/shufflenet-v2", inputs=IMAGES, outputs=LOGITS, tags={"classifier"})
-def shufflenet_v2():
-    """Channel shuffle: a five-dimensional reshape and transpose whose batch size is easily baked in."""
-    from torchvision import models
-
-    return _untrained(models.shufflenet_v2_x0_5)
 
 
 @case("torchvision/convnext", inputs=IMAGES, outputs=LOGITS, requires={"torchvision": ">=0.12"}, tags={"classifier"})
