@@ -77,7 +77,7 @@ def _bert(**attention):
     inputs=[TOKENS, ATTENTION_MASK],
     outputs=[ranking("logits")],
     axes=SEQUENCE,
-    tags={"encoder", "smoke"},
+    tags={"encoder"},
     insensitive={"*.attention.k_lin.bias": KEY_BIAS},
 )
 def distilbert():
@@ -91,7 +91,7 @@ def distilbert():
     outputs=[ranking("logits")],
     axes=SEQUENCE,
     requires=HAS_CHOICE,
-    tags={"encoder"},
+    tags={"encoder", "smoke"},
     insensitive={"*.attention.k_lin.bias": KEY_BIAS},
 )
 def distilbert_eager():

@@ -59,7 +59,13 @@ def squeezenet1_1():
     return _untrained(models.squeezenet1_1)
 
 
-@case("torchvision/convnext", inputs=IMAGES, outputs=LOGITS, requires={"torchvision": ">=0.12"}, tags={"classifier"})
+@case(
+    "torchvision/convnext",
+    inputs=IMAGES,
+    outputs=LOGITS,
+    requires={"torchvision": ">=0.12"},
+    tags={"classifier", "smoke"},
+)
 def convnext():
     """7 by 7 depthwise convolutions, LayerNorm over permuted channels, GELU; thinner than convnext_tiny."""
     import torch
