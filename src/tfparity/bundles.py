@@ -168,7 +168,10 @@ def insensitive(case: Case, changes: Mapping[str, float], io: Path) -> str | Non
     undeclared = [name for name in dead if not any(fnmatch.fnmatch(name, glob) for glob in case.insensitive)]
     if undeclared:
         shown = ", ".join(undeclared[:4]) + (f" and {len(undeclared) - 4} more" if len(undeclared) > 4 else "")
-        return f"moving a weight by 1 % does not move the output: {shown}; give it weight, or declare it insensitive with the reason"
+        return (
+            f"moving a weight by 1 % does not move the output: {shown}; "
+            "give it weight, or declare it insensitive with the reason"
+        )
     return None
 
 

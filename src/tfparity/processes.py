@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -117,17 +116,13 @@ def _resident_mib(pid: int) -> float:
 
 
 def _pss_mib(pid: int) -> float:
-    """Proportional set size: pages shared with the warm parent are counted once between the two."""
-    if sys.platform == "linux":
-        try:
-            text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-        except OSError:
-            return 0.0
-        for line in text.splitlines():
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) / 1024
-        return 0.0
-    return _resident_mib(pid)
+    """Proportional set size: pages shared with the warm parent are counted once between the two. Resident size
+    where the system has no such figure."""
+    try:
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except OSError:
+        return _resident_mib(pid)
+    return sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:")) / 1024
 
 
 def _cap(log: Path) -> None:

@@ -173,7 +173,7 @@ class Engine:
             def work(cell: PlannedCell) -> None:
                 try:
                     finished.put(self._told(self._cell(cell, sides)))
-                except BaseException as wrong:
+                except BaseException as wrong:  # noqa: BLE001 - raised again where the records are read
                     self._stop.set()
                     finished.put(wrong)
 

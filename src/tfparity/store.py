@@ -20,6 +20,8 @@ def key(*parts: Any) -> str:
 
 
 class Store:
+    """The folder of stored attempts and imports."""
+
     def __init__(self, root: Path) -> None:
         self.root = root
 

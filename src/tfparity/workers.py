@@ -1,6 +1,7 @@
 """Workers seen from our side: a parent per environment side that forks a process per request.
 
-The parent is warm (it has imported the frameworks) where forking after that is safe, else bare; both give the same answer. A process that ends before its time is blamed on the stage it was in.
+The parent is warm (it has imported the frameworks) where forking after that is safe, else bare; both give
+the same answer. A process that ends before its time is blamed on the stage it was in.
 """
 
 from __future__ import annotations

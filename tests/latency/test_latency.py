@@ -1,4 +1,4 @@
-"""torch eager, SavedModel and XLA, in interleaved pairs. Nothing is asserted of a duration: only ratios are reported."""
+"""torch eager, SavedModel and XLA, in interleaved pairs. No duration is asserted: only ratios are reported."""
 
 import pytest
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -63,7 +63,7 @@ Converter = Callable[..., CellRecord]
 
 
 @pytest.fixture
-def convert(tmp_path: Path, cache: paths.Cache) -> Iterator[Converter]:
+def convert(tmp_path: Path, cache: paths.Cache) -> Converter:
     """Run a case through the planted converter of that fault, for real: convert("hang", seconds=3)."""
     project = paths.project(HERE)
     zoo = cases.load([HERE / "cases"])
@@ -91,4 +91,4 @@ def convert(tmp_path: Path, cache: paths.Cache) -> Iterator[Converter]:
             (record,) = engine.run(cells)
         return record
 
-    yield crossed
+    return crossed

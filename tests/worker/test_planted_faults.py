@@ -1,4 +1,4 @@
-"""Converters with a known fault, each through a real worker process: the verdict and the stage must be the right ones."""
+"""Converters with a known fault, each through a real worker process: verdict and stage must be the right ones."""
 
 from __future__ import annotations
 

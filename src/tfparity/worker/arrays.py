@@ -16,6 +16,7 @@ def make(declared: Input, sizes: Mapping[str, int], seed: int) -> Any:
     shape = tuple(sizes[axis] if isinstance(axis, str) else axis for axis in declared.shape)
     random = numpy.random.RandomState((zlib.crc32(declared.name.encode()) + seed) % 2**32)
     arguments = dict(declared.arguments)
+    values: Any
     if declared.kind == "normal":
         values = random.normal(arguments["mean"], arguments["std"], size=shape)
     elif declared.kind == "uniform":

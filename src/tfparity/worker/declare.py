@@ -50,7 +50,7 @@ class Sample(NamedTuple):
     """One run of the model: a seed, a size for every axis, and the axis that differs from the
     exported shape (None at the exported shape)."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody asks of a sample
     seed: int
     sizes: Dict[str, int]
     axis: Optional[str]
@@ -74,7 +74,7 @@ class Case(NamedTuple):
         """Every run that a comparison needs: all seeds at the exported shape, then, axis by axis,
         all seeds at each other size."""
         exported = {axis: sizes[0] for axis, sizes in self.axes.items()}
-        runs = [(seed, exported, None) for seed in SEEDS]  # type: List[Tuple[int, Dict[str, int], Optional[str]]]
+        runs: List[Tuple[int, Dict[str, int], Optional[str]]] = [(seed, exported, None) for seed in SEEDS]
         for axis in sorted(self.axes):
             for size in self.axes[axis][1:]:
                 for seed in SEEDS:
@@ -152,7 +152,7 @@ def set_of_boxes(name: str) -> Output:
     return Output(name, "set-of-boxes")
 
 
-_registry = {}  # type: Dict[str, Case]
+_registry: Dict[str, Case] = {}
 
 
 def case(
@@ -199,7 +199,7 @@ def case(
             refuse("with two or more inputs each needs name=")
         if len(set(names)) != len(names):
             refuse("an input or output name stands twice: %s" % ", ".join(names))
-        sizes = {}  # type: Dict[str, Tuple[int, ...]]
+        sizes: Dict[str, Tuple[int, ...]] = {}
         given = dict(axes or {})
         used = {axis for i in named for axis in i.axes()}
         for axis in sorted(used):

@@ -8,7 +8,7 @@ is blamed on the stage it was in.
 import json
 import os
 import time
-from typing import Any, Callable, Dict, Optional, TypeVar
+from typing import Any, Callable, Dict, List, Optional, TypeVar
 
 REQUEST = "request.json"
 REPLY = "reply.json"
@@ -70,9 +70,9 @@ class Reply:
     def __init__(self, directory: str) -> None:
         self.path = os.path.join(directory, REPLY)
         self.owner = os.getpid()
-        self.stages = []  # type: List[Dict[str, Any]]
-        self.facts = {}  # type: Dict[str, Any]
-        self.running = None  # type: Optional[str]
+        self.stages: List[Dict[str, Any]] = []
+        self.facts: Dict[str, Any] = {}
+        self.running: Optional[str] = None
         self.done = False
         self._write()
 

@@ -9,8 +9,9 @@ import importlib.util
 import os
 import sys
 from types import ModuleType
+from typing import Dict
 
-_loaded = {}  # type: Dict[str, ModuleType]
+_loaded: Dict[str, ModuleType] = {}
 
 
 def load(name: str, package: str) -> ModuleType:

@@ -50,7 +50,7 @@ class ServingDefault:
             # jit_compile came with TensorFlow 2.5: https://github.com/tensorflow/tensorflow/releases/tag/v2.5.0
             named = "jit_compile" in inspect.signature(tf.function).parameters
             options = {"jit_compile" if named else "experimental_compile": True}
-            function = tf.function(lambda **arguments: signature(**arguments), **options)
+            function = tf.function(signature, **options)
         return lambda: [value.numpy() for value in function(**tensors).values()]
 
     def signature(self) -> Dict[str, Any]:

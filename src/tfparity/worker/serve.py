@@ -17,7 +17,8 @@ import signal
 import sys
 import time
 import traceback
-from typing import Any, Dict, Optional
+from functools import partial
+from typing import Any, Dict, List, Optional
 
 from tfparity.worker import messages, plugins
 from tfparity.worker.messages import Reply, StageFailed
@@ -35,7 +36,7 @@ def prepare(side: Dict[str, Any], progress: str) -> Dict[str, Any]:
     """
     from tfparity.worker import shims
 
-    imports = []  # type: List[Dict[str, Any]]
+    imports: List[Dict[str, Any]] = []
 
     def step(name: str, work: Any) -> None:
         messages.write_json(progress, {"importing": name, "imports": imports})
@@ -49,11 +50,11 @@ def prepare(side: Dict[str, Any], progress: str) -> Dict[str, Any]:
         seconds = time.perf_counter() - clock
         imports.append({"module": name, "outcome": "fail" if failure else "pass", "seconds": seconds, "error": failure})
 
-    for name in side["shims"]:
-        step("shim:" + name, lambda: shims.load(name).apply())
+    for shim in side["shims"]:
+        step("shim:" + shim, partial(_apply, shims, shim))
     for name in side["imports"] + side["preload"]:
-        step(name, lambda: __import__(name))
-    facts = {}  # type: Dict[str, Any]
+        step(name, partial(__import__, name))
+    facts: Dict[str, Any] = {}
     if side.get("newest_opset"):
         exporter = plugins.load(side["newest_opset"], "tfparity.worker.exporters")
         try:
@@ -63,6 +64,10 @@ def prepare(side: Dict[str, Any], progress: str) -> Dict[str, Any]:
     made = {"importing": None, "imports": imports, "facts": facts}
     messages.write_json(progress, made)
     return made
+
+
+def _apply(shims: Any, name: str) -> None:
+    shims.load(name).apply()
 
 
 def _prepare_apart(side: Dict[str, Any], progress: str) -> Dict[str, Any]:
@@ -120,7 +125,7 @@ def serve(directory: str) -> int:
     side = messages.read_json(os.path.join(directory, messages.REQUEST))
     importing = prepare if side["warm"] else _prepare_apart
     say(ready=True, **importing(side, os.path.join(directory, "imports.json")))
-    running = {}  # type: Dict[int, str]
+    running: Dict[int, str] = {}
     pending = b""
     open_input = True
     while open_input or running:

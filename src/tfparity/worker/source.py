@@ -45,7 +45,7 @@ def references(case: Case, framework: Any, model: Any, path: str, reply: Reply) 
     inputs moved by one ulp), for every sample. Raises Refused where two runs disagree."""
     import numpy
 
-    stored = {}  # type: Dict[str, Any]
+    stored: Dict[str, Any] = {}
     names = [output.name for output in case.outputs]
     samples = case.samples()
     inputs = [arrays.inputs(case, sample) for sample in samples]
@@ -112,10 +112,10 @@ def output_axes(case: Case, path: str) -> List[Dict[int, str]]:
 
     with numpy.load(path, allow_pickle=False) as stored:
         shapes = {key: stored[key].shape for key in stored.files if key.startswith("float32/")}
-    found = []  # type: List[Dict[int, str]]
+    found: List[Dict[int, str]] = []
     for output in case.outputs:
         base = shapes["float32/0/%s" % output.name]
-        axes = {}  # type: Dict[int, str]
+        axes: Dict[int, str] = {}
         for sample in case.samples():
             shape = shapes["float32/%d/%s" % (sample.index, output.name)]
             if sample.axis is None or sample.seed != 0 or len(shape) != len(base):

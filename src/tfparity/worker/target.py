@@ -29,7 +29,7 @@ def execute(request: Dict[str, Any], reply: Reply, route: Any) -> None:
 
     runner = reply.stage("load", lambda: route.load(request["artifact"]))
     inputs, outputs = request["inputs"], request["outputs"]
-    stored = {}  # type: Dict[str, Any]
+    stored: Dict[str, Any] = {}
     with numpy.load(request["io"], allow_pickle=False) as io:
         given = {key: io[key] for key in io.files if key.startswith("input/")}
 
@@ -47,7 +47,7 @@ def execute(request: Dict[str, Any], reply: Reply, route: Any) -> None:
             arrays.write_npz(request["result"], stored)
 
     def others() -> None:
-        failed = {}  # type: Dict[str, Any]
+        failed: Dict[str, Any] = {}
         for sample in request["samples"]:
             if sample["axis"] is not None:
                 try:

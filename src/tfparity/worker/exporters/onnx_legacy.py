@@ -36,13 +36,13 @@ def export(
         for declared in case.inputs
     }
     dynamic.update((output.name, axes) for output, axes in zip(case.outputs, output_axes))
-    options = {
+    options: Dict[str, Any] = {
         "opset_version": opset,
         "do_constant_folding": True,
         "input_names": [declared.name for declared in case.inputs],
         "output_names": [output.name for output in case.outputs],
         "dynamic_axes": {name: axes for name, axes in dynamic.items() if axes},
-    }  # type: Dict[str, Any]
+    }
     if "dynamo" in inspect.signature(torch.onnx.export).parameters:
         options["dynamo"] = False
     tensors = tuple(torch.from_numpy(array.copy()) for array in example)

@@ -1,7 +1,7 @@
 """torch.onnx.export (tracing) → ONNX → onnx-tf → SavedModel, called through `serving_default`."""
 
 import os
-from typing import Any, Dict
+from typing import Any, Dict, List
 
 from tfparity.worker.saved_model import load, pin_threads
 
@@ -27,8 +27,11 @@ EXPORTER = "onnx-legacy"
 #: 14 is the first that exports scaled_dot_product_attention; 11 the first with a coordinate mode on Resize.
 OPSETS = (13, 12, 14, 11)
 
-REQUIRES = {"source": {"torch": ">=1.7", "onnx": ">=1.7"}, "target": {"onnx-tf": ">=1.6", "tensorflow": ">=2.0"}}  # type: Dict[str, Dict[str, str]]
-IMPORTS = {"source": ["torch", "onnx"], "target": ["tensorflow", "onnx", "onnx_tf.backend"]}  # type: Dict[str, List[str]]
+REQUIRES: Dict[str, Dict[str, str]] = {
+    "source": {"torch": ">=1.7", "onnx": ">=1.7"},
+    "target": {"onnx-tf": ">=1.6", "tensorflow": ">=2.0"},
+}
+IMPORTS: Dict[str, List[str]] = {"source": ["torch", "onnx"], "target": ["tensorflow", "onnx", "onnx_tf.backend"]}
 
 
 def convert(bundle: str, artifact: str, request: Dict[str, Any]) -> None:

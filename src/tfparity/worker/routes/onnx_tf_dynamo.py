@@ -1,5 +1,7 @@
 """torch.onnx.export(dynamo=True) → ONNX → onnx-tf → SavedModel."""
 
+from typing import Dict, List
+
 from tfparity.worker.routes.onnx_tf import IMPORTS as _IMPORTS
 from tfparity.worker.routes.onnx_tf import REVISION, SIDES, convert, load, pin_threads
 
@@ -22,8 +24,8 @@ EXPORTER = "onnx-dynamo"
 #: 13 is asked for as a guide would; 18 is what this exporter makes natively.
 OPSETS = (13, 18)
 
-REQUIRES = {
+REQUIRES: Dict[str, Dict[str, str]] = {
     "source": {"torch": ">=2.5", "onnx": ">=1.16", "onnxscript": ">=0.1"},
     "target": {"onnx-tf": ">=1.6", "tensorflow": ">=2.0"},
-}  # type: Dict[str, Dict[str, str]]
-IMPORTS = {"source": _IMPORTS["source"] + ["onnxscript"], "target": _IMPORTS["target"]}  # type: Dict[str, List[str]]
+}
+IMPORTS: Dict[str, List[str]] = {"source": _IMPORTS["source"] + ["onnxscript"], "target": _IMPORTS["target"]}

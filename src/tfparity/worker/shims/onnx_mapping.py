@@ -43,9 +43,9 @@ def tables() -> Dict[str, Dict[Any, Any]]:
     import numpy
     from onnx import TensorProto, helper
 
-    to_numpy = {}  # type: Dict[Any, Any]
-    to_storage = {}  # type: Dict[Any, Any]
-    to_field = {}  # type: Dict[Any, Any]
+    to_numpy: Dict[Any, Any] = {}
+    to_storage: Dict[Any, Any] = {}
+    to_field: Dict[Any, Any] = {}
     for kind in TensorProto.DataType.values():
         if kind != TensorProto.UNDEFINED:
             to_numpy[kind] = numpy.dtype(helper.tensor_dtype_to_np_dtype(kind))
@@ -53,7 +53,7 @@ def tables() -> Dict[str, Dict[Any, Any]]:
             to_field[kind] = helper.tensor_dtype_to_field(kind)
     by_storage = dict(to_field)
     by_storage.update((to_storage[kind], field) for kind, field in to_field.items())
-    from_numpy = {}  # type: Dict[Any, Any]
+    from_numpy: Dict[Any, Any] = {}
     for kind, dtype in to_numpy.items():
         from_numpy.setdefault(dtype, kind)
     return {
