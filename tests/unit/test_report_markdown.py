@@ -37,6 +37,13 @@ def test_no_text_opens_a_tag_a_link_or_a_second_line(foreign):
         assert not re.search(rf"(?<!\\)(?:\\\\)*{re.escape(special)}", made), made
 
 
+@pytest.mark.parametrize(
+    ("foreign", "made"), [("- a", "\\- a"), ("1. a", "1\\. a"), ("1.13.1", "1.13.1"), ("a - b", "a - b")]
+)
+def test_a_text_makes_no_list_at_the_start_of_a_line(foreign, made):
+    assert markdown.text(foreign) == made
+
+
 @given(st.text())
 def test_code_has_no_tag_and_no_bar(foreign):
     inside = markdown.code(foreign).removeprefix("<code>").removesuffix("</code>")

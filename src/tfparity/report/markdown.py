@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#!|~$^@:])")
 
 #: What makes a list, a heading or a rule at the start of a line.
-_LEADING = re.compile(r"^(\d*)([-+=.])")
+_LEADING = re.compile(r"^((?=[-+=])|\d+(?=\.(?:\s|$)))(.)")
 
 
 def text(value: object) -> str:

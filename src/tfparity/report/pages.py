@@ -174,9 +174,19 @@ def page(standings: Standings, toolchain: Toolchain) -> str:
             rest.setdefault((cell.verdict, cell.reason or ""), []).append(cell)
     for (verdict, reason), group in rest.items():
         because = f": {markdown.text(words.shortened(' '.join(reason.split()), 600))}" if reason else ""
-        names = ", ".join(f"{markdown.code(cell.planned.case)} ({cell.planned.route})" for cell in group)
-        parts.append(markdown.folded(f"{len(group)} {words.verdict(verdict).words}{because}", names))
+        parts.append(markdown.folded(f"{len(group)} {words.verdict(verdict).words}{because}", _listed(group, cells)))
     return "\n\n".join(parts) + "\n"
+
+
+def _listed(group: Sequence[Standing], cells: Sequence[Standing]) -> str:
+    """The cells of a group, route by route; a route that is there as a whole is said so."""
+    lines = []
+    for route in dict.fromkeys(cell.planned.route for cell in group):
+        mine = [cell.planned.case for cell in group if cell.planned.route == route]
+        whole = len(mine) == sum(cell.planned.route == route for cell in cells)
+        names = "every case" if whole else ", ".join(markdown.code(case) for case in mine)
+        lines.append(f"- {markdown.text(route)}: {names}")
+    return "\n".join(lines)
 
 
 def _row(cell: Standing, up: str) -> list[str]:
