@@ -10,17 +10,12 @@ LOGITS = (ranking("logits"),)
 CLASSES = 10
 
 
-def _untrained(builder, backbone=False, **settings):
-    """What `builder` makes with no weights fetched: `weights=None` from torchvision 0.13 on, `pretrained=False` before.
-
-    backbone: the builder would also fetch weights for its backbone, and is told not to.
-    """
+def _untrained(builder, **settings):
+    """What `builder` makes without weights: `weights=None` from torchvision 0.13 on, `pretrained=False` before."""
     import inspect
 
     recent = "weights" in inspect.signature(builder).parameters
     settings["weights" if recent else "pretrained"] = None if recent else False
-    if backbone:
-        settings["weights_backbone" if recent else "pretrained_backbone"] = None if recent else False
     return _readable(builder(num_classes=CLASSES, **settings)).eval()
 
 
@@ -76,11 +71,12 @@ def convnext():
     return _readable(ConvNeXt(stages, layer_scale=0.5, num_classes=CLASSES), torch.nn.Conv2d).eval()
 
 
-@case("torchvision/lraspp", inputs=IMAGES, outputs=["scores"], requires={"torchvision": ">=0.9"}, tags={"segmentation"})
-def lraspp():
-    """Segmentation: bilinear upsampling to the size of the input, a dictionary as result."""
+@case("torchvision/fcn", inputs=IMAGES, outputs=["scores"], requires={"torchvision": ">=0.9"}, tags={"segmentation"})
+def fcn():
+    """Segmentation: bilinear upsampling to the size of the input, on a resnet18's first layers; gives a dictionary."""
     import torch
-    from torchvision import models
+    from torchvision.models._utils import IntermediateLayerGetter
+    from torchvision.models.segmentation.fcn import FCN, FCNHead
 
     class Scores(torch.nn.Module):
         def __init__(self, network):
@@ -90,7 +86,8 @@ def lraspp():
         def forward(self, images):
             return self.network(images)["out"]
 
-    return Scores(_untrained(models.segmentation.lraspp_mobilenet_v3_large, backbone=True)).eval()
+    backbone = IntermediateLayerGetter(resnet18(), {"layer2": "out"})
+    return Scores(FCN(backbone, FCNHead(128, CLASSES))).eval()
 
 
 @case(
