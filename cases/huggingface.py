@@ -1,4 +1,4 @@
-"""Hugging Face transformers: tiny models made from a configuration, two layers deep and 32 wide.
+"""Hugging Face transformers: tiny models made from a configuration, one or two layers deep and 32 wide.
 
 `initializer_range` is ten times the default: at 0.02 and this width attention would be flat and the
 output would not depend on half of the weights. The attention implementation is the version's own; where
@@ -115,7 +115,7 @@ def _distilbert(**attention):
         **attention,
         vocab_size=VOCABULARY,
         dim=32,
-        n_layers=2,
+        n_layers=1,
         n_heads=4,
         hidden_dim=64,
         max_position_embeddings=32,
@@ -166,7 +166,7 @@ def _gpt2(**attention):
         **attention,
         vocab_size=VOCABULARY,
         n_embd=32,
-        n_layer=2,
+        n_layer=1,
         n_head=4,
         n_positions=32,
         n_ctx=32,
@@ -257,7 +257,7 @@ def _vit(**attention):
         image_size=32,
         patch_size=8,
         hidden_size=32,
-        num_hidden_layers=2,
+        num_hidden_layers=1,
         num_attention_heads=4,
         intermediate_size=64,
         initializer_range=0.2,
