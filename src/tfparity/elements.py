@@ -7,7 +7,6 @@ import math
 from typing import Any
 
 import numpy
-from scipy.optimize import linear_sum_assignment
 
 Array = numpy.ndarray[Any, Any]
 
@@ -91,6 +90,8 @@ def nearest_rows(truth: Array, rows: Array) -> Array:
         for column in range(a.shape[1]):
             scale = max(float(numpy.abs(a[:, column]).max()), 1 / far)
             cost += numpy.abs(a[:, None, column] - b[None, :, column]) / scale
+    from scipy.optimize import linear_sum_assignment  # half a second to import, and few cases have boxes
+
     _, order = linear_sum_assignment(numpy.minimum(cost, far))
     matched: Array = rows[order]
     return matched
