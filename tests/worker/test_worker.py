@@ -1,0 +1,86 @@
+"""The worker process itself, on every Python that is here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tfparity.errors import WorkerError
+from tfparity.processes import Limits
+from tfparity.workers import Side, Worker
+
+LIMITS = Limits(30, 1024)
+
+
+def side(python: Path, *imports: str, preload: tuple[str, ...] = (), shims: tuple[str, ...] = ()) -> Side:
+    return Side(python, shims, imports, preload)
+
+
+@pytest.mark.parametrize("fresh", [False, True], ids=["warm", "bare"])
+def test_a_worker_imports_and_computes_on_every_python(
+    interpreter: Callable[[str], Path], tmp_path: Path, python: str, fresh: bool
+) -> None:
+    with Worker(side(interpreter(python), "numpy"), tmp_path / "worker", fresh=fresh) as worker:
+        assert worker.failed_import is None
+        assert [step["module"] for step in worker.imports] == ["numpy"]
+        assert worker.ask("selftest", {}, LIMITS).passed
+
+
+def test_a_planted_converter_works_on_every_python(convert: Callable[..., object], python: str) -> None:
+    assert convert("faithful", python=python).verdict == "works"
+    assert convert("drop-an-op", python=python).verdict == "broken"
+
+
+def test_a_forked_request_starts_within_a_fifth_of_a_second(interpreter: Callable[[str], Path], tmp_path: Path) -> None:
+    with Worker(side(interpreter("3.11"), "numpy"), tmp_path / "worker") as worker:
+        quickest = min(worker.ask("selftest", {}, LIMITS).facts["fork_seconds"] for _ in range(5))
+    assert quickest < 0.2
+
+
+def test_a_missing_module_is_a_failed_import(interpreter: Callable[[str], Path], tmp_path: Path) -> None:
+    with Worker(side(interpreter("3.11"), "numpy", "no_such_framework"), tmp_path / "worker") as worker:
+        assert worker.failed_import is not None
+        assert worker.failed_import["module"] == "no_such_framework"
+        assert worker.failed_import["error"]["type"] == "ModuleNotFoundError"
+
+
+def test_a_missing_preload_is_no_failure(interpreter: Callable[[str], Path], tmp_path: Path) -> None:
+    with Worker(side(interpreter("3.11"), "numpy", preload=("no_such_zoo",)), tmp_path / "worker") as worker:
+        assert worker.failed_import is None
+        assert worker.imports[-1]["outcome"] == "fail"
+
+
+@pytest.mark.parametrize("fresh", [False, True], ids=["warm", "bare"])
+def test_a_module_that_crashes_at_import_is_named(
+    interpreter: Callable[[str], Path], tmp_path: Path, fresh: bool
+) -> None:
+    python = interpreter("3.11")
+    packages = next(python.parent.parent.glob("lib/python*/site-packages"))
+    crasher = packages / "tfparity_test_crasher.py"
+    crasher.write_text("import ctypes\nctypes.string_at(0)\n")
+    try:
+        with Worker(side(python, "numpy", "tfparity_test_crasher"), tmp_path / "worker", fresh=fresh) as worker:
+            failed = worker.failed_import
+    finally:
+        crasher.unlink()
+    assert failed is not None
+    assert (failed["module"], failed["outcome"]) == ("tfparity_test_crasher", "crash")
+    assert "SIGSEGV" in failed["error"]["message"]
+
+
+def test_a_shim_acts_before_the_imports(interpreter: Callable[[str], Path], tmp_path: Path) -> None:
+    with Worker(
+        side(interpreter("3.11"), "tensorflow_addons.seq2seq", shims=("tensorflow-addons-stub",)), tmp_path / "w"
+    ) as worker:
+        assert [step["module"] for step in worker.imports] == [
+            "shim:tensorflow-addons-stub",
+            "tensorflow_addons.seq2seq",
+        ]
+        assert worker.failed_import is None
+
+
+def test_an_interpreter_that_is_gone_is_a_worker_error(tmp_path: Path) -> None:
+    with pytest.raises(WorkerError, match="cannot start"), Worker(side(tmp_path / "nowhere", "numpy"), tmp_path / "w"):
+        pass
