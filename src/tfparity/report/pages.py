@@ -20,8 +20,8 @@ from tfparity.report.why import why
 
 MADE = "<!-- Made by `nox -s table` from results/, matrix.yaml and limitations.yaml. Do not edit. -->\n\n"
 
-#: The two models that every guide converts: they stand in the overview.
-LANDMARKS = {"resnet18": "torchvision/resnet18", "BERT": "huggingface/bert"}
+#: The two models that every guide converts: they stand in the overview, by the form of it that goes best.
+LANDMARKS = {"resnet18": ("torchvision/resnet18",), "BERT": ("huggingface/bert", "huggingface/bert-eager")}
 
 #: Longest error text in a table, in characters.
 SHOWN = 240
@@ -84,7 +84,10 @@ def overview(standings: Standings, folder: str) -> str:
                 markdown.text(pins.get("tensorflow") or pins.get("tensorflow-cpu") or "–"),
                 ", ".join(markdown.text(shim) for shim in standings.shims(toolchain)) or "–",
                 working(counts),
-                *(brief(standings.verdict(toolchain.id, case)) for case in LANDMARKS.values()),
+                *(
+                    brief(best([standings.verdict(toolchain.id, case) for case in cases]))
+                    for cases in LANDMARKS.values()
+                ),
             ]
         )
     head = ["toolchain", "Python", "torch", "onnx", "onnx-tf", "TensorFlow", "shims", "cells that work", *LANDMARKS]
@@ -99,6 +102,12 @@ def working(counts: Mapping[str, int]) -> str:
     return words.verdict("unresolvable" if counts.get("unresolvable") else "untested").words
 
 
+def best(forms: Sequence[Standing | None]) -> Standing | None:
+    """Of several forms of a model the one with the best verdict, the earlier of equals."""
+    there = [form for form in forms if form is not None]
+    return min(there, key=lambda form: VERDICTS.index(form.verdict), default=None)
+
+
 def brief(standing: Standing | None) -> str:
     """A verdict in a few characters, with its grade or the way it took."""
     if standing is None:
@@ -108,8 +117,9 @@ def brief(standing: Standing | None) -> str:
     if standing.verdict == "works":
         return f"{shown.sign} {markdown.text(words.number(cell.get('max_abs')))}"
     if standing.verdict == "works-with-remedy":
-        across = [name for name in cell.get("remedies") or [] if not name.startswith("shim:")]
-        by = f", {markdown.text(words.remedies(across))}" if across else ""
+        across = [words.remedy(name) for name in cell.get("remedies") or [] if not name.startswith("shim:")]
+        across += ["eager attention"] if standing.planned.case.endswith("-eager") else []
+        by = f", {markdown.text(', '.join(across))}" if across else ""
         return f"{shown.sign} {markdown.text(words.number(cell.get('max_abs')))}{by}"
     if standing.verdict == "broken" and standing.error:
         return f"{shown.sign} {standing.error['stage']}"
