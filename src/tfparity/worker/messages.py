@@ -7,6 +7,7 @@ is blamed on the stage it was in.
 
 import json
 import os
+import threading
 import time
 from typing import Any, Callable, Dict, List, Optional, TypeVar
 
@@ -16,6 +17,9 @@ LOG = "log.txt"
 
 #: Longest error text that a reply carries, in characters: the head and the tail of a longer one are kept.
 MESSAGE_LIMIT = 4000
+
+#: Stands where a long text was cut.
+CUT = "\n(…)\n"
 
 T = TypeVar("T")
 
@@ -33,10 +37,11 @@ class StageFailed(Exception):
 
 
 def write_json(path: str, value: Any) -> None:
-    """Write JSON whole or not at all."""
-    temporary = "%s.%d" % (path, os.getpid())
+    """Write JSON whole or not at all; threads and processes may write the same file at once."""
+    text = json.dumps(value)
+    temporary = "%s.%d.%d" % (path, os.getpid(), threading.get_ident())
     with open(temporary, "w", encoding="utf-8") as file:
-        json.dump(value, file)
+        file.write(text)
     os.replace(temporary, path)
 
 
@@ -59,8 +64,8 @@ def error(exception: BaseException) -> Dict[str, str]:
 def shorten(text: str) -> str:
     if len(text) <= MESSAGE_LIMIT:
         return text
-    half = MESSAGE_LIMIT // 2
-    return text[:half] + "\n(…)\n" + text[-half:]
+    half = (MESSAGE_LIMIT - len(CUT)) // 2
+    return text[:half] + CUT + text[-half:]
 
 
 class Reply:
@@ -102,6 +107,8 @@ class Reply:
         self._write()
 
     def fact(self, name: str, value: Any) -> None:
+        """Keep a fact. Raises TypeError for what is not JSON, and stays able to write."""
+        json.dumps(value)
         self.facts[name] = value
         self._write()
 
