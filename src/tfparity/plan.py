@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from tfparity.environments import lock
@@ -20,6 +21,12 @@ from tfparity.worker.declare import Case
 
 SMOKE = "smoke"
 TIERS = (SMOKE, "all")
+
+#: What our side reads of a route.
+DECLARATIONS = ("REVISION", "FRAMEWORK", "EXPORTER", "OPSETS", "REQUIRES", "IMPORTS")
+
+#: Verdicts that no run gave: they say nothing of how a case fares.
+NOT_RUN = ("untested", "stale", "not-applicable", "unresolvable")
 
 #: Seconds assumed for a cell and for an environment of which no run is recorded.
 CELL_SECONDS = 15.0
@@ -53,11 +60,17 @@ def locate(name: str, project: Project) -> str:
 
 
 def route(name: str, project: Project) -> ModuleType:
-    """A route's declarations, by name or path. Raises UsageError for an unknown one."""
+    """A route's declarations, by name or path. Raises UsageError for an unknown or a broken one."""
     try:
-        return plugins.load(locate(name, project), "tfparity.worker.routes")
+        module = plugins.load(locate(name, project), "tfparity.worker.routes")
     except (ImportError, OSError) as unknown:
         raise UsageError(f"no route {name!r}: {unknown}") from None
+    except Exception as broken:  # noqa: BLE001 - whatever a person's own file raises
+        raise UsageError(f"the route {name!r} raises {type(broken).__name__} when imported: {broken}") from None
+    missing = [declared for declared in DECLARATIONS if not hasattr(module, declared)]
+    if missing:
+        raise UsageError(f"the route {name!r} lacks {', '.join(missing)}; see src/tfparity/worker/routes/__init__.py")
+    return module
 
 
 def plan(
@@ -72,14 +85,18 @@ def plan(
 ) -> list[PlannedCell]:
     """Every cell that the selection names, toolchain by toolchain in matrix order.
 
-    Raises UsageError for an unknown toolchain, tier, or a glob that no case matches; LockError where an
-    environment has no lockfile that fits its pins.
+    Raises UsageError for an unknown toolchain, tier, a glob that no case matches, or a route that none of
+    the toolchains has; LockError where an environment has no lockfile that fits its pins.
     """
     if tier not in TIERS:
         raise UsageError(f"no tier {tier!r}; there are {', '.join(TIERS)}")
     for name in toolchains:
         if name not in matrix.toolchains:
             raise UsageError(f"no toolchain {name!r} in matrix.yaml; there are {', '.join(matrix.toolchains)}")
+    known = dict.fromkeys(route for name in toolchains for route in matrix.toolchains[name].routes)
+    for name in routes or ():
+        if name not in known:
+            raise UsageError(f"no route {name!r} in the chosen toolchains; there are {', '.join(known)}")
     chosen = [case for case in cases.values() if tier != SMOKE or SMOKE in case.tags]
     for glob in case_globs or ():
         if not fnmatch.filter(cases, glob):
@@ -142,10 +159,11 @@ def _applicability(
 
 def _unmet(needs: Mapping[str, str], packages: Mapping[str, str], where: str) -> str | None:
     for package, specifier in needs.items():
-        if package not in packages:
+        version = packages.get(canonicalize_name(package))
+        if version is None:
             return f"needs {package}, which {where} has not"
-        if not SpecifierSet(specifier, prereleases=True).contains(Version(packages[package])):
-            return f"needs {package}{specifier}, {where} has {packages[package]}"
+        if not SpecifierSet(specifier, prereleases=True).contains(Version(version)):
+            return f"needs {package}{specifier}, {where} has {version}"
     return None
 
 
@@ -155,11 +173,13 @@ def order(
     """Most informative first, for a run that may not reach its end.
 
     `verdicts` are those recorded, by (toolchain, case, route); "stale" counts as not recorded. First what
-    was never run, then cases whose verdict differs among toolchains; in each, smoke before the rest.
+    was never run, then the rest; in each, smoke before the other cases, and then cases whose verdict differs
+    among toolchains.
     """
     seen: dict[tuple[str, str], set[str]] = {}
     for (_, case, name), verdict in verdicts.items():
-        seen.setdefault((case, name), set()).add(verdict)
+        if verdict not in NOT_RUN:
+            seen.setdefault((case, name), set()).add(verdict)
 
     def rank(cell: PlannedCell) -> tuple[int, int, int]:
         recorded = verdicts.get((cell.toolchain, cell.case, cell.route), "untested")

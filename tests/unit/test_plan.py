@@ -1,0 +1,333 @@
+"""The plan holds every cell chosen, says why some cannot be, and puts first what tells most."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tfparity import matrix, plan
+from tfparity.environments import lock
+from tfparity.environments.lock import LockStatus
+from tfparity.errors import CaseError, LockError, UsageError
+from tfparity.matrix import Environment
+from tfparity.paths import Project
+from tfparity.plan import PlannedCell
+from tfparity.worker.declare import Case, floating, normal
+
+MATRIX = """\
+schema: 1
+default: old
+environments:
+  - {id: torch-side, python: "3.11", as-of: 2023-07-15, pins: {torch: 2.0.1}}
+  - {id: tensorflow-side, python: "3.11", as-of: 2023-07-15, pins: {tensorflow: 2.12.1}}
+toolchains:
+  - {id: old, python: "3.10", as-of: 2023-07-15, pins: {torch: 1.13.1}}
+  - {id: split, source: torch-side, routes: {onnx-tf: tensorflow-side}}
+"""
+
+BOTH = {
+    "torch": "1.13.1",
+    "onnx": "1.13.1",
+    "onnx-tf": "1.10.0",
+    "tensorflow": "2.12.1",
+    "huggingface-hub": "0.20.0",
+}
+LOCKED: dict[str, dict[str, str]] = {"old": BOTH, "torch-side": BOTH, "tensorflow-side": BOTH}
+
+
+def case(id: str, *tags: str, **requires: str) -> Case:
+    return Case(
+        id,
+        (normal(2, name="input"),),
+        (floating("output"),),
+        {},
+        {name.replace("_", "-"): specifier for name, specifier in requires.items()},
+        tags,
+        {},
+        dict,
+        "cases/family.py",
+        7,
+    )
+
+
+def by_id(*cases: Case) -> dict[str, Case]:
+    return {case.id: case for case in cases}
+
+
+ZOO = by_id(case("a/one", "smoke"), case("a/two"), case("b/three", "pitfall"))
+
+Plan = Callable[..., list[PlannedCell]]
+
+
+@pytest.fixture
+def planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
+    """plan() over MATRIX, with lockfiles of these packages; a str stands for the resolver's reason."""
+    path = tmp_path / "matrix.yaml"
+    path.write_text(MATRIX)
+
+    def planned(
+        cases: Mapping[str, Case] = ZOO, *, locked: Mapping[str, Any] | None = None, **choice: Any
+    ) -> list[PlannedCell]:
+        content = {**LOCKED, **(locked or {})}
+
+        def status(_: Project, environment: Environment) -> LockStatus:
+            found, file = content[environment.id], Path(f"lockfiles/{environment.id}.txt")
+            if isinstance(found, LockStatus):
+                return dataclasses.replace(found, path=file)
+            if isinstance(found, str):
+                return LockStatus("unresolvable", file, "00", {}, found)
+            return LockStatus("locked", file, "00", found, None)
+
+        monkeypatch.setattr(lock, "status", status)
+        choice.setdefault("toolchains", ["old"])
+        return plan.plan(matrix.load(path), cases, Project(tmp_path), **choice)
+
+    return planned
+
+
+def ids(cells: list[PlannedCell]) -> list[str]:
+    return [cell.id for cell in cells]
+
+
+# Which cells
+
+
+def test_every_case_crosses_every_route_of_every_toolchain(planned: Plan) -> None:
+    assert ids(planned(toolchains=["old", "split"], case_globs=["a/*"])) == [
+        "old/a/one/onnx-tf",
+        "old/a/one/onnx-tf-dynamo",
+        "old/a/two/onnx-tf",
+        "old/a/two/onnx-tf-dynamo",
+        "split/a/one/onnx-tf",
+        "split/a/two/onnx-tf",
+    ]
+
+
+def test_toolchains_come_in_the_order_of_the_matrix_each_once(planned: Plan) -> None:
+    cells = planned(toolchains=["split", "old", "split"])
+    assert list(dict.fromkeys(cell.toolchain for cell in cells)) == ["old", "split"]
+    assert len(set(ids(cells))) == len(cells)
+
+
+def test_the_smoke_tier_holds_cases_tagged_smoke_alone(planned: Plan) -> None:
+    assert {cell.case for cell in planned(tier="smoke")} == {"a/one"}
+
+
+def test_a_glob_and_a_tier_both_choose(planned: Plan) -> None:
+    assert planned(tier="smoke", case_globs=["b/*"]) == []
+    assert {cell.case for cell in planned(case_globs=["b/*", "a/t*"])} == {"a/two", "b/three"}
+
+
+def test_only_the_routes_named_are_planned(planned: Plan) -> None:
+    assert {cell.route for cell in planned(routes=["onnx-tf"])} == {"onnx-tf"}
+
+
+@pytest.mark.parametrize(
+    ("choice", "message"),
+    [
+        ({"toolchains": ["older"]}, "no toolchain 'older' in matrix.yaml; there are old, split"),
+        ({"tier": "some"}, "no tier 'some'; there are smoke, all"),
+        ({"case_globs": ["a/*", "c/*"]}, r"no case matches 'c/\*'"),
+        ({"routes": ["onnx-tr"]}, "no route 'onnx-tr' in the chosen toolchains; there are onnx-tf, onnx-tf-dynamo"),
+        ({"toolchains": ["split"], "routes": ["onnx-tf-dynamo"]}, "no route 'onnx-tf-dynamo' in the chosen"),
+    ],
+)
+def test_a_choice_of_what_is_not_there_is_a_usage_error(planned: Plan, choice: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        planned(**choice)
+
+
+# Which of them can exist
+
+
+def test_a_cell_whose_needs_are_met_has_no_verdict_yet(planned: Plan) -> None:
+    (cell,) = planned(by_id(case("a/one", torch=">=1.12,<2")), routes=["onnx-tf"])
+    assert (cell.applicable, cell.verdict, cell.reason) == (True, None, None)
+
+
+@pytest.mark.parametrize(
+    ("requires", "reason"),
+    [
+        ({"torch": ">=2.0"}, "needs torch>=2.0, old has 1.13.1"),
+        ({"torchaudio": ">=2.0"}, "needs torchaudio, which old has not"),
+        ({"torch": ">=1.13", "onnx": "<1.13"}, "needs onnx<1.13, old has 1.13.1"),
+    ],
+)
+def test_a_case_whose_needs_are_not_met_is_not_applicable_and_says_why(
+    planned: Plan, requires: dict[str, str], reason: str
+) -> None:
+    (cell,) = planned(by_id(case("a/one", **requires)), routes=["onnx-tf"])
+    assert (cell.applicable, cell.verdict, cell.reason) == (False, "not-applicable", reason)
+
+
+def test_needs_of_a_case_are_those_of_the_source_side(planned: Plan) -> None:
+    locked = {"tensorflow-side": {**BOTH, "torch": "9"}, "torch-side": {**BOTH, "torch": "2.0.1"}}
+    (cell,) = planned(by_id(case("a/one", torch="<9")), toolchains=["split"], locked=locked)
+    assert cell.applicable
+
+
+def test_a_route_whose_needs_are_not_met_says_on_which_side(planned: Plan) -> None:
+    lacking = {name: version for name, version in BOTH.items() if name != "onnx-tf"}
+    (cell,) = planned(case_globs=["a/one"], toolchains=["split"], locked={"tensorflow-side": lacking})
+    assert (cell.verdict, cell.reason) == ("not-applicable", "needs onnx-tf, which tensorflow-side has not")
+
+
+@pytest.mark.parametrize("written", ["huggingface-hub", "huggingface_hub", "HuggingFace.Hub"])
+def test_a_package_is_found_however_its_name_is_written(planned: Plan, written: str) -> None:
+    needing = case("a/one")._replace(requires={written: ">=0.10"})
+    assert all(cell.applicable for cell in planned(by_id(needing), routes=["onnx-tf"]))
+
+
+@pytest.mark.parametrize(("version", "met"), [("2.0.0rc1", False), ("2.1.0.dev1", True), ("2.0.0+cpu", True)])
+def test_a_pre_release_or_a_local_version_is_compared_by_its_number(planned: Plan, version: str, met: bool) -> None:
+    cells = planned(
+        by_id(case("a/one", torch=">=2.0.0")), routes=["onnx-tf"], locked={"old": {**BOTH, "torch": version}}
+    )
+    assert [cell.applicable for cell in cells] == [met]
+
+
+def test_a_specifier_that_cannot_be_read_is_refused_at_its_case(planned: Plan) -> None:
+    with pytest.raises(CaseError, match=r"cases/family.py:7: case 'a/one': .*newest"):
+        planned(by_id(case("a/one", torch="newest")))
+
+
+@pytest.mark.parametrize("side", ["torch-side", "tensorflow-side"])
+def test_a_toolchain_that_cannot_be_resolved_says_the_resolvers_reason(planned: Plan, side: str) -> None:
+    cells = planned(by_id(case("a/one", torch=">=99")), toolchains=["split"], locked={side: "protobuf disagrees"})
+    assert [(cell.verdict, cell.reason) for cell in cells] == [("unresolvable", "protobuf disagrees")]
+
+
+@pytest.mark.parametrize("kind", ["missing", "outdated"])
+def test_a_lockfile_that_does_not_fit_is_an_error_with_the_command(planned: Plan, kind: Any) -> None:
+    with pytest.raises(LockError, match=rf"the lockfile of old is {kind}; run: nox -s lock"):
+        planned(locked={"old": LockStatus(kind, Path(), "", {}, None)})
+
+
+# Routes
+
+
+def test_a_route_is_found_by_name_and_by_path(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    by_name = plan.route("onnx-tf", project)
+    text = "\n".join(f"{name} = {getattr(by_name, name)!r}" for name in plan.DECLARATIONS)
+    (tmp_path / "mine.py").write_text(text)
+    assert plan.route("mine.py", project).OPSETS == by_name.OPSETS
+
+
+@pytest.mark.parametrize("name", ["no-such", "no_such.py", ""])
+def test_an_unknown_route_is_a_usage_error(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match="no route"):
+        plan.route(name, Project(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1 / 0", "raises ZeroDivisionError when imported"),
+        ("def broken(:", "raises SyntaxError when imported"),
+        ("OPSETS = (13,)\nREVISION = 1", "lacks FRAMEWORK, EXPORTER, REQUIRES, IMPORTS"),
+    ],
+)
+def test_a_broken_route_of_a_persons_own_is_a_usage_error(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "broken.py").write_text(text)
+    with pytest.raises(UsageError, match=message):
+        plan.route("broken.py", Project(tmp_path))
+
+
+# In what order
+
+CELLS = [PlannedCell(toolchain, id, "onnx-tf") for toolchain in ("old", "split") for id in ZOO]
+
+
+def cell(id: str, toolchain: str = "old") -> PlannedCell:
+    return PlannedCell(toolchain, id, "onnx-tf")
+
+
+def ordered(ids: list[str], verdicts: Mapping[tuple[str, str], str]) -> list[str]:
+    told = {(toolchain, id, "onnx-tf"): verdict for (toolchain, id), verdict in verdicts.items()}
+    return [cell.case for cell in plan.order([cell(id) for id in ids], ZOO, told)]
+
+
+def test_without_a_record_smoke_comes_first_and_the_rest_stays_in_its_order() -> None:
+    assert ordered(["b/three", "a/two", "a/one"], {}) == ["a/one", "b/three", "a/two"]
+
+
+@pytest.mark.parametrize("verdict", ["untested", "stale"])
+def test_what_was_never_run_comes_before_what_was_smoke_or_not(verdict: str) -> None:
+    recorded = {("old", "a/one"): "works", ("old", "a/two"): verdict}
+    assert ordered(["a/one", "a/two"], recorded) == ["a/two", "a/one"]
+
+
+def test_a_case_whose_verdict_differs_among_toolchains_comes_first() -> None:
+    recorded = {
+        ("old", "a/two"): "works",
+        ("old", "b/three"): "works",
+        ("split", "a/two"): "works",
+        ("split", "b/three"): "broken",
+    }
+    assert ordered(["a/two", "b/three"], recorded) == ["b/three", "a/two"]
+
+
+@pytest.mark.parametrize("verdict", ["stale", "untested", "not-applicable", "unresolvable"])
+def test_a_verdict_that_no_run_gave_is_no_difference(verdict: str) -> None:
+    recorded = {
+        ("old", "a/two"): "works",
+        ("old", "b/three"): "works",
+        ("split", "b/three"): verdict,
+    }
+    assert ordered(["a/two", "b/three"], recorded) == ["a/two", "b/three"]
+
+
+VERDICTS = st.dictionaries(
+    st.sampled_from([(cell.toolchain, cell.case, cell.route) for cell in CELLS]),
+    st.sampled_from(["works", "partial", "broken", "stale", "untested", "not-applicable"]),
+)
+
+
+@settings(deadline=None, max_examples=50)
+@given(VERDICTS, st.integers())
+def test_an_order_keeps_every_cell_once_whatever_is_recorded(
+    verdicts: dict[tuple[str, str, str], str], seed: int
+) -> None:
+    shuffled = list(CELLS)
+    Random(seed).shuffle(shuffled)
+    found = plan.order(shuffled, ZOO, verdicts)
+    assert sorted(found, key=lambda cell: cell.id) == sorted(CELLS, key=lambda cell: cell.id)
+    new = [verdicts.get((c.toolchain, c.case, c.route), "untested") in ("untested", "stale") for c in found]
+    assert new == sorted(new, reverse=True)
+
+
+# How long
+
+
+def test_an_estimate_is_recorded_seconds_shared_among_jobs_and_the_environments_time() -> None:
+    recorded = {("old", "a/one", "onnx-tf"): 40.0, ("old", "a/two", "onnx-tf"): 20.0}
+    found = plan.estimate([cell("a/one"), cell("a/two")], recorded, jobs=2, to_install=1, toolchains=2)
+    assert found == 30.0 + 2 * plan.WARM_SECONDS + plan.INSTALL_SECONDS
+
+
+def test_a_cell_without_a_record_is_assumed_to_take_the_usual_time() -> None:
+    assert plan.estimate([cell("a/one")], {}, jobs=1, to_install=0, toolchains=0) == plan.CELL_SECONDS
+
+
+def test_no_cells_in_installed_environments_take_no_time() -> None:
+    assert plan.estimate([], {}, jobs=4, to_install=0, toolchains=0) == 0
+
+
+def test_recorded_seconds_leave_out_cells_without_any() -> None:
+    runs = {
+        "old": {
+            "cells": [
+                {"case": "a/one", "route": "onnx-tf", "seconds": 3},
+                {"case": "a/two", "route": "onnx-tf", "seconds": None},
+                {"case": "b/three", "route": "onnx-tf"},
+            ]
+        },
+        "split": {},
+    }
+    assert plan.recorded_seconds(runs) == {("old", "a/one", "onnx-tf"): 3.0}
