@@ -190,6 +190,9 @@ def case(
             refuse("an id reads family/name, in lower-case letters, digits, '-', '_' and '.'")
         if id in _registry:
             refuse("declared twice; the first is at %s:%d" % (_registry[id].file, _registry[id].line))
+        for given, what in ((outputs, "outputs"), (tags, "tags")):
+            if isinstance(given, str):
+                refuse("%s takes a list: [%r]" % (what, given))
         if not inputs or not outputs:
             refuse("needs at least one input and one output")
         named = [i if i.name or len(inputs) > 1 else i._replace(name="input") for i in inputs]
@@ -200,17 +203,17 @@ def case(
         if len(set(names)) != len(names):
             refuse("an input or output name stands twice: %s" % ", ".join(names))
         sizes: Dict[str, Tuple[int, ...]] = {}
-        given = dict(axes or {})
+        others = dict(axes or {})
         used = {axis for i in named for axis in i.axes()}
         for axis in sorted(used):
-            tried = tuple(given.pop(axis, BATCH if axis == "batch" else ()))
+            tried = tuple(others.pop(axis, BATCH if axis == "batch" else ()))
             if len(tried) < 2 or len(set(tried)) != len(tried) or min(tried) < 1:
                 refuse(
                     "axis %r needs axes={%r: (exported size, another, ...)}, two or more different sizes" % (axis, axis)
                 )
             sizes[axis] = tried
-        if given:
-            refuse("axes names %s, which no input has" % ", ".join(sorted(given)))
+        if others:
+            refuse("axes names %s, which no input has" % ", ".join(sorted(others)))
         _registry[id] = Case(
             id,
             tuple(named),
