@@ -1,0 +1,25 @@
+"""Every stage has a revision, and every key depends on them."""
+
+import pytest
+
+from tfparity import revisions, workers
+from tfparity.store import key
+
+
+def test_every_stage_of_a_cell_that_a_worker_runs_has_a_revision() -> None:
+    asked = {stage for kind in ("source", "convert", "execute") for stage in workers.STAGES[kind]}
+    assert asked - set(revisions.STAGES) == set()
+
+
+def test_what_our_side_makes_of_a_run_has_a_revision() -> None:
+    assert {"referee", "compare", "judge"} <= set(revisions.STAGES)
+
+
+def test_revisions_count_from_one() -> None:
+    assert all(isinstance(number, int) and number >= 1 for number in revisions.STAGES.values())
+
+
+@pytest.mark.parametrize("stage", revisions.STAGES)
+def test_raising_a_revision_moves_a_key(stage: str) -> None:
+    raised = {**revisions.STAGES, stage: revisions.STAGES[stage] + 1}
+    assert key("cell", raised) != key("cell", revisions.STAGES)
