@@ -114,7 +114,7 @@ def aside(records: Sequence[CellRecord]) -> list[str]:
     lines = []
     for (verdict, reason), names in reasons.items():
         some = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-        lines.append(f"{words.verdict(verdict).words}: {some}: {words.shortened(' '.join(reason.split()), 200)}")
+        lines.append(f"{words.verdict(verdict).words}: {some}: {words.shortened(' '.join(reason.split()), 600)}")
     return lines
 
 
