@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 import shutil
 import threading
 from collections.abc import Callable, Mapping
@@ -17,6 +18,7 @@ from typing import Any
 
 import numpy
 from filelock import FileLock
+from numpy.typing import NDArray
 
 from tfparity import referee
 from tfparity.processes import Limits
@@ -78,16 +80,25 @@ def export(
 
 
 def _kept(made: Path, folder: Path) -> Exported | None:
+    common = _facts(folder)
     try:
         value = messages.read_json(str(made / "export.json"))
-        facts = messages.read_json(str(folder / "bundle.json"))["facts"]
-    except (OSError, ValueError, KeyError):
+        stages, facts, error = value["stages"], value["facts"], value["referee_error"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if common is None:
         return None
     answer = made / "referee.npz"
-    facts = {**facts, **value["facts"]}
-    return Exported(
-        value["stages"], facts, made, folder / "io.npz", answer if answer.exists() else None, value["referee_error"]
-    )
+    return Exported(stages, {**common, **facts}, made, folder / "io.npz", answer if answer.exists() else None, error)
+
+
+def _facts(folder: Path) -> dict[str, Any] | None:
+    """The facts of a bundle that is there as a whole, which counts as used now (see prune); else None."""
+    try:
+        os.utime(folder / "io.npz")
+        return dict(messages.read_json(str(folder / "bundle.json"))["facts"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _make(
@@ -105,7 +116,7 @@ def _make(
     shutil.rmtree(made, ignore_errors=True)
     made.mkdir()
     io, description = folder / "io.npz", folder / "bundle.json"
-    first = not description.exists()
+    first = _facts(folder) is None
     answer = worker.ask(
         "source",
         {
@@ -153,16 +164,8 @@ def insensitive(case: Case, changes: Mapping[str, float], io: Path) -> str | Non
     """Why the case cannot tell right from wrong, or None: outputs that ignore the input, weights that
     move nothing and are not declared `insensitive`, and declarations that are not true."""
     with numpy.load(io, allow_pickle=False) as stored:
-        differs = False
-        for output in case.outputs:
-            one, other = (stored[f"float32/{seed}/{output.name}"] for seed in (0, 1))
-            if one.shape != other.shape:
-                differs = True
-            elif one.size:
-                scale = max(1.0, float(numpy.nanmax(numpy.abs(one.astype("float64")))))
-                moved = numpy.nanmax(numpy.abs(one.astype("float64") - other.astype("float64")))
-                differs = differs or bool(moved > SENSITIVE * scale)
-    if not differs:
+        pairs = [[stored[f"float32/{seed}/{output.name}"] for seed in (0, 1)] for output in case.outputs]
+    if not any(_differ(one, other) for one, other in pairs):
         return "the output does not change with the input"
     dead = [name for name, change in changes.items() if not change > SENSITIVE]
     undeclared = [name for name in dead if not any(fnmatch.fnmatch(name, glob) for glob in case.insensitive)]
@@ -172,15 +175,36 @@ def insensitive(case: Case, changes: Mapping[str, float], io: Path) -> str | Non
             f"moving a weight by 1 % does not move the output: {shown}; "
             "give it weight, or declare it insensitive with the reason"
         )
+    for glob in case.insensitive:
+        if not fnmatch.filter(changes, glob):
+            return f"declares {glob!r} insensitive, but no weight has such a name; take it out, or mend the glob"
+        if not fnmatch.filter(dead, glob):
+            return f"declares {glob!r} insensitive, but each weight that it matches moves the output; take it out"
     return None
+
+
+def _differ(one: NDArray[Any], other: NDArray[Any]) -> bool:
+    """Whether two references differ by more than SENSITIVE: in shape, in where they are finite, or there in value."""
+    if one.shape != other.shape:
+        return True
+    finite = numpy.isfinite(one)
+    if not numpy.array_equal(finite, numpy.isfinite(other)):
+        return True
+    if not finite.any():
+        return False
+    was, now = one[finite].astype("float64"), other[finite].astype("float64")
+    return bool(numpy.abs(was - now).max() > SENSITIVE * max(1.0, numpy.abs(was).max()))
 
 
 def prune(root: Path, limit_bytes: int) -> None:
     """Remove the bundles used longest ago until the rest is below the limit."""
     sizes = []
     for bundle in root.glob("*/*"):
-        if bundle.is_dir():
+        try:
             files = [file.stat() for file in bundle.rglob("*") if file.is_file()]
+        except FileNotFoundError:  # another run removes it at this moment
+            continue
+        if bundle.is_dir():
             sizes.append(
                 (max((file.st_mtime for file in files), default=0.0), sum(file.st_size for file in files), bundle)
             )

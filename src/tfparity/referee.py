@@ -41,6 +41,8 @@ def ask(model: Path, io: Path, result: Path) -> Verdict:
         said = json.loads(process.stdout.splitlines()[-1])
     except (IndexError, ValueError):
         return Verdict(None, f"Exit: ended with status {process.returncode}")
+    if not isinstance(said, dict):
+        return Verdict(None, f"Exit: ended with status {process.returncode}")
     if "error" in said:
         return Verdict(None, f"{said['error']['type']}: {said['error']['message']}")
     return Verdict(result, None)

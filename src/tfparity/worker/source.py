@@ -89,20 +89,26 @@ def references(case: Case, framework: Any, model: Any, path: str, reply: Reply) 
 
 
 def change(before: List[Any], after: List[Any]) -> float:
-    """Largest difference over all outputs, each relative to max(1, max |before|); a moved integer counts as 1."""
+    """Largest difference over all outputs, each relative to max(1, max |before|) over its finite elements.
+
+    A moved integer, another shape, and an element that becomes or ceases to be finite count as 1.
+    """
     import numpy
 
     largest = 0.0
     for old, new in zip(before, after):
         if old.shape != new.shape:
             return 1.0
-        if not old.size:
-            continue
         if old.dtype.kind != "f":
             largest = max(largest, float((old != new).any()))
             continue
-        scale = max(1.0, float(numpy.nanmax(numpy.abs(old))))
-        largest = max(largest, float(numpy.nanmax(numpy.abs(old.astype("float64") - new.astype("float64")))) / scale)
+        finite = numpy.isfinite(old)
+        if not numpy.array_equal(finite, numpy.isfinite(new)):
+            return 1.0
+        if finite.any():
+            was, now = old[finite].astype("float64"), new[finite].astype("float64")
+            scale = max(1.0, float(numpy.abs(was).max()))
+            largest = max(largest, float(numpy.abs(was - now).max()) / scale)
     return largest
 
 

@@ -1,0 +1,466 @@
+"""A bundle is made once and kept; a case that cannot tell right from wrong is refused; the referee's word is told."""
+
+import json
+import os
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+
+from tfparity import bundles, referee
+from tfparity.bundles import Exported, insensitive, prune
+from tfparity.processes import Limits
+from tfparity.referee import Verdict
+from tfparity.worker import messages
+from tfparity.worker.declare import Case, floating, normal
+from tfparity.workers import Answer
+
+KEY_BIAS = "softmax does not see it"
+
+
+def case(*outputs: str, **globs: str) -> Case:
+    return Case(
+        "family/name",
+        (normal("batch", 4, name="input"),),
+        tuple(floating(name) for name in outputs or ("output",)),
+        {"batch": (2, 1, 5)},
+        {},
+        (),
+        {glob.replace("_any_", "*."): why for glob, why in globs.items()},
+        dict,
+        "cases/family.py",
+        1,
+    )
+
+
+# Sensitivity
+
+Written = Callable[..., Path]
+
+
+@pytest.fixture
+def io(tmp_path: Path) -> Written:
+    """io.npz with the references of two seeds: one pair of arrays per output."""
+
+    def io(output: tuple[Any, Any] = ([0.0, 1.0], [0.5, 2.0]), **others: tuple[Any, Any]) -> Path:
+        path = tmp_path / "io.npz"
+        arrays = {
+            f"float32/{seed}/{name}": numpy.asarray(pair[seed], None if isinstance(pair[0], numpy.ndarray) else "f4")
+            for name, pair in {"output": output, **others}.items()
+            for seed in (0, 1)
+        }
+        numpy.savez(path, **arrays)
+        return path
+
+    return io
+
+
+def test_a_case_that_answers_to_its_input_and_its_weights_is_fine(io: Written) -> None:
+    assert insensitive(case(), {"a.weight": 0.1, "a.bias": 2e-5}, io()) is None
+
+
+def test_a_case_without_weights_need_only_answer_to_its_input(io: Written) -> None:
+    assert insensitive(case(), {}, io()) is None
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        ([0.1, 0.2], [0.1, 0.2]),
+        ([1e-15, 2e-15], [3e-15, 4e-15]),
+        ([1000.0, 1.0], [1000.0, 1.005]),
+        (numpy.array([1, 2]), numpy.array([1, 2])),
+        ([], []),
+        ([numpy.nan, numpy.nan], [numpy.nan, numpy.nan]),
+        ([-numpy.inf, 1.0], [-numpy.inf, 1.0]),
+    ],
+)
+def test_an_output_that_ignores_its_input_is_refused(io: Written, pair: tuple[Any, Any]) -> None:
+    assert insensitive(case(), {"a.weight": 0.1}, io(pair)) == "the output does not change with the input"
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        ([0.1, 0.2], [0.1, 0.3]),
+        ([1000.0, 1.0], [1000.0, 1.05]),
+        (numpy.array([1, 2]), numpy.array([1, 3])),
+        (numpy.array([True, False]), numpy.array([True, True])),
+        ([1.0], [1.0, 1.0]),
+        ([-numpy.inf, 1.0], [-numpy.inf, 2.0]),
+        ([numpy.nan, 1.0], [numpy.nan, 2.0]),
+        ([numpy.inf, 1.0], [1.0, 1.0]),
+    ],
+)
+def test_an_output_that_follows_its_input_is_fine(io: Written, pair: tuple[Any, Any]) -> None:
+    assert insensitive(case(), {"a.weight": 0.1}, io(pair)) is None
+
+
+def test_one_output_that_follows_the_input_is_enough(io: Written) -> None:
+    found = insensitive(case("output", "anchors"), {}, io(anchors=([1.0], [1.0])))
+    assert found is None
+
+
+@pytest.mark.parametrize("change", [0.0, 1e-7, 1e-5, float("nan")])
+def test_a_weight_that_moves_nothing_is_named(io: Written, change: float) -> None:
+    found = insensitive(case(), {"a.weight": 0.1, "a.bias": change}, io())
+    assert found is not None
+    assert "does not move the output: a.bias;" in found
+
+
+def test_many_dead_weights_are_counted(io: Written) -> None:
+    found = insensitive(case(), {f"{number}.bias": 0.0 for number in range(7)}, io())
+    assert found is not None
+    assert "0.bias, 1.bias, 2.bias, 3.bias and 3 more" in found
+
+
+def test_a_dead_weight_that_is_declared_insensitive_is_fine(io: Written) -> None:
+    declared = case(_any_key_bias=KEY_BIAS)
+    assert insensitive(declared, {"0.key_bias": 1e-7, "1.key_bias": 0.0, "0.weight": 0.1}, io()) is None
+
+
+def test_a_dead_weight_beside_the_declared_ones_is_named_alone(io: Written) -> None:
+    found = insensitive(case(_any_key_bias=KEY_BIAS), {"0.key_bias": 0.0, "0.bias": 0.0}, io())
+    assert found is not None
+    assert "output: 0.bias;" in found
+
+
+def test_a_declaration_that_matches_no_weight_is_refused(io: Written) -> None:
+    found = insensitive(case(_any_key_bias=KEY_BIAS), {"0.weight": 0.1}, io())
+    assert found == "declares '*.key_bias' insensitive, but no weight has such a name; take it out, or mend the glob"
+
+
+def test_a_declaration_whose_weights_all_move_the_output_is_refused(io: Written) -> None:
+    found = insensitive(case(_any_key_bias=KEY_BIAS), {"0.key_bias": 0.1, "1.key_bias": 0.2}, io())
+    assert found == "declares '*.key_bias' insensitive, but each weight that it matches moves the output; take it out"
+
+
+def test_a_declaration_holds_where_one_of_its_weights_is_dead(io: Written) -> None:
+    assert insensitive(case(_any_key_bias=KEY_BIAS), {"0.key_bias": 0.1, "1.key_bias": 0.0}, io()) is None
+
+
+def test_each_declaration_is_looked_at(io: Written) -> None:
+    found = insensitive(case(_any_key_bias=KEY_BIAS, _any_gone="once"), {"0.key_bias": 0.0}, io())
+    assert found is not None
+    assert "'*.gone'" in found
+
+
+# Made and kept
+
+
+class Source:
+    """The source side as planned: what it writes and says; keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[dict[str, Any]] = []
+        self.failing: dict[str, str] = {}
+        self.sensitivity = {"a.weight": 0.1}
+        self.model = True
+
+    def ask(self, kind: str, request: dict[str, Any], limits: Limits, *, on_stage: Any = None) -> Answer:
+        self.asked.append(request)
+        stages = []
+        facts: dict[str, Any] = {"fork_seconds": 0.1}
+        for name in ("build", "export", "check"):
+            outcome = self.failing.get(name, "pass")
+            stages.append({"stage": name, "outcome": outcome, "seconds": 1.0, "error": None})
+            if outcome != "pass":
+                return Answer(stages, facts, Path())
+            if name == "build" and request["reference"]:
+                numpy.savez(request["io"], **{f"float32/{seed}/output": numpy.array([seed, 1.0]) for seed in (0, 1)})
+                facts.update(sensitivity=self.sensitivity, floor="float64", parameters=3)
+        facts["file_opset"] = request["opset"]
+        if self.model:
+            (Path(request["artifact"]) / "model.onnx").write_bytes(b"onnx")
+        return Answer(stages, facts, Path())
+
+
+@pytest.fixture
+def source() -> Source:
+    return Source()
+
+
+Export = Callable[..., Exported]
+
+
+@pytest.fixture
+def export(tmp_path: Path, source: Source, monkeypatch: pytest.MonkeyPatch) -> Export:
+    def answered(model: Path, io: Path, result: Path) -> Verdict:
+        numpy.savez(result, **{"output/0/output": numpy.zeros(2)})
+        return Verdict(result, None)
+
+    monkeypatch.setattr(referee, "ask", answered)
+
+    def export(opset: int = 13, exporter: str = "onnx-legacy", **given: Any) -> Exported:
+        return bundles.export(
+            tmp_path / "bundle",
+            given.get("case", case()),
+            lambda: source,  # type: ignore[arg-type,return-value]
+            framework="pytorch",
+            exporter=exporter,
+            opset=opset,
+            limits=Limits(60, 1024),
+            origin={"environment": "old"},
+        )
+
+    return export
+
+
+def test_an_export_is_made_once(source: Source, export: Export) -> None:
+    first = export()
+    assert first.passed
+    assert export() == first
+    assert len(source.asked) == 1
+
+
+def test_only_the_first_export_of_a_bundle_makes_references(source: Source, export: Export) -> None:
+    assert export(13).facts["sensitivity"] == export(12).facts["sensitivity"] == {"a.weight": 0.1}
+    assert [(asked["opset"], asked["reference"]) for asked in source.asked] == [(13, True), (12, False)]
+    assert export(12).facts["file_opset"] == 12
+
+
+def test_a_bundle_says_what_it_is_and_where_it_was_made(tmp_path: Path, export: Export) -> None:
+    export()
+    told = json.loads((tmp_path / "bundle" / "bundle.json").read_text())
+    assert told["format"] == bundles.FORMAT
+    assert told["origin"] == {"environment": "old"}
+    assert told["facts"] == {"sensitivity": {"a.weight": 0.1}, "floor": "float64", "parameters": 3}
+    assert len(told["samples"]) == len(case().samples())
+    assert told["case"]["id"] == "family/name"
+
+
+@pytest.mark.parametrize("outcome", ["fail", "timeout", "out-of-memory", "crash"])
+def test_an_export_that_did_not_pass_is_tried_again(source: Source, export: Export, outcome: str) -> None:
+    source.failing = {"export": outcome}
+    assert [stage["outcome"] for stage in export().stages] == ["pass", outcome]
+    source.failing = {}
+    assert export().passed
+
+
+def test_an_insensitive_case_fails_its_build_and_leaves_no_bundle(
+    tmp_path: Path, source: Source, export: Export
+) -> None:
+    source.sensitivity = {"a.bias": 0.0}
+    (stage,) = export().stages
+    assert (stage["stage"], stage["outcome"], stage["error"]["type"]) == ("build", "fail", "InsensitiveCase")
+    assert "a.bias" in stage["error"]["message"]
+    assert not (tmp_path / "bundle" / "bundle.json").exists()
+
+
+def test_exporters_of_one_bundle_do_not_share_a_folder(export: Export) -> None:
+    assert export(exporter="onnx-legacy").folder != export(exporter="/there/onnx_mine.py").folder
+    assert export(exporter="/there/onnx_mine.py").folder.name == "onnx_mine-13"
+
+
+@pytest.mark.parametrize("name", ["bundle.json", "io.npz", "onnx-legacy-13/export.json"])
+def test_a_bundle_that_lost_a_file_is_made_again(tmp_path: Path, source: Source, export: Export, name: str) -> None:
+    first = export()
+    (tmp_path / "bundle" / name).unlink()
+    assert export() == first
+    assert len(source.asked) == 2
+    assert first.io.exists()
+
+
+@pytest.mark.parametrize("name", ["bundle.json", "onnx-legacy-13/export.json"])
+@pytest.mark.parametrize("content", ["", "{", "{}", "null", "[]"])
+def test_a_bundle_with_a_file_that_is_no_record_is_made_again(
+    tmp_path: Path, source: Source, export: Export, name: str, content: str
+) -> None:
+    export()
+    (tmp_path / "bundle" / name).write_text(content)
+    assert export().passed
+    assert len(source.asked) == 2
+
+
+def test_a_model_that_the_referee_cannot_run_is_exported_all_the_same(
+    export: Export, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(referee, "ask", lambda *_: Verdict(None, "Fail: no such operator"))
+    for found in (export(), export()):
+        assert (found.passed, found.referee, found.referee_error) == (True, None, "Fail: no such operator")
+
+
+def test_an_artifact_that_is_no_onnx_file_has_no_referee_and_says_so(source: Source, export: Export) -> None:
+    source.model = False
+    found = export()
+    assert (found.passed, found.referee) == (True, None)
+    assert found.referee_error == "the route's artifact is no ONNX file"
+
+
+# Pruned
+
+
+def bundle(root: Path, name: str, *, used: int, size: int = 1000) -> Path:
+    folder = root / name[:2] / name
+    (folder / "onnx-legacy-13").mkdir(parents=True)
+    for file, seconds in (("io.npz", used), ("onnx-legacy-13/model.onnx", 1)):
+        (folder / file).write_bytes(b"x" * (size // 2))
+        os.utime(folder / file, (seconds, seconds))
+    return folder
+
+
+def left(root: Path) -> set[str]:
+    return {path.name for path in root.glob("*/*")}
+
+
+@pytest.mark.parametrize(
+    ("limit", "names"),
+    [
+        (10000, {"old", "new", "mid"}),
+        (3000, {"old", "new", "mid"}),
+        (2999, {"new", "mid"}),
+        (1000, {"new"}),
+        (0, set()),
+    ],
+)
+def test_bundles_used_longest_ago_go_first_and_no_more_than_needed(tmp_path: Path, limit: int, names: set[str]) -> None:
+    for name, used in (("new", 300), ("old", 100), ("mid", 200)):
+        bundle(tmp_path, name, used=used)
+    prune(tmp_path, limit)
+    assert left(tmp_path) == names
+
+
+def test_a_bundle_that_was_taken_from_the_folder_counts_as_used(
+    tmp_path: Path, export: Export, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = export().folder.parent
+    for file in folder.rglob("*"):
+        os.utime(file, (1, 1))
+    export()
+    assert max(file.stat().st_mtime for file in folder.rglob("*") if file.is_file() and file.name != ".lock") > 1e9
+
+
+def test_a_cache_that_is_not_there_needs_no_pruning(tmp_path: Path) -> None:
+    prune(tmp_path / "none", 0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bundle_that_another_run_removes_meanwhile_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, used in (("aa", 100), ("bb", 200)):
+        bundle(tmp_path, name, used=used)
+    rglob = Path.rglob
+
+    def vanishing(self: Path, pattern: str) -> Any:
+        if self.name == "aa":
+            raise FileNotFoundError(self)
+        return rglob(self, pattern)
+
+    monkeypatch.setattr(Path, "rglob", vanishing)
+    prune(tmp_path, 0)
+    monkeypatch.undo()
+    assert left(tmp_path) == {"aa"}
+
+
+# The referee
+
+
+def varint(number: int) -> bytes:
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*out, number])
+
+
+def field(number: int, value: int | str | bytes) -> bytes:
+    """A field of a protocol buffer: https://protobuf.dev/programming-guides/encoding/"""
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    content = value.encode() if isinstance(value, str) else value
+    return varint(number << 3 | 2) + varint(len(content)) + content
+
+
+def tensor(name: str, *shape: int | str) -> bytes:
+    dims = b"".join(field(1, field(1 if isinstance(size, int) else 2, size)) for size in shape)
+    return field(1, name) + field(2, field(1, field(1, 1) + field(2, dims)))
+
+
+def onnx(operator: str, *shape: int | str) -> bytes:
+    """An ONNX file of one operator from x to y: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3"""
+    node = field(1, "x") + field(2, "y") + field(4, operator)
+    graph = field(1, node) + field(2, "graph") + field(11, tensor("x", *shape)) + field(12, tensor("y", *shape))
+    return field(1, 8) + field(7, graph) + field(8, field(1, "") + field(2, 13))
+
+
+Answered = Callable[..., tuple[dict[str, Any], dict[str, Any]]]
+
+
+@pytest.fixture
+def answered(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Answered:
+    """What the referee prints of a model, and the arrays that it writes, over samples of x."""
+
+    def answered(model: bytes, samples: Mapping[int, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        (tmp_path / "model.onnx").write_bytes(model)
+        given = {f"input/{index}/x": numpy.asarray(value, "float32") for index, value in samples.items()}
+        numpy.savez(tmp_path / "io.npz", **given, **{"float32/0/y": numpy.zeros(2), "input/0/unused": numpy.zeros(2)})
+        referee._main(*(str(tmp_path / name) for name in ("model.onnx", "io.npz", "result.npz")))
+        said = json.loads(capsys.readouterr().out.splitlines()[-1])
+        if not (tmp_path / "result.npz").exists():
+            return said, {}
+        with numpy.load(tmp_path / "result.npz", allow_pickle=False) as stored:
+            return said, {name: stored[name].tolist() for name in stored.files}
+
+    return answered
+
+
+def test_the_referee_answers_every_sample(answered: Answered) -> None:
+    said, results = answered(onnx("Neg", "n"), {0: [1.0, 2.0], 3: [5.0]})
+    assert said == {"outputs": ["y"], "failed": {}}
+    assert results == {"output/0/y": [-1.0, -2.0], "output/3/y": [-5.0]}
+
+
+def test_a_sample_of_another_size_that_the_referee_cannot_run_is_named(answered: Answered) -> None:
+    said, results = answered(onnx("Neg", 2), {0: [1.0, 2.0], 3: [5.0]})
+    assert list(said["failed"]) == ["3"]
+    assert list(results) == ["output/0/y"]
+
+
+@pytest.mark.parametrize("model", [onnx("Neg", 3), onnx("NoSuchOperator", 2), b"no model", b""])
+def test_a_model_that_cannot_be_run_has_a_reason_and_no_arrays(answered: Answered, model: bytes) -> None:
+    said, results = answered(model, {0: [1.0, 2.0]})
+    assert said["error"]["message"]
+    assert results == {}
+
+
+def ended(monkeypatch: pytest.MonkeyPatch, printed: str, status: int = 0) -> Verdict:
+    """What is made of a referee's process that printed that."""
+    monkeypatch.setattr(
+        subprocess, "run", lambda command, **_: subprocess.CompletedProcess(command, status, printed, "")
+    )
+    return referee.ask(Path("model.onnx"), Path("io.npz"), Path("result.npz"))
+
+
+def test_the_referees_last_line_is_its_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ended(monkeypatch, 'a warning\n{"outputs": ["y"], "failed": {}}\n') == Verdict(Path("result.npz"), None)
+
+
+def test_a_referees_error_is_told_with_its_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = ended(monkeypatch, '{"error": {"type": "Fail", "message": "no kernel"}}')
+    assert found == Verdict(None, "Fail: no kernel")
+
+
+@pytest.mark.parametrize("printed", ["", "half a line {", "3", "[]"])
+def test_a_referee_that_ends_without_an_answer_has_its_status_told(
+    monkeypatch: pytest.MonkeyPatch, printed: str
+) -> None:
+    assert ended(monkeypatch, printed, -11) == Verdict(None, "Exit: ended with status -11")
+
+
+def test_a_referee_that_runs_too_long_has_its_limit_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def late(command: list[str], *, timeout: float, **_: Any) -> None:
+        raise subprocess.TimeoutExpired(command, timeout)
+
+    monkeypatch.setattr(subprocess, "run", late)
+    assert referee.ask(Path(), Path(), Path()) == Verdict(None, "Timeout: still running after 300 s")
+
+
+def test_what_a_reply_holds_is_what_a_bundle_keeps(tmp_path: Path, export: Export) -> None:
+    export()
+    kept = messages.read_json(str(tmp_path / "bundle" / "onnx-legacy-13" / "export.json"))
+    assert set(kept) == {"stages", "facts", "referee_error"}
+    assert kept["facts"] == {"file_opset": 13}

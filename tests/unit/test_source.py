@@ -1,0 +1,274 @@
+"""The source side's arithmetic: how far an output moved, which dimensions follow an axis, which case is meant."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as np_st
+
+from tfparity.worker import declare, plugins, source
+from tfparity.worker.declare import Case, floating, normal
+from tfparity.worker.messages import Refused, Reply
+
+many = settings(deadline=None, max_examples=50)
+
+FLOATS = np_st.arrays("float32", 6, elements=st.floats(-100, 100, width=32))
+
+
+def array(*values: float, dtype: str = "float32") -> Any:
+    return numpy.array(values, dtype)
+
+
+# How far an output moved
+
+
+@many
+@given(FLOATS)
+def test_what_did_not_move_changed_by_nothing(before: Any) -> None:
+    assert source.change([before], [before.copy()]) == 0.0
+
+
+@many
+@given(FLOATS, FLOATS)
+def test_a_change_is_relative_to_the_largest_element_or_to_one(before: Any, after: Any) -> None:
+    found = source.change([before], [after])
+    moved = numpy.abs(before.astype(float) - after).max()
+    assert found == pytest.approx(moved / max(1.0, numpy.abs(before).max()))
+
+
+def test_a_change_is_the_largest_over_all_outputs() -> None:
+    before = [array(1, 1), array(1, 1)]
+    assert source.change(before, [array(1, 1), array(1, 1.5)]) == 0.5
+    assert source.change(before, [array(1, 1.5), array(1, 1)]) == 0.5
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        (array(1, 2, dtype="int64"), array(1, 3, dtype="int64"), 1.0),
+        (array(1, 2, dtype="int64"), array(1, 2, dtype="int64"), 0.0),
+        (array(1, 0, dtype="bool"), array(1, 1, dtype="bool"), 1.0),
+        (array(1, 2), array(1, 2, 3), 1.0),
+        (array(), array(), 0.0),
+        (array(dtype="int64"), array(dtype="int64"), 0.0),
+        (array(-numpy.inf, 1), array(-numpy.inf, 1.5), 0.5),
+        (array(numpy.nan, 1), array(numpy.nan, 1.5), 0.5),
+        (array(numpy.nan, numpy.inf), array(numpy.nan, numpy.inf), 0.0),
+        (array(1, 1), array(1, numpy.inf), 1.0),
+        (array(numpy.nan, 1), array(1, 1), 1.0),
+        (array(60000, dtype="float16"), array(-60000, dtype="float16"), 2.0),
+    ],
+)
+def test_a_change_where_numbers_are_not_plain(before: Any, after: Any, expected: float) -> None:
+    assert source.change([before], [after]) == expected
+
+
+# Which dimensions follow an axis
+
+
+def case(*outputs: str, axes: dict[str, tuple[int, ...]]) -> Case:
+    shape = (normal(*axes, name="x"),)
+    return Case("a/b", shape, tuple(floating(name) for name in outputs), axes, {}, (), {}, dict, "", 1)
+
+
+def followed(tmp_path: Path, declared: Case, **shapes: Any) -> list[dict[int, str]]:
+    """output_axes where each output's shape is a function of the sizes."""
+    path = tmp_path / "io.npz"
+    numpy.savez(
+        path,
+        **{
+            f"float32/{sample.index}/{name}": numpy.zeros(shape(**sample.sizes))
+            for sample in declared.samples()
+            for name, shape in shapes.items()
+        },
+    )
+    return source.output_axes(declared, str(path))
+
+
+def test_a_dimension_that_changes_with_an_axis_follows_it(tmp_path: Path) -> None:
+    declared = case("y", "z", axes={"batch": (2, 1, 5), "width": (8, 6)})
+    found = followed(
+        tmp_path, declared, y=lambda batch, width: (3, width // 2, batch), z=lambda batch, width: (batch, 4)
+    )
+    assert found == [{1: "width", 2: "batch"}, {0: "batch"}]
+
+
+def test_an_output_of_fixed_size_follows_nothing(tmp_path: Path) -> None:
+    assert followed(tmp_path, case("y", axes={"batch": (2, 1)}), y=lambda batch: (4, 4)) == [{}]
+
+
+def test_a_dimension_that_changes_at_the_last_size_alone_follows_too(tmp_path: Path) -> None:
+    assert followed(tmp_path, case("y", axes={"n": (2, 3, 40)}), y=lambda n: (max(n, 10),)) == [{0: "n"}]
+
+
+def test_an_output_whose_rank_changes_does_not_break_the_others(tmp_path: Path) -> None:
+    declared = case("y", "z", axes={"batch": (2, 1)})
+    found = followed(tmp_path, declared, y=lambda batch: (4,) * batch, z=lambda batch: (batch,))
+    assert found == [{}, {0: "batch"}]
+
+
+# Which case is meant
+
+
+@pytest.fixture
+def _no_cases(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(declare, "_registry", {})
+    monkeypatch.setattr(plugins, "_loaded", {})
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        if name.startswith("tfparity_plugin_"):
+            del sys.modules[name]
+
+
+DECLARED = 'from tfparity import case, normal\n\n@case("a/b", inputs=[normal(2)])\ndef b():\n    raise SystemExit\n'
+
+
+@pytest.mark.usefixtures("_no_cases")
+def test_a_case_is_found_in_its_file_and_not_built(tmp_path: Path) -> None:
+    path = tmp_path / "zoo.py"
+    path.write_text(DECLARED)
+    assert source.find_case(str(path), "a/b").id == "a/b"
+
+
+@pytest.mark.usefixtures("_no_cases")
+def test_a_case_that_its_file_does_not_declare_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "zoo.py"
+    path.write_text(DECLARED)
+    with pytest.raises(Refused, match="declares no case 'a/c'") as caught:
+        source.find_case(str(path), "a/c")
+    assert caught.value.type == "CaseMissing"
+
+
+# References
+
+
+class Framework:
+    """A framework of numpy: the model is a function from inputs to outputs."""
+
+    def __init__(self, *, double: Any = None, weights: Any = ()) -> None:
+        self._double, self.weights = double, weights
+
+    def run(self, model: Any, given: list[Any], double: bool = False) -> list[Any]:
+        return [numpy.asarray(output) for output in model(*given)]
+
+    def double(self, model: Any) -> Any:
+        if self._double is None:
+            raise RuntimeError("no kernel for double")
+        return self._double
+
+    def moved_weights(self, model: Any, given: list[Any]) -> Any:
+        return self.weights
+
+    def count(self, model: Any) -> int:
+        return 7
+
+
+def referenced(tmp_path: Path, framework: Framework, model: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The facts and the arrays of io.npz."""
+    reply = Reply(str(tmp_path))
+    path = tmp_path / "io.npz"
+    source.references(case("y", axes={"batch": (2, 1)}), framework, model, str(path), reply)
+    with numpy.load(path, allow_pickle=False) as stored:
+        return reply.facts, {name: stored[name] for name in stored.files}
+
+
+def test_the_truth_is_float64_where_that_runs(tmp_path: Path) -> None:
+    facts, stored = referenced(tmp_path, Framework(double=lambda x: [x.astype("float64") * 2]), lambda x: [x * 2])
+    assert (facts["floor"], facts["parameters"]) == ("float64", 7)
+    kinds = {name.split("/")[0] for name in stored}
+    assert kinds == {"input", "float32", "float64"}
+    assert len(stored) == 3 * len(case("y", axes={"batch": (2, 1)}).samples())
+    assert stored["float32/3/y"].shape == (1,)
+
+
+def test_where_float64_cannot_run_the_floor_is_inputs_moved_by_one_ulp(tmp_path: Path) -> None:
+    facts, stored = referenced(tmp_path, Framework(), lambda x: [x])
+    assert (facts["floor"], facts["float64_error"]) == ("ulp", "RuntimeError: no kernel for double")
+    assert {name.split("/")[0] for name in stored} == {"input", "float32", "ulp"}
+    before, after = stored["input/0/x"], stored["ulp/0/y"]
+    assert ((after == numpy.nextafter(before, numpy.inf)) | (after == numpy.nextafter(before, -numpy.inf))).all()
+
+
+def test_a_float64_run_that_stops_half_way_leaves_nothing_of_itself(tmp_path: Path) -> None:
+    def double(x: Any) -> list[Any]:
+        if len(x) == 1:
+            raise RuntimeError("not at this size")
+        return [x]
+
+    _, stored = referenced(tmp_path, Framework(double=double), lambda x: [x])
+    assert not any(name.startswith("float64/") for name in stored)
+
+
+def test_sensitivity_is_the_change_by_each_weight(tmp_path: Path) -> None:
+    def double(x: Any) -> list[Any]:
+        return [x]
+
+    framework = Framework(double=double, weights=[("a", [array(1, 1)]), ("b", [array(1.5, 1)])])
+    facts, _ = referenced(tmp_path, framework, lambda x: [numpy.ones(len(x), "float32")])
+    assert facts["sensitivity"] == {"a": 0.0, "b": 0.5}
+
+
+def test_a_model_that_answers_differently_the_second_time_is_refused(tmp_path: Path) -> None:
+    random = numpy.random.default_rng(0)
+    with pytest.raises(Refused, match="different 'y'") as caught:
+        referenced(tmp_path, Framework(), lambda x: [x + random.normal()])
+    assert caught.value.type == "NotDeterministic"
+    assert not (tmp_path / "io.npz").exists()
+
+
+def test_the_same_nan_twice_is_the_same_answer(tmp_path: Path) -> None:
+    facts, _ = referenced(tmp_path, Framework(), lambda x: [x * numpy.nan])
+    assert facts["floor"] == "ulp"
+
+
+@pytest.mark.parametrize("model", [lambda x: [x, x], lambda x: []])
+def test_another_number_of_outputs_than_declared_is_refused(tmp_path: Path, model: Any) -> None:
+    with pytest.raises(Refused, match="declares 1 outputs") as caught:
+        referenced(tmp_path, Framework(), model)
+    assert caught.value.type == "OutputCount"
+
+
+# Modules by name or path
+
+
+def test_a_module_of_ours_is_found_with_hyphens() -> None:
+    assert plugins.load("onnx-tf", "tfparity.worker.routes").__name__ == "tfparity.worker.routes.onnx_tf"
+
+
+@pytest.mark.usefixtures("_no_cases")
+def test_a_file_is_run_once_and_kept(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text("RUNS = []\n")
+    first = plugins.load(str(path), "")
+    path.write_text("1 / 0\n")
+    assert plugins.load(str(path), "anything") is first
+
+
+@pytest.mark.usefixtures("_no_cases")
+def test_files_of_the_same_name_are_two_modules(tmp_path: Path) -> None:
+    modules = []
+    for number in (1, 2):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "mine.py").write_text(f"NUMBER = {number}\n")
+        modules.append(plugins.load(str(folder / "mine.py"), ""))
+    assert [module.NUMBER for module in modules] == [1, 2]
+    assert len({module.__name__ for module in modules}) == 2
+
+
+@pytest.mark.usefixtures("_no_cases")
+def test_a_file_that_raises_leaves_no_module_behind_and_can_be_mended(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text("1 / 0\n")
+    before = set(sys.modules)
+    with pytest.raises(ZeroDivisionError):
+        plugins.load(str(path), "")
+    assert set(sys.modules) == before
+    path.write_text("NUMBER = 12345\n")
+    assert plugins.load(str(path), "").NUMBER == 12345
