@@ -1,0 +1,320 @@
+"""Case files are loaded with errors at their place, and a digest follows what a case is made of, nothing else."""
+
+import sys
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from tfparity import cases
+from tfparity.errors import CaseError
+from tfparity.worker import declare, plugins
+
+ZOO = '''\
+"""A family."""
+
+from tfparity import case, integers, normal
+
+WIDTH = 4
+DEPTH = 2
+REASON = "why"
+
+
+def _layer(width):
+    return [width]
+
+
+def _unused(width):
+    return {width}
+
+
+class Net:
+    def forward(self):
+        return _layer(WIDTH)
+
+
+@case("family/one", inputs=[normal("batch", 4)], tags={"smoke"})
+def one():
+    """The first."""
+    # a comment
+    return Net().forward()
+
+
+@case("family/two", inputs=[integers(2, 4, high=9)])
+def two():
+    return _layer(3)
+'''
+
+
+@pytest.fixture(autouse=True)
+def _an_empty_registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Nothing declared before, and what a test declares is forgotten after it."""
+    monkeypatch.setattr(declare, "_registry", {})
+    monkeypatch.setattr(plugins, "_loaded", {})
+    before = set(sys.modules)
+    yield
+    for name in set(sys.modules) - before:
+        if name.startswith("tfparity_plugin_"):
+            del sys.modules[name]
+
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """A case file with that text."""
+
+    def write(text: str, name: str = "family.py") -> Path:
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def digests(tmp_path: Path) -> Callable[[str], dict[str, str]]:
+    """Digest by id of the cases in a text. Every text stands in a folder of its own, under the same name."""
+    numbers = count()
+
+    def digests(text: str) -> dict[str, str]:
+        declare.forget()
+        folder = tmp_path / str(next(numbers))
+        folder.mkdir()
+        path = folder / "family.py"
+        path.write_text(text, encoding="utf-8")
+        return {id: cases.digest(case) for id, case in cases.load([path]).items()}
+
+    return digests
+
+
+# Loading
+
+
+def test_cases_come_by_id_in_the_order_of_the_file(write: Write) -> None:
+    found = cases.load([write(ZOO)])
+    assert list(found) == ["family/one", "family/two"]
+    assert found["family/one"].tags == ("smoke",)
+
+
+def test_a_folder_gives_the_cases_of_its_python_files_by_name_of_file(write: Write, tmp_path: Path) -> None:
+    write(ZOO, "b.py")
+    write(ZOO.replace("family/", "another/"), "a.py")
+    write("not python", "notes.txt")
+    assert list(cases.load([tmp_path])) == ["another/one", "another/two", "family/one", "family/two"]
+
+
+def test_loading_a_file_twice_gives_the_same_cases(write: Write) -> None:
+    path = write(ZOO)
+    assert cases.load([path, path]) == cases.load([path]) != {}
+
+
+def test_loading_one_file_gives_no_case_of_another(write: Write) -> None:
+    cases.load([write(ZOO, "b.py")])
+    assert list(cases.load([write(ZOO.replace("family/", "another/"), "a.py")])) == ["another/one", "another/two"]
+
+
+def test_a_case_file_is_found_through_a_link(write: Write, tmp_path: Path) -> None:
+    link = tmp_path / "link.py"
+    link.symlink_to(write(ZOO))
+    assert list(cases.load([link])) == ["family/one", "family/two"]
+
+
+def refused(path: Path) -> CaseError:
+    with pytest.raises(CaseError) as caught:
+        cases.load([path])
+    return caught.value
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    assert "no such case file" in str(refused(tmp_path / "absent.py"))
+
+
+def test_a_file_that_is_no_python_file_is_refused_for_its_name(write: Write) -> None:
+    assert "ends in .py" in str(refused(write(ZOO, "family.txt")))
+
+
+def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
+    assert "no case is declared here" in str(refused(tmp_path))
+
+
+def test_a_file_without_a_case_is_refused(write: Write) -> None:
+    wrong = refused(write("WIDTH = 4\n"))
+    assert "no case is declared here" in str(wrong)
+    assert wrong.file.endswith("family.py")
+
+
+def test_a_wrong_declaration_is_refused_at_its_line(write: Write) -> None:
+    wrong = refused(write(ZOO.replace('"family/two"', '"Family two"')))
+    assert (Path(wrong.file).name, wrong.line) == ("family.py", 30)
+    assert "family/name" in str(wrong)
+
+
+def test_an_id_that_stands_in_two_files_is_refused_with_both_places(write: Write) -> None:
+    cases.load([write(ZOO, "first.py")])
+    wrong = refused(write(ZOO, "second.py"))
+    assert Path(wrong.file).name == "second.py"
+    assert "first.py:23" in str(wrong)
+
+
+def test_a_syntax_error_is_refused_at_its_line(write: Write) -> None:
+    wrong = refused(write("from tfparity import case\n\ndef broken(:\n"))
+    assert (Path(wrong.file).name, wrong.line) == ("family.py", 3)
+
+
+def test_a_syntax_error_in_an_imported_file_is_refused_there(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    write("\n\n\n\ndef broken(:\n", "shared_by_cases.py")
+    wrong = refused(write("import shared_by_cases\n"))
+    assert (Path(wrong.file).name, wrong.line) == ("shared_by_cases.py", 5)
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [("import no_such_framework", "ModuleNotFoundError"), ("1 / 0", "ZeroDivisionError"), ("exit(3)", "SystemExit")],
+)
+def test_a_file_that_raises_is_refused_at_the_line_that_did(write: Write, line: str, name: str) -> None:
+    wrong = refused(write(f"from tfparity import case\n\n{line}\n"))
+    assert wrong.line == 3
+    assert f"raises {name}" in str(wrong)
+
+
+def test_an_interrupt_is_no_fault_of_the_file(write: Write) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        cases.load([write("raise KeyboardInterrupt\n")])
+
+
+def test_no_factory_is_called_by_loading(write: Write) -> None:
+    assert cases.load([write(ZOO.replace("return _layer(3)", "raise SystemExit(1)"))])["family/two"]
+
+
+# Digests
+
+ONE, TWO = "family/one", "family/two"
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("return Net().forward()", "return Net().forward() * 1"),
+        ("WIDTH = 4", "WIDTH = 5"),
+        ("WIDTH = 4", "WIDTH = 4\nWIDTH += 1"),
+        ("WIDTH = 4", "WIDTH = 5\nWIDTH = 4"),
+        ("return [width]", "return [width, width]"),
+        ("return _layer(WIDTH)", "return _layer(WIDTH + 1)"),
+        ("class Net:", "class Net(dict):"),
+        ("def one():", "def one(seed=0):"),
+        ("return Net().forward()", "return Net().forward(b'4')"),
+    ],
+)
+def test_a_digest_changes_with_all_that_the_factory_reaches(
+    digests: Callable[[str], dict[str, str]], old: str, new: str
+) -> None:
+    assert digests(ZOO.replace(old, new))[ONE] != digests(ZOO)[ONE]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('normal("batch", 4)', 'normal("batch", 5)'),
+        ('normal("batch", 4)', 'normal("batch", 4, std=2.0)'),
+        ('tags={"smoke"}', 'requires={"torch": ">=2"}'),
+        ('tags={"smoke"}', 'insensitive={"*.bias": REASON}'),
+        ('tags={"smoke"}', 'outputs=["logits"]'),
+        ('tags={"smoke"}', 'axes={"batch": (2, 3)}'),
+    ],
+)
+def test_a_digest_changes_with_the_declaration(digests: Callable[[str], dict[str, str]], old: str, new: str) -> None:
+    assert digests(ZOO.replace(old, new, 1))[ONE] != digests(ZOO)[ONE]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("# a comment", "# another comment\n"),
+        ("The first.", "The first one, in other words."),
+        ('    """The first."""\n', ""),
+        ('"""A family."""', '"""A family of two."""'),
+        ('{"smoke"}', "()"),
+        ('{"smoke"}', '["pitfall", "smoke"]'),
+        ("return Net().forward()", "return (\n        Net().forward()\n    )"),
+        ("from tfparity import case, integers, normal", "from tfparity import case, floating, integers, normal"),
+        ("return _layer(3)", "return _layer(4)"),
+        ('"family/two"', '"family/three"'),
+        ("DEPTH = 2", "DEPTH = 3"),
+        ("return {width}", "return {width, width}"),
+        ("WIDTH = 4\nDEPTH = 2", "DEPTH = 2\nWIDTH = 4"),
+    ],
+)
+def test_a_digest_stays_where_the_case_is_the_same(
+    digests: Callable[[str], dict[str, str]], old: str, new: str
+) -> None:
+    assert old in ZOO
+    assert digests(ZOO.replace(old, new, 1))[ONE] == digests(ZOO)[ONE]
+
+
+def test_the_digest_of_a_case_that_does_not_reach_a_change_stays(digests: Callable[[str], dict[str, str]]) -> None:
+    assert digests(ZOO.replace("WIDTH = 4", "WIDTH = 5"))[TWO] == digests(ZOO)[TWO]
+
+
+def test_two_cases_have_two_digests(digests: Callable[[str], dict[str, str]]) -> None:
+    assert len(set(digests(ZOO).values())) == 2
+
+
+def test_the_place_of_the_file_is_not_in_the_digest(digests: Callable[[str], dict[str, str]]) -> None:
+    assert digests(ZOO) == digests("\n\n" + ZOO)
+
+
+@pytest.mark.parametrize("change", ["1", "2"])
+def test_factories_of_the_same_name_each_count_for_their_own_case(
+    digests: Callable[[str], dict[str, str]], change: str
+) -> None:
+    head = "from tfparity import case, normal\n\n"
+    same = '@case("family/f{0}", inputs=[normal(2)])\ndef _():\n    return {0}\n\n'
+    text = head + same.format(1) + same.format(2)
+    before, after = digests(text), digests(text.replace(f"return {change}", "return 7"))
+    assert [id for id in before if before[id] != after[id]] == [f"family/f{change}"]
+
+
+def test_a_lambda_is_in_the_digest_of_its_case(digests: Callable[[str], dict[str, str]]) -> None:
+    text = 'from tfparity import case, normal\n\ncase("family/one", inputs=[normal(2)], tags=["a"])(lambda: 1)\n'
+    assert digests(text)[ONE] != digests(text.replace("lambda: 1", "lambda: 2"))[ONE]
+    assert digests(text)[ONE] == digests(text.replace('["a"]', '["b"]'))[ONE]
+
+
+def test_a_factory_in_a_loop_is_in_the_digest_of_its_cases(digests: Callable[[str], dict[str, str]]) -> None:
+    text = (
+        "from tfparity import case, normal\n\nSCALE = 2\n\nfor n in (1, 2):\n\n"
+        '    @case(f"family/f{n}", inputs=[normal(2)])\n    def _made(n=n):\n        return n * SCALE\n'
+    )
+    before = digests(text)
+    assert len(set(before.values())) == 2
+    for old, new in (("n * SCALE", "n + SCALE"), ("SCALE = 2", "SCALE = 3")):
+        after = digests(text.replace(old, new))
+        assert [id for id in before if before[id] == after[id]] == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    ['TABLE["width"] = 5', "TABLE.update(width=5)", "if DEPTH > 1:\n    TABLE = {}", "del TABLE"],
+)
+def test_a_change_of_a_reached_table_is_in_the_digest(digests: Callable[[str], dict[str, str]], change: str) -> None:
+    text = ZOO.replace("WIDTH = 4", "TABLE = {}\nWIDTH = 4").replace("_layer(WIDTH)", "_layer(TABLE)")
+    assert digests(text)[ONE] != digests(text.replace("REASON =", f"{change}\nREASON ="))[ONE]
+
+
+def test_the_digest_of_a_known_case_is_the_same_under_every_python(digests: Callable[[str], dict[str, str]]) -> None:
+    """Recorded evidence stands under keys made of digests: this one may only move on purpose."""
+    assert digests(ZOO)[ONE] == "4a268dcaf81d03b9cc9dfff31bb2db91a52462a97f531da70f73b9bc866fc49b"
+
+
+def test_a_case_that_has_gone_from_its_file_is_refused(write: Write) -> None:
+    path = write(ZOO)
+    case = cases.load([path])[TWO]
+    path.write_text("WIDTH = 4\n")
+    with pytest.raises(CaseError, match="has gone while it was in use"):
+        cases.digest(case)
