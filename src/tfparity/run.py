@@ -125,6 +125,7 @@ class Engine:
         self.store = Store(cache.store)
         self.folder = cache.work / uuid.uuid4().hex[:12]
         self._stop = threading.Event()
+        self.aborted = threading.Event()
         self._deadline: float | None = None
 
     def __enter__(self) -> Engine:
@@ -178,14 +179,26 @@ class Engine:
                     finished.put(wrong)
 
             with ThreadPoolExecutor(max(1, self.options.jobs)) as pool:
-                for cell in cells:
-                    pool.submit(work, cell)
-                for _ in cells:
-                    ended = finished.get()
-                    if isinstance(ended, BaseException):
-                        pool.shutdown(cancel_futures=True)
-                        raise ended
-                    yield ended
+                try:
+                    for cell in cells:
+                        pool.submit(work, cell)
+                    for _ in cells:
+                        ended = finished.get()
+                        if isinstance(ended, BaseException):
+                            raise ended  # noqa: TRY301 - the handlers below are for it as well
+                        yield ended
+                except GeneratorExit:  # the caller has enough: what runs comes to its end
+                    self._stop.set()
+                    raise
+                except BaseException:
+                    self._abort(sides)
+                    raise
+
+    def _abort(self, sides: Sides) -> None:
+        """End what runs, now; what it would have come to is not kept."""
+        self.aborted.set()
+        self._stop.set()
+        sides.kill()
 
     def sides(self, stack: ExitStack) -> Sides:
         """Workers for callers that go through a crossing themselves; they end with the stack."""
@@ -263,6 +276,7 @@ class Sides:
         self.engine, self.stack = engine, stack
         self._lock = threading.Lock()
         self._workers: dict[str, Worker] = {}
+        self._started: list[Worker] = []
         self._installed: dict[str, install.Installed | InstallError] = {}
         self.places: dict[str, str] = {
             str(engine.folder): "<tmp>",
@@ -281,11 +295,17 @@ class Sides:
                 self.engine.observer.environment(where.environment.id, f"importing {', '.join(where.imports)}")
                 folder = self.engine.folder / f"{where.role}-{where.key[:12]}"
                 worker = Worker(side, folder, fresh=self.engine.options.fresh_process)
+                self._started.append(worker)
                 self._workers[where.key] = self.stack.enter_context(worker)
                 self.engine.store.put(where.key, "imports", {"imports": worker.imports, "facts": worker.facts})
                 if worker.why_fresh and not self.engine.options.fresh_process:
                     self.engine.observer.environment(where.environment.id, worker.why_fresh)
             return self._workers[where.key]
+
+    def kill(self) -> None:
+        """End every worker at once, those that are still importing too."""
+        for worker in self._started:
+            worker.kill()
 
     def _install(self, environment: Environment) -> install.Installed:
         if environment.id not in self._installed:
@@ -394,6 +414,8 @@ class Crossing:
         self.ran = True
         began = time.monotonic()
         made = self._make(opset)
+        if self.engine.aborted.is_set():
+            raise TfparityError("the run was interrupted")
         made["total_seconds"] = time.monotonic() - began
         made["ran_at"] = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         made["host"] = f"{platform.system()} {platform.machine()}"

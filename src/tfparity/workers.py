@@ -109,6 +109,7 @@ class Worker:
         self._lock = threading.Lock()
         self._told = threading.Condition()
         self._started: dict[str, int] = {}
+        self._pids: dict[str, int] = {}
         self._ended: dict[str, int] = {}
 
     def __enter__(self) -> Worker:
@@ -198,14 +199,27 @@ class Worker:
                     heard.set()
                 with self._told:
                     if "started" in said:
-                        self._started[said["started"]] = said["pid"]
+                        self._started[said["started"]] = self._pids[said["started"]] = said["pid"]
                     elif "ended" in said:
                         self._ended[said["ended"]] = said["status"]
+                        self._pids.pop(said["ended"], None)
                     self._told.notify_all()
         heard.set()
         with self._told:
             self._started.setdefault("", 0)  # the parent is gone: whoever waits looks again
             self._told.notify_all()
+
+    def kill(self) -> None:
+        """End the parent and what it runs at once; requests under way come back as crashed."""
+        process = self._process
+        if process is not None:
+            for child in self._running():
+                kill(child)
+            kill(process.pid)
+
+    def _running(self) -> list[int]:
+        with self._told:
+            return list(self._pids.values())
 
     def _stop(self) -> None:
         process, self._process = self._process, None

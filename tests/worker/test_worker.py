@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
+from tfparity import paths
 from tfparity.errors import WorkerError
 from tfparity.processes import Limits
 from tfparity.workers import Side, Worker
@@ -84,3 +86,22 @@ def test_a_shim_acts_before_the_imports(interpreter: Callable[[str], Path], tmp_
 def test_an_interpreter_that_is_gone_is_a_worker_error(tmp_path: Path) -> None:
     with pytest.raises(WorkerError, match="cannot start"), Worker(side(tmp_path / "nowhere", "numpy"), tmp_path / "w"):
         pass
+
+
+def test_an_interrupted_run_ends_its_workers_and_keeps_nothing(
+    convert: Callable[..., object], monkeypatch: pytest.MonkeyPatch, cache: paths.Cache
+) -> None:
+    from tfparity import run
+
+    class Interrupted(run.Silent):
+        def cell_stage(self, cell: object, stage: str) -> None:
+            if stage == "convert":
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "Silent", Interrupted)
+    before = sorted(cache.store.rglob("opset-*.json"))
+    with pytest.raises(KeyboardInterrupt):
+        convert("hang", seconds=60)
+    assert sorted(cache.store.rglob("opset-*.json")) == before
+    assert list(cache.work.iterdir()) == []
+    assert not [process for process in psutil.Process().children(recursive=True) if process.is_running()]
