@@ -1,4 +1,4 @@
-"""An old and small toolchain for real, TensorFlow 2.6 on Python 3.8: converted now, and as the committed evidence has it."""
+"""A small old toolchain for real, TensorFlow 2.6 on Python 3.8: converted now, and as the committed evidence has it."""
 
 import json
 
