@@ -112,6 +112,14 @@ def test_an_output_whose_rank_changes_does_not_break_the_others(tmp_path: Path) 
     assert found == [{}, {0: "batch"}]
 
 
+def test_a_dimension_that_changes_with_the_seed_alone_follows_no_axis(tmp_path: Path) -> None:
+    declared = case("boxes", axes={"batch": (2, 1)})
+    rows = {sample.index: 4 + sample.seed for sample in declared.samples()}
+    path = tmp_path / "io.npz"
+    numpy.savez(path, **{f"float32/{index}/boxes": numpy.zeros((count, 6)) for index, count in rows.items()})
+    assert source.output_axes(declared, str(path)) == [{}]
+
+
 # Which case is meant
 
 
