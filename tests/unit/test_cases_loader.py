@@ -52,11 +52,13 @@ def _an_empty_registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Nothing declared before, and what a test declares is forgotten after it."""
     monkeypatch.setattr(declare, "_registry", {})
     monkeypatch.setattr(plugins, "_loaded", {})
-    before = set(sys.modules)
+    mine = {name: module for name, module in sys.modules.items() if name.startswith("tfparity_plugin_")}
+    for name in mine:
+        del sys.modules[name]
     yield
-    for name in set(sys.modules) - before:
-        if name.startswith("tfparity_plugin_"):
-            del sys.modules[name]
+    for name in [name for name in sys.modules if name.startswith("tfparity_plugin_")]:
+        del sys.modules[name]
+    sys.modules.update(mine)
 
 
 Write = Callable[..., Path]

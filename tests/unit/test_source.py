@@ -127,11 +127,13 @@ def test_a_dimension_that_changes_with_the_seed_alone_follows_no_axis(tmp_path: 
 def _no_cases(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(declare, "_registry", {})
     monkeypatch.setattr(plugins, "_loaded", {})
-    before = set(sys.modules)
+    mine = {name: module for name, module in sys.modules.items() if name.startswith("tfparity_plugin_")}
+    for name in mine:
+        del sys.modules[name]
     yield
-    for name in set(sys.modules) - before:
-        if name.startswith("tfparity_plugin_"):
-            del sys.modules[name]
+    for name in [name for name in sys.modules if name.startswith("tfparity_plugin_")]:
+        del sys.modules[name]
+    sys.modules.update(mine)
 
 
 DECLARED = 'from tfparity import case, normal\n\n@case("a/b", inputs=[normal(2)])\ndef b():\n    raise SystemExit\n'
@@ -274,9 +276,8 @@ def test_files_of_the_same_name_are_two_modules(tmp_path: Path) -> None:
 def test_a_file_that_raises_leaves_no_module_behind_and_can_be_mended(tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
     path.write_text("1 / 0\n")
-    before = set(sys.modules)
     with pytest.raises(ZeroDivisionError):
         plugins.load(str(path), "")
-    assert set(sys.modules) == before
+    assert [name for name in sys.modules if name.endswith("_mine") and name.startswith("tfparity_plugin_")] == []
     path.write_text("NUMBER = 12345\n")
     assert plugins.load(str(path), "").NUMBER == 12345
