@@ -8,15 +8,18 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-
-from tfparity import campaign, matrix, paths
-from tfparity.campaign import Campaign
+from tfparity import matrix, options, paths
 from tfparity.environments import estimate, install, interpreters, lock
 from tfparity.errors import EvidenceError, LockError, TfparityError, UsageError
-from tfparity.report import gating, pages, progress, terminal, words
-from tfparity.run import CellRecord
+
+# What a command alone needs is imported there: `lock --check` answers in less time than the engine takes to import.
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tfparity.campaign import Campaign
+    from tfparity.run import CellRecord
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -51,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
         made.set_defaults(command=function)
         if cells:
             group = made.add_argument_group("cells to run")
-            for option in campaign.OPTIONS:
+            for option in options.OPTIONS:
                 group.add_argument(option.flag, help=option.help, **option.settings)
         return made
 
@@ -80,15 +83,21 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _console() -> Console:
+    from tfparity.report import terminal
+
     return terminal.console(sys.stdout)
 
 
 def _campaign(given: argparse.Namespace) -> Campaign:
-    return Campaign(campaign.chosen(lambda name: getattr(given, name)))
+    from tfparity.campaign import Campaign
+
+    return Campaign(options.chosen(lambda name: getattr(given, name)))
 
 
 def _carried_out(asked: Campaign) -> list[CellRecord]:
     """Run the campaign's cells with progress on the error stream; records in the plan's order."""
+    from tfparity.report import progress, terminal, words
+
     console = terminal.console(sys.stderr)
     cells = asked.cells
     runnable = [cell for cell in cells if cell.applicable]
@@ -103,6 +112,8 @@ def _carried_out(asked: Campaign) -> list[CellRecord]:
 
 def _run(given: argparse.Namespace) -> int:
     """Run cells and end with a table; 1 if one fails and no limitation says why."""
+    from tfparity.report import terminal
+
     asked = _campaign(given)
     records = _carried_out(asked)
     if asked.choice.record:
@@ -113,6 +124,8 @@ def _run(given: argparse.Namespace) -> int:
 
 def _plan(given: argparse.Namespace) -> int:
     """Say which cells there are, which of them can be, and how long they take; run nothing."""
+    from tfparity.report import words
+
     asked = _campaign(given)
     for cell in asked.cells:
         print(cell.id if cell.applicable else f"{cell.id}  {cell.verdict}: {' '.join((cell.reason or '').split())}")
@@ -123,6 +136,8 @@ def _plan(given: argparse.Namespace) -> int:
 
 def _gate(given: argparse.Namespace) -> int:
     """Compare a run with the committed evidence; an exit code for each kind of change."""
+    from tfparity.report import gating
+
     asked = _campaign(given)
     records = _carried_out(asked)
     if given.update:
@@ -135,6 +150,8 @@ def _gate(given: argparse.Namespace) -> int:
 
 def _table(given: argparse.Namespace) -> int:
     """Write the generated tables of README.md and docs/ from results/."""
+    from tfparity.report import pages
+
     stale = pages.write(paths.project(), check=given.check)
     for path in stale:
         print(f"{path}: {'is not what results/ says: run `nox -s table`' if given.check else 'written'}")
@@ -159,7 +176,9 @@ def _lock(given: argparse.Namespace) -> int:
 
 def _install(given: argparse.Namespace) -> int:
     """Make the environments of toolchains; those that are there already are left alone."""
-    asked = Campaign(campaign.Choice(toolchains=tuple(given.toolchain) or (campaign.DEFAULT,)))
+    from tfparity.campaign import Campaign
+
+    asked = Campaign(options.Choice(toolchains=tuple(given.toolchain) or (options.DEFAULT,)))
     for environment in asked.environments:
         locked = lock.status(asked.project, environment)
         if locked.kind == "unresolvable":

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from tfparity import campaign
+from tfparity import options
 from tfparity.campaign import Campaign
 from tfparity.errors import TfparityError
 from tfparity.plan import PlannedCell
@@ -20,7 +20,7 @@ class Run:
     """The engine's run behind a pytest session: begun by the first test, ended with the session."""
 
     def __init__(self, config: pytest.Config) -> None:
-        self.campaign = Campaign(campaign.chosen(config.getoption))
+        self.campaign = Campaign(options.chosen(config.getoption))
         # Capturing has not begun, or is suspended, when plugins are configured: this is the person's own terminal.
         self.console = terminal.console(os.fdopen(os.dup(2), "w"))
         self.selected: list[PlannedCell] = []
@@ -52,7 +52,7 @@ class Run:
 
 def pytest_addoption(parser):
     group = parser.getgroup("tfparity", "cells to run")
-    for option in campaign.OPTIONS:
+    for option in options.OPTIONS:
         group.addoption(option.flag, help=option.help, **option.settings)
 
 

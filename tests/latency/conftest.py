@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from tfparity import campaign
+from tfparity import options
 from tfparity.campaign import Campaign
 from tfparity.errors import TfparityError
 from tfparity.latency import results
@@ -21,7 +21,7 @@ class Bench:
     """The measurements of a session: each cell is measured when its first test asks, one at a time."""
 
     def __init__(self, config):
-        self.campaign = Campaign(campaign.chosen(config.getoption))
+        self.campaign = Campaign(options.chosen(config.getoption))
         self.rounds = config.getoption("--rounds")
         self.measured: dict[str, Latency] = {}
         self._stack = ExitStack()
@@ -50,7 +50,7 @@ class Bench:
 
 def pytest_addoption(parser):
     group = parser.getgroup("tfparity", "cells to measure")
-    for option in campaign.OPTIONS:
+    for option in options.OPTIONS:
         group.addoption(option.flag, help=option.help, **option.settings)
     group.addoption("--rounds", type=int, default=ROUNDS, help=f"calls of each subject that count ({ROUNDS})")
 

@@ -17,6 +17,7 @@ LAYERS = (
     ("evidence_file", "bundles"),
     ("evidence",),
     ("gate", "run"),
+    ("options",),
     ("campaign", "latency"),
     ("report",),
     ("cli",),

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from tfparity.campaign import Campaign, Choice
+from tfparity.campaign import Campaign
 from tfparity.evidence import Evidence
 from tfparity.judge import VERDICTS
 from tfparity.limitations import Limitation
 from tfparity.matrix import Toolchain
+from tfparity.options import Choice
 from tfparity.paths import Project
 from tfparity.plan import PlannedCell
 
