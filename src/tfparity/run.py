@@ -13,6 +13,7 @@ import shutil
 import threading
 import time
 import uuid
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -23,10 +24,10 @@ from typing import Any, Protocol
 
 import numpy
 
-from tfparity import bundles, fingerprint, judge, plan, revisions
+from tfparity import bundles, fingerprint, judge, paths, plan, revisions
 from tfparity import cases as zoo
 from tfparity.environments import install, lock
-from tfparity.errors import InstallError, TfparityError
+from tfparity.errors import InstallError, TfparityError, WorkerError
 from tfparity.matrix import Environment, Matrix
 from tfparity.paths import Cache, Project
 from tfparity.plan import PlannedCell
@@ -34,7 +35,7 @@ from tfparity.processes import Limits
 from tfparity.store import Store, key
 from tfparity.worker import plugins, shims
 from tfparity.worker.declare import Case
-from tfparity.workers import Answer, Side, Worker
+from tfparity.workers import PARENT_DIED, Answer, Side, Worker
 
 #: Bytes of bundles kept between runs.
 BUNDLE_LIMIT = 6 * 2**30
@@ -219,7 +220,6 @@ class Engine:
             return CellRecord(planned.toolchain, planned.case, planned.route, "untested", reason)
         self.observer.cell_started(planned)
         crossing = Crossing(self, planned, sides)
-        began = time.monotonic()
         attempts = crossing.attempts()
         names = [*crossing.source.environment.shims, *crossing.target.environment.shims]
         extra = crossing.extra_attempts(attempts) if self.options.all_opsets else []
@@ -245,7 +245,7 @@ class Engine:
             sum(attempt["total_seconds"] for attempt in every),
             max(attempt["ran_at"] for attempt in every),
             every[-1]["host"],
-            cached=time.monotonic() - began < 0.5 and not crossing.ran,
+            cached=not crossing.ran,
         )
 
 
@@ -282,18 +282,20 @@ class Sides:
             str(engine.folder): "<tmp>",
             str(engine.cache.bundles): "<tmp>",
             str(Path.home()): "<home>",
+            str(paths.PACKAGE): "<tfparity>",
         }
 
     def worker(self, where: Where) -> Worker:
         """The warm worker of a side. Raises InstallError where its environment does not install."""
         with self._lock:
-            if where.key not in self._workers:
+            known = self._workers.get(where.key)
+            if known is None or not known.alive:
                 installed = self._install(where.environment)
                 side = Side(
                     installed.python, tuple(where.environment.shims), where.imports, where.preload, where.newest_opset
                 )
                 self.engine.observer.environment(where.environment.id, f"importing {', '.join(where.imports)}")
-                folder = self.engine.folder / f"{where.role}-{where.key[:12]}"
+                folder = self.engine.folder / f"{where.role}-{where.key[:12]}-{len(self._started)}"
                 worker = Worker(side, folder, fresh=self.engine.options.fresh_process)
                 self._started.append(worker)
                 self._workers[where.key] = self.stack.enter_context(worker)
@@ -340,7 +342,7 @@ class Sides:
             "packages": dict(where.locked.packages),
             "shims": list(where.environment.shims),
             "resolve": "pass",
-            "install": "fail" if isinstance(installed, InstallError) else "pass",
+            "install": "fail" if isinstance(installed, InstallError) else "pass" if stored else "untested",
             "import": imported,
         }
 
@@ -413,15 +415,26 @@ class Crossing:
             return kept
         self.ran = True
         began = time.monotonic()
-        made = self._make(opset)
+        made = self._made_alive(opset)
         if self.engine.aborted.is_set():
             raise TfparityError("the run was interrupted")
         made["total_seconds"] = time.monotonic() - began
         made["ran_at"] = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         made["host"] = f"{platform.system()} {platform.machine()}"
         made["limits"] = [self.engine.limits.seconds, self.engine.limits.memory_mib]
-        self.engine.store.put(self.key, f"opset-{opset}", made)
+        if not _machine_made(made):
+            self.engine.store.put(self.key, f"opset-{opset}", made)
         return made
+
+    def _made_alive(self, opset: int) -> dict[str, Any]:
+        """An attempt, once more with a new worker where its parent died: what runs beside may have killed it."""
+        try:
+            made = self._make(opset)
+        except WorkerError:
+            made = None
+        if self.engine.aborted.is_set() or not (made is None or _error_type(made) == PARENT_DIED):
+            return made or {}
+        return self._make(opset)
 
     def _limited(self, kept: Mapping[str, Any]) -> bool:
         """Whether a limit ended it that has been raised since."""
@@ -534,6 +547,17 @@ class Crossing:
         )
 
 
+def _error_type(made: Mapping[str, Any]) -> str | None:
+    return made["error"]["type"] if made["error"] else None
+
+
+def _machine_made(made: Mapping[str, Any]) -> bool:
+    """Whether the failure may be this machine's own, so that it is not kept: an install, a parent that died, a SIGKILL
+    that was not ours."""
+    killed = bool(made["error"]) and "ended by SIGKILL" in made["error"]["message"]
+    return made["stage"] == "install" or _error_type(made) == PARENT_DIED or killed
+
+
 def _least(changes: Mapping[str, float]) -> dict[str, Any]:
     """How many weight tensors were moved by 1 %, and the one that moved the output least."""
     name = min(changes, key=lambda weight: changes[weight])
@@ -541,11 +565,12 @@ def _least(changes: Mapping[str, float]) -> dict[str, Any]:
 
 
 def _arrays(path: Path | None) -> dict[str, Any]:
-    """The arrays of an .npz; none where the file is missing. Never unpickles: a file of objects counts as broken."""
+    """The arrays of an .npz; none where the file is missing or cannot be read. Never unpickles: a file that holds
+    objects cannot be read."""
     if path is None or not path.exists():
         return {}
     try:
         with numpy.load(path, allow_pickle=False) as stored:
             return {name: stored[name] for name in stored.files}
-    except (OSError, ValueError) as wrong:
-        raise TfparityError(f"{path}: cannot be read: {wrong}") from None
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        return {}

@@ -15,6 +15,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -26,6 +27,9 @@ from tfparity.worker import messages
 
 #: Seconds that a warm parent may take to import its frameworks; a cold disk makes them slow.
 IMPORT_SECONDS = 600.0
+
+#: Type of the error of a request whose parent died under it: by its doing, a neighbour's, or the machine's.
+PARENT_DIED = "ParentDied"
 
 STAGES = {
     "source": ("build", "export", "check"),
@@ -110,6 +114,7 @@ class Worker:
         self._told = threading.Condition()
         self._started: dict[str, int] = {}
         self._pids: dict[str, int] = {}
+        self._gone = threading.Event()
         self._ended: dict[str, int] = {}
 
     def __enter__(self) -> Worker:
@@ -136,6 +141,11 @@ class Worker:
         return self.folder / "home"
 
     @property
+    def alive(self) -> bool:
+        """Whether requests can be asked; a worker that could not import has none to answer."""
+        return not self._gone.is_set() or self.failed_import is not None
+
+    @property
     def failed_import(self) -> dict[str, Any] | None:
         """The first required import that failed: {"module", "outcome", "seconds", "error"}."""
         optional = set(self.side.preload)
@@ -151,7 +161,8 @@ class Worker:
         assert self._process.stdout is not None
         ready: list[dict[str, Any]] = []
         heard = threading.Event()
-        threading.Thread(target=self._listen, args=(self._process.stdout, ready, heard), daemon=True).start()
+        self._gone = gone = threading.Event()
+        threading.Thread(target=self._listen, args=(self._process.stdout, ready, heard, gone), daemon=True).start()
         if not heard.wait(IMPORT_SECONDS):
             kill(self._process.pid)
             self.imports = self._interrupted(control, "timeout", f"still importing after {IMPORT_SECONDS:.0f} s")
@@ -187,7 +198,9 @@ class Worker:
                     f"cannot start {self.side.python}: {wrong.strerror}; remove the environment to have it made again"
                 ) from None
 
-    def _listen(self, stream: IO[str], ready: list[dict[str, Any]], heard: threading.Event) -> None:
+    def _listen(
+        self, stream: IO[str], ready: list[dict[str, Any]], heard: threading.Event, gone: threading.Event
+    ) -> None:
         with stream:
             for line in stream:
                 try:
@@ -206,8 +219,8 @@ class Worker:
                     self._told.notify_all()
         heard.set()
         with self._told:
-            self._started.setdefault("", 0)  # the parent is gone: whoever waits looks again
-            self._told.notify_all()
+            gone.set()
+            self._told.notify_all()  # whoever waits looks again
 
     def kill(self) -> None:
         """End the parent and what it runs at once; requests under way come back as crashed."""
@@ -226,7 +239,8 @@ class Worker:
         if process is None:
             return
         if process.stdin is not None:
-            process.stdin.close()
+            with suppress(BrokenPipeError):  # it is gone already
+                process.stdin.close()
         try:
             process.wait(10)
         except subprocess.TimeoutExpired:
@@ -256,7 +270,9 @@ class Worker:
         watched = watch(
             pid, lambda wait: self._still_runs(control, wait), limits, log=control / messages.LOG, look=look
         )
-        status = self._ended.pop(str(control), -9)
+        if str(control) not in self._ended:
+            kill(pid)  # its parent is gone, and nobody else ends it
+        status = self._ended.pop(str(control), None)
         reply = _reply(control)
         stages = reply.get("stages", [])
         for stage in stages:
@@ -276,14 +292,14 @@ class Worker:
             except OSError:
                 raise WorkerError(f"the warm parent of {self.side.python} is gone") from None
         with self._told:
-            self._told.wait_for(lambda: str(control) in self._started or "" in self._started, 60)
+            self._told.wait_for(lambda: str(control) in self._started or self._gone.is_set(), 60)
             if str(control) not in self._started:
                 raise WorkerError(f"the warm parent of {self.side.python} does not answer")
             return self._started.pop(str(control))
 
     def _still_runs(self, control: Path, seconds: float) -> bool:
         with self._told:
-            return not self._told.wait_for(lambda: str(control) in self._ended or "" in self._started, seconds)
+            return not self._told.wait_for(lambda: str(control) in self._ended or self._gone.is_set(), seconds)
 
 
 def _reply(control: Path) -> dict[str, Any]:
@@ -298,7 +314,7 @@ def _unfinished(
     kind: str,
     reply: dict[str, Any],
     stopped: str | None,
-    status: int,
+    status: int | None,
     limits: Limits,
     peak: float | None,
     control: Path,
@@ -313,6 +329,8 @@ def _unfinished(
         error = {"type": "OutOfMemory", "message": f"more than {limits.memory_mib:.0f} MiB"}
     elif stopped == "crash":
         error = {"type": "TooManyProcesses", "message": "started processes without end"}
+    elif status is None:
+        error = {"type": PARENT_DIED, "message": "the worker's parent process ended while this ran"}
     else:
         error = {"type": "Signal" if status < 0 else "Exit", "message": _ending(status, control / messages.LOG)}
     return {"stage": stage, "outcome": stopped or "crash", "seconds": None, "peak_mib": peak, "error": error}

@@ -170,6 +170,9 @@ def convert(bundle, artifact, request):
         meta["names"] = ["output_0", "attention"]
     elif FAULT == "die-by-signal":
         os.kill(os.getpid(), signal.SIGSEGV)
+    elif FAULT == "kill-the-parent":
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(600)
     elif FAULT == "hang":
         time.sleep(600)
     elif FAULT == "exit":

@@ -50,6 +50,12 @@ def test_a_planted_fault_gets_its_verdict_and_stage(
     assert (error["type"] if isinstance(error, dict) else None) == kind
 
 
+def test_a_converter_that_kills_its_parent_is_a_crash_and_others_go_on(convert: Converter) -> None:
+    attempt = decisive(convert("kill-the-parent"))
+    assert (attempt["stage"], attempt["outcome"]) == ("convert", "crash")
+    assert convert("faithful").verdict == "works"
+
+
 def test_a_hanging_converter_is_a_timeout_of_its_stage(convert: Converter) -> None:
     attempt = decisive(convert("hang", seconds=3))
     assert (attempt["stage"], attempt["outcome"]) == ("convert", "timeout")

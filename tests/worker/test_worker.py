@@ -11,7 +11,7 @@ import pytest
 from tfparity import paths
 from tfparity.errors import WorkerError
 from tfparity.processes import Limits
-from tfparity.workers import Side, Worker
+from tfparity.workers import Answer, Side, Worker
 
 LIMITS = Limits(30, 1024)
 
@@ -105,3 +105,22 @@ def test_an_interrupted_run_ends_its_workers_and_keeps_nothing(
     assert sorted(cache.store.rglob("opset-*.json")) == before
     assert list(cache.work.iterdir()) == []
     assert not [process for process in psutil.Process().children(recursive=True) if process.is_running()]
+
+
+def test_a_failed_self_test_falls_back_to_a_bare_parent(
+    interpreter: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = Worker.ask
+
+    def asked(self: Worker, kind: str, *rest: object, **options: object) -> Answer:
+        answer = ask(self, kind, *rest, **options)
+        if kind != "selftest" or self.fresh:
+            return answer
+        failed = {**answer.stages[0], "outcome": "fail", "error": {"type": "Planted", "message": "planted"}}
+        return Answer([failed], answer.facts, answer.folder)
+
+    monkeypatch.setattr(Worker, "ask", asked)
+    with Worker(side(interpreter("3.11"), "numpy"), tmp_path / "worker") as worker:
+        assert worker.fresh
+        assert worker.ask("selftest", {}, LIMITS).passed
+        assert worker.ask("selftest", {}, LIMITS).passed

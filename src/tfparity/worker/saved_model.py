@@ -1,6 +1,7 @@
 """A SavedModel as it is served: loaded, and called through `serving_default`."""
 
 import inspect
+import re
 from typing import Any, Callable, Dict, List, Tuple
 
 from tfparity.worker.messages import Refused
@@ -12,6 +13,12 @@ def pin_threads(count: int) -> None:
 
     tf.config.threading.set_intra_op_parallelism_threads(count)
     tf.config.threading.set_inter_op_parallelism_threads(count)
+
+
+def numbered(name: str) -> List[Any]:
+    """Sorts output_2 before output_10. A loaded signature's dictionary has no order of its own; where a converter
+    has numbered what it did not name, the numbers are the order."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
 
 
 class ServingDefault:
@@ -33,11 +40,12 @@ class ServingDefault:
         if sorted(self.inputs) == sorted(name for name, _ in given):
             pairs = given
         else:
-            pairs = list(zip(sorted(self.inputs), [array for _, array in given]))
+            pairs = list(zip(sorted(self.inputs, key=numbered), [array for _, array in given]))
         return {name: tf.constant(array) for name, array in pairs}
 
     def run(self, given: List[Tuple[str, Any]]) -> List[Tuple[str, Any]]:
-        return [(name, value.numpy()) for name, value in self.function(**self.tensors(given)).items()]
+        answer = self.function(**self.tensors(given))
+        return [(name, answer[name].numpy()) for name in sorted(answer, key=numbered)]
 
     def timed(self, given: List[Tuple[str, Any]], xla: bool) -> Callable[[], Any]:
         """A call without arguments: constants in, numpy out; with `xla`, the signature compiled as one cluster."""
