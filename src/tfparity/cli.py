@@ -150,12 +150,18 @@ def _gate(given: argparse.Namespace) -> int:
 
 def _table(given: argparse.Namespace) -> int:
     """Write the generated tables of README.md and docs/ from results/."""
+    from tfparity import evidence, limitations
     from tfparity.report import pages
 
-    stale = pages.write(paths.project(), check=given.check)
+    project = paths.project()
+    stale = pages.write(project, check=given.check)
     for path in stale:
         print(f"{path}: {'is not what results/ says: run `nox -s table`' if given.check else 'written'}")
-    return 1 if given.check and stale else 0
+    recorded = list(evidence.load_all(project).values())
+    faults = evidence.dishonest(recorded, limitations.load(project.limitations)) if given.check else []
+    for fault in faults:
+        print(fault)
+    return 1 if faults or (given.check and stale) else 0
 
 
 def _lock(given: argparse.Namespace) -> int:

@@ -269,6 +269,24 @@ def unused(evidence: Iterable[Evidence], limitations: Sequence[Limitation]) -> l
     return [rule for rule in limitations if rule.id not in used]
 
 
+#: Part of the failing cells whose cause may be unknown.
+UNKNOWN_SHARE = 0.1
+
+
+def dishonest(evidence: Sequence[Evidence], limitations: Sequence[Limitation]) -> list[str]:
+    """What committed evidence may not have, a line each: a failing cell without a limitation, a rule that explains
+    nothing, more than one failing cell in ten that nobody understands."""
+    found = [f"{' '.join(cell)}: fails without a limitation" for content in evidence for cell in unexplained(content)]
+    found += [
+        f"limitations.yaml: {rule.id} explains nothing that is recorded" for rule in unused(evidence, limitations)
+    ]
+    failing = sum(cell["verdict"] in judge.FAILING for content in evidence for cell in content.cells)
+    unknown = len(not_understood(evidence, limitations))
+    if unknown > UNKNOWN_SHARE * failing:
+        found.append(f"{unknown} of {failing} failing cells are not understood, more than one in ten")
+    return found
+
+
 def limitation_of(content: Evidence, cell: Mapping[str, Any]) -> str | None:
     """The id of the limitation that explains a cell's error, None without one."""
     error = content.errors.get(cell["error"]) if cell["error"] else None

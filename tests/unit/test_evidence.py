@@ -328,6 +328,22 @@ def test_a_rule_that_explains_nothing_is_found():
     assert evidence.unused([explained], [*RULES, idle]) == [idle]
 
 
+def test_committed_evidence_may_not_leave_failures_or_rules_unexplained():
+    failing = Record("operators/gelu", [broken()])
+    silent = evidence.explain(document(failing), [])
+    assert any("fails without a limitation" in line for line in evidence.dishonest([silent], []))
+    known = rule()
+    explained = evidence.explain(document(failing), [known])
+    assert evidence.dishonest([explained], [known]) == []
+    idle = rule(id="idle", matches="nothing ever says this at all")
+    assert evidence.dishonest([explained], [known, idle]) == [
+        "limitations.yaml: idle explains nothing that is recorded"
+    ]
+    unknown = rule(cause="unknown", investigated="read the source")
+    told = evidence.dishonest([evidence.explain(document(failing), [unknown])], [unknown])
+    assert told == ["1 of 1 failing cells are not understood, more than one in ten"]
+
+
 def plan(*more):
     return [Planned(record.case) for record in RECORDS] + list(more)
 
