@@ -103,8 +103,10 @@ def working(counts: Mapping[str, int]) -> str:
 
 
 def best(forms: Sequence[Standing | None]) -> Standing | None:
-    """Of several forms of a model the one with the best verdict, the earlier of equals."""
-    there = [form for form in forms if form is not None]
+    """Of several forms of a model the one with the best verdict, the earlier of equals; a form that cannot exist there
+    stands for the model only where none can."""
+    known = [form for form in forms if form is not None]
+    there = [form for form in known if form.verdict != "not-applicable"] or known
     return min(there, key=lambda form: VERDICTS.index(form.verdict), default=None)
 
 
