@@ -63,12 +63,13 @@ def execute(request: Dict[str, Any], reply: Reply, route: Any) -> None:
 
 
 def by_name(answer: Any, declared: List[str]) -> List[Any]:
-    """Pairs of declared output name and value. An answer whose names are not the declared ones is
-    taken by position, so that it can still be compared; the signature stage tells of the names."""
-    pairs = list(answer)
-    if len(pairs) != len(declared):
-        raise Refused("OutputCount", "%d outputs came back, %d are declared" % (len(pairs), len(declared)))
-    if sorted(name for name, _ in pairs) == sorted(declared):
-        values = dict(pairs)
-        return [(name, values[name]) for name in declared]
-    return [(name, value) for name, (_, value) in zip(declared, pairs)]
+    """Pairs of declared output name and value.
+
+    Values under names that were not declared stand, in their order, for the declared names that are missing, so
+    that they can still be compared; the signature stage tells of the names.
+    """
+    values = dict(answer)
+    if len(values) != len(declared):
+        raise Refused("OutputCount", "%d outputs came back, %d are declared" % (len(values), len(declared)))
+    others = iter([value for name, value in values.items() if name not in declared])
+    return [(name, values[name] if name in values else next(others)) for name in declared]
