@@ -11,26 +11,36 @@ import fnmatch
 import os
 import shutil
 import threading
-from collections.abc import Callable, Mapping
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy
 from filelock import FileLock
-from numpy.typing import NDArray
 
-from tfparity import referee
+from tfparity import compare, referee
 from tfparity.processes import Limits
 from tfparity.worker import messages
 from tfparity.worker.declare import Case
 from tfparity.workers import Worker
 
-FORMAT = 1
+FORMAT = 2
 
-#: A case must answer to its input, and to 1 % on any weight tensor, by more than this part of
-#: max(1, max |reference|): the tolerance of the grade 1e-5.
+DESCRIPTION = "bundle.json"
+
+#: A case must answer to each of its inputs, and to 1 % on any weight tensor, by more than this part of
+#: max(1, max |reference|): the tolerance of the grade 1e-5. By more than its noise, too.
 SENSITIVE = 1e-5
+
+#: The coarsest noise, in the same unit, that a case may have: the tolerance of the grade 1e-3.
+NOISIEST = 1e-3
+
+_UNSEEN = {
+    "output:": "an output does not change with the inputs",
+    "input:": "the outputs do not change with an input",
+}
 
 _locks: dict[Path, threading.Lock] = {}
 _locks_lock = threading.Lock()
@@ -60,33 +70,39 @@ def export(
     framework: str,
     exporter: str,
     opset: int,
+    key: str,
+    again: Callable[[Path], bool] = lambda _: False,
     limits: Limits,
     origin: Mapping[str, Any],
     on_stage: Callable[[str], None] | None = None,
 ) -> Exported:
     """The bundle's export by that exporter at that opset: from the folder, or made now.
 
-    `origin` says which environment made it. What a limit ended is not kept: another machine may do it.
+    `origin` says which environment made it, `key` by which revisions of our own: an export of another key is made
+    anew. `again` says of a folder, the bundle's or the export's, that it has to be. What a limit ended is not kept:
+    another machine may do it.
     """
     made = folder / f"{Path(exporter).stem}-{opset}"
     folder.mkdir(parents=True, exist_ok=True)
     with _locks_lock:
         lock = _locks.setdefault(folder, threading.Lock())
     with lock, FileLock(folder / ".lock"):
-        kept = _kept(made, folder)
+        if again(folder):
+            (folder / DESCRIPTION).unlink(missing_ok=True)
+        kept = None if again(made) else _kept(made, folder, key)
         if kept is None:
-            kept = _make(made, folder, case, worker(), framework, exporter, opset, limits, origin, on_stage)
+            kept = _make(made, folder, case, worker(), framework, exporter, opset, key, limits, origin, on_stage)
     return kept
 
 
-def _kept(made: Path, folder: Path) -> Exported | None:
+def _kept(made: Path, folder: Path, key: str) -> Exported | None:
     common = _facts(folder)
     try:
         value = messages.read_json(str(made / "export.json"))
-        stages, facts, error = value["stages"], value["facts"], value["referee_error"]
+        stages, facts, error, its_key = value["stages"], value["facts"], value["referee_error"], value["key"]
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    if common is None:
+    if common is None or its_key != key:
         return None
     answer = made / "referee.npz"
     return Exported(stages, {**common, **facts}, made, folder / "io.npz", answer if answer.exists() else None, error)
@@ -96,7 +112,7 @@ def _facts(folder: Path) -> dict[str, Any] | None:
     """The facts of a bundle that is there as a whole, which counts as used now (see prune); else None."""
     try:
         os.utime(folder / "io.npz")
-        return dict(messages.read_json(str(folder / "bundle.json"))["facts"])
+        return dict(messages.read_json(str(folder / DESCRIPTION))["facts"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -109,13 +125,14 @@ def _make(
     framework: str,
     exporter: str,
     opset: int,
+    key: str,
     limits: Limits,
     origin: Mapping[str, Any],
     on_stage: Callable[[str], None] | None,
 ) -> Exported:
     shutil.rmtree(made, ignore_errors=True)
     made.mkdir()
-    io, description = folder / "io.npz", folder / "bundle.json"
+    io, description = folder / "io.npz", folder / DESCRIPTION
     first = _facts(folder) is None
     answer = worker.ask(
         "source",
@@ -134,7 +151,7 @@ def _make(
     )
     stages, facts = answer.stages, answer.facts
     if first and stages[0]["outcome"] == "pass":
-        blind = insensitive(case, facts.get("sensitivity", {}), io)
+        blind = insensitive(case, facts.get("sensitivity", {}), read_arrays(io))
         if blind:
             stages = [{**stages[0], "outcome": "fail", "error": {"type": "InsensitiveCase", "message": blind}}]
         else:
@@ -151,49 +168,65 @@ def _make(
             messages.write_json(str(description), content)
     if stages[-1]["outcome"] != "pass":
         return Exported(stages, facts, made, io, None, None)
-    said = referee.ask(made / "model.onnx", io, made / "referee.npz") if (made / "model.onnx").exists() else None
+    model, names = made / "model.onnx", [output.name for output in case.outputs]
+    said = referee.ask(model, io, made / "referee.npz", names) if model.exists() else None
     export_facts = {name: facts[name] for name in ("file_opset",) if name in facts}
     error = said.error if said else "the route's artifact is no ONNX file"
-    messages.write_json(str(made / "export.json"), {"stages": stages, "facts": export_facts, "referee_error": error})
-    kept = _kept(made, folder)
+    messages.write_json(
+        str(made / "export.json"), {"key": key, "stages": stages, "facts": export_facts, "referee_error": error}
+    )
+    kept = _kept(made, folder, key)
     assert kept is not None
     return kept
 
 
-def insensitive(case: Case, changes: Mapping[str, float], io: Path) -> str | None:
-    """Why the case cannot tell right from wrong, or None: outputs that ignore the input, weights that
-    move nothing and are not declared `insensitive`, and declarations that are not true."""
-    with numpy.load(io, allow_pickle=False) as stored:
-        pairs = [[stored[f"float32/{seed}/{output.name}"] for seed in (0, 1)] for output in case.outputs]
-    if not any(_differ(one, other) for one, other in pairs):
-        return "the output does not change with the input"
-    dead = [name for name, change in changes.items() if not change > SENSITIVE]
+def insensitive(case: Case, changes: Mapping[str, Sequence[float]], references: compare.Arrays) -> str | None:
+    """Why the case cannot tell right from wrong, or None: rounding noise that a wrong answer could hide in, inputs,
+    outputs and weights that are not seen in the answer and not declared `insensitive`, and declarations that are not
+    true. `changes`: see worker.source.sensitivity; `references`: the arrays of io.npz."""
+    floors = compare.floors(case.outputs, case.samples(), references)
+    noisy = [name for name, floor in floors.items() if compare.NOISE_FACTOR * floor > NOISIEST]
+    if noisy:
+        return f"float32 rounds {_listed(noisy)} so coarsely that a wrong answer would pass for noise"
+    seen = [max(SENSITIVE, compare.NOISE_FACTOR * floors[output.name]) for output in case.outputs]
+    dead = [
+        name
+        for name, by in changes.items()
+        if not any(change > enough for change, enough in zip(by, seen, strict=True))
+    ]
     undeclared = [name for name in dead if not any(fnmatch.fnmatch(name, glob) for glob in case.insensitive)]
+    for kind, problem in _UNSEEN.items():
+        named = [name.removeprefix(kind) for name in undeclared if name.startswith(kind)]
+        undeclared = [name for name in undeclared if not name.startswith(kind)]
+        if named:
+            return f"{problem}: {_listed(named)}"
     if undeclared:
-        shown = ", ".join(undeclared[:4]) + (f" and {len(undeclared) - 4} more" if len(undeclared) > 4 else "")
         return (
-            f"moving a weight by 1 % does not move the output: {shown}; "
+            f"moving a weight by 1 % does not move the output: {_listed(undeclared)}; "
             "give it weight, or declare it insensitive with the reason"
         )
     for glob in case.insensitive:
         if not fnmatch.filter(changes, glob):
-            return f"declares {glob!r} insensitive, but no weight has such a name; take it out, or mend the glob"
+            return f"declares {glob!r} insensitive, but no weight, input or output has such a name; mend the glob"
         if not fnmatch.filter(dead, glob):
-            return f"declares {glob!r} insensitive, but each weight that it matches moves the output; take it out"
+            return f"declares {glob!r} insensitive, but all that it matches moves the output; take it out"
     return None
 
 
-def _differ(one: NDArray[Any], other: NDArray[Any]) -> bool:
-    """Whether two references differ by more than SENSITIVE: in shape, in where they are finite, or there in value."""
-    if one.shape != other.shape:
-        return True
-    finite = numpy.isfinite(one)
-    if not numpy.array_equal(finite, numpy.isfinite(other)):
-        return True
-    if not finite.any():
-        return False
-    was, now = one[finite].astype("float64"), other[finite].astype("float64")
-    return bool(numpy.abs(was - now).max() > SENSITIVE * max(1.0, numpy.abs(was).max()))
+def read_arrays(path: Path | None) -> dict[str, Any]:
+    """The arrays of an .npz; none where the file is missing or cannot be read. Never unpickles: a file that holds
+    objects cannot be read."""
+    if path is None or not path.exists():
+        return {}
+    try:
+        with numpy.load(path, allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        return {}
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
 def prune(root: Path, limit_bytes: int) -> None:

@@ -258,6 +258,28 @@ def _noise(pair: _Pair) -> float:
         return elements.largest(pair.float32.astype(numpy.float64) - pair.other.astype(numpy.float64))
 
 
+def _floor(pairs: Sequence[_Pair]) -> float:
+    """The floor of one output (see GRADES) over its samples; 0 where it is compared exactly."""
+    if all(pair.exact for pair in pairs):
+        return 0.0
+    ulp = max(elements.ulp(pair.float32.dtype, elements.largest(pair.truth)) for pair in pairs)
+    return max(ULPS * ulp, *(_noise(pair) for pair in pairs))
+
+
+def floors(case_outputs: Sequence[Output], samples: Sequence[Sample], references: Arrays) -> dict[str, float]:
+    """Per output, its floor over all samples in units of max(1, max |reference|) at the first sample.
+
+    Raises WorkerError when a reference is missing.
+    """
+    own = {key.replace("float32", "output", 1): value for key, value in references.items() if key[:8] == "float32/"}
+    found = {}
+    for output in case_outputs:
+        pairs = [_pair(output, sample, references, own) for sample in samples]
+        comparable = [pair for pair in pairs if isinstance(pair, _Pair)]
+        found[output.name] = _floor(comparable) / max(1.0, elements.largest(comparable[0].truth)) if comparable else 0.0
+    return found
+
+
 def _grade(
     output: Output, samples: Sequence[Sample], references: Arrays, found: Sequence[tuple[Sample, _Pair]]
 ) -> _Graded:
@@ -270,11 +292,7 @@ def _grade(
     if not found:
         return _Graded(output.name, GRADES[-1], math.inf, math.inf, None, None, 0.0, source, False, ())
     distances = [(sample, pair, _distance(pair)) for sample, pair in found]
-    if all(pair.exact for _, pair, _ in distances):
-        floor = 0.0
-    else:
-        ulp = max(elements.ulp(pair.float32.dtype, distance.scale) for _, pair, distance in distances)
-        floor = max(ULPS * ulp, *(_noise(pair) for _, pair, _ in distances))
+    floor = _floor([pair for _, pair, _ in distances])
     worst, places = GRADES[0], {}
     for sample, pair, distance in distances:
         grade = _grade_of(distance.max_abs, distance.scale, floor, exact=pair.exact)

@@ -24,6 +24,9 @@ from tfparity.errors import LimitationError
 #: A pattern needs a run of this many literal characters: fewer match what nobody meant.
 SHORTEST_LITERAL = 12
 
+#: No rule explains it: a case that cannot tell right from wrong says nothing of a toolchain, and is mended.
+DEFECT = "InsensitiveCase: "
+
 UNKNOWN = "unknown"
 NO_LINK = "none found"
 NO_REMEDY = "none known"
@@ -179,10 +182,11 @@ def find(
     """The first rule that explains an error, None without one.
 
     packages: package to exact version, on the side that ran the stage, and "python". message: "<type>: <message>".
-    opset: the one asked for; None before the export, where a rule with `opset` never holds.
+    An error that begins with DEFECT has none. opset: the one asked for;
+    None before the export, where a rule with `opset` never holds.
     """
     for rule in limitations:
-        if rule.holds(
+        if not message.startswith(DEFECT) and rule.holds(
             packages=packages, opset=opset, route=route, toolchain=toolchain, case=case, stage=stage, message=message
         ):
             return rule

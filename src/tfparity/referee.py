@@ -1,6 +1,6 @@
 """The referee: one modern ONNX Runtime on our side, in a process of its own.
 
-Run as a script, `python referee.py MODEL.onnx IO.npz RESULT.npz`, it answers every sample of io.npz and
+Run as a script, `python referee.py MODEL.onnx IO.npz RESULT.npz OUTPUTS`, it answers every sample of io.npz and
 prints one line of JSON: {"outputs": [names], "failed": {sample: message}} or {"error": {"type", "message"}}.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,14 @@ class Verdict:
     error: str | None
 
 
-def ask(model: Path, io: Path, result: Path) -> Verdict:
-    """Run the referee over every sample; a model that it cannot run gives a Verdict with the reason."""
+def ask(model: Path, io: Path, result: Path, outputs: Sequence[str]) -> Verdict:
+    """Run the referee over every sample; `outputs` are those the case declares.
+
+    A model that it cannot run gives a Verdict with the reason.
+    """
     try:
         process = subprocess.run(
-            [sys.executable, "-I", __file__, str(model), str(io), str(result)],
+            [sys.executable, "-I", __file__, str(model), str(io), str(result), json.dumps(list(outputs))],
             capture_output=True,
             text=True,
             errors="replace",
@@ -48,7 +52,14 @@ def ask(model: Path, io: Path, result: Path) -> Verdict:
     return Verdict(result, None)
 
 
-def _main(model: str, io: str, result: str) -> None:
+def declared_names(found: Sequence[str], declared: Sequence[str]) -> list[str]:
+    """For the file's outputs, the declared ones that they stand for: of the same name, or, of those that have lost
+    theirs, in order."""
+    missing = iter([name for name in declared if name not in found])
+    return [name if name in declared else next(missing, name) for name in found]
+
+
+def _main(model: str, io: str, result: str, declared: str) -> None:
     import numpy
     import onnxruntime
 
@@ -59,6 +70,7 @@ def _main(model: str, io: str, result: str) -> None:
         options.log_severity_level = 4
         session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         outputs = [output.name for output in session.get_outputs()]
+        names = declared_names(outputs, json.loads(declared))
         wanted = {entry.name for entry in session.get_inputs()}
         with numpy.load(io, allow_pickle=False) as given:
             samples: dict[int, dict[str, Any]] = {}
@@ -69,7 +81,7 @@ def _main(model: str, io: str, result: str) -> None:
         failed = {}
         for index, feed in sorted(samples.items()):
             try:
-                for name, value in zip(outputs, session.run(outputs, feed), strict=True):
+                for name, value in zip(names, session.run(outputs, feed), strict=True):
                     stored[f"output/{index}/{name}"] = value
             except Exception as unable:
                 if index == 0:

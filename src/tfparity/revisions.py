@@ -5,15 +5,15 @@ Routes and exporters carry a REVISION of their own.
 """
 
 STAGES = {
-    "build": 1,
+    "build": 2,
     "export": 1,
     "check": 1,
     "convert": 1,
     "load": 1,
-    "parity": 1,
+    "parity": 2,
     "dynamic-shape": 1,
     "signature": 1,
-    "referee": 1,
+    "referee": 2,
     "compare": 1,
     "judge": 1,
 }

@@ -7,13 +7,13 @@ store holds is not done again. Nothing is written to results/ here.
 from __future__ import annotations
 
 import datetime
+import importlib.metadata
 import platform
 import queue
 import shutil
 import threading
 import time
 import uuid
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -21,8 +21,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Any, Protocol
-
-import numpy
 
 from tfparity import bundles, fingerprint, judge, paths, plan, revisions
 from tfparity import cases as zoo
@@ -127,6 +125,8 @@ class Engine:
         self.folder = cache.work / uuid.uuid4().hex[:12]
         self._stop = threading.Event()
         self.aborted = threading.Event()
+        self._remade: set[Path] = set()
+        self._remade_lock = threading.Lock()
         self._deadline: float | None = None
 
     def __enter__(self) -> Engine:
@@ -201,6 +201,13 @@ class Engine:
         self._stop.set()
         sides.kill()
 
+    def first_again(self, folder: Path) -> bool:
+        """Whether this run makes everything again and has not come to that folder of a bundle before."""
+        with self._remade_lock:
+            first = self.options.again and folder not in self._remade
+            self._remade.add(folder)
+        return first
+
     def sides(self, stack: ExitStack) -> Sides:
         """Workers for callers that go through a crossing themselves; they end with the stack."""
         return Sides(self, stack)
@@ -265,8 +272,13 @@ class Where:
         return [(name, shims.revision(name)) for name in self.environment.shims]
 
     @property
+    def installed_key(self) -> str:
+        """What is installed and put in: routes that import other parts of it share its bundles."""
+        return key(self.environment.python, self.locked.sha256, self.shims)
+
+    @property
     def key(self) -> str:
-        return key(self.environment.python, self.locked.sha256, self.shims, self.imports, self.preload)
+        return key(self.installed_key, self.imports, self.preload)
 
 
 class Sides:
@@ -363,17 +375,21 @@ class Crossing:
         self.bundle_key = key(
             "bundle",
             bundles.FORMAT,
-            self.source.key,
+            self.source.installed_key,
             digest,
             self.route.FRAMEWORK,
-            exporter.REVISION,
             revisions.STAGES["build"],
         )
+        export_key = [exporter.REVISION, *(revisions.STAGES[stage] for stage in ("export", "check", "referee"))]
+        #: A referee of another version answers again; what it says belongs to no cell's key.
+        self.export_key = key(export_key, importlib.metadata.version("onnxruntime"))
         self.key = key(
             "cell",
             self.bundle_key,
+            self.source.key,
             self.target.key,
             planned.route,
+            exporter.REVISION,
             self.route.REVISION,
             list(self.route.OPSETS),
             revisions.STAGES,
@@ -475,6 +491,8 @@ class Crossing:
             framework=plan.locate(self.route.FRAMEWORK, self.engine.project),
             exporter=plan.locate(self.route.EXPORTER, self.engine.project),
             opset=opset,
+            key=self.export_key,
+            again=self.engine.first_again,
             limits=self.engine.limits,
             origin={"environment": self.source.environment.id, "packages": dict(self.source.locked.packages)},
             on_stage=lambda stage: self.engine.observer.cell_stage(self.planned, stage),
@@ -539,9 +557,9 @@ class Crossing:
             stages=cleaned,
             case=self.case,
             samples=self.case.samples(),
-            references=_arrays(exported.io if exported else None),
-            referee=_arrays(exported.referee) if exported and exported.referee else None,
-            outputs=_arrays(result),
+            references=bundles.read_arrays(exported.io if exported else None),
+            referee=bundles.read_arrays(exported.referee) if exported and exported.referee else None,
+            outputs=bundles.read_arrays(result),
             signature=executed.facts.get("signature") if executed else None,
             referee_error=exported.referee_error if exported else None,
         )
@@ -558,19 +576,8 @@ def _machine_made(made: Mapping[str, Any]) -> bool:
     return made["stage"] == "install" or _error_type(made) == PARENT_DIED or killed
 
 
-def _least(changes: Mapping[str, float]) -> dict[str, Any]:
-    """How many weight tensors were moved by 1 %, and the one that moved the output least."""
-    name = min(changes, key=lambda weight: changes[weight])
-    return {"weights": len(changes), "least": name, "change": changes[name]}
-
-
-def _arrays(path: Path | None) -> dict[str, Any]:
-    """The arrays of an .npz; none where the file is missing or cannot be read. Never unpickles: a file that holds
-    objects cannot be read."""
-    if path is None or not path.exists():
-        return {}
-    try:
-        with numpy.load(path, allow_pickle=False) as stored:
-            return {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
-        return {}
+def _least(changes: Mapping[str, Sequence[float]]) -> dict[str, Any]:
+    """How many weight tensors were moved by 1 %, and the one that moved the outputs least."""
+    weights = {name: max(by) for name, by in changes.items() if ":" not in name}
+    name = min(weights, key=lambda weight: weights[weight], default=None)
+    return {"weights": len(weights), "least": name, "change": weights[name] if name else None}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -78,8 +79,9 @@ def ensure(
 
 
 def place(environment: Environment, locked: LockStatus, cache: Cache) -> Path:
-    """Where that lock of that environment is installed."""
-    return cache.environments / f"{environment.id}-{locked.sha256[:12]}"
+    """Where that lock of that environment is installed, by that Python."""
+    made_of = hashlib.sha256(f"{environment.python} {locked.sha256}".encode()).hexdigest()
+    return cache.environments / f"{environment.id}-{made_of[:12]}"
 
 
 def remove(cache: Cache, id: str) -> list[Path]:

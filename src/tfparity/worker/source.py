@@ -81,35 +81,51 @@ def references(case: Case, framework: Any, model: Any, path: str, reply: Reply) 
             moved = [arrays.moved_one_ulp(array, sample.seed) for array in given]
             keep("ulp", sample.index, framework.run(model, moved))
     arrays.write_npz(path, stored)
-    before = [stored["float32/0/%s" % name] for name in names]
-    reply.fact(
-        "sensitivity", {name: change(before, after) for name, after in framework.moved_weights(model, inputs[0])}
-    )
+    reply.fact("sensitivity", sensitivity(case, framework, model, inputs))
     reply.fact("parameters", framework.count(model))
 
 
-def change(before: List[Any], after: List[Any]) -> float:
-    """Largest difference over all outputs, each relative to max(1, max |before|) over its finite elements.
+def sensitivity(case: Case, framework: Any, model: Any, inputs: List[List[Any]]) -> Dict[str, List[float]]:
+    """What each output changes by (see change) when one thing is moved: every weight by 1 % under its name, every
+    input to its next seed under "input:<name>", and all inputs at once, seen from one output, under "output:<name>"."""
+    before = framework.run(model, inputs[0])
+
+    def changes(given: List[Any]) -> List[float]:
+        return [change(old, new) for old, new in zip(before, framework.run(model, given))]
+
+    found: Dict[str, List[float]] = {}
+    for place, declared in enumerate(case.inputs):
+        moved = list(inputs[0])
+        moved[place] = inputs[1][place]
+        found["input:" + declared.name] = changes(moved)
+    for place, by in enumerate(changes(inputs[1])):
+        only = [0.0] * len(before)
+        only[place] = by
+        found["output:" + case.outputs[place].name] = only
+    for name, after in framework.moved_weights(model, inputs[0]):
+        found[name] = [change(old, new) for old, new in zip(before, after)]
+    return found
+
+
+def change(old: Any, new: Any) -> float:
+    """The largest difference between two answers, relative to max(1, max |old|) over the finite elements.
 
     A moved integer, another shape, and an element that becomes or ceases to be finite count as 1.
     """
     import numpy
 
-    largest = 0.0
-    for old, new in zip(before, after):
-        if old.shape != new.shape:
-            return 1.0
-        if old.dtype.kind != "f":
-            largest = max(largest, float((old != new).any()))
-            continue
-        finite = numpy.isfinite(old)
-        if not numpy.array_equal(finite, numpy.isfinite(new)):
-            return 1.0
-        if finite.any():
-            was, now = old[finite].astype("float64"), new[finite].astype("float64")
-            scale = max(1.0, float(numpy.abs(was).max()))
-            largest = max(largest, float(numpy.abs(was - now).max()) / scale)
-    return largest
+    if old.shape != new.shape:
+        return 1.0
+    if old.dtype.kind not in "fc":
+        return float((old != new).any())
+    finite = numpy.isfinite(old)
+    if not numpy.array_equal(finite, numpy.isfinite(new)):
+        return 1.0
+    if not finite.any():
+        return 0.0
+    kind = "complex128" if old.dtype.kind == "c" else "float64"
+    was, now = old[finite].astype(kind), new[finite].astype(kind)
+    return float(numpy.abs(was - now).max()) / max(1.0, float(numpy.abs(was).max()))
 
 
 def output_axes(case: Case, path: str) -> List[Dict[int, str]]:

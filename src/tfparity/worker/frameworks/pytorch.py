@@ -26,7 +26,7 @@ def pin_threads(count: int) -> None:
 def build(case: Case) -> Any:
     """The case's model: seeded, in eval mode, constant weights spread, batch norm calibrated.
 
-    Raises Refused("TrainingMode") where a layer that acts differently in training is left in train mode.
+    Raises Refused("TrainingMode") where any module is left in train mode.
     """
     import torch
 
@@ -45,22 +45,14 @@ def build(case: Case) -> Any:
 
 
 def _refuse_train_mode(model: Any) -> None:
-    import torch
-
-    norms = (torch.nn.modules.batchnorm._BatchNorm,)
-    drops = (torch.nn.modules.dropout._DropoutNd,)
-    left = [
-        name or type(module).__name__
-        for name, module in model.named_modules()
-        if module.training
-        and ((isinstance(module, norms) and module.track_running_stats) or (isinstance(module, drops) and module.p > 0))
-    ]
+    """Any module may ask whether it is trained: dropout inside a recurrent layer, a detector's whole forward."""
+    left = [name or type(module).__name__ for name, module in model.named_modules() if module.training]
     if left:
         shown = ", ".join(left[:3]) + (" and %d more" % (len(left) - 3) if len(left) > 3 else "")
         raise Refused(
             "TrainingMode",
-            "the model is left in train mode (%s): batch norm and dropout would act as in training; "
-            "call model.eval() in the factory" % shown,
+            "the model is left in train mode (%s): batch norm, dropout and whatever else asks would act as in "
+            "training; call model.eval() in the factory" % shown,
         )
 
 
@@ -102,14 +94,20 @@ def _calibrate(model: Any, case: Case) -> None:
 
 
 def run(model: Any, given: List[Any], double: bool = False) -> List[Any]:
-    """The model's outputs as numpy arrays. With `double`, floating inputs go in as float64."""
+    """The model's outputs as numpy arrays. With `double`, floating inputs go in as float64, and so is what
+    `forward` makes without a dtype of its own."""
     import torch
 
     tensors = [torch.from_numpy(array.copy()) for array in given]
+    usual = torch.get_default_dtype()
     if double:
         tensors = [tensor.double() if tensor.is_floating_point() else tensor for tensor in tensors]
-    with torch.no_grad():
-        answer = model(*tensors)
+        torch.set_default_dtype(torch.float64)
+    try:
+        with torch.no_grad():
+            answer = model(*tensors)
+    finally:
+        torch.set_default_dtype(usual)
     outputs = list(answer) if isinstance(answer, (tuple, list)) else [answer]
     for output in outputs:
         if not isinstance(output, torch.Tensor):
@@ -118,13 +116,7 @@ def run(model: Any, given: List[Any], double: bool = False) -> List[Any]:
 
 
 def double(model: Any) -> Any:
-    import torch
-
-    torch.set_default_dtype(torch.float64)  # constants made inside forward
-    try:
-        return copy.deepcopy(model).double()
-    finally:
-        torch.set_default_dtype(torch.float32)
+    return copy.deepcopy(model).double()
 
 
 def moved_weights(model: Any, given: List[Any]) -> Iterator[Tuple[str, List[Any]]]:
