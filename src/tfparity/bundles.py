@@ -169,11 +169,18 @@ def _make(
     if stages[-1]["outcome"] != "pass":
         return Exported(stages, facts, made, io, None, None)
     model, names = made / "model.onnx", [output.name for output in case.outputs]
-    said = referee.ask(model, io, made / "referee.npz", names) if model.exists() else None
+    said = referee.ask(model, io, made / "referee.npz", names, limits.memory_mib) if model.exists() else None
     export_facts = {name: facts[name] for name in ("file_opset",) if name in facts}
     error = said.error if said else "the route's artifact is no ONNX file"
     messages.write_json(
-        str(made / "export.json"), {"key": key, "stages": stages, "facts": export_facts, "referee_error": error}
+        str(made / "export.json"),
+        {
+            "key": key,
+            "stages": stages,
+            "facts": export_facts,
+            "referee_error": error,
+            "referee_failed": said.failed if said else {},
+        },
     )
     kept = _kept(made, folder, key)
     assert kept is not None

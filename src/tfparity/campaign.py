@@ -10,6 +10,7 @@ from typing import Any
 
 from tfparity import cases as zoo
 from tfparity import evidence, judge, limitations, matrix, paths, plan, run, yaml_input
+from tfparity.crossing import Crossing
 from tfparity.environments import install, lock
 from tfparity.errors import UsageError
 from tfparity.evidence import CellId, Evidence
@@ -19,6 +20,7 @@ from tfparity.options import DEFAULT, Choice
 from tfparity.paths import Cache, Project
 from tfparity.plan import PlannedCell
 from tfparity.run import CellRecord
+from tfparity.sides import Sides
 from tfparity.worker.declare import Case
 
 
@@ -112,9 +114,9 @@ class Campaign:
     def verdicts(self, cells: Sequence[PlannedCell]) -> dict[CellId, str]:
         """The recorded verdicts of planned cells: "stale" where what made them has changed, "untested" without one."""
         engine = self.engine(run.Silent())
-        sides = run.Sides(engine, ExitStack())  # nothing is started: only keys are asked for
+        sides = Sides(engine.setting, ExitStack())  # nothing is started: only keys are asked for
         keys = {
-            (cell.toolchain, cell.case, cell.route): run.Crossing(engine, cell, sides).key
+            (cell.toolchain, cell.case, cell.route): Crossing(engine.setting, cell, sides).key
             for cell in cells
             if cell.toolchain in self.recorded and self.recorded[cell.toolchain].cell(cell.case, cell.route)
             if cell.applicable
@@ -163,13 +165,18 @@ class Campaign:
         content = self._document(self.matrix.toolchains[record.toolchain], [record])
         return evidence.explain_one(self.limitations, content, route=record.route, case=record.case, attempt=attempt)
 
-    def record(self, records: Iterable[CellRecord]) -> list[Path]:
-        """Write records into results/; cells that were not run keep what was recorded. The files written."""
+    def record(self, records: Iterable[CellRecord], *, drop_unplanned: bool = False) -> list[Path]:
+        """Write records into results/; cells that were not run keep what was recorded, but those that `drop_unplanned`
+        finds in no plan of the whole zoo. The files written."""
         records = list(records)
         written = []
         for name in dict.fromkeys(record.toolchain for record in records):
             new = self._document(self.matrix.toolchains[name], records)
-            content = evidence.explain(evidence.update(self.recorded.get(name), new), self.limitations)
+            content = evidence.update(self.recorded.get(name), new)
+            if drop_unplanned and not self.choice.case_paths:
+                planned = plan.plan(self.matrix, self.cases, self.project, toolchains=[name])
+                content = evidence.only(content, {(cell.case, cell.route) for cell in planned if cell.applicable})
+            content = evidence.explain(content, self.limitations)
             written.append(evidence.save(self.project, content))
             fresh = evidence.runs(name, [record for record in records if not record.cached])
             both = [self.runs[name], fresh] if name in self.runs else [fresh]

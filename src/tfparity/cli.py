@@ -6,7 +6,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,20 +48,28 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
-    def command(name: str, function: Command, *, cells: bool = False) -> argparse.ArgumentParser:
+    def command(
+        name: str, function: Command, *, cells: bool = False, without: Collection[str] = ()
+    ) -> argparse.ArgumentParser:
         about = (function.__doc__ or "").splitlines()[0]
         made = commands.add_parser(name, help=about, description=about, allow_abbrev=False)
         made.set_defaults(command=function)
         if cells:
             group = made.add_argument_group("cells to run")
             for option in options.OPTIONS:
-                group.add_argument(option.flag, help=option.help, **option.settings)
+                if option.flag not in without:
+                    group.add_argument(option.flag, help=option.help, **option.settings)
         return made
 
     command("run", _run, cells=True)
-    command("plan", _plan, cells=True)
-    gated = command("gate", _gate, cells=True)
-    gated.add_argument("--update", action="store_true", help="write what came out into results/ instead of comparing")
+    only_run = ("--all-opsets", "--again", "--fresh-process", "--keep", "--download", "--record")
+    command("plan", _plan, cells=True, without=only_run)
+    gated = command("gate", _gate, cells=True, without=("--record",))
+    gated.add_argument(
+        "--update",
+        action="store_true",
+        help="instead of comparing, write what came out into results/, without the cells that are no longer planned",
+    )
     gated.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit XML")
     gated.add_argument("--summary", type=Path, metavar="FILE", help="append Markdown (default: $GITHUB_STEP_SUMMARY)")
     tables = command("table", _table)
@@ -91,7 +99,7 @@ def _console() -> Console:
 def _campaign(given: argparse.Namespace) -> Campaign:
     from tfparity.campaign import Campaign
 
-    return Campaign(options.chosen(lambda name: getattr(given, name)))
+    return Campaign(options.chosen(lambda name: getattr(given, name, None)))
 
 
 def _carried_out(asked: Campaign) -> list[CellRecord]:
@@ -141,7 +149,7 @@ def _gate(given: argparse.Namespace) -> int:
     asked = _campaign(given)
     records = _carried_out(asked)
     if given.update:
-        asked.record(records)
+        asked.record(records, drop_unplanned=True)
         print(f"results/ has what came out of {len(records)} cells")
         return 0
     summary = given.summary or Path(os.environ.get("GITHUB_STEP_SUMMARY") or os.devnull)
@@ -212,12 +220,14 @@ def _interpreters(given: argparse.Namespace) -> int:
 
 
 def _schema(given: argparse.Namespace) -> int:
-    """Write docs/matrix.schema.json, which editors read, from the matrix's models."""
-    path = paths.project().docs / "matrix.schema.json"
-    text = json.dumps(matrix.json_schema(), indent=2, ensure_ascii=False) + "\n"
-    if given.check:
-        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+    """Write docs/matrix.schema.json and docs/limitations.schema.json, which editors read, from the models."""
+    from tfparity import limitations
+
+    for name, content in (("matrix", matrix.json_schema()), ("limitations", limitations.json_schema())):
+        path = paths.project().docs / f"{name}.schema.json"
+        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        if not given.check:
+            path.write_text(text, encoding="utf-8")
+        elif not path.is_file() or path.read_text(encoding="utf-8") != text:
             raise EvidenceError("is not what the models say: run `python -m tfparity schema`", file=path)
-        return 0
-    path.write_text(text, encoding="utf-8")
     return 0

@@ -47,7 +47,6 @@ __all__ = [
     "load",
     "load_all",
     "load_runs",
-    "merge",
     "merge_runs",
     "not_understood",
     "only",
@@ -146,29 +145,6 @@ def unresolvable(python: str, shims: Sequence[str]) -> dict[str, Any]:
         "install": "skipped",
         "import": "skipped",
     }
-
-
-def merge(evidence: Iterable[Evidence]) -> Evidence:
-    """One document out of several of the same toolchain, the same for every order of them.
-
-    A cell that stands in two of them with different facts keeps the worse verdict: shards do not vote.
-    Raises ValueError for none, or for documents of different toolchains.
-    """
-    parts = sorted(evidence, key=encode)
-    if not parts or len({part.toolchain for part in parts}) != 1:
-        raise ValueError("merging needs documents of one toolchain")
-    cells: dict[tuple[str, str], dict[str, Any]] = {}
-    environments: dict[str, dict[str, Any]] = {}
-    errors: dict[str, dict[str, Any]] = {}
-    for part in parts:
-        for cell in part.cells:
-            _keep_worse(cells, cell)
-        for id, facts in part.environments.items():
-            environments[id] = _further(environments.get(id, facts), facts)
-        for name, error in part.errors.items():
-            errors[name] = max(errors.get(name, error), error, key=lambda entry: entry["limitation"] or "")
-    routes = {route: target for part in parts for route, target in part.routes.items()}
-    return _tidy(Evidence(parts[0].toolchain, environments, parts[-1].source, routes, errors, list(cells.values())))
 
 
 def update(recorded: Evidence | None, new: Evidence) -> Evidence:

@@ -1,99 +1,76 @@
-"""The referee: one modern ONNX Runtime on our side, in a process of its own.
-
-Run as a script, `python referee.py MODEL.onnx IO.npz RESULT.npz OUTPUTS`, it answers every sample of io.npz and
-prints one line of JSON: {"outputs": [names], "failed": {sample: message}} or {"error": {"type", "message"}}.
-"""
+"""The referee: one modern ONNX Runtime on our side, in a process of its own, held to the limits of a request."""
 
 from __future__ import annotations
 
+import functools
+import importlib.metadata
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+
+from tfparity import processes
+from tfparity.processes import Limits
 
 SECONDS = 300.0
+
+SCRIPT = Path(__file__).with_name("referee_process.py")
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the referee said: where its outputs are (keys `output/<sample>/<name>`), or why there are none."""
+    """What the referee said: where its outputs are (keys `output/<sample>/<name>`), or why there are none; `failed`:
+    samples of another size that it could not run, with its reason."""
 
     result: Path | None
     error: str | None
+    failed: dict[str, str] = field(default_factory=dict)
 
 
-def ask(model: Path, io: Path, result: Path, outputs: Sequence[str]) -> Verdict:
+@functools.cache
+def version() -> str:
+    """The version of ONNX Runtime that answers."""
+    return importlib.metadata.version("onnxruntime")
+
+
+def ask(model: Path, io: Path, result: Path, outputs: Sequence[str], memory_mib: float) -> Verdict:
     """Run the referee over every sample; `outputs` are those the case declares.
 
     A model that it cannot run gives a Verdict with the reason.
     """
-    try:
-        process = subprocess.run(
-            [sys.executable, "-I", __file__, str(model), str(io), str(result), json.dumps(list(outputs))],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
+    process = subprocess.Popen(
+        [sys.executable, "-I", str(SCRIPT), str(model), str(io), str(result), json.dumps(list(outputs))],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
+    with process:
+        printed: list[str] = []
+        reader = threading.Thread(target=lambda: printed.extend(process.stdout or ()))
+        reader.start()
+
+        def alive(seconds: float) -> bool:
+            reader.join(seconds)
+            return reader.is_alive()
+
+        stopped = processes.watch(process.pid, alive, Limits(SECONDS, memory_mib)).stopped
+        status = process.wait()
+    if stopped == "timeout":
         return Verdict(None, f"Timeout: still running after {SECONDS:.0f} s")
+    if stopped:
+        return Verdict(None, f"OutOfMemory: more than {memory_mib:.0f} MiB")
     try:
-        said = json.loads(process.stdout.splitlines()[-1])
+        said = json.loads(printed[-1])
     except (IndexError, ValueError):
-        return Verdict(None, f"Exit: ended with status {process.returncode}")
+        return Verdict(None, f"Exit: ended with status {status}")
     if not isinstance(said, dict):
-        return Verdict(None, f"Exit: ended with status {process.returncode}")
+        return Verdict(None, f"Exit: ended with status {status}")
     if "error" in said:
         return Verdict(None, f"{said['error']['type']}: {said['error']['message']}")
-    return Verdict(result, None)
-
-
-def declared_names(found: Sequence[str], declared: Sequence[str]) -> list[str]:
-    """For the file's outputs, the declared ones that they stand for: of the same name, or, of those that have lost
-    theirs, in order."""
-    missing = iter([name for name in declared if name not in found])
-    return [name if name in declared else next(missing, name) for name in found]
-
-
-def _main(model: str, io: str, result: str, declared: str) -> None:
-    import numpy
-    import onnxruntime
-
-    stored: dict[str, Any] = {}
-    try:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 4
-        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        outputs = [output.name for output in session.get_outputs()]
-        names = declared_names(outputs, json.loads(declared))
-        wanted = {entry.name for entry in session.get_inputs()}
-        with numpy.load(io, allow_pickle=False) as given:
-            samples: dict[int, dict[str, Any]] = {}
-            for key in given.files:
-                kind, index, name = key.split("/", 2)
-                if kind == "input" and name in wanted:
-                    samples.setdefault(int(index), {})[name] = given[key]
-        failed = {}
-        for index, feed in sorted(samples.items()):
-            try:
-                for name, value in zip(names, session.run(outputs, feed), strict=True):
-                    stored[f"output/{index}/{name}"] = value
-            except Exception as unable:
-                if index == 0:
-                    raise
-                failed[index] = str(unable)[:300]
-    except Exception as unable:  # noqa: BLE001 - whatever the runtime raises is its verdict
-        print(json.dumps({"error": {"type": type(unable).__name__, "message": str(unable)[:600]}}))
-        return
-    with Path(result).open("wb") as file:
-        numpy.savez(file, **stored)
-    print(json.dumps({"outputs": outputs, "failed": failed}))
-
-
-if __name__ == "__main__":
-    _main(*sys.argv[1:])
+    return Verdict(result, None, {str(sample): str(reason) for sample, reason in said.get("failed", {}).items()})

@@ -34,7 +34,7 @@ class Bench:
                 self._engine = self._stack.enter_context(self.campaign.engine(Silent()))
             if cell.toolchain not in self._sides:
                 self._sides[cell.toolchain] = self._engine.sides(self._stack)
-            self.measured[cell.id] = bench(self._engine, cell, self._sides[cell.toolchain], self.rounds)
+            self.measured[cell.id] = bench(self._engine.setting, cell, self._sides[cell.toolchain], self.rounds)
         return self.measured[cell.id]
 
     def end(self):

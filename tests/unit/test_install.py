@@ -95,13 +95,17 @@ def test_an_install_requires_hashes_and_tools_of_its_day(workshop: Workshop) -> 
     assert installed.packages == {"numpy": "1.24.3"}
 
 
-def test_the_folder_is_named_by_the_lock(workshop: Workshop) -> None:
-    digest = hashlib.sha256(BODY.encode()).hexdigest()
+def test_another_lock_has_a_folder_of_its_own(workshop: Workshop) -> None:
     installed = workshop.ensure()
-    assert installed.lock_sha256 == digest
-    assert installed.folder == workshop.cache.environments / f"small-{digest[:12]}"
+    assert installed.lock_sha256 == hashlib.sha256(BODY.encode()).hexdigest()
     workshop.write(BODY.replace("aa", "ab"))
     assert workshop.ensure().folder != installed.folder
+
+
+def test_another_python_has_a_folder_of_its_own(workshop: Workshop) -> None:
+    locked = lock.status(workshop.project, workshop.environment)
+    older = workshop.environment.model_copy(update={"python": "3.9"})
+    assert install.place(workshop.environment, locked, workshop.cache) != install.place(older, locked, workshop.cache)
 
 
 def test_what_is_there_is_not_made_again(workshop: Workshop) -> None:
@@ -176,24 +180,6 @@ def test_a_missing_interpreter_is_said_before_anything_is_made(
     monkeypatch.setattr(interpreters, "find", missing)
     assert workshop.refused(InterpreterError) == "no Python 3.10"
     assert workshop.uv.commands == []
-
-
-def test_removing_takes_every_install_of_that_environment_alone(workshop: Workshop) -> None:
-    first = workshop.ensure().folder
-    workshop.write(BODY.replace("aa", "ab"))
-    second = workshop.ensure().folder
-    other = workshop.cache.environments / "small-other-0123456789ab"
-    other.mkdir()
-    assert sorted(install.remove(workshop.cache, "small")) == sorted([first, second])
-    assert list(workshop.cache.environments.iterdir()) == [other]
-    assert install.remove(workshop.cache, "small") == []
-
-
-def test_sizes_are_told_by_folder(workshop: Workshop) -> None:
-    assert install.sizes(workshop.cache) == {}
-    folder = workshop.ensure().folder
-    (folder / "large").write_bytes(b"x" * 100_000)
-    assert 100_000 <= install.sizes(workshop.cache)[folder.name] < 200_000
 
 
 @pytest.mark.parametrize(

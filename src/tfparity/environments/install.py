@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -82,32 +80,6 @@ def place(environment: Environment, locked: LockStatus, cache: Cache) -> Path:
     """Where that lock of that environment is installed, by that Python."""
     made_of = hashlib.sha256(f"{environment.python} {locked.sha256}".encode()).hexdigest()
     return cache.environments / f"{environment.id}-{made_of[:12]}"
-
-
-def remove(cache: Cache, id: str) -> list[Path]:
-    """Delete every install of the environment, whatever its lock; the folders that went."""
-    gone = [folder for folder in _folders(cache) if folder.name.rpartition("-")[0] == id]
-    for folder in gone:
-        with FileLock(folder.with_name(f".{folder.name}.lock")):
-            shutil.rmtree(folder)
-        with contextlib.suppress(OSError):
-            folder.with_name(f".{folder.name}.lock").unlink()
-    return gone
-
-
-def sizes(cache: Cache) -> dict[str, int]:
-    """Folder name to bytes on disk. Files that uv links from its own cache count here too."""
-    return {folder.name: _bytes(folder) for folder in _folders(cache)}
-
-
-def _folders(cache: Cache) -> list[Path]:
-    if not cache.environments.is_dir():
-        return []
-    return sorted(path for path in cache.environments.iterdir() if path.is_dir() and not path.name.startswith("."))
-
-
-def _bytes(folder: Path) -> int:
-    return sum((Path(root) / name).lstat().st_blocks * 512 for root, _, names in os.walk(folder) for name in names)
 
 
 def _room(environment: Environment, locked: LockStatus, folder: Path, free_bytes: Callable[[Path], int]) -> None:

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from tfparity import judge, plan
+from tfparity.crossing import Crossing
 from tfparity.errors import TfparityError
 from tfparity.latency.measure import LIMITS, SUBJECTS, Subject, measured
 from tfparity.latency.ratios import Ratio, ratio
 from tfparity.plan import PlannedCell
-from tfparity.run import Crossing, Engine, Sides
+from tfparity.setting import Setting
+from tfparity.sides import Sides
 
 ROUNDS = 40
 
@@ -58,12 +60,12 @@ def _rounded(found: Mapping[str, Any]) -> dict[str, Any]:
     return {name: float(f"{value:.3g}") if isinstance(value, float) else value for name, value in found.items()}
 
 
-def bench(engine: Engine, planned: PlannedCell, sides: Sides, rounds: int = ROUNDS) -> Latency:
+def bench(setting: Setting, planned: PlannedCell, sides: Sides, rounds: int = ROUNDS) -> Latency:
     """Measure a cell; one that does not work (or is no longer there) gives a Latency that says why.
 
     The smallest declared batch is timed, on one thread and one core; nothing else should run meanwhile.
     """
-    crossing = Crossing(engine, planned, sides)
+    crossing = Crossing(setting, planned, sides)
     right = next((attempt for attempt in crossing.attempts() if judge.verdict(attempt) == "works"), None)
     if right is None:
         return Latency(
@@ -71,7 +73,7 @@ def bench(engine: Engine, planned: PlannedCell, sides: Sides, rounds: int = ROUN
         )
     opset = int(right["opset"])
     exported = crossing.export(opset)
-    folder = engine.folder / f"latency-{uuid.uuid4().hex[:12]}"
+    folder = setting.folder / f"latency-{uuid.uuid4().hex[:12]}"
     folder.mkdir()
     try:
         converted = crossing.convert(opset, exported, folder / "artifact")
@@ -83,7 +85,7 @@ def bench(engine: Engine, planned: PlannedCell, sides: Sides, rounds: int = ROUN
 
 
 def _measure(crossing: Crossing, opset: int, io: Path, folder: Path, rounds: int) -> Latency:
-    case, engine, sides = crossing.case, crossing.engine, crossing.sides
+    case, sides = crossing.case, crossing.sides
     smallest = min(case.samples(), key=lambda sample: (sample.sizes.get("batch", 1), sample.index))
     request = {
         "cpu": max(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0,
@@ -93,7 +95,7 @@ def _measure(crossing: Crossing, opset: int, io: Path, folder: Path, rounds: int
         "artifact": str(folder / "artifact"),
         "case": case.id,
         "case_file": case.file,
-        "framework": plan.locate(crossing.route.FRAMEWORK, engine.project),
+        "framework": plan.locate(crossing.route.FRAMEWORK, crossing.setting.project),
     }
     workers = {name: sides.worker(crossing.source if name == "torch" else crossing.target) for name in SUBJECTS}
 

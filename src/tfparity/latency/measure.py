@@ -89,15 +89,23 @@ class Subject:
         return line.decode()
 
 
-def interleave(subjects: Sequence[Subject], rounds: int, seed: int = 0) -> dict[str, list[float]]:
-    """Seconds per call and subject: `rounds` rounds, in each every subject once, in a seeded random order,
-    so that what drifts on the machine drifts for all."""
+def interleave(
+    subjects: Sequence[Subject], rounds: int, seed: int = 0
+) -> tuple[dict[str, list[float]], dict[str, str]]:
+    """Seconds per call and subject: `rounds` rounds, in each every subject once, in a seeded random order, so that what
+    drifts on the machine drifts for all. One that stops answering has a reason instead, and no samples."""
     random = Random(seed)
     samples: dict[str, list[float]] = {subject.name: [] for subject in subjects}
+    failed: dict[str, str] = {}
     for _ in range(rounds):
-        for subject in random.sample(list(subjects), len(subjects)):
-            samples[subject.name].append(subject.seconds())
-    return samples
+        answering = [subject for subject in subjects if subject.name not in failed]
+        for subject in random.sample(answering, len(answering)):
+            try:
+                samples[subject.name].append(subject.seconds())
+            except WorkerError as wrong:
+                failed[subject.name] = str(wrong)
+                del samples[subject.name]
+    return samples, failed
 
 
 #: A subject lives as long as its measurement; its memory is that of a cell.
@@ -107,7 +115,7 @@ LIMITS = Limits(3600, 8192)
 def measured(
     subjects: Mapping[str, Callable[[], Subject]], rounds: int
 ) -> tuple[dict[str, list[float]], dict[str, str]]:
-    """Samples of the subjects that come up, and the reason of each that does not."""
+    """Samples of the subjects that come up and answer to the end, and the reason of each that does not."""
     failed: dict[str, str] = {}
     with ExitStack() as stack:
         up = []
@@ -116,4 +124,5 @@ def measured(
                 up.append(stack.enter_context(make()))
             except WorkerError as wrong:
                 failed[name] = str(wrong)
-        return interleave(up, rounds), failed
+        samples, stopped = interleave(up, rounds)
+    return samples, {**failed, **stopped}

@@ -23,7 +23,8 @@ from typing import Any, Dict, List, Optional
 from tfparity.worker import messages, plugins
 from tfparity.worker.messages import Reply, StageFailed
 
-#: prctl(PR_SET_CHILD_SUBREAPER): what a request leaves behind is handed to the warm parent, which ends it.
+#: prctl(PR_SET_CHILD_SUBREAPER): what leaves its group is handed to its request, and with that one's end to the
+#: warm parent, which ends it.
 _PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -162,8 +163,7 @@ def _reap(running: Dict[int, str], say: Any) -> None:
         if directory is None:
             continue  # an orphan that a request left behind
         _kill_group(pid)
-        if not running:
-            _kill_orphans()
+        _kill_orphans(running)
         code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
         say(ended=directory, status=code)
 
@@ -173,6 +173,7 @@ def _child(directory: str, asked: float, replies: Any, bare: Optional[Dict[str, 
     status = 70
     try:
         os.setsid()
+        _become_subreaper()
         replies.close()
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0)
@@ -211,8 +212,9 @@ def _become_subreaper() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def _kill_orphans() -> None:
-    """End what left its process group: with no request running, every child of ours is such a one."""
+def _kill_orphans(running: Dict[int, str]) -> None:
+    """End what left its process group: a request adopts its own while it runs, so every other child of ours is what
+    one that has ended left behind."""
     if sys.platform != "linux":
         return
     try:
@@ -220,7 +222,7 @@ def _kill_orphans() -> None:
             orphans = [int(pid) for pid in file.read().split()]
     except OSError:
         return
-    for orphan in orphans:
+    for orphan in set(orphans) - set(running):
         try:
             os.kill(orphan, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):

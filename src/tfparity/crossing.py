@@ -1,0 +1,251 @@
+"""One cell under way: its attempts, opset by opset, each from the store or made now."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+import shutil
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from tfparity import bundles, fingerprint, judge, plan, referee, revisions
+from tfparity import cases as zoo
+from tfparity.errors import InstallError, TfparityError, WorkerError
+from tfparity.plan import PlannedCell
+from tfparity.setting import Setting
+from tfparity.sides import Sides, Where
+from tfparity.store import key
+from tfparity.worker import plugins
+from tfparity.workers import PARENT_DIED, Answer
+
+#: The oldest opset of the window that --all-opsets fills.
+OLDEST_OPSET = 9
+
+#: What a source worker imports ahead where it is locked: most cases need it.
+PRELOAD = ("torchvision", "transformers")
+
+
+class Crossing:
+    """One cell under way: its attempts, opset by opset."""
+
+    def __init__(self, setting: Setting, planned: PlannedCell, sides: Sides) -> None:
+        self.setting, self.planned, self.sides = setting, planned, sides
+        self.case = setting.cases[planned.case]
+        self.route: ModuleType = plan.route(planned.route, setting.project)
+        toolchain = setting.matrix.toolchains[planned.toolchain]
+        exporter = plugins.load(plan.locate(self.route.EXPORTER, setting.project), "tfparity.worker.exporters")
+        self.source = self._where("source", toolchain.source, (*PRELOAD, *getattr(exporter, "PRELOAD", ())))
+        self.target = self._where("target", toolchain.routes[planned.route], ())
+        self.ran = False
+        digest = zoo.digest(self.case)
+        self.bundle_key = key(
+            "bundle",
+            bundles.FORMAT,
+            self.source.installed_key,
+            digest,
+            self.route.FRAMEWORK,
+            revisions.STAGES["build"],
+        )
+        export_key = [exporter.REVISION, *(revisions.STAGES[stage] for stage in ("export", "check", "referee"))]
+        #: A referee of another version answers again; what it says belongs to no cell's key.
+        self.export_key = key(export_key, referee.version())
+        self.key = key(
+            "cell",
+            self.bundle_key,
+            self.source.key,
+            self.target.key,
+            planned.route,
+            exporter.REVISION,
+            self.route.REVISION,
+            list(self.route.OPSETS),
+            revisions.STAGES,
+        )
+
+    def _where(self, role: str, environment_id: str, ahead: Sequence[str]) -> Where:
+        environment = self.setting.matrix.environments[environment_id]
+        locked = self.setting.locked(environment)
+        preload = tuple(name for name in ahead if name.partition(".")[0] in locked.packages)
+        exporter = self.route.EXPORTER if role == "source" else None
+        return Where(role, environment, locked, tuple(self.route.IMPORTS[role]), preload, exporter)
+
+    def attempts(self) -> list[dict[str, Any]]:
+        """Attempts in the route's order of opsets, until one is right or no opset can matter."""
+        made = []
+        for opset in self.route.OPSETS:
+            made.append(self._attempt(opset))
+            if judge.settled(made[-1]):
+                break
+        return made
+
+    def extra_attempts(self, made: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """The rest of the window of opsets: recorded, with no say in the verdict."""
+        if made[-1]["stage"] in ("install", "import", "build"):
+            return []
+        try:
+            newest = self.sides.worker(self.source).facts.get("newest_opset")
+        except InstallError:
+            return []
+        done = {attempt["opset"] for attempt in made}
+        window = range(OLDEST_OPSET, int(newest or max(self.route.OPSETS)) + 1)
+        return [self._attempt(opset) for opset in window if opset not in done]
+
+    def _attempt(self, opset: int) -> dict[str, Any]:
+        kept = None if self.setting.options.again else self.setting.store.get(self.key, f"opset-{opset}")
+        if kept is not None and not self._limited(kept):
+            return kept
+        self.ran = True
+        began = time.monotonic()
+        made = self._made_alive(opset)
+        if self.setting.aborted.is_set():
+            raise TfparityError("the run was interrupted")
+        made["total_seconds"] = time.monotonic() - began
+        made["ran_at"] = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        made["host"] = f"{platform.system()} {platform.machine()}"
+        made["limits"] = [self.setting.limits.seconds, self.setting.limits.memory_mib]
+        if not _machine_made(made):
+            self.setting.store.put(self.key, f"opset-{opset}", made)
+        return made
+
+    def _made_alive(self, opset: int) -> dict[str, Any]:
+        """An attempt, once more with a new worker where its parent died: what runs beside may have killed it."""
+        try:
+            made = self._make(opset)
+        except WorkerError:
+            made = None
+        if self.setting.aborted.is_set() or not (made is None or _error_type(made) == PARENT_DIED):
+            return made or {}
+        return self._make(opset)
+
+    def _limited(self, kept: Mapping[str, Any]) -> bool:
+        """Whether a limit ended it that has been raised since."""
+        if kept["outcome"] not in ("timeout", "out-of-memory"):
+            return False
+        seconds, memory = kept["limits"]
+        return bool(self.setting.limits.seconds > seconds or self.setting.limits.memory_mib > memory)
+
+    def _make(self, opset: int) -> dict[str, Any]:
+        for where in (self.source, self.target):
+            try:
+                worker = self.sides.worker(where)
+            except InstallError as wrong:
+                failure = {"type": "InstallError", "message": str(wrong)}
+                return self._judged(opset, [{"stage": "install", "outcome": "fail", "seconds": None, "error": failure}])
+            failed = worker.failed_import
+            if failed:
+                error = {**failed["error"], "message": f"import {failed['module']}: {failed['error']['message']}"}
+                stage = {"stage": "import", "outcome": failed["outcome"], "seconds": failed["seconds"], "error": error}
+                return self._judged(opset, [stage])
+        exported = self.export(opset)
+        if not exported.passed:
+            return self._judged(opset, exported.stages, exported)
+        folder = self.setting.folder / f"cell-{uuid.uuid4().hex[:12]}"
+        folder.mkdir()
+        try:
+            return self._target(opset, exported, folder)
+        finally:
+            if not self.setting.options.keep:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def export(self, opset: int) -> bundles.Exported:
+        """The source side at that opset, from its bundle or made now."""
+        return bundles.export(
+            self.setting.cache.bundles / self.bundle_key[:2] / self.bundle_key,
+            self.case,
+            lambda: self.sides.worker(self.source),
+            framework=plan.locate(self.route.FRAMEWORK, self.setting.project),
+            exporter=plan.locate(self.route.EXPORTER, self.setting.project),
+            opset=opset,
+            key=self.export_key,
+            again=self.setting.first_again,
+            limits=self.setting.limits,
+            origin={"environment": self.source.environment.id, "packages": dict(self.source.locked.packages)},
+            on_stage=lambda stage: self.setting.observer.cell_stage(self.planned, stage),
+        )
+
+    def convert(self, opset: int, exported: bundles.Exported, artifact: Path) -> Answer:
+        """The route's conversion into the folder `artifact`."""
+        return self._ask("convert", {**self._request(artifact), "bundle": str(exported.folder), "opset": opset})
+
+    def _request(self, artifact: Path) -> dict[str, Any]:
+        return {"route": plan.locate(self.planned.route, self.setting.project), "artifact": str(artifact)}
+
+    def _target(self, opset: int, exported: bundles.Exported, folder: Path) -> dict[str, Any]:
+        artifact, result = folder / "artifact", folder / "outputs.npz"
+        converted = self.convert(opset, exported, artifact)
+        if not converted.passed:
+            return self._judged(opset, exported.stages + converted.stages, exported)
+        executed = self._ask(
+            "execute",
+            {
+                **self._request(artifact),
+                "io": str(exported.io),
+                "result": str(result),
+                "inputs": [declared.name for declared in self.case.inputs],
+                "outputs": [output.name for output in self.case.outputs],
+                "samples": [sample._asdict() for sample in self.case.samples()],
+            },
+        )
+        stages = exported.stages + converted.stages + executed.stages
+        return self._judged(opset, stages, exported, executed, result)
+
+    def _ask(self, kind: str, request: dict[str, Any]) -> Answer:
+        return self.sides.worker(self.target).ask(
+            kind,
+            request,
+            self.setting.limits,
+            on_stage=lambda stage: self.setting.observer.cell_stage(self.planned, stage),
+        )
+
+    def _judged(
+        self,
+        opset: int,
+        stages: Sequence[Mapping[str, Any]],
+        exported: bundles.Exported | None = None,
+        executed: Answer | None = None,
+        result: Path | None = None,
+    ) -> dict[str, Any]:
+        def clean(error: Mapping[str, str] | None) -> dict[str, str] | None:
+            return {**error, "message": fingerprint.normalise(error["message"], self.sides.places)} if error else None
+
+        failed = (executed.facts.get("failed") or {}) if executed else {}
+        cleaned: list[dict[str, Any]] = [{**stage, "error": clean(stage["error"])} for stage in stages]
+        for stage in cleaned:
+            if stage["stage"] == "dynamic-shape":
+                stage["failed"] = {index: clean(error) for index, error in failed.items()}
+            if stage["stage"] == "build" and exported and exported.facts.get("sensitivity"):
+                stage["sensitivity"] = _least(exported.facts["sensitivity"])
+        return judge.attempt(
+            opset=opset,
+            file_opset=exported.facts.get("file_opset") if exported else None,
+            remedies=[],
+            stages=cleaned,
+            case=self.case,
+            samples=self.case.samples(),
+            references=bundles.read_arrays(exported.io if exported else None),
+            referee=bundles.read_arrays(exported.referee) if exported and exported.referee else None,
+            outputs=bundles.read_arrays(result),
+            signature=executed.facts.get("signature") if executed else None,
+            referee_error=exported.referee_error if exported else None,
+        )
+
+
+def _error_type(made: Mapping[str, Any]) -> str | None:
+    return made["error"]["type"] if made["error"] else None
+
+
+def _machine_made(made: Mapping[str, Any]) -> bool:
+    """Whether the failure may be this machine's own, so that it is not kept: an install, a parent that died, a SIGKILL
+    that was not ours."""
+    killed = bool(made["error"]) and "ended by SIGKILL" in made["error"]["message"]
+    return made["stage"] == "install" or _error_type(made) == PARENT_DIED or killed
+
+
+def _least(changes: Mapping[str, Sequence[float]]) -> dict[str, Any]:
+    """How many weight tensors were moved by 1 %, and the one that moved the outputs least."""
+    weights = {name: max(by) for name, by in changes.items() if ":" not in name}
+    name = min(weights, key=lambda weight: weights[weight], default=None)
+    return {"weights": len(weights), "least": name, "change": weights[name] if name else None}
