@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
+import numpy
 import psutil
 import pytest
 
-from tfparity import paths
+from tfparity import paths, setting
 from tfparity.errors import WorkerError
 from tfparity.processes import Limits
 from tfparity.workers import Answer, Side, Worker
@@ -91,20 +95,39 @@ def test_an_interpreter_that_is_gone_is_a_worker_error(tmp_path: Path) -> None:
 def test_an_interrupted_run_ends_its_workers_and_keeps_nothing(
     convert: Callable[..., object], monkeypatch: pytest.MonkeyPatch, cache: paths.Cache
 ) -> None:
-    from tfparity import run
-
-    class Interrupted(run.Silent):
+    class Interrupted(setting.Silent):
         def cell_stage(self, cell: object, stage: str) -> None:
             if stage == "convert":
                 raise KeyboardInterrupt
 
-    monkeypatch.setattr(run, "Silent", Interrupted)
+    monkeypatch.setattr(setting, "Silent", Interrupted)
     before = sorted(cache.store.rglob("opset-*.json"))
     with pytest.raises(KeyboardInterrupt):
         convert("hang", seconds=60)
     assert sorted(cache.store.rglob("opset-*.json")) == before
     assert list(cache.work.iterdir()) == []
     assert not [process for process in psutil.Process().children(recursive=True) if process.is_running()]
+
+
+def test_a_daemon_is_ended_with_its_request_while_another_one_runs(
+    interpreter: Callable[[str], Path], tmp_path: Path
+) -> None:
+    def converted(fault: str, limits: Limits) -> Answer:
+        route = tmp_path / f"{fault}.py"
+        shutil.copy(Path(__file__).with_name("planted.py"), route)
+        return worker.ask("convert", {"route": str(route), "bundle": str(tmp_path), "artifact": "none"}, limits)
+
+    (tmp_path / "graph.json").write_text("[]")
+    numpy.savez(tmp_path / "weights.npz")
+    with Worker(side(interpreter("3.11"), "numpy"), tmp_path / "worker") as worker, ThreadPoolExecutor(1) as pool:
+        hanging = pool.submit(converted, "hang", Limits(8, 1024))
+        converted("leave-a-daemon", LIMITS)
+        daemon = int((tmp_path / "daemon").read_text())
+        with suppress(psutil.NoSuchProcess):
+            psutil.Process(daemon).wait(3)
+        assert not hanging.done()
+        assert not psutil.pid_exists(daemon)
+        assert hanging.result().stages[-1]["outcome"] == "timeout"
 
 
 def test_a_failed_self_test_falls_back_to_a_bare_parent(
