@@ -64,7 +64,7 @@ def _table(asked: Campaign, records: Sequence[CellRecord], toolchain: str) -> st
                 markdown.text(cell["route"]),
                 f"{shown.sign} {shown.words}",
                 words.number(cell["max_abs"]),
-                str(cell["opset"] or "–"),
+                words.opset(cell),
                 markdown.text(words.axes(cell["dynamic"])),
                 markdown.text(words.shortened(why(cell, error, None), 240))
                 + (f" ({markdown.code(rule)})" if rule else ""),

@@ -211,7 +211,7 @@ def _row(cell: Standing, up: str) -> list[str]:
     return [
         f"{shown.sign} {shown.words}",
         words.number(recorded.get("max_abs")),
-        str(recorded.get("opset") or "–"),
+        words.opset(recorded),
         words.axes(recorded.get("dynamic")),
         markdown.text(words.shortened(text, SHOWN)) + explained,
     ]

@@ -98,7 +98,7 @@ def _table(records: Sequence[CellRecord], reasons: Mapping[str, str] | None) -> 
             *([Text(record.route)] if routes else []),
             Text(f"{shown.sign} {shown.words}", shown.style),
             Text(words.number(cell.get("max_abs"))),
-            Text(str(cell.get("opset") or "–")),
+            Text(words.opset(cell)),
             *([Text(words.axes(cell.get("dynamic"))), Text(reasons[record.id])] if reasons is not None else []),
         ]
         table.add_row(*row)

@@ -119,3 +119,13 @@ def duration(seconds: float) -> str:
 def shortened(text: str, length: int) -> str:
     """The text cut to `length` characters, an ellipsis for what is missing."""
     return text if len(text) <= length else text[: length - 1].rstrip() + "…"
+
+
+def opset(cell: Mapping[str, Any]) -> str:
+    """The opset that decided, and the file's own where the exporter wrote another: "13 (file: 18)"."""
+    asked = cell.get("opset")
+    if not asked:
+        return "–"
+    deciding = next((attempt for attempt in cell.get("attempts", ()) if attempt["opset"] == asked), None)
+    written = deciding["file_opset"] if deciding else None
+    return f"{asked} (file: {written})" if written not in (None, asked) else str(asked)

@@ -1,0 +1,13 @@
+"""What the pages say in words."""
+
+import pytest
+
+from tfparity.report import words
+
+
+@pytest.mark.parametrize(
+    ("asked", "written", "shown"), [(13, 13, "13"), (13, 18, "13 (file: 18)"), (13, None, "13"), (None, None, "–")]
+)
+def test_the_files_own_opset_is_told_where_it_is_another(asked, written, shown):
+    attempts = [{"opset": 9, "file_opset": 11}, {"opset": asked, "file_opset": written}]
+    assert words.opset({"opset": asked, "attempts": attempts}) == shown
