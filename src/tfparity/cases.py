@@ -7,6 +7,7 @@ import json
 import traceback
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from tfparity import case_source
 from tfparity.errors import CaseError
@@ -54,16 +55,36 @@ def _import(file: Path) -> None:
 
 
 def digest(case: Case) -> str:
-    """sha256 of what the case is: its declaration, its factory, and every top-level name of its file
-    that the factory reaches. Tags, comments, docstrings, formatting, and other cases of the file, do not count;
-    nor does the Python that reads it.
+    """sha256 of what the case is: its declaration, its factory with the values that it closes over, and every top-level
+    name of its file that the factory reaches. Tags, comments, docstrings, formatting, and other cases of the file, do
+    not count; nor does the Python that reads it.
 
-    Raises CaseError where the file has changed so much since it was loaded that the factory is not there.
+    Raises CaseError where the file has changed so much since it was loaded that the factory is not there, and where it
+    closes over what has no plain value.
     """
     reached = case_source.read(Path(case.file).read_text(encoding="utf-8")).reached(case.line)
     if reached is None:
         raise CaseError(f"case {case.id!r} has gone while it was in use", file=case.file, line=case.line)
     declaration = case.declaration()
-    del declaration["tags"]  # how a case is chosen does not change what it is
-    text = json.dumps([declaration, reached], sort_keys=True)
+    del declaration["tags"], declaration["operators"]  # how a case is chosen does not change what it is
+    held = _closed_over(case)
+    text = json.dumps([declaration, reached, held] if held else [declaration, reached], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _closed_over(case: Case) -> dict[str, Any]:
+    """The values that a factory made by another function holds from there, by name."""
+    names = case.factory.__code__.co_freevars
+    held = {}
+    for name, cell in zip(names, case.factory.__closure__ or (), strict=True):
+        value = cell.cell_contents
+        try:
+            held[name] = json.loads(json.dumps(value, sort_keys=True))
+        except (TypeError, ValueError):
+            raise CaseError(
+                f"case {case.id!r}: its factory closes over {name}, a {type(value).__name__}: pass plain values "
+                "(numbers, strings, lists, dictionaries) and make the rest inside",
+                file=case.file,
+                line=case.line,
+            ) from None
+    return held

@@ -48,7 +48,11 @@ OPTIONS = (
         "a toolchain of matrix.yaml, 'default' or 'all'; repeatable",
         {"action": "append", "metavar": "ID"},
     ),
-    Option("--tier", "which cases: smoke (the default) or all", {"default": None, "choices": plan.TIERS}),
+    Option(
+        "--tier",
+        "which cases: smoke (the default), core, full, or all with the heavy ones",
+        {"default": None, "choices": plan.TIERS},
+    ),
     Option(
         "--case", "only cases that match, such as 'operators/*'; repeatable", {"action": "append", "metavar": "GLOB"}
     ),

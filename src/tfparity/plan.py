@@ -20,7 +20,14 @@ from tfparity.worker import plugins
 from tfparity.worker.declare import Case
 
 SMOKE = "smoke"
-TIERS = (SMOKE, "all")
+CORE = "core"
+FULL = "full"
+
+#: A case too large for any tier but "all".
+HEAVY = "heavy"
+
+#: Each holds the one before it; "all" adds what is heavy.
+TIERS = (SMOKE, CORE, FULL, "all")
 
 #: What our side reads of a route.
 DECLARATIONS = ("REVISION", "FRAMEWORK", "EXPORTER", "OPSETS", "REQUIRES", "IMPORTS")
@@ -97,7 +104,7 @@ def plan(
     for name in routes or ():
         if name not in known:
             raise UsageError(f"no route {name!r} in the chosen toolchains; there are {', '.join(known)}")
-    chosen = [case for case in cases.values() if tier != SMOKE or SMOKE in case.tags]
+    chosen = [case for case in cases.values() if in_tier(case, tier)]
     for glob in case_globs or ():
         if not fnmatch.filter(cases, glob):
             raise UsageError(f"no case matches {glob!r}")
@@ -119,6 +126,15 @@ def plan(
                     )
                     cells.append(PlannedCell(toolchain.id, case.id, name, verdict, reason))
     return cells
+
+
+def in_tier(case: Case, tier: str) -> bool:
+    """Whether the case is in that tier."""
+    if tier == SMOKE:
+        return SMOKE in case.tags
+    if tier == CORE:
+        return SMOKE in case.tags or CORE in case.tags
+    return tier != FULL or HEAVY not in case.tags
 
 
 def _packages(project: Project, environment: Environment) -> Mapping[str, str] | str:

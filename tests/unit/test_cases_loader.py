@@ -243,6 +243,7 @@ def test_a_digest_changes_with_the_declaration(digests: Callable[[str], dict[str
         ('"""A family."""', '"""A family of two."""'),
         ('{"smoke"}', "()"),
         ('{"smoke"}', '["pitfall", "smoke"]'),
+        ('tags={"smoke"}', 'operators=["Gelu"]'),
         ("return Net().forward()", "return (\n        Net().forward()\n    )"),
         ("from tfparity import case, integers, normal", "from tfparity import case, floating, integers, normal"),
         ("return _layer(3)", "return _layer(4)"),
@@ -280,6 +281,31 @@ def test_factories_of_the_same_name_each_count_for_their_own_case(
     text = head + same.format(1) + same.format(2)
     before, after = digests(text), digests(text.replace(f"return {change}", "return 7"))
     assert [id for id in before if before[id] != after[id]] == [f"family/f{change}"]
+
+
+MADE = """from tfparity import case, normal
+
+
+def _sized(name, width):
+    @case("family/" + name, inputs=[normal(2)])
+    def made():
+        return [width]
+
+
+_sized("one", 3)
+_sized("two", {"deep": (4,)})
+"""
+
+
+def test_a_made_factory_counts_with_the_values_that_it_was_made_for(digests: Callable[[str], dict[str, str]]) -> None:
+    before, after = digests(MADE), digests(MADE.replace("(4,)", "(5,)") + '_sized("three", 3)\n')
+    assert before[ONE] == after[ONE]
+    assert before[TWO] != after[TWO]
+
+
+def test_a_factory_made_for_what_has_no_plain_value_is_refused(digests: Callable[[str], dict[str, str]]) -> None:
+    with pytest.raises(CaseError, match="'family/one': its factory closes over width, a type: pass plain values"):
+        digests(MADE.replace('"one", 3', '"one", dict'))
 
 
 def test_a_lambda_is_in_the_digest_of_its_case(digests: Callable[[str], dict[str, str]]) -> None:

@@ -118,6 +118,12 @@ def test_the_smoke_tier_holds_cases_tagged_smoke_alone(planned: Plan) -> None:
     assert {cell.case for cell in planned(tier="smoke")} == {"a/one"}
 
 
+@pytest.mark.parametrize(("tier", "chosen"), [("smoke", "a"), ("core", "ab"), ("full", "abc"), ("all", "abcd")])
+def test_each_tier_holds_the_one_before_it(planned: Plan, tier: str, chosen: str) -> None:
+    zoo = by_id(case("z/a", "smoke"), case("z/b", "core"), case("z/c"), case("z/d", "heavy"))
+    assert "".join(sorted(cell.case[-1] for cell in planned(zoo, tier=tier, routes=["onnx-tf"]))) == chosen
+
+
 def test_a_glob_and_a_tier_both_choose(planned: Plan) -> None:
     assert planned(tier="smoke", case_globs=["b/*"]) == []
     assert {cell.case for cell in planned(case_globs=["b/*", "a/t*"])} == {"a/two", "b/three"}
@@ -131,7 +137,7 @@ def test_only_the_routes_named_are_planned(planned: Plan) -> None:
     ("choice", "message"),
     [
         ({"toolchains": ["older"]}, "no toolchain 'older' in matrix.yaml; there are old, split"),
-        ({"tier": "some"}, "no tier 'some'; there are smoke, all"),
+        ({"tier": "some"}, "no tier 'some'; there are smoke, core, full, all"),
         ({"case_globs": ["a/*", "c/*"]}, r"no case matches 'c/\*'"),
         ({"routes": ["onnx-tr"]}, "no route 'onnx-tr' in the chosen toolchains; there are onnx-tf, onnx-tf-dynamo"),
         ({"toolchains": ["split"], "routes": ["onnx-tf-dynamo"]}, "no route 'onnx-tf-dynamo' in the chosen"),

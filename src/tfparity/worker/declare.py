@@ -69,6 +69,7 @@ class Case(NamedTuple):
     factory: Callable[[], Any]
     file: str
     line: int
+    operators: Tuple[str, ...] = ()
 
     def samples(self) -> List[Sample]:
         """Every run that a comparison needs: all seeds at the exported shape, then, axis by axis,
@@ -100,6 +101,7 @@ class Case(NamedTuple):
             "requires": dict(sorted(self.requires.items())),
             "tags": sorted(self.tags),
             "insensitive": dict(sorted(self.insensitive.items())),
+            "operators": sorted(self.operators),
         }
 
 
@@ -164,6 +166,7 @@ def case(
     requires: Optional[Mapping[str, str]] = None,
     tags: Sequence[str] = (),
     insensitive: Optional[Mapping[str, str]] = None,
+    operators: Sequence[str] = (),
 ) -> Callable[[Callable[[], Any]], Callable[[], Any]]:
     """Register a factory of a torch.nn.Module as a case.
 
@@ -171,7 +174,10 @@ def case(
     outputs: names (compared as float) or floating/integer/ranking/set_of_boxes, in the model's order.
     axes: per named axis other than "batch", the exported size and then the others to try.
     requires: package -> version specifier, decides not-applicable before anything runs.
-    insensitive: glob of weight names -> why the output cannot depend on them (softmax is invariant to a key bias).
+    tags: words to choose by; "smoke" and "core" are tiers, "heavy" is in neither of these nor in "full".
+    insensitive: glob of weight names, "input:<name>" or "output:<name>" -> why the outputs cannot depend on it, or it
+    on the inputs (softmax is invariant to a key bias).
+    operators: the ONNX operators that the case is there for.
 
     Raises DeclarationError, with the place, on a wrong or doubled declaration.
     """
@@ -190,7 +196,7 @@ def case(
             refuse("an id reads family/name, in lower-case letters, digits, '-', '_' and '.'")
         if id in _registry:
             refuse("declared twice; the first is at %s:%d" % (_registry[id].file, _registry[id].line))
-        for given, what in ((outputs, "outputs"), (tags, "tags")):
+        for given, what in ((outputs, "outputs"), (tags, "tags"), (operators, "operators")):
             if isinstance(given, str):
                 refuse("%s takes a list: [%r]" % (what, given))
         if not inputs or not outputs:
@@ -225,6 +231,7 @@ def case(
             factory,
             file,
             line,
+            tuple(operators),
         )
         return factory
 
