@@ -170,7 +170,7 @@ def _make(
         return Exported(stages, facts, made, io, None, None)
     model, names = made / "model.onnx", [output.name for output in case.outputs]
     said = referee.ask(model, io, made / "referee.npz", names, limits.memory_mib) if model.exists() else None
-    export_facts = {name: facts[name] for name in ("file_opset",) if name in facts}
+    export_facts = {name: facts[name] for name in ("file_opset", "operators") if name in facts}
     error = said.error if said else "the route's artifact is no ONNX file"
     messages.write_json(
         str(made / "export.json"),

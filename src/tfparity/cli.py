@@ -64,6 +64,8 @@ def _parser() -> argparse.ArgumentParser:
     command("run", _run, cells=True)
     only_run = ("--all-opsets", "--again", "--fresh-process", "--keep", "--download", "--record")
     command("plan", _plan, cells=True, without=only_run)
+    shown = command("cases", _cases, cells=True, without=(*only_run, "--jobs", "--budget"))
+    shown.add_argument("--json", action="store_true", help="as JSON, with all that is declared")
     gated = command("gate", _gate, cells=True, without=("--record",))
     gated.add_argument(
         "--update",
@@ -139,6 +141,20 @@ def _plan(given: argparse.Namespace) -> int:
         print(cell.id if cell.applicable else f"{cell.id}  {cell.verdict}: {' '.join((cell.reason or '').split())}")
     runnable = [cell for cell in asked.cells if cell.applicable]
     print(f"{len(asked.cells)} cells, {len(runnable)} to run: at most about {words.duration(asked.estimate(runnable))}")
+    return 0
+
+
+def _cases(given: argparse.Namespace) -> int:
+    """List the zoo: family, tier, parameters, inputs, operators, and how far the least sensitive weight shows."""
+    from tfparity.report import zoo
+
+    given.tier = given.tier or "all"
+    entries = zoo.listed(_campaign(given))
+    if given.json:
+        print(json.dumps(entries, indent=1, ensure_ascii=False))
+    else:
+        _console().print(zoo.table(entries))
+        print(f"{len(entries)} cases; a least weight is what the answer changes by when 1 % is put on it")
     return 0
 
 

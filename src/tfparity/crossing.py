@@ -216,9 +216,7 @@ class Crossing:
         for stage in cleaned:
             if stage["stage"] == "dynamic-shape":
                 stage["failed"] = {index: clean(error) for index, error in failed.items()}
-            if stage["stage"] == "build" and exported and exported.facts.get("sensitivity"):
-                stage["sensitivity"] = _least(exported.facts["sensitivity"])
-        return judge.attempt(
+        judged = judge.attempt(
             opset=opset,
             file_opset=exported.facts.get("file_opset") if exported else None,
             remedies=[],
@@ -231,6 +229,7 @@ class Crossing:
             signature=executed.facts.get("signature") if executed else None,
             referee_error=exported.referee_error if exported else None,
         )
+        return {**judged, "model": _model(exported.facts) if exported else None}
 
 
 def _error_type(made: Mapping[str, Any]) -> str | None:
@@ -244,8 +243,17 @@ def _machine_made(made: Mapping[str, Any]) -> bool:
     return made["stage"] == "install" or _error_type(made) == PARENT_DIED or killed
 
 
-def _least(changes: Mapping[str, Sequence[float]]) -> dict[str, Any]:
-    """How many weight tensors were moved by 1 %, and the one that moved the outputs least."""
-    weights = {name: max(by) for name, by in changes.items() if ":" not in name}
-    name = min(weights, key=lambda weight: weights[weight], default=None)
-    return {"weights": len(weights), "least": name, "change": weights[name] if name else None}
+def _model(facts: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What the source side says of the model itself: how many parameters and weight tensors, the weight that moves the
+    outputs least when it is moved by 1 %, and the operators of the exported file; None where it was not built."""
+    if "sensitivity" not in facts:
+        return None
+    weights = {name: max(by) for name, by in facts["sensitivity"].items() if ":" not in name}
+    least = min(weights, key=lambda name: weights[name], default=None)
+    return {
+        "parameters": facts.get("parameters"),
+        "weights": len(weights),
+        "least": least,
+        "change": float(f"{weights[least]:.1e}") if least else None,
+        "operators": facts.get("operators", []),
+    }

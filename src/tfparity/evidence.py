@@ -302,7 +302,7 @@ def totals(
 
 def runs(toolchain: str, records: Iterable[Record]) -> Document:
     """When, where and how long: per cell `ran_at`, `host`, total seconds, and per stage the seconds (summed over
-    attempts) and the peak MiB."""
+    attempts) and the peak MiB, and what the source side says of the model (see crossing)."""
     cells = []
     for record in records:
         if record.toolchain != toolchain or record.cell is None:
@@ -322,6 +322,7 @@ def runs(toolchain: str, records: Iterable[Record]) -> Document:
                 "host": record.host,
                 "seconds": round(record.seconds, 2),
                 "stages": {name: stages[name] for name in judge.STAGES if name in stages},
+                "model": next((a["model"] for a in reversed(record.attempts) if a.get("model")), None),
             }
         )
     return {"schema": SCHEMA, "toolchain": toolchain, "cells": by_place(cells)}

@@ -47,7 +47,7 @@ _CELL = (
     "signature", "targets", "key",
 )  # fmt: skip
 _ATTEMPT = ("opset", "file_opset", "remedies", "stage", "outcome", "error")
-_RUN = ("case", "route", "ran_at", "host", "seconds", "stages")
+_RUN = ("case", "route", "ran_at", "host", "seconds", "stages", "model")
 
 
 def encode(content: Evidence) -> bytes:
@@ -222,6 +222,7 @@ def _check_head(content: Any, keys: Sequence[str], stem: str) -> None:
 def _check_runs(content: Any, stem: str) -> None:
     _check_head(content, ("schema", "toolchain", "cells"), stem)
     for cell in content["cells"]:
+        cell.setdefault("model", None)  # runs of before it was kept
         _keys(cell, _RUN, f"{cell['case']} by {cell['route']}", _near(cell))
 
 

@@ -67,7 +67,7 @@ def attempt(
     Returns opset, file_opset, remedies, stage and outcome (the first that did not pass, else the last), error
     ({"type", "message", "stage"} or None), grade, max_abs, rms, cosine, top_k, floor, floor_source, referee
     ({"grade", "max_abs"}, {"error"} or None), culprit (None, "exporter", "converter", "unknown"), dynamic, signature,
-    sensitivity, stages. Raises WorkerError where a reference is missing.
+    stages. Raises WorkerError where a reference is missing.
     """
     replies = [_reply(stage) for stage in stages]
     by_name = {reply["stage"]: reply for reply in replies}
@@ -107,7 +107,6 @@ def attempt(
         "culprit": culprit,
         "dynamic": dict(sorted(measured.axes.items())) if measured else {},
         "signature": kept,
-        "sensitivity": next((dict(stage["sensitivity"]) for stage in stages if stage.get("sensitivity")), None),
         "stages": replies,
     }
 

@@ -37,7 +37,13 @@ def handle(directory: str, request: Dict[str, Any], reply: Reply) -> None:
     example = arrays.inputs(case, case.samples()[0])
     axes = output_axes(case, request["io"])
     reply.stage("export", lambda: exporter.export(model, example, case, axes, request["opset"], request["artifact"]))
-    reply.stage("check", lambda: reply.fact("file_opset", exporter.check(request["artifact"])))
+
+    def check() -> None:
+        reply.fact("file_opset", exporter.check(request["artifact"]))
+        if hasattr(exporter, "operators"):
+            reply.fact("operators", exporter.operators(request["artifact"]))
+
+    reply.stage("check", check)
 
 
 def references(case: Case, framework: Any, model: Any, path: str, reply: Reply) -> None:

@@ -1,6 +1,7 @@
 """What the ONNX exporters share: where the file is, and the checker."""
 
 import os
+from typing import Any, List
 
 MODEL = "model.onnx"
 
@@ -16,3 +17,23 @@ def check(folder: str) -> int:
         if entry.domain in ("", "ai.onnx"):
             return int(entry.version)
     raise ValueError("the file imports no opset of the default domain")
+
+
+def operators(folder: str) -> List[str]:
+    """The operators of the file, each once, those of subgraphs and of the file's own functions too."""
+    import onnx
+
+    found = set()
+
+    def visit(nodes: Any) -> None:
+        for node in nodes:
+            found.add(node.op_type if node.domain in ("", "ai.onnx") else "%s.%s" % (node.domain, node.op_type))
+            for attribute in node.attribute:
+                for graph in [attribute.g] + list(attribute.graphs):
+                    visit(graph.node)
+
+    model = onnx.load(os.path.join(folder, MODEL), load_external_data=False)
+    visit(model.graph.node)
+    for function in getattr(model, "functions", ()):
+        visit(function.node)
+    return sorted(found)

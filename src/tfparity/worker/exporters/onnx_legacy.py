@@ -5,9 +5,9 @@ import os
 from typing import Any, Dict, List
 
 from tfparity.worker.declare import Case
-from tfparity.worker.exporters.onnx_files import MODEL, check
+from tfparity.worker.exporters.onnx_files import MODEL, check, operators
 
-__all__ = ["REVISION", "check", "export", "newest_opset"]
+__all__ = ["REVISION", "check", "export", "newest_opset", "operators"]
 
 REVISION = 1
 

@@ -1,0 +1,65 @@
+"""The list of the zoo: every case once, with what a run said of its model."""
+
+import io
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from rich.console import Console
+
+from tfparity.plan import PlannedCell
+from tfparity.report import zoo
+from tfparity.worker.declare import Case, floating, normal
+
+ROOT = Path("/project")
+
+
+def case(id: str, *tags: str, operators: tuple[str, ...] = ()) -> Case:
+    return Case(
+        id, (normal("batch", 4, name="x"),), (floating("y"),), {"batch": (2, 1)}, {}, tags, {}, dict,
+        str(ROOT / "cases" / "family.py"), 7, operators,
+    )  # fmt: skip
+
+
+def model(parameters: int) -> dict[str, Any]:
+    return {"parameters": parameters, "weights": 2, "least": "w", "change": 1.5e-4, "operators": ["Relu"]}
+
+
+def asked(**runs: dict[str, Any]) -> Any:
+    cases = [case("a/one", "smoke", "small"), case("a/two", operators=("Gelu", "[b]")), case("b/three", "heavy")]
+    return SimpleNamespace(
+        cases={one.id: one for one in cases},
+        cells=[PlannedCell(name, one.id, "onnx-tf") for name in ("old", "new") for one in cases],
+        project=SimpleNamespace(root=ROOT),
+        matrix=SimpleNamespace(default="new", toolchains={"old": None, "new": None}),
+        runs={
+            name: {"cells": [{"case": case, "model": model} for case, model in cells.items()]}
+            for name, cells in runs.items()
+        },
+    )
+
+
+def test_every_case_is_listed_once_with_its_tier_and_place() -> None:
+    entries = zoo.listed(asked())
+    assert [(entry["id"], entry["family"], entry["tier"]) for entry in entries] == [
+        ("a/one", "a", "smoke"),
+        ("a/two", "a", "full"),
+        ("b/three", "b", "heavy"),
+    ]
+    assert {entry["source"] for entry in entries} == {"cases/family.py:7"}
+    assert {entry["model"] is None for entry in entries} == {True}
+
+
+def test_the_default_toolchains_word_on_a_model_goes_first() -> None:
+    found = zoo.listed(asked(old={"a/one": model(1), "a/two": model(2)}, new={"a/one": model(3), "a/two": None}))
+    assert [(entry["model"] or {}).get("parameters") for entry in found] == [3, 2, None]
+
+
+def test_the_table_tells_parameters_and_operators_and_takes_no_markup() -> None:
+    console = Console(width=120, record=True, file=io.StringIO())
+    console.print(zoo.table(zoo.listed(asked(new={"a/one": model(1234567)}))))
+    text = console.export_text()
+    assert "1,234,567" in text
+    assert "1.5e-04" in text
+    assert "Relu" in text
+    assert "Gelu, [b]" in text
