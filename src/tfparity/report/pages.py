@@ -143,10 +143,11 @@ def legend() -> str:
 
 def by_case(standings: Standings) -> str:
     """A block per case that opens on a click: its verdict on every toolchain and route."""
-    cases = dict.fromkeys(cell.planned.case for cells in standings.cells.values() for cell in cells)
+    cases: dict[str, list[Standing]] = {}
+    for cell in (cell for cells in standings.cells.values() for cell in cells):
+        cases.setdefault(cell.planned.case, []).append(cell)
     blocks = []
-    for case in cases:
-        mine = [cell for cells in standings.cells.values() for cell in cells if cell.planned.case == case]
+    for case, mine in cases.items():
         works = sum(cell.verdict in ("works", "works-with-remedy") for cell in mine)
         rows = [[cell.planned.toolchain, cell.planned.route, *_row(cell, "")] for cell in mine if cell.cell is not None]
         head = ["toolchain", "route", "verdict", "max error", "opset", "axes kept", "why"]
