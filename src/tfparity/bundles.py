@@ -2,7 +2,7 @@
 
 <key>/bundle.json                 format, declaration, samples, packages, sensitivity, floor
 <key>/io.npz                      inputs and references (see docs/bundles.md)
-<key>/<exporter>-<opset>/         the artifact, export.json, referee.npz
+<key>/<exporter>-<opset>-<key>/   the artifact, export.json, referee.npz
 """
 
 from __future__ import annotations
@@ -72,37 +72,39 @@ def export(
     opset: int,
     key: str,
     again: Callable[[Path], bool] = lambda _: False,
+    aborted: Callable[[], bool] = lambda: False,
     limits: Limits,
     origin: Mapping[str, Any],
     on_stage: Callable[[str], None] | None = None,
 ) -> Exported:
     """The bundle's export by that exporter at that opset: from the folder, or made now.
 
-    `origin` says which environment made it, `key` by which revisions of our own: an export of another key is made
-    anew. `again` says of a folder, the bundle's or the export's, that it has to be. What a limit ended is not kept:
-    another machine may do it.
+    `origin` says which environment made it, `key` which exporter, by which revisions of our own. `again` says of a
+    folder, the bundle's or the export's, that it has to be made anew. What a limit ended is not kept: another machine
+    may do it.
     """
-    made = folder / f"{Path(exporter).stem}-{opset}"
+    made = folder / f"{Path(exporter).stem}-{opset}-{key[:8]}"
     folder.mkdir(parents=True, exist_ok=True)
     with _locks_lock:
         lock = _locks.setdefault(folder, threading.Lock())
     with lock, FileLock(folder / ".lock"):
         if again(folder):
             (folder / DESCRIPTION).unlink(missing_ok=True)
-        kept = None if again(made) else _kept(made, folder, key)
+        kept = None if again(made) else _kept(made, folder)
         if kept is None:
-            kept = _make(made, folder, case, worker(), framework, exporter, opset, key, limits, origin, on_stage)
+            kept = _make(made, folder, case, worker(), framework, exporter, opset, limits, origin, on_stage, aborted)
     return kept
 
 
-def _kept(made: Path, folder: Path, key: str) -> Exported | None:
+def _kept(made: Path, folder: Path) -> Exported | None:
     common = _facts(folder)
     try:
         value = messages.read_json(str(made / "export.json"))
-        stages, facts, error, its_key = value["stages"], value["facts"], value["referee_error"], value["key"]
-    except (OSError, ValueError, KeyError, TypeError):
+        stages, facts, error = value["stages"], value["facts"], value["referee_error"]
+        whole = all((made / name).stat().st_size == size for name, size in value["files"].items())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    if common is None or its_key != key:
+    if common is None or not whole:
         return None
     answer = made / "referee.npz"
     return Exported(stages, {**common, **facts}, made, folder / "io.npz", answer if answer.exists() else None, error)
@@ -125,12 +127,12 @@ def _make(
     framework: str,
     exporter: str,
     opset: int,
-    key: str,
     limits: Limits,
     origin: Mapping[str, Any],
     on_stage: Callable[[str], None] | None,
+    aborted: Callable[[], bool],
 ) -> Exported:
-    shutil.rmtree(made, ignore_errors=True)
+    _remove(made, "export.json")
     made.mkdir()
     io, description = folder / "io.npz", folder / DESCRIPTION
     first = _facts(folder) is None
@@ -169,20 +171,22 @@ def _make(
     if stages[-1]["outcome"] != "pass":
         return Exported(stages, facts, made, io, None, None)
     model, names = made / "model.onnx", [output.name for output in case.outputs]
-    said = referee.ask(model, io, made / "referee.npz", names, limits.memory_mib) if model.exists() else None
+    said = referee.ask(model, io, made / "referee.npz", names, limits.memory_mib, aborted) if model.exists() else None
     export_facts = {name: facts[name] for name in ("file_opset", "operators") if name in facts}
     error = said.error if said else "the route's artifact is no ONNX file"
+    if said and said.error and said.error.startswith(referee.LIMITED):
+        return Exported(stages, dict(_facts(folder) or {}) | dict(export_facts), made, io, None, error)
     messages.write_json(
         str(made / "export.json"),
         {
-            "key": key,
             "stages": stages,
             "facts": export_facts,
             "referee_error": error,
             "referee_failed": said.failed if said else {},
+            "files": {str(file.relative_to(made)): file.stat().st_size for file in _files(made)},
         },
     )
-    kept = _kept(made, folder, key)
+    kept = _kept(made, folder)
     assert kept is not None
     return kept
 
@@ -252,5 +256,15 @@ def prune(root: Path, limit_bytes: int) -> None:
     for _, size, bundle in sorted(sizes, key=lambda entry: entry[0]):
         if total <= limit_bytes:
             return
-        shutil.rmtree(bundle, ignore_errors=True)
+        _remove(bundle, DESCRIPTION)
         total -= size
+
+
+def _remove(folder: Path, description: str) -> None:
+    """Delete a folder, first what says that it is whole: a removal that is cut off leaves nothing that counts."""
+    (folder / description).unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.rglob("*") if file.is_file())

@@ -131,6 +131,8 @@ def _changed(node: ast.stmt) -> Iterator[str]:
             yield from _root(part)  # TABLE["x"] = 1
         elif isinstance(part, ast.Expr) and isinstance(part.value, ast.Call):
             yield from _root(part.value.func)  # TABLE.update(...)
+            for given in (*part.value.args, *(keyword.value for keyword in part.value.keywords)):
+                yield from _root(given)  # fill(TABLE)
 
 
 def _root(part: ast.expr) -> Iterator[str]:

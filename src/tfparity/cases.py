@@ -73,11 +73,16 @@ def digest(case: Case) -> str:
 
 
 def _closed_over(case: Case) -> dict[str, Any]:
-    """The values that a factory made by another function holds from there, by name."""
-    names = case.factory.__code__.co_freevars
+    """The values that a factory made by another function holds from there, by name; its defaults are some of them."""
+    code, defaults = case.factory.__code__, case.factory.__defaults__ or ()
+    cells = [cell.cell_contents for cell in case.factory.__closure__ or ()]
+    values = {
+        **dict(zip(code.co_freevars, cells, strict=True)),
+        **dict(zip(code.co_varnames[code.co_argcount - len(defaults) : code.co_argcount], defaults, strict=True)),
+        **(case.factory.__kwdefaults__ or {}),
+    }
     held = {}
-    for name, cell in zip(names, case.factory.__closure__ or (), strict=True):
-        value = cell.cell_contents
+    for name, value in values.items():
         try:
             held[name] = json.loads(json.dumps(value, sort_keys=True))
         except (TypeError, ValueError):

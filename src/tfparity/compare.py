@@ -40,7 +40,8 @@ _EXACT = ("boolean", "integer")
 class Comparison:
     """One candidate against the reference, over every output and sample.
 
-    grade: the worst of `GRADES` over the outputs and the samples that came back with the reference's shape;
+    grade: the worst of `GRADES` over the outputs and the samples that came back with the reference's shape (where the
+        size of an axis gives a wrong answer that the exported shape does not, that axis is lost and has no part in it);
         "diverged" whenever `complete` is false.
     max_abs, rms, cosine, floor: of the output that decides the grade (the largest distance in units of its floor);
         max_abs and rms are infinite where NaN or infinity stand on one side only. cosine is None where nothing finite
@@ -48,7 +49,8 @@ class Comparison:
     top_k: the lowest share, over ranking outputs, of the reference's top five that the candidate has too; None
         without one.
     floor_source: "float64", or "ulp" where the model cannot run in float64.
-    axes: per named axis, whether all its samples came back with the reference's shape.
+    axes: per named axis, whether all its samples came back with the reference's shape and, where they are wrong, no
+        worse than at the exported shape.
     lost: per axis that is not, the first reason.
     complete: every output at the exported shape came back with its shape and kind of dtype.
     detail: one line for a person. It holds no measured number unless all is well, so that it repeats exactly.
@@ -101,6 +103,9 @@ def compare(
             if sample.axis is None and isinstance(pair, _Pair) and pair.kind_problem:
                 broken.append(pair.kind_problem)
         graded.append(_grade(output, samples, references, found))
+        for axis, reason in graded[-1].lost.items():
+            axes[axis] = False
+            lost.setdefault(axis, reason)
     deciding = max(graded, key=_Graded.weight)
     complete = not broken
     ranked = [g.top_k for g in graded if g.top_k is not None]
@@ -144,7 +149,7 @@ class _Graded:
     floor: float
     floor_source: str
     not_finite: bool
-    places: tuple[str, ...]  # the shapes at which the grade is worse than 1e-5
+    lost: dict[str, str]  # per axis at one of whose sizes the answer is wrong, which and how
 
     def weight(self) -> tuple[int, float, float]:
         """Orders outputs by how much they decide: grade, then distance in units of the floor."""
@@ -286,24 +291,34 @@ def _grade(
     """One output over the samples that came back.
 
     The floor is one number for the output, from all its samples (a maximum over few elements is a poor estimate of
-    rounding noise); tolerances follow each sample's own scale.
+    rounding noise); tolerances follow each sample's own scale. A size at which the output is wrong, and worse than at
+    the exported shape, has lost its axis and counts no further.
     """
     _, _, source = _references(output, samples[0], references)
     if not found:
-        return _Graded(output.name, GRADES[-1], math.inf, math.inf, None, None, 0.0, source, False, ())
-    distances = [(sample, pair, _distance(pair)) for sample, pair in found]
-    floor = _floor([pair for _, pair, _ in distances])
-    worst, places = GRADES[0], {}
-    for sample, pair, distance in distances:
-        grade = _grade_of(distance.max_abs, distance.scale, floor, exact=pair.exact)
-        worst = max(worst, grade, key=rank)
-        if rank(grade) > rank("1e-5"):
-            places["the exported shape" if sample.axis is None else f"{sample.axis}={sample.sizes[sample.axis]}"] = True
+        return _Graded(output.name, GRADES[-1], math.inf, math.inf, None, None, 0.0, source, False, {})
+    floor = _floor([pair for _, pair in found])
+    measured = []
+    for sample, pair in found:
+        distance = _distance(pair)
+        grade = rank(_grade_of(distance.max_abs, distance.scale, floor, exact=pair.exact))
+        measured.append((sample, pair, distance, grade))
+    exported = max((grade for sample, *_, grade in measured if sample.axis is None), default=rank(GRADES[-1]))
+    bearable = max(exported, rank("1e-5"))
+    lost: dict[str, str] = {}
+    for sample, _, distance, grade in measured:
+        if sample.axis is not None and grade > bearable:
+            how = _how(GRADES[grade], not_finite=distance.not_finite)
+            lost.setdefault(sample.axis, f"at {sample.axis}={sample.sizes[sample.axis]} output {output.name!r} {how}")
+    distances = [
+        (sample, pair, distance) for sample, pair, distance, grade in measured if not sample.axis or grade <= bearable
+    ]
+    worst = max((grade for *_, grade in measured if grade <= bearable), default=bearable)
     count = sum(distance.count for *_, distance in distances)
     cosines = [distance.cosine for *_, distance in distances if distance.cosine is not None]
     return _Graded(
         output.name,
-        worst,
+        GRADES[worst],
         max(distance.max_abs for *_, distance in distances),
         _root_mean(sum(distance.squares for *_, distance in distances), count),
         min(cosines) if cosines else None,
@@ -311,7 +326,7 @@ def _grade(
         floor,
         source,
         any(distance.not_finite for *_, distance in distances),
-        tuple(places),
+        lost,
     )
 
 
@@ -350,16 +365,20 @@ def _top_k(output: Output, pairs: Sequence[_Pair]) -> float | None:
     return sum(shares) / len(shares) if shares else None
 
 
+def _how(grade: str, *, not_finite: bool) -> str:
+    how = "is off by up to 1e-3" if grade == "1e-3" else "diverged"
+    return how + (
+        " (NaN, infinity or a fill where the reference has none, or the other way round)" if not_finite else ""
+    )
+
+
 def _detail(graded: Sequence[_Graded], deciding: _Graded) -> str:
     wrong = [g for g in graded if rank(g.grade) > rank("1e-5")]
     if not wrong:
         return f"output {deciding.name!r}: max |difference| {deciding.max_abs:.1e}, floor {deciding.floor:.1e}"
     lines = []
     for g in wrong:
-        how = "is off by up to 1e-3" if g.grade == "1e-3" else "diverged"
-        why = " (NaN, infinity or a fill where the reference has none, or the other way round)" if g.not_finite else ""
-        where = "" if "the exported shape" in g.places else f" at {', '.join(g.places)} only"
-        lines.append(f"output {g.name!r} {how}{where}{why}")
+        lines.append(f"output {g.name!r} {_how(g.grade, not_finite=g.not_finite)}")
     return "; ".join(lines)
 
 

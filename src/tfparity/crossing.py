@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import platform
 import shutil
 import time
@@ -14,7 +15,8 @@ from typing import Any
 
 from tfparity import bundles, fingerprint, judge, plan, referee, revisions
 from tfparity import cases as zoo
-from tfparity.errors import InstallError, TfparityError, WorkerError
+from tfparity.environments import uv_command
+from tfparity.errors import DiskError, InstallError, TfparityError, WorkerError
 from tfparity.plan import PlannedCell
 from tfparity.setting import Setting
 from tfparity.sides import Sides, Where
@@ -38,6 +40,7 @@ class Crossing:
         self.route: ModuleType = plan.route(planned.route, setting.project)
         toolchain = setting.matrix.toolchains[planned.toolchain]
         exporter = plugins.load(plan.locate(self.route.EXPORTER, setting.project), "tfparity.worker.exporters")
+        framework = plan.locate(self.route.FRAMEWORK, setting.project)
         self.source = self._where("source", toolchain.source, (*PRELOAD, *getattr(exporter, "PRELOAD", ())))
         self.target = self._where("target", toolchain.routes[planned.route], ())
         self.ran = False
@@ -49,10 +52,15 @@ class Crossing:
             digest,
             self.route.FRAMEWORK,
             revisions.STAGES["build"],
+            *([_digest(Path(framework))] if framework.endswith(".py") else []),  # one of a person's own
         )
-        export_key = [exporter.REVISION, *(revisions.STAGES[stage] for stage in ("export", "check", "referee"))]
-        #: A referee of another version answers again; what it says belongs to no cell's key.
-        self.export_key = key(export_key, referee.version())
+        #: The referee's version is in no cell's key: where an attempt is made again, a newer one answers anew.
+        self.export_key = key(
+            self.route.EXPORTER,
+            exporter.REVISION,
+            [revisions.STAGES[stage] for stage in ("export", "check", "referee")],
+            referee.version(),
+        )
         self.key = key(
             "cell",
             self.bundle_key,
@@ -100,15 +108,23 @@ class Crossing:
         self.ran = True
         began = time.monotonic()
         made = self._made_alive(opset)
-        if self.setting.aborted.is_set():
-            raise TfparityError("the run was interrupted")
+        self._go_on()
+        if _disk_full(made):
+            raise DiskError(
+                f"the disk filled up during {self.planned.id}, stage {made['stage']}: make room, run it again"
+            )
         made["total_seconds"] = time.monotonic() - began
         made["ran_at"] = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         made["host"] = f"{platform.system()} {platform.machine()}"
         made["limits"] = [self.setting.limits.seconds, self.setting.limits.memory_mib]
-        if not _machine_made(made):
+        made["repeats"] = not _machine_made(made)
+        if made["repeats"]:
             self.setting.store.put(self.key, f"opset-{opset}", made)
         return made
+
+    def _go_on(self) -> None:
+        if self.setting.aborted.is_set():
+            raise TfparityError("the run was interrupted")
 
     def _made_alive(self, opset: int) -> dict[str, Any]:
         """An attempt, once more with a new worker where its parent died: what runs beside may have killed it."""
@@ -129,6 +145,7 @@ class Crossing:
 
     def _make(self, opset: int) -> dict[str, Any]:
         for where in (self.source, self.target):
+            self._go_on()
             try:
                 worker = self.sides.worker(where)
             except InstallError as wrong:
@@ -140,6 +157,7 @@ class Crossing:
                 stage = {"stage": "import", "outcome": failed["outcome"], "seconds": failed["seconds"], "error": error}
                 return self._judged(opset, [stage])
         exported = self.export(opset)
+        self._go_on()
         if not exported.passed:
             return self._judged(opset, exported.stages, exported)
         folder = self.setting.folder / f"cell-{uuid.uuid4().hex[:12]}"
@@ -161,6 +179,7 @@ class Crossing:
             opset=opset,
             key=self.export_key,
             again=self.setting.first_again,
+            aborted=self.setting.aborted.is_set,
             limits=self.setting.limits,
             origin={"environment": self.source.environment.id, "packages": dict(self.source.locked.packages)},
             on_stage=lambda stage: self.setting.observer.cell_stage(self.planned, stage),
@@ -232,15 +251,25 @@ class Crossing:
         return {**judged, "model": _model(exported.facts) if exported else None}
 
 
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def _error_type(made: Mapping[str, Any]) -> str | None:
     return made["error"]["type"] if made["error"] else None
 
 
+def _disk_full(made: Mapping[str, Any]) -> bool:
+    """Whether a stage failed, or was killed, because nothing could be written."""
+    return bool(made["error"]) and uv_command.disk_full(made["error"]["message"])
+
+
 def _machine_made(made: Mapping[str, Any]) -> bool:
-    """Whether the failure may be this machine's own, so that it is not kept: an install, a parent that died, a SIGKILL
-    that was not ours."""
+    """Whether what came out may be this machine's own, so that it is not kept: an install, a parent that died, a
+    SIGKILL that was not ours, a referee that a limit ended."""
     killed = bool(made["error"]) and "ended by SIGKILL" in made["error"]["message"]
-    return made["stage"] == "install" or _error_type(made) == PARENT_DIED or killed
+    unasked = str((made["referee"] or {}).get("error", "")).startswith(referee.LIMITED)
+    return made["stage"] == "install" or _error_type(made) == PARENT_DIED or killed or unasked
 
 
 def _model(facts: Mapping[str, Any]) -> dict[str, Any] | None:

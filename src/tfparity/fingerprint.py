@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Mapping
 
 #: Longest text that evidence keeps, in characters. The head says what failed, the tail often why.
@@ -14,9 +15,9 @@ LIMIT = 600
 _CUT = " (…) "
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
-_UNPRINTABLE = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufffe\uffff\ud800-\udfff]+"
-)
+#: Unicode's categories of what no person sees: controls, formats (direction, joiners, tags), surrogates, unassigned,
+#: and separators of lines and paragraphs.
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"})
 _SPACE = re.compile(r"\s+")
 
 #: A frame of a traceback that an error's text holds (autograph's "in user code:", a node's "defined at"), with its line
@@ -75,7 +76,10 @@ def normalise(text: str, places: Mapping[str, str]) -> str:
 
 def printable(text: str) -> str:
     """`text` on one line without control, invisible and direction characters: safe for XML and a terminal."""
-    return _SPACE.sub(" ", _UNPRINTABLE.sub(" ", _ANSI.sub("", text))).strip()
+    text = _ANSI.sub("", text)
+    if not text.isascii() or not text.isprintable():
+        text = "".join(" " if unicodedata.category(character) in _UNSEEN else character for character in text)
+    return _SPACE.sub(" ", text).strip()
 
 
 def _cut(text: str) -> str:

@@ -151,11 +151,7 @@ class Environment(_Strict):
         return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
-class _Toolchain(_Strict):
-    tags: frozenset[str] = Field(default=frozenset(), description="Words to select toolchains by.")
-
-
-class _OneEnvironment(Environment, _Toolchain):
+class _OneEnvironment(Environment):
     """A toolchain whose one environment does both sides; the environment has the toolchain's id."""
 
     routes: dict[Route, Id] = Field(
@@ -164,7 +160,7 @@ class _OneEnvironment(Environment, _Toolchain):
     )
 
 
-class _SplitToolchain(_Toolchain):
+class _SplitToolchain(_Strict):
     """A toolchain of two or more environments, which `environments:` declares."""
 
     id: Id = Field(description="Name of the toolchain.")
@@ -207,7 +203,7 @@ class _Document(_Strict):
         return value
 
 
-class Toolchain(_Toolchain):
+class Toolchain(_Strict):
     """What a person would adopt: a source environment and, per route, a target environment."""
 
     id: str
@@ -287,9 +283,9 @@ def json_schema() -> dict[str, Any]:
 
 def _toolchain(entry: _OneEnvironment | _SplitToolchain) -> Toolchain:
     if isinstance(entry, _SplitToolchain):
-        return Toolchain(id=entry.id, source=entry.source, routes=entry.routes, note=entry.note, tags=entry.tags)
+        return Toolchain(id=entry.id, source=entry.source, routes=entry.routes, note=entry.note)
     routes = {**dict.fromkeys(DEFAULT_ROUTES, entry.id), **entry.routes}
-    return Toolchain(id=entry.id, source=entry.id, routes=routes, note=entry.note, tags=entry.tags)
+    return Toolchain(id=entry.id, source=entry.id, routes=routes, note=entry.note)
 
 
 def _readable(invalid: ValidationError, document: Any, path: Path) -> MatrixError:

@@ -30,7 +30,7 @@ HEAVY = "heavy"
 TIERS = (SMOKE, CORE, FULL, "all")
 
 #: What our side reads of a route.
-DECLARATIONS = ("REVISION", "FRAMEWORK", "EXPORTER", "OPSETS", "REQUIRES", "IMPORTS")
+DECLARATIONS = ("REVISION", "SIDES", "FRAMEWORK", "EXPORTER", "OPSETS", "REQUIRES", "IMPORTS")
 
 #: Verdicts that no run gave: they say nothing of how a case fares.
 NOT_RUN = ("untested", "stale", "not-applicable", "unresolvable")
@@ -105,12 +105,17 @@ def plan(
         if name not in known:
             raise UsageError(f"no route {name!r} in the chosen toolchains; there are {', '.join(known)}")
     chosen = [case for case in cases.values() if in_tier(case, tier)]
+    if not chosen:
+        raise UsageError(f"no case is in the tier {tier!r}")
     for glob in case_globs or ():
-        if not fnmatch.filter(cases, glob):
-            raise UsageError(f"no case matches {glob!r}")
+        if not fnmatch.filter((case.id for case in chosen), glob):
+            raise UsageError(
+                f"no case{f' of the tier {tier!r}' if fnmatch.filter(cases, glob) else ''} matches {glob!r}"
+            )
     if case_globs:
         chosen = [case for case in chosen if any(fnmatch.fnmatch(case.id, glob) for glob in case_globs)]
-    packages = {name: _packages(project, environment) for name, environment in matrix.environments.items()}
+    needed = {name for id in toolchains for name in matrix.toolchains[id].environments()}
+    packages = {name: _packages(project, matrix.environments[name]) for name in sorted(needed)}
     cells = []
     for toolchain in (matrix.toolchains[name] for name in matrix.toolchains if name in toolchains):
         for case in chosen:
@@ -155,6 +160,8 @@ def _applicability(
     source_id: str,
     target_id: str,
 ) -> tuple[str | None, str | None]:
+    if module.SIDES == "together" and source_id != target_id:
+        return "not-applicable", "needs both sides in one environment"
     for packages in (source, target):
         if isinstance(packages, str):
             return "unresolvable", packages

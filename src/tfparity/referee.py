@@ -5,10 +5,11 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 import json
+import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from tfparity import processes
 from tfparity.processes import Limits
 
 SECONDS = 300.0
+
+#: How the reason of a referee begins that a limit, or somebody, ended: it says nothing of the file.
+LIMITED = ("Timeout: ", "OutOfMemory: ", "Killed: ")
 
 SCRIPT = Path(__file__).with_name("referee_process.py")
 
@@ -36,10 +40,12 @@ def version() -> str:
     return importlib.metadata.version("onnxruntime")
 
 
-def ask(model: Path, io: Path, result: Path, outputs: Sequence[str], memory_mib: float) -> Verdict:
+def ask(
+    model: Path, io: Path, result: Path, outputs: Sequence[str], memory_mib: float, aborted: Callable[[], bool]
+) -> Verdict:
     """Run the referee over every sample; `outputs` are those the case declares.
 
-    A model that it cannot run gives a Verdict with the reason.
+    A model that it cannot run gives a Verdict with the reason. It ends where `aborted` says so.
     """
     process = subprocess.Popen(
         [sys.executable, "-I", str(SCRIPT), str(model), str(io), str(result), json.dumps(list(outputs))],
@@ -57,6 +63,8 @@ def ask(model: Path, io: Path, result: Path, outputs: Sequence[str], memory_mib:
 
         def alive(seconds: float) -> bool:
             reader.join(seconds)
+            if aborted():
+                processes.kill(process.pid)
             return reader.is_alive()
 
         stopped = processes.watch(process.pid, alive, Limits(SECONDS, memory_mib)).stopped
@@ -65,6 +73,8 @@ def ask(model: Path, io: Path, result: Path, outputs: Sequence[str], memory_mib:
         return Verdict(None, f"Timeout: still running after {SECONDS:.0f} s")
     if stopped:
         return Verdict(None, f"OutOfMemory: more than {memory_mib:.0f} MiB")
+    if status == -signal.SIGKILL:
+        return Verdict(None, "Killed: ended by SIGKILL")
     try:
         said = json.loads(printed[-1])
     except (IndexError, ValueError):

@@ -59,6 +59,11 @@ class CellRecord:
     def id(self) -> str:
         return f"{self.toolchain}/{self.case}/{self.route}"
 
+    @property
+    def repeats(self) -> bool:
+        """Whether it would come out so again: not where this machine ended an attempt (see crossing)."""
+        return all(attempt.get("repeats", True) or attempt["stage"] == "install" for attempt in self.attempts)
+
 
 @dataclass(frozen=True)
 class Options:

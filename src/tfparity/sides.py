@@ -10,7 +10,7 @@ from typing import Any
 
 from tfparity import paths
 from tfparity.environments import install, lock
-from tfparity.errors import InstallError
+from tfparity.errors import InstallError, WorkerError
 from tfparity.matrix import Environment
 from tfparity.setting import Setting
 from tfparity.store import key
@@ -60,8 +60,13 @@ class Sides:
         }
 
     def worker(self, where: Where) -> Worker:
-        """The warm worker of a side. Raises InstallError where its environment does not install."""
+        """The warm worker of a side.
+
+        Raises InstallError where its environment does not install, WorkerError where the run was interrupted.
+        """
         with self._lock:
+            if self.setting.aborted.is_set():
+                raise WorkerError("the run was interrupted")
             known = self._workers.get(where.key)
             if known is None or not known.alive:
                 installed = self._install(where.environment)

@@ -201,7 +201,7 @@ Export = Callable[..., Exported]
 
 @pytest.fixture
 def export(tmp_path: Path, source: Source, monkeypatch: pytest.MonkeyPatch) -> Export:
-    def answered(model: Path, io: Path, result: Path, outputs: Sequence[str], memory_mib: float) -> Verdict:
+    def answered(model: Path, io: Path, result: Path, *_: Any) -> Verdict:
         numpy.savez(result, **{"output/0/output": numpy.zeros(2)})
         return Verdict(result, None)
 
@@ -215,7 +215,7 @@ def export(tmp_path: Path, source: Source, monkeypatch: pytest.MonkeyPatch) -> E
             framework="pytorch",
             exporter=exporter,
             opset=opset,
-            key=given.get("key", "today"),
+            key=given.get("key", "today---"),
             again=given.get("again", lambda _: False),
             limits=Limits(60, 1024),
             origin={"environment": "old"},
@@ -267,7 +267,7 @@ def test_an_insensitive_case_fails_its_build_and_leaves_no_bundle(
 
 def test_exporters_of_one_bundle_do_not_share_a_folder(export: Export) -> None:
     assert export(exporter="onnx-legacy").folder != export(exporter="/there/onnx_mine.py").folder
-    assert export(exporter="/there/onnx_mine.py").folder.name == "onnx_mine-13"
+    assert export(exporter="/there/onnx_mine.py").folder.name == "onnx_mine-13-today---"
 
 
 def test_an_export_of_other_revisions_is_made_again_on_the_same_references(source: Source, export: Export) -> None:
@@ -280,13 +280,13 @@ def test_an_export_of_other_revisions_is_made_again_on_the_same_references(sourc
 def test_what_has_to_be_made_again_is_with_its_references(tmp_path: Path, source: Source, export: Export) -> None:
     bundle = tmp_path / "bundle"
     export()
-    export(again=lambda folder: folder in (bundle, bundle / "onnx-legacy-13"))
-    export(again=lambda folder: folder == bundle / "onnx-legacy-13")
+    export(again=lambda folder: folder in (bundle, bundle / "onnx-legacy-13-today---"))
+    export(again=lambda folder: folder == bundle / "onnx-legacy-13-today---")
     export()
     assert [asked["reference"] for asked in source.asked] == [True, True, False]
 
 
-@pytest.mark.parametrize("name", ["bundle.json", "io.npz", "onnx-legacy-13/export.json"])
+@pytest.mark.parametrize("name", ["bundle.json", "io.npz", "onnx-legacy-13-today---/export.json"])
 def test_a_bundle_that_lost_a_file_is_made_again(tmp_path: Path, source: Source, export: Export, name: str) -> None:
     first = export()
     (tmp_path / "bundle" / name).unlink()
@@ -295,7 +295,27 @@ def test_a_bundle_that_lost_a_file_is_made_again(tmp_path: Path, source: Source,
     assert first.io.exists()
 
 
-@pytest.mark.parametrize("name", ["bundle.json", "onnx-legacy-13/export.json"])
+@pytest.mark.parametrize("left", [None, b"on"])
+def test_an_export_that_lost_a_part_of_itself_is_made_again(source: Source, export: Export, left: bytes | None) -> None:
+    model = export().folder / "model.onnx"
+    model.unlink() if left is None else model.write_bytes(left)
+    assert export().passed
+    assert len(source.asked) == 2
+    assert model.read_bytes() == b"onnx"
+
+
+def test_what_a_limit_made_the_referee_say_is_not_kept(
+    source: Source, export: Export, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(referee, "ask", lambda *_: Verdict(None, "Timeout: still running after 300 s"))
+    for _ in range(2):
+        found = export()
+        assert (found.passed, found.referee, found.referee_error) == (True, None, "Timeout: still running after 300 s")
+        assert found.facts["parameters"] == 3
+    assert len(source.asked) == 2
+
+
+@pytest.mark.parametrize("name", ["bundle.json", "onnx-legacy-13-today---/export.json"])
 @pytest.mark.parametrize("content", ["", "{", "{}", "null", "[]"])
 def test_a_bundle_with_a_file_that_is_no_record_is_made_again(
     tmp_path: Path, source: Source, export: Export, name: str, content: str
@@ -326,8 +346,8 @@ def test_an_artifact_that_is_no_onnx_file_has_no_referee_and_says_so(source: Sou
 
 def bundle(root: Path, name: str, *, used: int, size: int = 1000) -> Path:
     folder = root / name[:2] / name
-    (folder / "onnx-legacy-13").mkdir(parents=True)
-    for file, seconds in (("io.npz", used), ("onnx-legacy-13/model.onnx", 1)):
+    (folder / "onnx-legacy-13-today---").mkdir(parents=True)
+    for file, seconds in (("io.npz", used), ("onnx-legacy-13-today---/model.onnx", 1)):
         (folder / file).write_bytes(b"x" * (size // 2))
         os.utime(folder / file, (seconds, seconds))
     return folder
@@ -477,6 +497,6 @@ def test_an_output_that_lost_its_name_stands_for_the_one_that_is_missing(
 
 def test_what_a_reply_holds_is_what_a_bundle_keeps(tmp_path: Path, export: Export) -> None:
     export()
-    kept = messages.read_json(str(tmp_path / "bundle" / "onnx-legacy-13" / "export.json"))
-    assert set(kept) == {"key", "stages", "facts", "referee_error", "referee_failed"}
+    kept = messages.read_json(str(tmp_path / "bundle" / "onnx-legacy-13-today---" / "export.json"))
+    assert set(kept) == {"files", "stages", "facts", "referee_error", "referee_failed"}
     assert kept["facts"] == {"file_opset": 13}

@@ -82,7 +82,7 @@ def digests(tmp_path: Path) -> Callable[[str], dict[str, str]]:
     numbers = count()
 
     def digests(text: str) -> dict[str, str]:
-        declare.forget()
+        declare._registry.clear()
         folder = tmp_path / str(next(numbers))
         folder.mkdir()
         path = folder / "family.py"
@@ -301,6 +301,23 @@ def test_a_made_factory_counts_with_the_values_that_it_was_made_for(digests: Cal
     before, after = digests(MADE), digests(MADE.replace("(4,)", "(5,)") + '_sized("three", 3)\n')
     assert before[ONE] == after[ONE]
     assert before[TWO] != after[TWO]
+
+
+@pytest.mark.parametrize("signature", ["width=width", "*, width=width"])
+def test_a_made_factory_counts_with_its_defaults(digests: Callable[[str], dict[str, str]], signature: str) -> None:
+    text = MADE.replace("def made():", f"def made({signature}):")
+    before, after = digests(text), digests(text.replace('"one", 3', '"one", 4'))
+    assert before[TWO] == after[TWO]
+    assert before[ONE] != after[ONE]
+
+
+def test_a_table_that_is_filled_by_a_call_counts_with_the_call(digests: Callable[[str], dict[str, str]]) -> None:
+    text = ZOO.replace("WIDTH = 4", "TABLE = []\n_fill(TABLE, 8)").replace("_layer(WIDTH)", "_layer(TABLE)")
+    text = text.replace("DEPTH = 2", "").replace(
+        "TABLE = []", "def _fill(table, width):\n    table.append(width)\n\n\nTABLE = []"
+    )
+    assert digests(text)[ONE] != digests(text.replace("TABLE, 8", "TABLE, 9"))[ONE]
+    assert digests(text)[TWO] == digests(text.replace("TABLE, 8", "TABLE, 9"))[TWO]
 
 
 def test_a_factory_made_for_what_has_no_plain_value_is_refused(digests: Callable[[str], dict[str, str]]) -> None:

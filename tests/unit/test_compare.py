@@ -241,14 +241,30 @@ def test_an_axis_of_which_one_sample_is_missing_or_misshapen_is_lost_and_the_res
     assert found.grade == "float32-noise"
 
 
-def test_wrong_numbers_at_another_size_count_in_the_grade():
+def test_wrong_numbers_at_another_size_lose_the_axis_and_not_the_grade():
     truths = [normal(5 if s.axis else 2, 3, seed=s.seed) for s in BATCHES]
     got = answers(truths)
     got["output/4/y"] = got["output/4/y"][::-1]
     found = compare([floating("y")], BATCHES, references(truths), got)
-    assert found.grade == "diverged"
-    assert found.axes == {"batch": True}
-    assert found.detail == "output 'y' diverged at batch=5 only"
+    assert found.grade == "float32-noise"
+    assert found.axes == {"batch": False}
+    assert found.lost == {"batch": "at batch=5 output 'y' diverged"}
+    assert found.max_abs == 0
+
+
+def test_what_is_as_wrong_at_the_exported_shape_keeps_its_axis():
+    truths = [normal(5 if s.axis else 2, 3, seed=s.seed) for s in BATCHES]
+    got = {key: value + 1 for key, value in answers(truths).items()}
+    found = compare([floating("y")], BATCHES, references(truths), got)
+    assert (found.grade, found.axes, found.lost) == ("diverged", {"batch": True}, {})
+
+
+def test_a_size_that_is_off_a_little_more_within_the_tolerance_keeps_its_axis():
+    truths = [normal(5 if s.axis else 2, 3, seed=s.seed) for s in BATCHES]
+    got = answers(truths)
+    got["output/4/y"] = got["output/4/y"] + numpy.float32(5e-6)
+    found = compare([floating("y")], BATCHES, references(truths), got)
+    assert (found.grade, found.axes) == ("1e-5", {"batch": True})
 
 
 @pytest.mark.parametrize(("dtype", "other"), [("int64", "int32"), ("int32", "int64"), ("uint8", "int64")])

@@ -103,12 +103,6 @@ def test_a_declaration_is_json_and_holds_no_factory() -> None:
     }
 
 
-def test_forgetting_leaves_no_case() -> None:
-    made()
-    declare.forget()
-    assert registered() == {}
-
-
 def test_what_registered_gives_is_a_copy() -> None:
     made()
     registered().clear()
@@ -127,7 +121,7 @@ AXES = st.dictionaries(
 @many
 @given(AXES)
 def test_samples_cover_every_size_of_every_axis_with_every_seed(axes: dict[str, tuple[int, ...]]) -> None:
-    declare.forget()
+    declare._registry.clear()
     samples = made(inputs=[normal(3, *axes)], axes=axes).samples()
     exported = {axis: sizes[0] for axis, sizes in axes.items()}
     assert [sample.index for sample in samples] == list(range(len(samples)))
@@ -141,7 +135,7 @@ def test_samples_cover_every_size_of_every_axis_with_every_seed(axes: dict[str, 
 @many
 @given(AXES)
 def test_a_sample_differs_from_the_exported_shape_on_its_own_axis_alone(axes: dict[str, tuple[int, ...]]) -> None:
-    declare.forget()
+    declare._registry.clear()
     for sample in made(inputs=[normal(3, *axes)], axes=axes).samples():
         differing = {axis for axis, sizes in axes.items() if sample.sizes[axis] != sizes[0]}
         assert differing == ({sample.axis} if sample.axis else set())

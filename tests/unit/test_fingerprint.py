@@ -123,3 +123,14 @@ def test_a_fingerprint_names_stage_type_and_message():
 
 def test_a_fingerprint_of_text_that_is_no_unicode_can_be_made():
     assert len(fingerprint("convert", "Error", "\udc80")) == 12
+
+
+@pytest.mark.parametrize(
+    "unseen", ["\x1b]0;title\x07", "\u061c", "\u00ad", "\u180e", "\ufff9", "\U000e0041", "\u202e", "\x9b"]
+)
+def test_what_no_person_sees_is_taken_out(unseen):
+    assert printable(f"be{unseen}fore").replace(" ", "") == "before"
+
+
+def test_what_a_person_sees_stays():
+    assert printable("größer als 4 µs — 日本語 👍") == "größer als 4 µs — 日本語 👍"

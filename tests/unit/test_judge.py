@@ -228,6 +228,15 @@ def test_an_axis_of_the_wrong_shape_is_lost():
     assert made["error"]["message"].startswith("axis 'batch' is lost: at batch=5 output 'zeta' has shape (2, 3)")
 
 
+def test_an_axis_at_one_of_whose_sizes_the_answer_is_wrong_is_lost():
+    wrong = {key: value + bool(SAMPLES[int(key.split("/")[1])].axis) for key, value in right().items()}
+    made = attempt(outputs=wrong)
+    assert (made["stage"], made["error"]["type"], made["dynamic"]) == ("dynamic-shape", "AxisLost", {"batch": False})
+    assert made["error"]["message"].startswith("axis 'batch' is lost: at batch=")
+    assert "diverged" in made["error"]["message"]
+    assert (judge.verdict(made), made["grade"]) == ("partial", "float32-noise")
+
+
 @pytest.mark.parametrize("outcome", ["crash", "timeout", "out-of-memory"])
 def test_a_crash_at_another_size_leaves_the_exported_shape_right(outcome):
     error = {"type": "Signal", "message": "ended by SIGSEGV"}

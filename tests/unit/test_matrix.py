@@ -33,7 +33,7 @@ toolchains:
   - id: apart
     source: newest-torch
     routes: {onnx-tf: old-tensorflow}
-    tags: [slow]
+    note: slow
 """
 
 
@@ -66,7 +66,7 @@ def test_a_split_toolchain_has_the_routes_and_environments_that_it_names(tmp_pat
     toolchain = load(tmp_path, GOOD).toolchains["apart"]
     assert toolchain.environments() == ["newest-torch", "old-tensorflow"]
     assert toolchain.routes == {"onnx-tf": "old-tensorflow"}
-    assert toolchain.tags == {"slow"}
+    assert toolchain.note == "slow"
 
 
 def test_a_short_toolchain_can_send_one_route_elsewhere(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_toolchains_keep_the_order_of_the_file_and_limits_have_defaults(tmp_path
         ("torch: 1.13.1", "torch: '>=1.13'", r"^matrix.yaml:16: .*'>=1.13' is not an exact version"),
         ("torch: 1.13.1", "onnx_tf: 1.10.0", r"^matrix.yaml:16: .*write the package 'onnx_tf' as 'onnx-tf'"),
         ("{torch: 1.13.1, tensorflow: 2.12.1}", "{}", r"^matrix.yaml:16: .*pins: .*at least 1"),
-        ("    tags: [slow]", "    tag: [slow]", r"^matrix.yaml:20: unknown key 'tag', did you mean 'tags'\?"),
+        ("    note: slow", "    nota: slow", r"^matrix.yaml:20: unknown key 'nota', did you mean 'note'\?"),
         ("source: newest-torch", "source: newest-torh", r"^matrix.yaml:18: no environment 'newest-torh', did you mean"),
         ("onnx-tf: old-tensorflow", "onnx-tf: old", r"^matrix.yaml:19: no environment 'old'"),
         ("onnx-tf: old-tensorflow", "onnxtf: old-tensorflow", r"^matrix.yaml:19: .*no route 'onnxtf', did you mean"),
@@ -114,7 +114,7 @@ def test_toolchains_keep_the_order_of_the_file_and_limits_have_defaults(tmp_path
         ("schema: 1\n", "schema: 1\nlimits: {seconds: 0}\n", r"^matrix.yaml:2: limits.seconds: .*greater than 0"),
         ("schema: 1", "schema: 1\nschema: 1", r"^matrix.yaml:2: found duplicate key"),
         ("toolchains:", "toolchains: [", r"^matrix.yaml:\d+: "),
-        ("    tags: [slow]", "    tags: [slow]\n    shims: [onnx-mapping]", r"^matrix.yaml:21: unknown key 'shims'"),
+        ("    note: slow", "    note: slow\n    shims: [onnx-mapping]", r"^matrix.yaml:21: unknown key 'shims'"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line(tmp_path: Path, old: str, new: str, said: str) -> None:

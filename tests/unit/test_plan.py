@@ -125,7 +125,7 @@ def test_each_tier_holds_the_one_before_it(planned: Plan, tier: str, chosen: str
 
 
 def test_a_glob_and_a_tier_both_choose(planned: Plan) -> None:
-    assert planned(tier="smoke", case_globs=["b/*"]) == []
+    assert {cell.case for cell in planned(tier="smoke", case_globs=["a/*"])} == {"a/one"}
     assert {cell.case for cell in planned(case_globs=["b/*", "a/t*"])} == {"a/two", "b/three"}
 
 
@@ -139,6 +139,7 @@ def test_only_the_routes_named_are_planned(planned: Plan) -> None:
         ({"toolchains": ["older"]}, "no toolchain 'older' in matrix.yaml; there are old, split"),
         ({"tier": "some"}, "no tier 'some'; there are smoke, core, full, all"),
         ({"case_globs": ["a/*", "c/*"]}, r"no case matches 'c/\*'"),
+        ({"case_globs": ["b/*"], "tier": "smoke"}, r"no case of the tier 'smoke' matches 'b/\*'"),
         ({"routes": ["onnx-tr"]}, "no route 'onnx-tr' in the chosen toolchains; there are onnx-tf, onnx-tf-dynamo"),
         ({"toolchains": ["split"], "routes": ["onnx-tf-dynamo"]}, "no route 'onnx-tf-dynamo' in the chosen"),
     ],
@@ -148,7 +149,44 @@ def test_a_choice_of_what_is_not_there_is_a_usage_error(planned: Plan, choice: d
         planned(**choice)
 
 
+def test_a_tier_without_a_case_is_a_usage_error(planned: Plan) -> None:
+    with pytest.raises(UsageError, match="no case is in the tier 'core'"):
+        planned(by_id(case("a/one")), tier="core")
+
+
+def test_the_lock_of_a_toolchain_that_is_not_chosen_is_not_asked_for(planned: Plan) -> None:
+    stale = LockStatus("stale", Path(), "00", {}, "the pins have changed")
+    assert planned(toolchains=["old"], locked={"torch-side": stale})
+    with pytest.raises(LockError):
+        planned(toolchains=["split"], locked={"torch-side": stale})
+
+
 # Which of them can exist
+
+
+TOGETHER = """
+REVISION, SIDES, FRAMEWORK, EXPORTER, OPSETS = 1, "together", "pytorch", "onnx-legacy", (13,)
+REQUIRES, IMPORTS = {"source": {}, "target": {}}, {"source": [], "target": []}
+"""
+
+
+@pytest.mark.parametrize(("toolchain", "applicable"), [("own", True), ("apart", False)])
+def test_a_route_that_needs_both_sides_in_one_environment_cannot_be_where_they_are_apart(
+    tmp_path: Path, planned: Plan, monkeypatch: pytest.MonkeyPatch, toolchain: str, applicable: bool
+) -> None:
+    route = tmp_path / "mine.py"
+    route.write_text(TOGETHER)
+    monkeypatch.setitem(
+        globals(),
+        "MATRIX",
+        MATRIX
+        + f"  - {{id: apart, source: torch-side, routes: {{{route}: tensorflow-side}}}}\n"
+        + f"  - {{id: own, source: torch-side, routes: {{{route}: torch-side}}}}\n",
+    )
+    (tmp_path / "matrix.yaml").write_text(globals()["MATRIX"])
+    (cell,) = planned(by_id(case("a/one")), toolchains=[toolchain])
+    assert cell.applicable == applicable
+    assert applicable or cell.reason == "needs both sides in one environment"
 
 
 def test_a_cell_whose_needs_are_met_has_no_verdict_yet(planned: Plan) -> None:
@@ -236,7 +274,7 @@ def test_an_unknown_route_is_a_usage_error(tmp_path: Path, name: str) -> None:
     [
         ("1 / 0", "raises ZeroDivisionError when imported"),
         ("def broken(:", "raises SyntaxError when imported"),
-        ("OPSETS = (13,)\nREVISION = 1", "lacks FRAMEWORK, EXPORTER, REQUIRES, IMPORTS"),
+        ("OPSETS = (13,)\nREVISION = 1", "lacks SIDES, FRAMEWORK, EXPORTER, REQUIRES, IMPORTS"),
     ],
 )
 def test_a_broken_route_of_a_persons_own_is_a_usage_error(tmp_path: Path, text: str, message: str) -> None:

@@ -1,9 +1,6 @@
-"""Every stage has a revision, and every key depends on them."""
-
-import pytest
+"""Every stage has a revision; test_crossing holds the keys to them."""
 
 from tfparity import revisions, workers
-from tfparity.store import key
 
 
 def test_every_stage_of_a_cell_that_a_worker_runs_has_a_revision() -> None:
@@ -17,9 +14,3 @@ def test_what_our_side_makes_of_a_run_has_a_revision() -> None:
 
 def test_revisions_count_from_one() -> None:
     assert all(isinstance(number, int) and number >= 1 for number in revisions.STAGES.values())
-
-
-@pytest.mark.parametrize("stage", revisions.STAGES)
-def test_raising_a_revision_moves_a_key(stage: str) -> None:
-    raised = {**revisions.STAGES, stage: revisions.STAGES[stage] + 1}
-    assert key("cell", raised) != key("cell", revisions.STAGES)

@@ -185,9 +185,13 @@ def convert(bundle, artifact, request):
         told = os.path.join(os.path.dirname(__file__), "daemon")
         if os.fork() == 0:
             os.setsid()
-            with open(told + ".new", "w") as file:
-                file.write(str(os.getpid()))
-            os.rename(told + ".new", told)
+            own = os.fork()  # a daemon with a daemon of its own
+            if own == 0:
+                os.setsid()
+            else:
+                with open(told + ".new", "w") as file:
+                    file.write("%d %d" % (os.getpid(), own))
+                os.rename(told + ".new", told)
             time.sleep(600)
             os._exit(0)
         while not os.path.exists(told):

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from tfparity.fingerprint import printable
+
 #: Settings of a user's that would change what is resolved. Where the index is, and how to reach it, stays theirs.
 CHANGES_RESOLUTION = (
     "UV_BUILD_CONSTRAINT",
@@ -96,10 +98,10 @@ def disk_full(text: str) -> bool:
 
 def masked(text: str, places: Mapping[str, str]) -> str:
     """What uv said; `places` (folder to word), addresses and other paths replaced, no colours, no progress."""
-    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
     for folder, word in sorted(places.items(), key=lambda pair: -len(pair[0])):
         text = text.replace(folder, word)
     text = re.sub(r"\b[a-z][a-z0-9+.-]*://[^\s`'\")>]+", "<address>", text, flags=re.IGNORECASE)
     text = re.sub(r"\b(?:\d{1,3}\.){3}\d{1,3}:\d+\b", "<address>", text)
     text = re.sub(r"(?<![\w<.>/])/(?:[\w.+@-]+/)+[\w.+@-]*", "<path>", text)
-    return "\n".join(line.rstrip() for line in text.splitlines() if line.strip() and not _PROGRESS.match(line))
+    lines = [re.match(r"\s*", line)[0] + printable(line) for line in text.splitlines()]  # type: ignore[index]
+    return "\n".join(line for line in lines if line.strip() and not _PROGRESS.match(line))

@@ -13,6 +13,7 @@ from typing import Any
 from tfparity import judge, plan
 from tfparity.crossing import Crossing
 from tfparity.errors import TfparityError
+from tfparity.fingerprint import normalise
 from tfparity.latency.measure import LIMITS, SUBJECTS, Subject, measured
 from tfparity.latency.ratios import Ratio, ratio
 from tfparity.plan import PlannedCell
@@ -103,4 +104,5 @@ def _measure(crossing: Crossing, opset: int, io: Path, folder: Path, rounds: int
         return Subject(name, lambda asked: workers[name].ask("latency", asked, LIMITS), request, folder)
 
     samples, failed = measured({name: lambda name=name: subject(name) for name in SUBJECTS}, rounds)  # type: ignore[misc]
-    return Latency(case.id, crossing.planned.route, opset, smallest.sizes, samples, failed)
+    reasons = {name: normalise(reason, sides.places) for name, reason in failed.items()}
+    return Latency(case.id, crossing.planned.route, opset, smallest.sizes, samples, reasons)

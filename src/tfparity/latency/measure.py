@@ -13,6 +13,7 @@ from random import Random
 from typing import Any
 
 from tfparity.errors import WorkerError
+from tfparity.fingerprint import printable
 from tfparity.processes import Limits
 from tfparity.workers import Answer
 
@@ -82,7 +83,7 @@ class Subject:
                 self._pending += os.read(self._in, 65536)
             elif self._answer:
                 error = self._answer[0].stages[-1]["error"] or {"type": "Exit", "message": "the subject ended"}
-                raise WorkerError(f"{self.name}: {error['type']}: {' '.join(error['message'].split())[:300]}")
+                raise WorkerError(f"{self.name}: {error['type']}: {printable(error['message'])[:300]}")
             elif time.monotonic() > deadline:
                 raise WorkerError(f"{self.name}: no answer within {patience:.0f} s")
         line, self._pending = self._pending.split(b"\n", 1)

@@ -241,8 +241,3 @@ def case(
 def registered() -> Dict[str, Case]:
     """Every case registered so far, by id."""
     return dict(_registry)
-
-
-def forget() -> None:
-    """Empty the registry (a loader that reads another set of files calls it first)."""
-    _registry.clear()

@@ -148,6 +148,9 @@ def serve(directory: str) -> int:
             for pid in running:
                 _kill_group(pid)
         _reap(running, say)
+    while _kill_orphans({}):
+        time.sleep(0.01)
+        _reap({}, say)
     return 0
 
 
@@ -160,8 +163,9 @@ def _reap(running: Dict[int, str], say: Any) -> None:
         if pid == 0:
             return
         directory = running.pop(pid, None)
-        if directory is None:
-            continue  # an orphan that a request left behind
+        if directory is None:  # what a request left behind; its own children are ours now
+            _kill_orphans(running)
+            continue
         _kill_group(pid)
         _kill_orphans(running)
         code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
@@ -212,18 +216,20 @@ def _become_subreaper() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def _kill_orphans(running: Dict[int, str]) -> None:
+def _kill_orphans(running: Dict[int, str]) -> bool:
     """End what left its process group: a request adopts its own while it runs, so every other child of ours is what
-    one that has ended left behind."""
+    one that has ended left behind. Returns whether there was any."""
     if sys.platform != "linux":
-        return
+        return False
     try:
         with open("/proc/self/task/%d/children" % os.getpid()) as file:
             orphans = [int(pid) for pid in file.read().split()]
     except OSError:
-        return
-    for orphan in set(orphans) - set(running):
+        return False
+    strangers = set(orphans) - set(running)
+    for orphan in strangers:
         try:
             os.kill(orphan, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
             pass
+    return bool(strangers)

@@ -1,0 +1,161 @@
+"""The keys of a cell under way: each ingredient moves them, and nothing else does."""
+
+import shutil
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tfparity import cases, matrix, referee, revisions
+from tfparity.crossing import Crossing, _disk_full, _machine_made
+from tfparity.environments import lock
+from tfparity.environments.lock import LockStatus
+from tfparity.paths import Cache, Project
+from tfparity.plan import PlannedCell
+from tfparity.setting import Setting
+from tfparity.sides import Sides
+from tfparity.worker import declare, plugins, shims
+
+MATRIX = """\
+schema: 1
+default: both
+environments:
+  - {id: torch-side, python: "3.11", as-of: 2023-07-15, pins: {torch: 2.0.1}}
+  - {id: tensorflow-side, python: "3.11", as-of: 2023-07-15, pins: {tensorflow: 2.12.1}, shims: [onnx-mapping]}
+toolchains:
+  - {id: both, source: torch-side, routes: {mine.py: tensorflow-side}}
+"""
+
+ROUTE = """
+REVISION, SIDES, FRAMEWORK, EXPORTER, OPSETS = 1, "split", "framework.py", "exporter.py", (13,)
+REQUIRES = {"source": {}, "target": {}}
+IMPORTS = {"source": ["numpy"], "target": ["numpy"]}
+"""
+
+CASE = 'from tfparity import case, normal\n\n\n@case("a/b", inputs=[normal(2)])\ndef b():\n    return 1\n'
+
+
+class Keys:
+    """A project whose every ingredient can be changed, and the keys of its one cell."""
+
+    def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.root, self.patch = root, monkeypatch
+        self.lines = {"torch-side": "00", "tensorflow-side": "11"}
+        for name, text in (
+            ("matrix.yaml", MATRIX),
+            ("mine.py", ROUTE),
+            ("framework.py", ""),
+            ("exporter.py", "REVISION = 1\n"),
+            ("zoo.py", CASE),
+        ):
+            (root / name).write_text(text)
+        monkeypatch.setattr(lock, "status", lambda _, environment: self._locked(environment.id))
+
+    def _locked(self, id: str) -> LockStatus:
+        return LockStatus("locked", Path(), self.lines[id], {}, None)
+
+    def write(self, name: str, old: str, new: str) -> None:
+        path = self.root / name
+        assert old in path.read_text()
+        path.write_text(path.read_text().replace(old, new))
+
+    def read(self) -> dict[str, str]:
+        self.patch.setattr(declare, "_registry", {})
+        self.patch.setattr(plugins, "_loaded", {})
+        declared = matrix.load(self.root / "matrix.yaml")
+        setting = Setting(Project(self.root), declared, cases.load([self.root / "zoo.py"]), Cache(self.root / "cache"))
+        crossing = Crossing(setting, PlannedCell("both", "a/b", "mine.py"), Sides(setting, ExitStack()))
+        return {"bundle": crossing.bundle_key, "export": crossing.export_key, "cell": crossing.key}
+
+
+@pytest.fixture
+def keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Keys:
+    return Keys(tmp_path, monkeypatch)
+
+
+def revised(stage: str) -> Callable[[Keys], None]:
+    return lambda keys: keys.patch.setitem(revisions.STAGES, stage, revisions.STAGES[stage] + 1)
+
+
+def written(name: str, old: str, new: str) -> Callable[[Keys], None]:
+    return lambda keys: keys.write(name, old, new)
+
+
+def relocked(id: str) -> Callable[[Keys], None]:
+    return lambda keys: keys.lines.update({id: "22"})
+
+
+ALL = {"bundle", "export", "cell"}
+
+
+@pytest.mark.parametrize(
+    ("change", "moved"),
+    [
+        (revised("build"), {"bundle", "cell"}),
+        (revised("export"), {"export", "cell"}),
+        (revised("check"), {"export", "cell"}),
+        (revised("referee"), {"export", "cell"}),
+        *(
+            (revised(stage), {"cell"})
+            for stage in revisions.STAGES
+            if stage not in ("build", "export", "check", "referee")
+        ),
+        (written("zoo.py", "return 1", "return 2"), {"bundle", "cell"}),
+        (written("framework.py", "", "SEED = 1\n"), {"bundle", "cell"}),
+        (written("exporter.py", "REVISION = 1", "REVISION = 2"), {"export", "cell"}),
+        (written("mine.py", '= 1, "split"', '= 2, "split"'), {"cell"}),
+        (written("mine.py", "(13,)", "(13, 12)"), {"cell"}),
+        (written("matrix.yaml", "shims: [onnx-mapping]", "shims: []"), {"cell"}),
+        (relocked("torch-side"), {"bundle", "cell"}),
+        (relocked("tensorflow-side"), {"cell"}),
+        (lambda keys: keys.patch.setattr(shims, "revision", lambda _: 99), {"cell"}),
+        (lambda keys: keys.patch.setattr(referee, "version", lambda: "99"), {"export"}),
+        (lambda keys: None, set()),
+        (written("zoo.py", "def b", "# why\ndef b"), set()),
+    ],
+)
+def test_an_ingredient_moves_its_keys_and_no_other(keys: Keys, change: Callable[[Keys], None], moved: set[str]) -> None:
+    before = keys.read()
+    change(keys)
+    after = keys.read()
+    assert {name for name in ALL if before[name] != after[name]} == moved
+
+
+def test_two_exporters_of_one_revision_do_not_share_an_export(keys: Keys) -> None:
+    before = keys.read()
+    shutil.copy(keys.root / "exporter.py", keys.root / "another.py")
+    keys.write("mine.py", "exporter.py", "another.py")
+    assert keys.read()["export"] != before["export"]
+
+
+def attempt(message: str | None = None, stage: str = "convert", **more: Any) -> dict[str, Any]:
+    error = {"stage": stage, "type": "OSError", "message": message} if message else None
+    return {"stage": stage, "error": error, "referee": None, **more}
+
+
+@pytest.mark.parametrize(
+    ("made", "own"),
+    [
+        (attempt(), False),
+        (attempt("no handler for Gelu"), False),
+        (attempt("ended by SIGKILL"), True),
+        (attempt("ended by SIGSEGV"), False),
+        (attempt("no matching distribution", "install"), True),
+        (attempt(referee={"error": "Timeout: still running after 300 s"}), True),
+        (attempt(referee={"error": "Killed: ended by SIGKILL"}), True),
+        (attempt(referee={"error": "Fail: no kernel"}), False),
+        (attempt(referee={"grade": "float32-noise", "max_abs": 0.0}), False),
+    ],
+)
+def test_what_the_machine_may_have_ended_is_told_from_what_the_toolchain_did(made: dict[str, Any], own: bool) -> None:
+    assert _machine_made(made) == own
+
+
+@pytest.mark.parametrize(
+    ("message", "full"),
+    [("[Errno 28] No space left on device: 'x'", True), ("Disk quota exceeded", True), ("no space for you", False)],
+)
+def test_a_full_disk_is_no_failure_of_a_converter(message: str, full: bool) -> None:
+    assert _disk_full(attempt(message)) == full
