@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 from tfparity import cases as zoo
 from tfparity import evidence, judge, limitations, matrix, paths, plan, run, yaml_input
@@ -159,29 +162,48 @@ class Campaign:
 
     def explain(self, record: CellRecord) -> Limitation | None:
         """The limitation that explains a failing or partial record, None where none does or none is needed."""
-        attempt = deciding(record)
-        if record.verdict not in judge.FAILING or attempt is None:
+        if record.cell is None or record.verdict not in judge.FAILING:
             return None
-        content = self._document(self.matrix.toolchains[record.toolchain], [record])
-        return evidence.explain_one(self.limitations, content, route=record.route, case=record.case, attempt=attempt)
+        id = evidence.limitation_of(self.found([record])[record.toolchain], record.cell)
+        return next((rule for rule in self.limitations if rule.id == id), None)
 
     def record(self, records: Iterable[CellRecord], *, drop_unplanned: bool = False) -> list[Path]:
-        """Write records into results/; cells that were not run keep what was recorded, but those that `drop_unplanned`
-        finds in no plan of the whole zoo. The files written."""
+        """Write records into results/; cells that were not run keep what was recorded, also by a run beside this one,
+        but those that `drop_unplanned` finds in no plan of the whole zoo. The files written."""
         records = list(records)
+        with self._results():
+            return [
+                self._record(name, records, drop_unplanned)
+                for name in dict.fromkeys(record.toolchain for record in records)
+            ]
+
+    def _record(self, name: str, records: Sequence[CellRecord], drop_unplanned: bool) -> Path:
+        new = self._document(self.matrix.toolchains[name], records)
+        content = evidence.update(evidence.load_one(self.project, name), new)
+        if drop_unplanned and not self.choice.case_paths:
+            planned = plan.plan(self.matrix, self.cases, self.project, toolchains=[name])
+            content = evidence.only(content, {(cell.case, cell.route) for cell in planned if cell.applicable})
+        runs = evidence.update_runs(evidence.load_runs_of(self.project, name), evidence.runs(name, records), content)
+        path = evidence.save(self.project, evidence.explain(content, self.limitations))
+        evidence.save_runs(self.project, runs)
+        return path
+
+    def explain_recorded(self) -> list[Path]:
+        """Explain anew what is recorded, and write the files where limitations.yaml says otherwise than they do:
+        nothing else in them changes. The files written."""
         written = []
-        for name in dict.fromkeys(record.toolchain for record in records):
-            new = self._document(self.matrix.toolchains[name], records)
-            content = evidence.update(self.recorded.get(name), new)
-            if drop_unplanned and not self.choice.case_paths:
-                planned = plan.plan(self.matrix, self.cases, self.project, toolchains=[name])
-                content = evidence.only(content, {(cell.case, cell.route) for cell in planned if cell.applicable})
-            content = evidence.explain(content, self.limitations)
-            written.append(evidence.save(self.project, content))
-            fresh = evidence.runs(name, [record for record in records if not record.cached])
-            both = [self.runs[name], fresh] if name in self.runs else [fresh]
-            evidence.save_runs(self.project, evidence.merge_runs(both))
+        with self._results():
+            for content in evidence.load_all(self.project).values():
+                explained = evidence.explain(content, self.limitations)
+                if explained != content:
+                    written.append(evidence.save(self.project, explained))
         return written
+
+    def _results(self) -> FileLock:
+        """To be held from reading results/ to writing it: another run may record at the same time."""
+        self.cache.root.mkdir(parents=True, exist_ok=True)
+        digest = hashlib.sha256(str(self.project.root.resolve()).encode()).hexdigest()
+        return FileLock(self.cache.root / f"results-{digest[:12]}.lock")
 
     def _document(self, toolchain: Toolchain, records: Iterable[CellRecord]) -> Evidence:
         unresolvable = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import os
 import sys
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from tfparity import matrix, options, paths
 from tfparity.environments import estimate, install, interpreters, lock
-from tfparity.errors import EvidenceError, LockError, TfparityError, UsageError
+from tfparity.errors import DiskError, EvidenceError, LockError, TfparityError, UsageError
 
 # What a command alone needs is imported there: `lock --check` answers in less time than the engine takes to import.
 if TYPE_CHECKING:
@@ -31,15 +32,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         given = _parser().parse_args(arguments)
         return int(given.command(given))
-    except TfparityError as wrong:
-        print(f"tfparity: {wrong}", file=sys.stderr)
-        return wrong.exit_code
     except KeyboardInterrupt:
         print("tfparity: interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # the reader went away, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except (TfparityError, OSError) as wrong:
+        ended = in_a_line(wrong)
+        print(f"tfparity: {ended}", file=sys.stderr)
+        return ended.exit_code
+
+
+def in_a_line(wrong: TfparityError | OSError) -> TfparityError:
+    """The error that a command ends with: our own, or what the system refused, with the path and the reason."""
+    if isinstance(wrong, TfparityError):
+        return wrong
+    reason = wrong.strerror or str(wrong) or type(wrong).__name__
+    places = " → ".join(str(name) for name in (wrong.filename, wrong.filename2) if name is not None)
+    said = f"{places}: {reason}" if places else reason
+    if wrong.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskError(f"{said}; make room: {paths.cache().root} is safe to delete")
+    return TfparityError(said)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -163,29 +177,48 @@ def _gate(given: argparse.Namespace) -> int:
     from tfparity.report import gating
 
     asked = _campaign(given)
+    summary = given.summary or Path(os.environ.get("GITHUB_STEP_SUMMARY") or os.devnull)
+    for option, path in (("--junit", given.junit), ("--summary", summary)):
+        if path is not None:
+            _make_room(option, path)
     records = _carried_out(asked)
     if given.update:
         asked.record(records, drop_unplanned=True)
         print(f"results/ has what came out of {len(records)} cells")
         return 0
-    summary = given.summary or Path(os.environ.get("GITHUB_STEP_SUMMARY") or os.devnull)
     return gating.report(asked, records, _console(), junit=given.junit, summary_file=summary)
 
 
+def _make_room(option: str, path: Path) -> None:
+    """Make the folder of a file that is written once the run is over. Raises UsageError where it could not be."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as wrong:
+        raise UsageError(f"{option} {path}: its folder cannot be made: {wrong.strerror}") from None
+    if path.is_dir():
+        raise UsageError(f"{option} {path}: is a folder; name a file")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise UsageError(f"{option} {path}: may not be written")
+
+
 def _table(given: argparse.Namespace) -> int:
-    """Write the generated tables of README.md and docs/ from results/."""
-    from tfparity import evidence, limitations
+    """Write the generated tables of README.md and docs/ from results/, and into results/ which rule explains what."""
+    from tfparity import evidence
+    from tfparity.campaign import Campaign
     from tfparity.report import pages
 
-    project = paths.project()
-    stale = pages.write(project, check=given.check)
+    recorded = Campaign(options.Choice())
+    if not given.check:
+        for path in [*recorded.explain_recorded(), *pages.write(recorded.project)]:
+            print(f"{path}: written")
+        return 0
+    stale = pages.write(recorded.project, check=True)
     for path in stale:
-        print(f"{path}: {'is not what results/ says: run `nox -s table`' if given.check else 'written'}")
-    recorded = list(evidence.load_all(project).values())
-    faults = evidence.dishonest(recorded, limitations.load(project.limitations)) if given.check else []
+        print(f"{path}: is not what results/ says: run `nox -s table`")
+    faults = evidence.dishonest(list(recorded.recorded.values()), recorded.limitations)
     for fault in faults:
         print(fault)
-    return 1 if faults or (given.check and stale) else 0
+    return 1 if faults or stale else 0
 
 
 def _lock(given: argparse.Namespace) -> int:
@@ -243,7 +276,7 @@ def _schema(given: argparse.Namespace) -> int:
         path = paths.project().docs / f"{name}.schema.json"
         text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
         if not given.check:
-            path.write_text(text, encoding="utf-8")
-        elif not path.is_file() or path.read_text(encoding="utf-8") != text:
+            paths.write_text(path, text)
+        elif not path.is_file() or path.read_bytes() != text.encode():
             raise EvidenceError("is not what the models say: run `python -m tfparity schema`", file=path)
     return 0

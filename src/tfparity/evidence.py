@@ -25,12 +25,14 @@ from tfparity.evidence_file import (
     encode_runs,
     load,
     load_all,
+    load_one,
     load_runs,
+    load_runs_of,
     ordered,
     save,
     save_runs,
 )
-from tfparity.limitations import Limitation, find
+from tfparity.limitations import Limitation
 
 __all__ = [
     "CellId",
@@ -38,26 +40,27 @@ __all__ = [
     "Evidence",
     "Planned",
     "Record",
+    "dishonest",
     "document",
     "encode",
     "encode_runs",
     "explain",
-    "explain_one",
     "limitation_of",
     "load",
     "load_all",
+    "load_one",
     "load_runs",
-    "merge_runs",
+    "load_runs_of",
     "not_understood",
     "only",
     "runs",
     "save",
     "save_runs",
-    "totals",
     "unexplained",
     "unresolvable",
     "unused",
     "update",
+    "update_runs",
     "verdicts",
 ]
 
@@ -148,20 +151,30 @@ def unresolvable(python: str, shims: Sequence[str]) -> dict[str, Any]:
 
 
 def update(recorded: Evidence | None, new: Evidence) -> Evidence:
-    """`recorded` with the cells of `new` in place of its own; cells that `new` lacks stay."""
+    """`recorded` with the cells of `new` in place of its own; cells that `new` lacks stay, and of a cell with the same
+    key the attempts at opsets that `new` did not try."""
     if recorded is None:
         return _tidy(new)
-    fresh = {(cell["case"], cell["route"]) for cell in new.cells}
-    stay = [cell for cell in recorded.cells if (cell["case"], cell["route"]) not in fresh]
+    before = {(cell["case"], cell["route"]): cell for cell in recorded.cells}
+    fresh = [_with_earlier(cell, before.pop((cell["case"], cell["route"]), None)) for cell in new.cells]
     return _tidy(
         replace(
             new,
             environments={**recorded.environments, **new.environments},
             routes={**recorded.routes, **new.routes},
             errors={**recorded.errors, **new.errors},
-            cells=[*stay, *new.cells],
+            cells=[*before.values(), *fresh],
         )
     )
+
+
+def _with_earlier(cell: dict[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The cell with what was recorded of other opsets after its own attempts: it decides nothing, as with
+    --all-opsets."""
+    if before is None or before["key"] != cell["key"]:
+        return cell
+    tried = {attempt["opset"] for attempt in cell["attempts"]}
+    return {**cell, "attempts": [*cell["attempts"], *(a for a in before["attempts"] if a["opset"] not in tried)]}
 
 
 def only(content: Evidence, cells: Collection[tuple[str, str]]) -> Evidence:
@@ -170,10 +183,10 @@ def only(content: Evidence, cells: Collection[tuple[str, str]]) -> Evidence:
 
 
 def explain(content: Evidence, limitations: Sequence[Limitation]) -> Evidence:
-    """The document with every error's limitation found anew.
+    """The document with every error's limitation found anew, and nothing else changed.
 
     An error's limitation is the first rule that holds for every cell that fails by it (where no cell does: for every
-    attempt that met it); None without one.
+    attempt that met it); None without one. Packages are those of the side that ran the stage.
     """
     toolchain = content.toolchain
     met: dict[str, dict[bool, list[dict[str, Any]]]] = {name: {True: [], False: []} for name in content.errors}
@@ -197,26 +210,7 @@ def explain(content: Evidence, limitations: Sequence[Limitation]) -> Evidence:
         places = met[name][True] or met[name][False]
         rules = [rule for rule in limitations if places and all(rule.holds(**place, **said) for place in places)]
         errors[name] = {**error, "limitation": rules[0].id if rules else None}
-    return _tidy(replace(content, errors=errors))
-
-
-def explain_one(
-    limitations: Sequence[Limitation], content: Evidence, *, route: str, case: str, attempt: Mapping[str, Any]
-) -> Limitation | None:
-    """The rule for one attempt's full record, in the environments that `content` tells of."""
-    error = attempt["error"]
-    if not error:
-        return None
-    return find(
-        limitations,
-        packages=_packages(content, route, error["stage"]),
-        opset=attempt["opset"],
-        route=route,
-        toolchain=content.toolchain,
-        case=case,
-        stage=error["stage"],
-        message=f"{error['type']}: {error['message']}",
-    )
+    return replace(content, errors=errors)
 
 
 def unexplained(content: Evidence) -> list[CellId]:
@@ -250,14 +244,23 @@ UNKNOWN_SHARE = 0.1
 
 
 def dishonest(evidence: Sequence[Evidence], limitations: Sequence[Limitation]) -> list[str]:
-    """What committed evidence may not have, a line each: a failing cell without a limitation, a rule that explains
-    nothing, more than one failing cell in ten that nobody understands."""
-    found = [f"{' '.join(cell)}: fails without a limitation" for content in evidence for cell in unexplained(content)]
-    found += [
-        f"limitations.yaml: {rule.id} explains nothing that is recorded" for rule in unused(evidence, limitations)
+    """What committed evidence may not have, a line each: an error whose stored limitation is not what the rules say,
+    and by the rules themselves: a failing cell without a limitation, a rule that explains nothing, more than one
+    failing cell in ten that nobody understands."""
+    explained = [explain(content, limitations) for content in evidence]
+    found = [
+        f"{content.toolchain}: the error {name} has the limitation {error['limitation'] or 'null'}, "
+        f"by limitations.yaml {anew.errors[name]['limitation'] or 'null'}: run `nox -s table`"
+        for content, anew in zip(evidence, explained, strict=True)
+        for name, error in content.errors.items()
+        if error["limitation"] != anew.errors[name]["limitation"]
     ]
-    failing = sum(cell["verdict"] in judge.FAILING for content in evidence for cell in content.cells)
-    unknown = len(not_understood(evidence, limitations))
+    found += [f"{' '.join(cell)}: fails without a limitation" for content in explained for cell in unexplained(content)]
+    found += [
+        f"limitations.yaml: {rule.id} explains nothing that is recorded" for rule in unused(explained, limitations)
+    ]
+    failing = sum(cell["verdict"] in judge.FAILING for content in explained for cell in content.cells)
+    unknown = len(not_understood(explained, limitations))
     if unknown > UNKNOWN_SHARE * failing:
         found.append(f"{unknown} of {failing} failing cells are not understood, more than one in ten")
     return found
@@ -290,19 +293,10 @@ def verdicts(
     return found
 
 
-def totals(
-    plan: Iterable[Planned], evidence: Mapping[str, Evidence], keys: Mapping[CellId, str] | None = None
-) -> dict[str, int]:
-    """How many planned cells have each verdict; every verdict is there, and they add up to the plan."""
-    counts = dict.fromkeys(judge.VERDICTS, 0)
-    for verdict in verdicts(plan, evidence, keys).values():
-        counts[verdict] += 1
-    return counts
-
-
 def runs(toolchain: str, records: Iterable[Record]) -> Document:
     """When, where and how long: per cell `ran_at`, `host`, total seconds, and per stage the seconds (summed over
-    attempts) and the peak MiB, and what the source side says of the model (see crossing)."""
+    attempts) and the peak MiB; what the source side says of the model (see crossing); and how far the answer that
+    decided agrees with torch's, beside its grade."""
     cells = []
     for record in records:
         if record.toolchain != toolchain or record.cell is None:
@@ -323,23 +317,28 @@ def runs(toolchain: str, records: Iterable[Record]) -> Document:
                 "seconds": round(record.seconds, 2),
                 "stages": {name: stages[name] for name in judge.STAGES if name in stages},
                 "model": next((a["model"] for a in reversed(record.attempts) if a.get("model")), None),
+                "agreement": _agreement(record.cell, record.attempts),
             }
         )
     return {"schema": SCHEMA, "toolchain": toolchain, "cells": by_place(cells)}
 
 
-def merge_runs(documents: Iterable[Document]) -> Document:
-    """Runs of one toolchain in one document; of a cell that ran twice the later run."""
-    cells: dict[tuple[str, str], dict[str, Any]] = {}
-    names = set()
-    for content in documents:
-        names.add(content["toolchain"])
-        for cell in content["cells"]:
-            place = (cell["case"], cell["route"])
-            cells[place] = max(cells.get(place, cell), cell, key=lambda run: (run["ran_at"] or "", dumps(run)))
-    if len(names) != 1:
-        raise ValueError("merging needs runs of one toolchain")
-    return {"schema": SCHEMA, "toolchain": names.pop(), "cells": by_place(cells.values())}
+def _agreement(cell: Mapping[str, Any], attempts: Iterable[Mapping[str, Any]]) -> dict[str, float | None] | None:
+    """RMS distance, cosine and top-five agreement of the attempt that decides (see compare), three significant digits;
+    None where no answer came back."""
+    deciding = (a for a in attempts if a["opset"] == cell["opset"] and judge.error_of(a) == cell["error"])
+    found = next((attempt for attempt in deciding if attempt["grade"] is not None), None)
+    if found is None:
+        return None
+    return {name: None if found[name] is None else float(f"{found[name]:.2e}") for name in ("rms", "cosine", "top_k")}
+
+
+def update_runs(recorded: Document | None, new: Document, content: Evidence) -> Document:
+    """`recorded` with the runs of `new` in place of its own, without those of cells that `content` has not."""
+    both = [*(recorded["cells"] if recorded else ()), *new["cells"]]
+    cells = {(cell["case"], cell["route"]): cell for cell in both}
+    kept = [cell for cell in cells.values() if content.cell(cell["case"], cell["route"])]
+    return {"schema": SCHEMA, "toolchain": content.toolchain, "cells": by_place(kept)}
 
 
 def _keep_worse(cells: dict[tuple[str, str], dict[str, Any]], cell: dict[str, Any]) -> None:

@@ -8,10 +8,14 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeFloat, ValidationError, model_validator
 
 from tfparity import compare, judge
 from tfparity.errors import EvidenceError
+from tfparity.fingerprint import printable
+from tfparity.limitations import Stage
 from tfparity.paths import Project
 
 SCHEMA = 1
@@ -39,15 +43,153 @@ class Evidence:
 #: Verdicts that a stored cell can have.
 STORED = ("works", "works-with-remedy", "partial", "broken")
 
+#: Grades of an answer that is right.
+_RIGHT = ("float32-noise", "1e-5")
+
+
+def _one_of(names: Sequence[str]) -> AfterValidator:
+    def known(value: str) -> str:
+        if value not in names:
+            raise ValueError(f"{value!r} is none of {', '.join(names)}")
+        return value
+
+    return AfterValidator(known)
+
+
+class _Strict(BaseModel):
+    """A part of a file: its keys in the file's order, and what each of them may hold."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
+
+
+class _Environment(_Strict):
+    python: str
+    lock_sha256: str | None
+    packages: dict[str, str]
+    shims: list[str]
+    resolve: str
+    install: str
+    import_: str = Field(alias="import")
+
+
+class _Error(_Strict):
+    stage: Stage
+    type: str
+    message: str
+    limitation: str | None
+
+
+class _Attempt(_Strict):
+    opset: int | None
+    file_opset: int | None
+    remedies: list[str]
+    stage: Stage
+    outcome: str
+    error: str | None
+
+    @model_validator(mode="after")
+    def _failure_has_an_error(self) -> _Attempt:
+        if (self.outcome == "pass") != (self.error is None):
+            raise ValueError(f"its outcome is {self.outcome}, with {'no' if self.error is None else 'an'} error")
+        return self
+
+
+class _Cell(_Strict):
+    case: str
+    route: str
+    verdict: Annotated[str, _one_of(STORED)]
+    grade: Annotated[str, _one_of(compare.GRADES)] | None
+    opset: int | None
+    attempts: list[_Attempt]
+    remedies: list[str]
+    error: str | None
+    max_abs: NonNegativeFloat | None
+    floor: NonNegativeFloat | None
+    dynamic: dict[str, bool]
+    signature: bool | None
+    targets: dict[str, Any]
+    key: str
+
+    @model_validator(mode="after")
+    def _verdict_follows(self) -> _Cell:
+        """The verdict is what judge.cell makes of the rest."""
+        failing = self.verdict in judge.FAILING
+        if failing != (self.error is not None):
+            raise ValueError(f"is {self.verdict} and has {'no' if self.error is None else 'an'} error")
+        doubt = self._why_not_failing() if failing else self._why_not_working()
+        if doubt:
+            raise ValueError(f"is {self.verdict}, but {doubt}")
+        return self
+
+    def _deciding(self) -> list[_Attempt]:
+        return [attempt for attempt in self.attempts if attempt.opset == self.opset]
+
+    def _why_not_working(self) -> str | None:
+        lost = [axis for axis, kept in self.dynamic.items() if not kept]
+        if not any(attempt.outcome == "pass" for attempt in self._deciding()):
+            return f"no attempt at opset {self.opset} passed"
+        if self.grade not in _RIGHT:
+            return f"the grade {self.grade or 'null'} is not right"
+        if lost:
+            return f"the axis {lost[0]!r} is lost"
+        if not self.signature:
+            return "the signature is not kept"
+        if (self.verdict == "works") != (not self.remedies):
+            return f"the remedies are {', '.join(self.remedies) or 'none'}"
+        return None
+
+    def _why_not_failing(self) -> str | None:
+        if not any(attempt.error == self.error for attempt in self._deciding()):
+            return f"no attempt at opset {self.opset} met its error"
+        answered = self.grade is not None and self.grade != "diverged"
+        if answered != (self.verdict == "partial"):
+            return f"the grade is {self.grade or 'null'}"
+        return None
+
+
+class _StageRun(_Strict):
+    seconds: NonNegativeFloat | None
+    peak_mib: NonNegativeFloat | None
+
+
+class _Model(_Strict):
+    parameters: int | None
+    weights: int
+    least: str | None
+    change: float | None
+    operators: list[str]
+
+
+class _Agreement(_Strict):
+    rms: NonNegativeFloat | None
+    cosine: float | None
+    top_k: NonNegativeFloat | None
+
+
+class _Run(_Strict):
+    case: str
+    route: str
+    ran_at: str | None
+    host: str | None
+    seconds: NonNegativeFloat
+    stages: dict[str, _StageRun]
+    model: _Model | None
+    agreement: _Agreement | None
+
+
+def _keys_of(part: type[_Strict]) -> tuple[str, ...]:
+    return tuple(field.alias or name for name, field in part.model_fields.items())
+
+
 _DOCUMENT = ("schema", "toolchain", "environments", "source", "routes", "errors", "cells")
-ENVIRONMENT = ("python", "lock_sha256", "packages", "shims", "resolve", "install", "import")
-ERROR = ("stage", "type", "message", "limitation")
-_CELL = (
-    "case", "route", "verdict", "grade", "opset", "attempts", "remedies", "error", "max_abs", "floor", "dynamic",
-    "signature", "targets", "key",
-)  # fmt: skip
-_ATTEMPT = ("opset", "file_opset", "remedies", "stage", "outcome", "error")
-_RUN = ("case", "route", "ran_at", "host", "seconds", "stages", "model")
+ENVIRONMENT = _keys_of(_Environment)
+ERROR = _keys_of(_Error)
+_CELL = _keys_of(_Cell)
+_ATTEMPT = _keys_of(_Attempt)
+_RUN = _keys_of(_Run)
+
+#: Keys that runs of before they were kept have not.
+_LATER = ("model", "agreement")
 
 
 def encode(content: Evidence) -> bytes:
@@ -92,23 +234,39 @@ def load_all(project: Project) -> dict[str, Evidence]:
     return {path.stem: load(path) for path in sorted(project.results.glob("*.json"))}
 
 
+def load_one(project: Project, toolchain: str) -> Evidence | None:
+    """A toolchain's evidence, None where there is none. Raises EvidenceError with file and line."""
+    path = _file(project, toolchain)
+    return load(path) if path.is_file() else None
+
+
 def load_runs(project: Project) -> dict[str, Document]:
     """When, where and how long, by toolchain. Raises EvidenceError with file and line."""
-    return {path.stem: _load(path, _check_runs) for path in sorted(_runs_folder(project).glob("*.json"))}
+    return {path.stem: _load(path, _check_runs) for path in sorted((project.results / "runs").glob("*.json"))}
+
+
+def load_runs_of(project: Project, toolchain: str) -> Document | None:
+    """A toolchain's runs, None where there are none. Raises EvidenceError with file and line."""
+    path = _runs_file(project, toolchain)
+    return _load(path, _check_runs) if path.is_file() else None
 
 
 def save(project: Project, content: Evidence) -> Path:
     """Write results/<toolchain>.json, whole or not at all."""
-    return _save(project.results / f"{content.toolchain}.json", encode(content))
+    return _save(_file(project, content.toolchain), encode(content))
 
 
 def save_runs(project: Project, content: Document) -> Path:
     """Write results/runs/<toolchain>.json, whole or not at all."""
-    return _save(_runs_folder(project) / f"{content['toolchain']}.json", encode_runs(content))
+    return _save(_runs_file(project, content["toolchain"]), encode_runs(content))
 
 
-def _runs_folder(project: Project) -> Path:
-    return project.results / "runs"
+def _file(project: Project, toolchain: str) -> Path:
+    return project.results / f"{toolchain}.json"
+
+
+def _runs_file(project: Project, toolchain: str) -> Path:
+    return project.results / "runs" / f"{toolchain}.json"
 
 
 def _save(path: Path, data: bytes) -> Path:
@@ -181,10 +339,14 @@ def _load(path: Path, check: Callable[[Any, str], None]) -> Document:
         check(content, path.stem)
     except json.JSONDecodeError as broken:
         raise EvidenceError(f"is not JSON: {broken.msg}", file=path, line=broken.lineno) from None
+    except (ValueError, RecursionError) as absurd:  # a number of thousands of digits, thousands of brackets
+        raise EvidenceError(f"cannot be read: {absurd}", file=path) from None
     except _Wrong as wrong:
         place = re.search(wrong.near, text) if wrong.near else None
         line = text.count("\n", 0, place.start()) + 1 if place else None
-        raise EvidenceError(f"{wrong}; record it again rather than mend it", file=path, line=line) from None
+        raise EvidenceError(
+            f"{printable(str(wrong))}; record it again rather than mend it", file=path, line=line
+        ) from None
     assert isinstance(content, dict)
     return content
 
@@ -202,9 +364,13 @@ def _check_head(content: Any, keys: Sequence[str], stem: str) -> None:
     if not isinstance(content, dict):
         raise _Wrong("is not an object", r"\S")
     schema = content.get("schema")
-    if schema != SCHEMA:
+    if type(schema) is not int or schema != SCHEMA:
         raise _Wrong(f"has schema {schema!r}, this tfparity reads {SCHEMA}", r'"schema"')
-    _keys(content, keys, "the file", None)
+    missing = [key for key in keys if key not in content]
+    unknown = [key for key in content if key not in keys]
+    if missing or unknown:
+        named = f"lacks {', '.join(missing)}" if missing else f"has the unknown key {unknown[0]!r}"
+        raise _Wrong(f"the file {named}", re.escape(json.dumps(unknown[0])) if unknown else None)
     if content["toolchain"] != stem:
         raise _Wrong(f"is the evidence of {content['toolchain']!r}, not of {stem!r}", r'"toolchain"')
     if not isinstance(content["cells"], list):
@@ -222,51 +388,57 @@ def _check_head(content: Any, keys: Sequence[str], stem: str) -> None:
 def _check_runs(content: Any, stem: str) -> None:
     _check_head(content, ("schema", "toolchain", "cells"), stem)
     for cell in content["cells"]:
-        cell.setdefault("model", None)  # runs of before it was kept
-        _keys(cell, _RUN, f"{cell['case']} by {cell['route']}", _near(cell))
+        for name in _LATER:
+            cell.setdefault(name, None)
+        _fits(_Run, cell, f"{cell['case']} by {cell['route']}", _near(cell))
 
 
 def _check(content: Any, stem: str) -> None:
     _check_head(content, _DOCUMENT, stem)
+    if not isinstance(content["source"], str):
+        raise _Wrong("source names no environment", '"source"')
     for name in ("environments", "routes", "errors"):
         if not isinstance(content[name], dict):
             raise _Wrong(f"{name} is no object", f'"{name}"')
+    for route, id in content["routes"].items():
+        if not isinstance(id, str):
+            raise _Wrong(f"the route {route!r} names no environment", '"routes"')
     for id, facts in content["environments"].items():
-        _keys(facts, ENVIRONMENT, f"environment {id!r}", re.escape(json.dumps(id)) + ": {")
+        _fits(_Environment, facts, f"environment {id!r}", _near_key(id))
     for name, error in content["errors"].items():
-        _keys(error, ERROR, f"error {name}", f'"{re.escape(name)}": {{')
+        _fits(_Error, error, f"error {name}", _near_key(name))
     for cell in content["cells"]:
-        _check_cell(cell, content)
+        what = f"{cell['case']} by {cell['route']}"
+        _fits(_Cell, cell, what, _near(cell))
+        for name in (cell["error"], *(attempt["error"] for attempt in cell["attempts"])):
+            if name is not None and name not in content["errors"]:
+                raise _Wrong(f"{what} names the error {name!r}, which the file has not", _near(cell))
 
 
-def _check_cell(cell: dict[str, Any], content: Document) -> None:
-    near, what = _near(cell), f"{cell['case']} by {cell['route']}"
-    _keys(cell, _CELL, what, near)
-    if cell["verdict"] not in STORED:
-        raise _Wrong(f"{what} has the verdict {cell['verdict']!r}, none of {', '.join(STORED)}", near)
-    if cell["grade"] not in (None, *compare.GRADES):
-        raise _Wrong(f"{what} has the grade {cell['grade']!r}, none of {', '.join(compare.GRADES)}", near)
-    if not isinstance(cell["attempts"], list) or not cell["attempts"]:
-        raise _Wrong(f"{what} has no attempts", near)
-    for attempt in cell["attempts"]:
-        _keys(attempt, _ATTEMPT, f"an attempt of {what}", near)
-    for name in (cell["error"], *(attempt["error"] for attempt in cell["attempts"])):
-        if name is not None and name not in content["errors"]:
-            raise _Wrong(f"{what} names the error {name!r}, which the file has not", near)
-    if (cell["verdict"] in judge.FAILING) != (cell["error"] is not None):
-        raise _Wrong(f"{what} is {cell['verdict']} and {'has no' if cell['error'] is None else 'has an'} error", near)
-
-
-def _keys(value: Any, keys: Sequence[str], what: str, near: str | None) -> None:
-    if not isinstance(value, dict):
-        raise _Wrong(f"{what} is no object", near)
-    missing = [key for key in keys if key not in value]
-    unknown = [key for key in value if key not in keys]
-    if missing or unknown:
-        named = f"lacks {', '.join(missing)}" if missing else f"has the unknown key {unknown[0]!r}"
-        raise _Wrong(f"{what} {named}", near)
+def _fits(part: type[_Strict], value: Any, what: str, near: str) -> None:
+    """Raises _Wrong with the first thing that does not fit: keys that are missing go first."""
+    try:
+        part.model_validate(value)
+    except ValidationError as invalid:
+        faults = [(error["type"], ".".join(map(str, error["loc"])), error["msg"]) for error in invalid.errors()]
+        missing = [place for type, place, _ in faults if type == "missing"]
+        type, place, message = faults[0]
+        if missing:
+            said = f"{what} lacks {', '.join(missing)}"
+        elif type == "extra_forbidden":
+            said = f"{what} has the unknown key {place!r}"
+        elif type in ("model_type", "dict_type"):
+            said = f"{what}{place and ': '}{place} is no object"
+        else:
+            text = re.sub("^Value error, ", "", message)
+            said = f"{what}: {place}: {text}" if place else f"{what} {text}"
+        raise _Wrong(said, near) from None
 
 
 def _near(cell: Mapping[str, Any]) -> str:
     case, route = (re.escape(json.dumps(cell[key], ensure_ascii=False)) for key in ("case", "route"))
     return rf'"case":\s*{case},\s*"route":\s*{route}'
+
+
+def _near_key(name: str) -> str:
+    return re.escape(json.dumps(name, ensure_ascii=False)) + r"\s*:"

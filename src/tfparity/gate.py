@@ -30,7 +30,7 @@ EXIT_CODES = {
 
 #: In words, for a person.
 MEANINGS = {
-    "regressed": "worse than recorded: a lower verdict, a lost axis or name, or a drift",
+    "regressed": "worse than recorded: a lower verdict, a lost axis or name, a drift, or another remedy needed",
     "missing": "recorded or planned, and no result on the other side",
     "changed-failure": "fails for another reason than recorded",
     "unexplained": "fails, and no limitation says why",
@@ -204,6 +204,8 @@ def _differences(good: Mapping[str, Any], bad: Mapping[str, Any]) -> list[str]:
             found.append("signature lost")
         if _drifted(good, bad):
             found.append(f"grade {bad['grade']} instead of {good['grade']}")
+        if bad["verdict"] not in judge.FAILING:  # a failing cell's remedies are what did not help
+            found += [f"the remedy {name} needed" for name in bad["remedies"] if name not in good["remedies"]]
     return found
 
 

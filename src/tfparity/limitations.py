@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -83,7 +83,7 @@ Text = Annotated[str, BeforeValidator(_one_line)]
 
 
 class Limitation(BaseModel):
-    """One rule; `find` says when it holds."""
+    """One rule; `holds` says where."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -128,7 +128,14 @@ class Limitation(BaseModel):
         stage: str,
         message: str,
     ) -> bool:
-        """Whether this rule explains an error met there."""
+        """Whether this rule explains an error met there.
+
+        packages: package to exact version, on the side that ran the stage, and "python". opset: the one asked for;
+        None before the export, where a rule with `opset` never holds. message: "<type>: <message>"; no rule explains
+        one that begins with DEFECT.
+        """
+        if message.startswith(DEFECT):
+            return False
         if stage != self.stage or not any(fnmatch.fnmatchcase(case, glob) for glob in self.cases):
             return False
         met = {**packages, "opset": None if opset is None else str(opset)}
@@ -166,31 +173,6 @@ def load(path: Path) -> list[Limitation]:
             raise LimitationError(f"a second rule {rule.id!r}", file=path, line=line)
         rules.append(rule)
     return rules
-
-
-def find(
-    limitations: Sequence[Limitation],
-    *,
-    packages: Mapping[str, str],
-    opset: int | None,
-    route: str,
-    toolchain: str,
-    case: str,
-    stage: str,
-    message: str,
-) -> Limitation | None:
-    """The first rule that explains an error, None without one.
-
-    packages: package to exact version, on the side that ran the stage, and "python". message: "<type>: <message>".
-    An error that begins with DEFECT has none. opset: the one asked for;
-    None before the export, where a rule with `opset` never holds.
-    """
-    for rule in limitations:
-        if not message.startswith(DEFECT) and rule.holds(
-            packages=packages, opset=opset, route=route, toolchain=toolchain, case=case, stage=stage, message=message
-        ):
-            return rule
-    return None
 
 
 def json_schema() -> dict[str, Any]:

@@ -1,7 +1,9 @@
-"""Where things are. The only module that knows the repository's paths and the cache's."""
+"""Where things are, and how a file of text gets there. The only module that knows the repository's paths and the
+cache's."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,3 +90,23 @@ def cache() -> Cache:
         return Cache(Path(named).resolve())
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Cache(Path(base) / "tfparity")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file as UTF-8, whole or not at all: under a name beside it, then renamed. A link stays a link.
+
+    What is there and no file, such as /dev/null, is written to. Raises OSError, which names `path`.
+    """
+    place = path.resolve()
+    temporary = place.with_name(f".{place.name}.{os.getpid()}")
+    try:
+        if path.exists() and not path.is_file():
+            path.write_text(text, encoding="utf-8")
+            return
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(place)
+    except OSError as wrong:  # a full disk names no file, the others may name the temporary one
+        raise OSError(wrong.errno, wrong.strerror, str(path)) from wrong
+    finally:
+        with contextlib.suppress(OSError):  # renamed away, or never made
+            temporary.unlink()

@@ -2,11 +2,11 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from tfparity import options
+from tfparity import cli, options
 from tfparity.campaign import Campaign
 from tfparity.errors import TfparityError
 from tfparity.plan import PlannedCell
@@ -60,12 +60,31 @@ def pytest_configure(config):
     config.stash[RUN] = Run(config)
 
 
+@contextmanager
+def ends_in_a_line():
+    """An error of ours, or of the system, ends the session with one line and its own exit code."""
+    try:
+        yield
+    except (TfparityError, OSError) as wrong:
+        ended = cli.in_a_line(wrong)
+        pytest.exit(str(ended), returncode=ended.exit_code)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session):
+    campaign = session.config.stash[RUN].campaign
+    # All that can be wrong is read here: while tests are collected, pytest.exit would be a traceback.
+    with ends_in_a_line():
+        _ = campaign.cells, campaign.limitations, campaign.recorded, campaign.seconds
+    reporter = session.config.pluginmanager.getplugin("terminalreporter")
+    if reporter is not None and session.config.option.verbose <= 0:
+        reporter.showfspath = False
+        reporter._show_progress_info = False
+
+
 def pytest_generate_tests(metafunc):
     if "cell" in metafunc.fixturenames:
-        try:
-            cells = metafunc.config.stash[RUN].campaign.cells
-        except TfparityError as wrong:
-            pytest.exit(str(wrong), returncode=wrong.exit_code)
+        cells = metafunc.config.stash[RUN].campaign.cells
         metafunc.parametrize("cell", cells, ids=[cell.id for cell in cells])
 
 
@@ -91,10 +110,8 @@ def pytest_report_collectionfinish(config):
 @pytest.fixture
 def record(request, cell):
     """The record of the test's cell."""
-    try:
+    with ends_in_a_line():
         return request.config.stash[RUN].record(cell)
-    except TfparityError as wrong:
-        pytest.exit(str(wrong), returncode=wrong.exit_code)
 
 
 @pytest.fixture
@@ -116,15 +133,13 @@ def pytest_report_teststatus(report, config):
     return category, "", {"xfailed": "XFAIL", "xpassed": "XPASS"}.get(category, category.upper())
 
 
-def pytest_sessionstart(session):
-    reporter = session.config.pluginmanager.getplugin("terminalreporter")
-    if reporter is not None and session.config.option.verbose <= 0:
-        reporter.showfspath = False
-        reporter._show_progress_info = False
-
-
 def pytest_sessionfinish(session):
-    session.config.stash[RUN].end()
+    try:
+        session.config.stash[RUN].end()
+    except (TfparityError, OSError) as wrong:  # the table is still to come
+        ended = cli.in_a_line(wrong)
+        session.config.stash[RUN].console.print(f"tfparity: {ended}", markup=False, soft_wrap=True)
+        session.exitstatus = ended.exit_code
 
 
 def pytest_terminal_summary(terminalreporter, config):

@@ -1,12 +1,11 @@
 """Latency through pytest-benchmark: a test per cell and subject, timed by the worker's own clock."""
 
 import datetime
-from contextlib import ExitStack
-from functools import partial
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from tfparity import options
+from tfparity import cli, options
 from tfparity.campaign import Campaign
 from tfparity.errors import TfparityError
 from tfparity.latency import results
@@ -63,25 +62,43 @@ def pytest_configure(config):
     config.stash[BENCH] = Bench(config)
 
 
+@contextmanager
+def ends_in_a_line():
+    """An error of ours, or of the system, ends the session with one line and its own exit code."""
+    try:
+        yield
+    except (TfparityError, OSError) as wrong:
+        ended = cli.in_a_line(wrong)
+        pytest.exit(str(ended), returncode=ended.exit_code)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session):
+    campaign = session.config.stash[BENCH].campaign
+    # All that can be wrong is read here: while tests are collected, pytest.exit would be a traceback.
+    with ends_in_a_line():
+        _ = campaign.cells, campaign.limitations, campaign.recorded, campaign.seconds
+
+
 def pytest_generate_tests(metafunc):
     if "cell" in metafunc.fixturenames:
-        try:
-            planned = metafunc.config.stash[BENCH].campaign.cells
-        except TfparityError as wrong:
-            pytest.exit(str(wrong), returncode=wrong.exit_code)
-        cells = [cell for cell in planned if cell.applicable]
+        cells = [cell for cell in metafunc.config.stash[BENCH].campaign.cells if cell.applicable]
         pairs = [(cell, subject) for cell in cells for subject in SUBJECTS]
         metafunc.parametrize(("cell", "subject"), pairs, ids=[f"{cell.id}/{subject}" for cell, subject in pairs])
 
 
 @pytest.fixture
 def measured(request):
-    return partial(request.config.stash[BENCH].of)
+    def of(cell):
+        with ends_in_a_line():
+            return request.config.stash[BENCH].of(cell)
+
+    return of
 
 
-def pytest_unconfigure(config):
-    if BENCH in config.stash:
-        config.stash[BENCH].end()
+def pytest_sessionfinish(session):
+    with ends_in_a_line():
+        session.config.stash[BENCH].end()
 
 
 def pytest_terminal_summary(terminalreporter, config):

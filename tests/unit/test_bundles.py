@@ -2,22 +2,35 @@
 
 import json
 import os
+import pickle
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as np_st
 
-from tfparity import bundles, referee, referee_process
+from tfparity import bundles, compare, limitations, matrix, referee, referee_process
 from tfparity.bundles import Exported, insensitive, prune
+from tfparity.paths import Cache, Project
 from tfparity.processes import Limits
 from tfparity.referee import Verdict
+from tfparity.setting import Options, Setting
 from tfparity.worker import messages
 from tfparity.worker.declare import Case, floating, normal
 from tfparity.workers import Answer
 
 KEY_BIAS = "softmax does not see it"
+
+MATRIX = """\
+schema: 1
+default: small
+toolchains:
+  - {id: small, python: "3.11", as-of: 2023-07-15, pins: {numpy: 1.24.3}}
+"""
 
 
 def case(*outputs: str, **globs: str) -> Case:
@@ -87,6 +100,69 @@ def test_an_output_that_cannot_follow_is_declared() -> None:
 def test_an_input_need_move_one_of_the_outputs() -> None:
     changes = {"input:input": [0.0, 0.5], "output:output": [0.5, 0.0], "output:other": [0.0, 0.5]}
     assert refused(case("output", "other"), changes, output=[1.0], other=[1.0]) is None
+
+
+@pytest.mark.parametrize(
+    ("glob", "found"),
+    [
+        ("input:mask", None),
+        ("input:*", None),
+        ("*mask", None),
+        ("mask", "the outputs do not change with an input: mask"),
+        ("output:mask", "the outputs do not change with an input: mask"),
+    ],
+)
+def test_an_input_that_nothing_can_follow_is_declared_by_its_full_name(glob: str, found: str | None) -> None:
+    declared = case()._replace(insensitive={glob: "a mask of ones"})
+    assert refused(declared, {**ALIVE, "input:mask": [0.0]}) == found
+
+
+@pytest.mark.parametrize(
+    ("glob", "why"),
+    [
+        ("input:input", "all that it matches moves the output; take it out"),
+        ("output:output", "all that it matches moves the output; take it out"),
+        ("input:gone", "no weight, input or output has such a name; mend the glob"),
+        ("output:gone", "no weight, input or output has such a name; mend the glob"),
+        ("input:output", "no weight, input or output has such a name; mend the glob"),
+    ],
+)
+def test_a_declaration_of_an_input_or_an_output_must_be_true(glob: str, why: str) -> None:
+    found = refused(case()._replace(insensitive={glob: "once"}), ALIVE)
+    assert found is not None
+    assert found.startswith(f"declares {glob!r} insensitive, but ")
+    assert found.endswith(why)
+
+
+def test_of_all_that_is_wrong_the_noise_is_told_first_and_a_declaration_last() -> None:
+    dead = {"output:output": [0.0], "input:input": [0.0], "a.weight": [0.0]}
+    declared = case(_any_gone="once")
+    told = [refused(declared, dead, noise=1.0)]
+    for name in (None, *dead):
+        if name:
+            dead[name] = [1.0]
+        told.append(refused(declared, dead))
+    beginnings = ["float32 rounds", "an output does", "the outputs do not", "moving a weight", "declares '*.gone'"]
+    assert [text and text.startswith(begin) for text, begin in zip(told, beginnings, strict=True)] == [True] * 5
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(st.tuples(st.floats(0, 2.4e-4), st.floats(0, 2e-3)), min_size=1, max_size=3),
+    st.sampled_from([1.0, 100.0]),
+)
+def test_a_weight_is_alive_where_one_output_moves_by_more_than_a_grade_and_its_noise(
+    met: list[tuple[float, float]], scale: float
+) -> None:
+    names = [f"y{number}" for number in range(len(met))]
+    arrays: dict[str, Any] = {}
+    changes: dict[str, list[float]] = {"input:input": [1.0] * len(met), "a.weight": [change for _, change in met]}
+    for place, (name, (noise, _)) in enumerate(zip(names, met, strict=True)):
+        arrays |= references(noise * scale, **{name: [0.0, scale]})
+        changes[f"output:{name}"] = [float(place == other) for other in range(len(met))]
+    floors = compare.floors(case(*names).outputs, case().samples(), arrays)
+    alive = any(change > max(1e-5, 4 * floors[name]) for name, (_, change) in zip(names, met, strict=True))
+    assert (insensitive(case(*names), changes, arrays) is None) == alive
 
 
 @pytest.mark.parametrize("change", [0.0, 1e-7, 1e-5, float("nan")])
@@ -172,6 +248,8 @@ class Source:
         self.failing: dict[str, str] = {}
         self.sensitivity: dict[str, list[float]] = dict(ALIVE)
         self.model = True
+        self.outputs: dict[str, Any] = {"output": [0.0, 1.0]}
+        self.noise = 0.0
 
     def ask(self, kind: str, request: dict[str, Any], limits: Limits, *, on_stage: Any = None) -> Answer:
         self.asked.append(request)
@@ -183,7 +261,7 @@ class Source:
             if outcome != "pass":
                 return Answer(stages, facts, Path())
             if name == "build" and request["reference"]:
-                numpy.savez(request["io"], **references(output=[0.0, 1.0]))
+                numpy.savez(request["io"], **references(self.noise, **self.outputs))
                 facts.update(sensitivity=self.sensitivity, floor="float64", parameters=3)
         facts["file_opset"] = request["opset"]
         if self.model:
@@ -217,6 +295,7 @@ def export(tmp_path: Path, source: Source, monkeypatch: pytest.MonkeyPatch) -> E
             opset=opset,
             key=given.get("key", "today---"),
             again=given.get("again", lambda _: False),
+            aborted=given.get("aborted", lambda: False),
             limits=Limits(60, 1024),
             origin={"environment": "old"},
         )
@@ -263,6 +342,34 @@ def test_an_insensitive_case_fails_its_build_and_leaves_no_bundle(
     assert (stage["stage"], stage["outcome"], stage["error"]["type"]) == ("build", "fail", "InsensitiveCase")
     assert "a.bias" in stage["error"]["message"]
     assert not (tmp_path / "bundle" / "bundle.json").exists()
+    source.sensitivity = ALIVE
+    assert export().passed
+
+
+def test_a_case_is_held_against_the_noise_of_the_references_that_it_wrote(source: Source, export: Export) -> None:
+    source.noise = 1e-3
+    (stage,) = export().stages
+    assert stage["error"]["message"].startswith("float32 rounds output so coarsely")
+
+
+def test_what_is_wrong_with_a_case_is_a_defect_that_no_limitation_explains(source: Source, export: Export) -> None:
+    source.sensitivity = {**ALIVE, "a.bias": [0.0]}
+    error = export().stages[0]["error"]
+    assert f"{error['type']}: {error['message']}".startswith(limitations.DEFECT)
+
+
+def test_the_referee_is_told_which_outputs_are_declared_and_when_to_end(
+    source: Source, export: Export, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Any] = []
+    monkeypatch.setattr(referee, "ask", lambda *given: told.append(given) or Verdict(None, "none"))
+    source.sensitivity = {"input:input": [1.0, 1.0], "output:output": [1.0, 0.0], "output:other": [0.0, 1.0]}
+    source.outputs["other"] = [1.0]
+    made = export(case=case("output", "other"), aborted=lambda: True)
+    assert made.passed
+    ((model, io, result, outputs, memory, aborted),) = told
+    assert (model, io, result) == (made.folder / "model.onnx", made.io, made.folder / "referee.npz")
+    assert (outputs, memory, aborted()) == (["output", "other"], 1024, True)
 
 
 def test_exporters_of_one_bundle_do_not_share_a_folder(export: Export) -> None:
@@ -275,6 +382,26 @@ def test_an_export_of_other_revisions_is_made_again_on_the_same_references(sourc
     export()
     export()
     assert [asked["reference"] for asked in source.asked] == [True, False]
+
+
+def test_exports_under_two_keys_are_both_kept(source: Source, export: Export) -> None:
+    first, second = export(key="yesterday"), export()
+    assert first.folder != second.folder
+    assert (export(key="yesterday"), export()) == (first, second)
+    assert len(source.asked) == 2
+
+
+def test_a_run_with_again_makes_each_folder_once_and_the_next_run_once_more(
+    tmp_path: Path, source: Source, export: Export
+) -> None:
+    """Two opsets on two routes: the second route takes what the first one made."""
+    (tmp_path / "matrix.yaml").write_text(MATRIX)
+    declared = matrix.load(tmp_path / "matrix.yaml")
+    for _ in range(2):
+        run = Setting(Project(tmp_path), declared, {}, Cache(tmp_path), Options(again=True))
+        for opset in (13, 12, 13, 12):
+            export(opset, again=run.first_again)
+    assert [(asked["opset"], asked["reference"]) for asked in source.asked] == [(13, True), (12, False)] * 2
 
 
 def test_what_has_to_be_made_again_is_with_its_references(tmp_path: Path, source: Source, export: Export) -> None:
@@ -339,6 +466,63 @@ def test_an_artifact_that_is_no_onnx_file_has_no_referee_and_says_so(source: Sou
     found = export()
     assert (found.passed, found.referee) == (True, None)
     assert found.referee_error == "the route's artifact is no ONNX file"
+
+
+# Read
+
+
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.dictionaries(
+        st.from_regex(r"(input|float32|output)/[0-9]/[a-z.]{1,8}", fullmatch=True),
+        np_st.arrays(st.sampled_from(["float32", "int64", "bool", "complex64"]), np_st.array_shapes(min_dims=0)),
+        min_size=1,
+    )
+)
+def test_arrays_are_read_as_they_were_written(tmp_path: Path, arrays: dict[str, Any]) -> None:
+    numpy.savez(tmp_path / "io.npz", **arrays)
+    found = bundles.read_arrays(tmp_path / "io.npz")
+    assert found.keys() == arrays.keys()
+    for name, array in arrays.items():
+        assert found[name].dtype == array.dtype
+        numpy.testing.assert_array_equal(found[name], array)
+
+
+def test_where_there_is_no_file_there_are_no_arrays(tmp_path: Path) -> None:
+    assert bundles.read_arrays(None) == bundles.read_arrays(tmp_path / "none.npz") == {}
+
+
+class Trap:
+    """Does what nobody asked for where it is unpickled."""
+
+    def __reduce__(self) -> Any:
+        return pytest.fail, ("the file was unpickled",)
+
+
+def test_an_array_of_objects_is_not_unpickled_and_spoils_the_file(tmp_path: Path) -> None:
+    numpy.savez(tmp_path / "io.npz", right=numpy.zeros(2), trap=numpy.array([Trap()], dtype=object))
+    assert bundles.read_arrays(tmp_path / "io.npz") == {}
+    (tmp_path / "io.npz").write_bytes(pickle.dumps(Trap()))
+    assert bundles.read_arrays(tmp_path / "io.npz") == {}
+
+
+# numpy leaves it to the garbage collector to close a file that is no archive.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("part", [0.0, 0.1, 0.5, 0.99])
+def test_a_file_that_was_cut_off_has_no_arrays(tmp_path: Path, part: float) -> None:
+    path = tmp_path / "io.npz"
+    numpy.savez(path, a=numpy.arange(1000.0), b=numpy.arange(1000))
+    path.write_bytes(path.read_bytes()[: int(part * path.stat().st_size)])
+    assert bundles.read_arrays(path) == {}
+
+
+def test_a_file_with_a_flipped_bit_has_no_arrays(tmp_path: Path) -> None:
+    path = tmp_path / "io.npz"
+    numpy.savez(path, a=numpy.arange(1000.0))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    assert bundles.read_arrays(path) == {}
 
 
 # Pruned
@@ -493,6 +677,21 @@ def test_an_output_that_lost_its_name_stands_for_the_one_that_is_missing(
     found: list[str], declared: list[str], names: list[str]
 ) -> None:
     assert referee_process.declared_names(found, declared) == names
+
+
+@given(st.data())
+def test_outputs_that_kept_their_names_keep_their_places_and_the_others_go_by_position(data: st.DataObject) -> None:
+    declared = data.draw(st.lists(st.sampled_from("abcdef"), unique=True))
+    order = data.draw(st.permutations(declared))
+    kept = [data.draw(st.booleans()) for _ in declared]
+    found = [name if keep else f"output_{place}" for place, (name, keep) in enumerate(zip(order, kept, strict=True))]
+    names = referee_process.declared_names(found, declared)
+    assert sorted(names) == sorted(declared)
+    assert [name for name, keep in zip(names, kept, strict=True) if keep] == [
+        name for name in found if name in declared
+    ]
+    taken = [name for name, keep in zip(names, kept, strict=True) if not keep]
+    assert taken == sorted(taken, key=declared.index)
 
 
 def test_what_a_reply_holds_is_what_a_bundle_keeps(tmp_path: Path, export: Export) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfparity.compare import GRADES, compare, rank
+from tfparity.compare import GRADES, compare, floors, rank
 from tfparity.errors import WorkerError
 from tfparity.worker.declare import Sample, floating, integer, ranking, set_of_boxes
 
@@ -448,6 +448,46 @@ def test_a_faithful_answer_over_many_seeds_and_sizes_is_noise(seed):
             x[:, i : i + 8] @ narrow[i : i + 8] for i in reversed(range(0, 64, 8))
         ).astype("float32")
     assert compare([floating("y")], BATCHES, given, got).grade == "float32-noise"
+
+
+# How coarse a case is
+
+
+def own(truths, noise, name="y"):
+    """References whose float32 answers are off by that noise."""
+    return references(truths, name) | {
+        f"float64/{index}/{name}": numpy.asarray(truth, "float32").astype("float64") + noise
+        for index, truth in enumerate(truths)
+    }
+
+
+@exact
+@given(st.floats(1e-5, 1e-3), st.sampled_from([0.1, 1.0, 50.0, 1e4]))
+def test_the_floor_of_a_case_is_relative_to_its_answer_or_to_one(relative, scale):
+    largest = max(1.0, scale)
+    found = floors([floating("y")], ONE, own([[0.0, scale]], relative * largest))
+    assert found == {"y": pytest.approx(relative, rel=1e-2)}
+
+
+def test_the_floor_of_a_case_is_the_noisiest_sample_against_the_first_answer():
+    given = own([[10.0]], 0) | {"float32/1/y": numpy.ones(1, "float32"), "float64/1/y": numpy.array([1.5])}
+    assert floors([floating("y")], SEEDS[:2], given) == {"y": pytest.approx(0.05)}
+
+
+def test_each_output_of_a_case_has_a_floor_of_its_own():
+    whole = {"float32/0/c": numpy.array([1, 2]), "float64/0/c": numpy.array([1, 3])}
+    found = floors(
+        [floating("a"), floating("b"), integer("c")], ONE, own([[1.0]], 1e-3, "a") | own([[1.0]], 0, "b") | whole
+    )
+    assert found == {"a": pytest.approx(1e-3, rel=1e-2), "b": 4 * numpy.spacing(numpy.float32(1)), "c": 0.0}
+
+
+@pytest.mark.parametrize("lost", ["float32/1/y", "float64/1/y"])
+def test_a_floor_of_a_damaged_bundle_is_refused(lost):
+    given = references([normal(2)] * 2)
+    del given[lost]
+    with pytest.raises(WorkerError, match="bundle"):
+        floors([floating("y")], SEEDS[:2], given)
 
 
 def test_grades_are_in_order():

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tfparity import cases, matrix, referee, revisions
-from tfparity.crossing import Crossing, _disk_full, _machine_made
+from tfparity.crossing import Crossing, _disk_full, _machine_made, _model
 from tfparity.environments import lock
 from tfparity.environments.lock import LockStatus
 from tfparity.paths import Cache, Project
@@ -159,3 +159,18 @@ def test_what_the_machine_may_have_ended_is_told_from_what_the_toolchain_did(mad
 )
 def test_a_full_disk_is_no_failure_of_a_converter(message: str, full: bool) -> None:
     assert _disk_full(attempt(message)) == full
+
+
+def test_a_model_is_told_by_its_weights_and_not_by_its_inputs_and_outputs() -> None:
+    sensitivity = {"input:x": [0.1, 0.0], "output:y": [0.2, 0.0], "a": [0.0, 0.5], "b": [0.01234, 0.0]}
+    found = _model({"sensitivity": sensitivity, "parameters": 3, "operators": ["Conv"]})
+    assert found == {"parameters": 3, "weights": 2, "least": "b", "change": 0.012, "operators": ["Conv"]}
+
+
+def test_a_model_without_weights_has_none_that_moves_least() -> None:
+    found = _model({"sensitivity": {"input:x": [0.1], "output:y": [0.1]}, "parameters": 0})
+    assert found == {"parameters": 0, "weights": 0, "least": None, "change": None, "operators": []}
+
+
+def test_a_model_that_was_not_built_is_not_told() -> None:
+    assert _model({"file_opset": 13}) is None

@@ -135,6 +135,16 @@ def test_noise_on_another_processor_is_silent():
         ("a/works", {"verdict": "broken", "error": "unsqueeze"}, "broken instead of works"),
         ("a/works", {"verdict": "partial", "error": "drift", "grade": "1e-3"}, "partial instead of works"),
         ("a/works", {"verdict": "works-with-remedy"}, "works-with-remedy instead of works"),
+        (
+            "a/remedied",
+            {"verdict": "works-with-remedy", "remedies": ["shim:onnx-mapping", "opset-12"]},
+            "the remedy shim:onnx-mapping needed",
+        ),
+        (
+            "a/remedied",
+            {"verdict": "works-with-remedy", "remedies": ["opset-11"], "opset": 11},
+            "the remedy opset-11 needed",
+        ),
         ("a/works", {"grade": "1e-5", "max_abs": 8e-6}, "grade 1e-5 instead of float32-noise"),
         ("a/remedied", {"verdict": "broken", "error": "gru"}, "broken instead of works-with-remedy"),
         ("a/partial", {"verdict": "broken", "error": "segfault"}, "broken instead of partial"),
@@ -250,6 +260,18 @@ def test_a_cell_that_got_better_is_fixed(case, change):
     finding = one(gated(changed(case, **change)))
     assert finding.kind == "fixed"
     assert "record the cell" in finding.message
+
+
+def test_a_remedy_that_is_no_longer_needed_is_named():
+    recorded = changed("a/remedied", verdict="works-with-remedy", remedies=["shim:onnx-mapping", "opset-12"])
+    now = changed("a/remedied", verdict="works-with-remedy", remedies=["shim:onnx-mapping"])
+    finding = one(gated(now, recorded=recorded))
+    assert finding.kind == "fixed"
+    assert finding.message == "recorded with the remedy opset-12 needed: record the cell"
+
+
+def test_remedies_that_do_not_help_are_no_difference():
+    assert gated(changed("a/broken", verdict="broken", error="unsqueeze", remedies=["shim:new"])).findings == ()
 
 
 def test_a_pass_after_its_rule_was_removed_is_fixed():

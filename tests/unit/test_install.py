@@ -1,6 +1,7 @@
 """Installs: made once per lock digest, with hashes, within the disk that is free, and never half."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from tfparity import matrix, paths
 from tfparity.environments import estimate, install, interpreters, lock
+from tfparity.environments.lock import LockStatus
 from tfparity.environments.uv_command import Completed
 from tfparity.errors import DiskError, InstallError, InterpreterError, LockError, NetworkError, TfparityError
 
@@ -102,10 +104,37 @@ def test_another_lock_has_a_folder_of_its_own(workshop: Workshop) -> None:
     assert workshop.ensure().folder != installed.folder
 
 
-def test_another_python_has_a_folder_of_its_own(workshop: Workshop) -> None:
-    locked = lock.status(workshop.project, workshop.environment)
-    older = workshop.environment.model_copy(update={"python": "3.9"})
-    assert install.place(workshop.environment, locked, workshop.cache) != install.place(older, locked, workshop.cache)
+@pytest.mark.parametrize(
+    ("id", "python", "lock_sha256", "same"),
+    [
+        ("small", "3.10", "aa", True),
+        ("small", "3.9", "aa", False),
+        ("small", "3.10", "ab", False),
+        ("small", "3.1", "0aa", False),
+        ("large", "3.10", "aa", False),
+    ],
+)
+def test_a_folder_is_of_one_environment_one_python_and_one_lock(
+    workshop: Workshop, id: str, python: str, lock_sha256: str, same: bool
+) -> None:
+    def place(id: str, python: str, lock_sha256: str) -> Path:
+        environment = workshop.environment.model_copy(update={"id": id, "python": python})
+        return install.place(environment, LockStatus("locked", Path(), lock_sha256, {}, None), workshop.cache)
+
+    folder = place(id, python, lock_sha256)
+    assert (folder == place("small", "3.10", "aa")) == same
+    assert folder.parent == workshop.cache.environments
+    assert re.fullmatch(rf"{id}-[0-9a-f]{{12}}", folder.name)
+
+
+def test_an_install_on_another_python_leaves_the_first_one_alone(workshop: Workshop) -> None:
+    first = workshop.ensure()
+    workshop.environment = workshop.environment.model_copy(update={"python": "3.9"})
+    workshop.write(BODY)
+    second = workshop.ensure()
+    assert first.lock_sha256 == second.lock_sha256
+    assert first.folder != second.folder
+    assert all((installed.folder / install.COMPLETE).is_file() for installed in (first, second))
 
 
 def test_what_is_there_is_not_made_again(workshop: Workshop) -> None:

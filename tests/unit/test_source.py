@@ -63,6 +63,20 @@ def test_a_change_where_numbers_are_not_plain(before: Any, after: Any, expected:
     assert source.change(before, after) == expected
 
 
+@many
+@given(FLOATS, FLOATS, st.sampled_from([1, 1j, -1, -1j]))
+def test_a_complex_number_changes_by_its_distance_whichever_way_it_points(before: Any, after: Any, turn: Any) -> None:
+    found = source.change((before * turn).astype("complex64"), (after * turn).astype("complex64"))
+    assert found == pytest.approx(source.change(before, after))
+
+
+@many
+@given(np_st.arrays("complex64", 4, elements=st.complex_numbers(max_magnitude=100, width=64)))
+def test_a_complex_number_that_loses_its_imaginary_part_has_changed_by_that(before: Any) -> None:
+    found = source.change(before, before.real.astype("complex64"))
+    assert found == pytest.approx(numpy.abs(before.imag).max() / max(1.0, numpy.abs(before).max()))
+
+
 # Which dimensions follow an axis
 
 
@@ -214,6 +228,26 @@ def test_sensitivity_is_what_each_output_changes_by(tmp_path: Path) -> None:
     framework = Framework(double=lambda x: [x], weights=[("a", [array(1, 1)]), ("b", [array(1.5, 1)])])
     facts, _ = referenced(tmp_path, framework, lambda x: [numpy.ones(len(x), "float32")])
     assert facts["sensitivity"] == {"input:x": [0.0], "output:y": [0.0], "a": [0.0], "b": [0.5]}
+
+
+def test_a_moved_weight_is_seen_by_each_output_on_its_own() -> None:
+    declared = case("y", "z", axes={"batch": (2, 1)})
+    framework = Framework(weights=[("a", [array(1, 0), array(2, 2)]), ("b", [array(0, 0), array(2, 3)])])
+    found = source.sensitivity(declared, framework, lambda x: [x, x + 2], [[array(0, 0)], [array(4, 0)]])
+    assert found == {
+        "input:x": [4.0, 2.0],
+        "output:y": [4.0, 0.0],
+        "output:z": [0.0, 2.0],
+        "a": [1.0, 0.0],
+        "b": [0.0, 0.5],
+    }
+
+
+def test_an_input_is_moved_to_its_next_seed_and_the_first_sample_stays() -> None:
+    declared = case("y", axes={"batch": (2, 1)})
+    met: list[Any] = []
+    source.sensitivity(declared, Framework(), lambda x: [met.append(x) or x], [[array(number)] for number in range(4)])
+    assert [given.tolist() for given in met] == [[0], [1], [1]]
 
 
 def test_inputs_are_moved_one_by_one_and_outputs_seen_one_by_one() -> None:

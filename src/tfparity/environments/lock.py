@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from tfparity import yaml_input
+from tfparity import paths, yaml_input
 from tfparity.environments import interpreters, uv_command
 from tfparity.environments.uv_command import Runner
 from tfparity.errors import LockError, NetworkError, UsageError
@@ -134,13 +134,16 @@ def check(
 
 
 def status(project: Project, environment: Environment) -> LockStatus:
-    """What is there for this environment. Offline."""
+    """What is there for this environment. Offline. Raises LockError for a file that cannot be read."""
     locked, reason_file = _paths(project, environment.id)
     there = [path for path in (locked, reason_file) if path.is_file()]
     if not there:
         return LockStatus("missing", locked, "", {}, f"{locked.name} is missing")
     path = there[0]
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as unreadable:
+        raise LockError(f"{path}: cannot be read: {unreadable}; run `{COMMAND}`") from None
     header, body = _parted(text)
     facts = dict(re.findall(r"^# ([a-z0-9-]+): (.*)$", header, flags=re.MULTILINE))
     sha256 = _sha256(body)
@@ -225,7 +228,7 @@ def _hashed(environment: Environment, requirements: str) -> None:
 
 
 def _write(project: Project, environment: Environment, resolved: Resolved) -> bool:
-    """Put the answer in its place by rename; whether a file is now another than before."""
+    """Put the answer in its place; whether a file is now another than before."""
     locked, reason_file = _paths(project, environment.id)
     path, other = (reason_file, locked) if resolved.reason else (locked, reason_file)
     body = (resolved.reason or resolved.requirements).strip() + "\n"
@@ -238,11 +241,9 @@ def _write(project: Project, environment: Environment, resolved: Resolved) -> bo
         f"# content: {_sha256(body)}",
     ]
     text = "\n".join([*header, "", body])
-    changed = other.exists() or not path.exists() or path.read_text(encoding="utf-8") != text
+    changed = other.exists() or not path.exists() or path.read_bytes() != text.encode()
     if changed:
-        beside = path.with_name(f".{path.name}.new")
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
+        paths.write_text(path, text)
         other.unlink(missing_ok=True)
     return changed
 

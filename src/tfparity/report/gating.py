@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from tfparity import gate
+from tfparity import gate, paths
 from tfparity.campaign import Campaign
 from tfparity.gate import EXIT_CODES, MEANINGS, Verdict
 from tfparity.report import gate_summary, markdown, words
@@ -84,7 +84,7 @@ def report(
     show(console, verdict)
     if junit is not None:
         junit.parent.mkdir(parents=True, exist_ok=True)
-        junit.write_text(gate.junit(verdict), encoding="utf-8")
+        paths.write_text(junit, gate.junit(verdict))
     if summary_file is not None:
         summary_file.parent.mkdir(parents=True, exist_ok=True)
         with summary_file.open("a", encoding="utf-8") as file:

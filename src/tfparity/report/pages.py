@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tfparity import paths
 from tfparity.errors import EvidenceError
 from tfparity.judge import VERDICTS
 from tfparity.limitations import NO_LINK, Limitation
@@ -23,6 +24,9 @@ MADE = "<!-- Made by `nox -s table` from results/, matrix.yaml and limitations.y
 #: The two models that every guide converts: they stand in the overview, by the form of it that goes best.
 LANDMARKS = {"resnet18": ("torchvision/resnet18",), "BERT": ("huggingface/bert", "huggingface/bert-eager")}
 
+#: The verdicts of a cell that was run as it now is.
+RUN = ("works", "works-with-remedy", "partial", "broken")
+
 #: Longest error text in a table, in characters.
 SHOWN = 240
 
@@ -35,11 +39,11 @@ def write(project: Project, *, check: bool = False) -> list[Path]:
     made = contents(Standings(project))
     pages = project.docs / "toolchains"
     strays = sorted(set(pages.glob("*.md")) - set(made)) if pages.is_dir() else []
-    stale = [path for path, text in made.items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
+    stale = [path for path, text in made.items() if not path.is_file() or path.read_bytes() != text.encode()]
     if not check:
         for path in stale:
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(made[path], encoding="utf-8")
+            paths.write_text(path, made[path])
         for path in strays:
             path.unlink()
     return stale + strays
@@ -95,19 +99,21 @@ def overview(standings: Standings, folder: str) -> str:
 
 
 def working(counts: Mapping[str, int]) -> str:
-    """ "31 of 40" (of the cells that were run), or what there is instead."""
-    run = sum(counts.get(name, 0) for name in ("works", "works-with-remedy", "partial", "broken"))
+    """ "31 of 40" (of the cells that were run), "31 of 40, 5 stale", or what there is instead."""
+    run, stale = sum(counts.get(name, 0) for name in RUN), counts.get("stale", 0)
     if run:
-        return f"{counts.get('works', 0) + counts.get('works-with-remedy', 0)} of {run}"
-    return words.verdict("unresolvable" if counts.get("unresolvable") else "untested").words
+        works = counts.get("works", 0) + counts.get("works-with-remedy", 0)
+        return f"{works} of {run}" + (f", {stale} {words.verdict('stale').words}" if stale else "")
+    instead = next((name for name in ("stale", "unresolvable") if counts.get(name)), "untested")
+    return words.verdict(instead).words
 
 
 def best(forms: Sequence[Standing | None]) -> Standing | None:
     """Of several forms of a model the one with the best verdict, the earlier of equals; a form that cannot exist there
-    stands for the model only where none can."""
+    stands for the model only where none can, one that was never run only where none was."""
     known = [form for form in forms if form is not None]
     there = [form for form in known if form.verdict != "not-applicable"] or known
-    return min(there, key=lambda form: VERDICTS.index(form.verdict), default=None)
+    return min(there, key=lambda form: (form.verdict == "untested", VERDICTS.index(form.verdict)), default=None)
 
 
 def brief(standing: Standing | None) -> str:
@@ -148,7 +154,7 @@ def by_case(standings: Standings) -> str:
         cases.setdefault(cell.planned.case, []).append(cell)
     blocks = []
     for case, mine in cases.items():
-        works = sum(cell.verdict in ("works", "works-with-remedy") for cell in mine)
+        counts = Counter(cell.verdict for cell in mine)
         rows = [[cell.planned.toolchain, cell.planned.route, *_row(cell, "")] for cell in mine if cell.cell is not None]
         head = ["toolchain", "route", "verdict", "max error", "opset", "axes kept", "why"]
         parts = [markdown.table(head, rows, align="lllr")] if rows else []
@@ -157,7 +163,9 @@ def by_case(standings: Standings) -> str:
             parts.append(
                 ", ".join(f"{rest[name]} {words.verdict(name).words}" for name in VERDICTS if rest[name]) + "."
             )
-        summary = f"{markdown.code(case)}: works in {works} of {len(rows)} cells that were run"
+        run, works = sum(counts[name] for name in RUN), counts["works"] + counts["works-with-remedy"]
+        summary = f"{markdown.code(case)}: works in {works} of {run} cells that were run"
+        summary += f", {counts['stale']} {words.verdict('stale').words}" if counts["stale"] else ""
         blocks.append(markdown.folded(summary, "\n\n".join(parts)))
     return "## By case\n\n" + "\n".join(blocks)
 
@@ -222,11 +230,13 @@ def limitations(standings: Standings) -> str:
     """Every limitation with its cause, link and remedy, and the cells that it explains."""
     every = [cell for cells in standings.cells.values() for cell in cells]
     failing = [cell for cell in every if cell.verdict in ("partial", "broken")]
+    stale = sum(cell.verdict == "stale" for cell in every)
     understood = [cell for cell in failing if cell.limitation and cell.limitation.understood]
     parts = ["# Limitations"]
     parts.append(
         f"{len(failing)} of {len(every)} cells are broken or partial; {len(understood)} of them are understood, "
         f"{len(failing) - len(understood)} are not."
+        + (f" {stale} more were recorded under an older revision." if stale else "")
     )
     for limitation in standings.limitations:
         parts.append(_limitation(limitation, [cell for cell in failing if cell.limitation == limitation]))

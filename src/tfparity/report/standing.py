@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from tfparity import evidence
 from tfparity.campaign import Campaign
 from tfparity.evidence import Evidence
 from tfparity.judge import VERDICTS
@@ -74,6 +75,11 @@ class Standings:
         return list(dict.fromkeys(shim for id in ids for shim in self._campaign.matrix.environments[id].shims))
 
     @cached_property
+    def explained(self) -> dict[str, Evidence]:
+        """The recorded evidence, its errors explained by limitations.yaml as it is now."""
+        return {id: evidence.explain(content, self.limitations) for id, content in self._campaign.recorded.items()}
+
+    @cached_property
     def cells(self) -> dict[str, list[Standing]]:
         """Toolchain id → its cells."""
         by_id = {limitation.id: limitation for limitation in self.limitations}
@@ -81,8 +87,7 @@ class Standings:
         verdicts = self._campaign.verdicts(self._campaign.cells)
         for planned in self._campaign.cells:
             verdict = verdicts[(planned.toolchain, planned.case, planned.route)]
-            recorded = self._campaign.recorded.get(planned.toolchain)
-            found[planned.toolchain].append(_standing(planned, verdict, recorded, by_id))
+            found[planned.toolchain].append(_standing(planned, verdict, self.explained.get(planned.toolchain), by_id))
         return found
 
     def counts(self, toolchain: str | None = None) -> Counter[str]:
