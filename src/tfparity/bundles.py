@@ -203,7 +203,7 @@ def insensitive(case: Case, changes: Mapping[str, Sequence[float]], references: 
     dead = [
         name
         for name, by in changes.items()
-        if not any(change > enough for change, enough in zip(by, seen, strict=True))
+        if not any(change > enough for change, enough in zip(by, seen, strict=False))
     ]
     undeclared = [name for name in dead if not any(fnmatch.fnmatch(name, glob) for glob in case.insensitive)]
     for kind, problem in _UNSEEN.items():
@@ -230,10 +230,10 @@ def read_arrays(path: Path | None) -> dict[str, Any]:
     if path is None or not path.exists():
         return {}
     try:
-        with numpy.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as file, numpy.load(file, allow_pickle=False) as stored:
             return {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
-        return {}
+    except (OSError, ValueError, TypeError, AttributeError, NotImplementedError, EOFError, zipfile.BadZipFile):
+        return {}  # a plain .npy is no archive; what is damaged breaks wherever it is read
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -71,6 +71,8 @@ def ask(
         status = process.wait()
     if stopped == "timeout":
         return Verdict(None, f"Timeout: still running after {SECONDS:.0f} s")
+    if stopped == "crash":
+        return Verdict(None, "Killed: it started processes without end")
     if stopped:
         return Verdict(None, f"OutOfMemory: more than {memory_mib:.0f} MiB")
     if status == -signal.SIGKILL:

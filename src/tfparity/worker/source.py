@@ -67,7 +67,7 @@ def references(case: Case, framework: Any, model: Any, path: str, reply: Reply) 
         keep("float32", sample.index, framework.run(model, given))
     for name, again in zip(names, framework.run(model, inputs[0])):
         if not numpy.array_equal(
-            stored["float32/0/%s" % name], again, equal_nan=numpy.asarray(again).dtype.kind == "f"
+            stored["float32/0/%s" % name], again, equal_nan=numpy.asarray(again).dtype.kind in "fc"
         ):
             raise Refused("NotDeterministic", "two runs on the same input give different %r" % name)
     try:
