@@ -13,6 +13,7 @@ import itertools
 import json
 import os
 import re
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -178,7 +179,7 @@ def tests(session: nox.Session) -> None:
         if version in ("3.7", "3.8", "3.9", "3.10"):
             continue
         runner = beside(session, version, python)
-        if not Path(runner).exists():  # under -R and --no-install
+        if shutil.which(runner) is None:  # under -R and --no-install
             missed(session, f"no environment for Python {version} yet: no unit tests on it here")
             continue
         session.log(f"unit tests on Python {version}")

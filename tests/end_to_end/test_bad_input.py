@@ -12,6 +12,17 @@ def refused(done, code: int, *said: str) -> None:
         assert text in last
 
 
+def refused_by_pytest(done, code: int, *said: str) -> None:
+    """The same where pytest is the front: nothing was collected, let alone run."""
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "collected" not in done.stdout
+    lines = [line for line in done.stderr.splitlines() if line.startswith("Exit: ")]
+    assert len(lines) == 1
+    for text in said:
+        assert text in lines[0]
+
+
 def test_an_unknown_key_of_the_matrix(small: Folder):
     small.replace("matrix.yaml", "pins:", "pinned:")
     refused(small.run("plan"), 11, "matrix.yaml:8: unknown key 'pinned'", "did you mean 'pins'")
@@ -96,6 +107,46 @@ def test_a_lock_that_does_not_install(small: Folder, tmp_path):
     lockfile.write_text(text[: first + 7] + "0" * 64 + " \\\n    --hash=sha256:" + "1" * 64 + "\n")
     small.seal()
     refused(small.run("install", TFPARITY_CACHE=str(tmp_path / "cache")), 19, "small")
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "code", "said"),
+    [
+        ("matrix.yaml", "schema: 1", "schema: 9", 11, "matrix.yaml:1: schema"),
+        ("limitations.yaml", "- id: swapped\n", "- id: swapped\n  causes: none\n", 13, "did you mean 'cause'"),
+    ],
+)
+def test_through_pytest_a_bad_file_ends_the_session_before_anything_runs(small: Folder, file, old, new, code, said):
+    small.replace(file, old, new)
+    refused_by_pytest(small.pytest(), code, file, said)
+
+
+def test_through_pytest_broken_evidence_ends_the_session_before_anything_runs(small: Folder):
+    (small.root / "results").mkdir()
+    (small.root / "results" / "small.json").write_text('{\n "schema": 1,\n "toolchain": \n}')
+    refused_by_pytest(small.pytest(), 14, "small.json:4", "is not JSON")
+
+
+def test_a_lockfile_that_is_no_text(small: Folder):
+    (small.root / "lockfiles" / "small.txt").write_bytes(b"\xff\xfe")
+    refused(small.run("plan"), 15, "small.txt: cannot be read", "nox -s lock")
+
+
+def test_a_cache_that_cannot_be_a_folder(small: Folder):
+    refused(small.run("run", TFPARITY_CACHE="/dev/null/x"), 10, "/dev/null/x", "Not a directory")
+
+
+def test_through_pytest_a_cache_that_cannot_be_a_folder(small: Folder):
+    small.environment["TFPARITY_CACHE"] = "/dev/null/x"
+    done = small.pytest("-k", "faithful")
+    assert done.returncode == 10, done.stdout + done.stderr
+    assert "/dev/null/x/work" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("option", ["--junit", "--summary"])
+def test_a_report_that_names_a_folder(small: Folder, option):
+    refused(small.run("gate", option, "cases"), 2, f"{option} cases: is a folder")
 
 
 @pytest.mark.parametrize("arguments", [["lock", "--resolve"], ["plan", "--route", "nothing", "--toolchain", "x"]])

@@ -1,6 +1,7 @@
 """Latency through pytest-benchmark: a test per cell and subject, timed by the worker's own clock."""
 
 import datetime
+import sys
 from contextlib import ExitStack, contextmanager
 
 import pytest
@@ -59,6 +60,10 @@ def pytest_configure(config):
         raise pytest.UsageError(
             "latency needs the machine to itself, and pytest-benchmark stops under xdist: no -n here"
         )
+    # Of a test that ends before it has samples, which it says itself.
+    config.addinivalue_line(
+        "filterwarnings", "ignore:Benchmark fixture was not used:pytest_benchmark.logger.PytestBenchmarkWarning"
+    )
     config.stash[BENCH] = Bench(config)
 
 
@@ -97,8 +102,12 @@ def measured(request):
 
 
 def pytest_sessionfinish(session):
-    with ends_in_a_line():
+    try:
         session.config.stash[BENCH].end()
+    except (TfparityError, OSError) as wrong:  # the table is still to come
+        ended = cli.in_a_line(wrong)
+        print(f"tfparity: {ended}", file=sys.stderr)
+        session.exitstatus = ended.exit_code
 
 
 def pytest_terminal_summary(terminalreporter, config):

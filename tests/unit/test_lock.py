@@ -225,6 +225,18 @@ def test_a_check_finds_a_lockfile_that_was_edited_by_hand(project: paths.Project
     assert "old.txt was edited by hand" in finding.text
 
 
+def test_a_lockfile_that_is_no_text_is_refused_and_locking_replaces_it(project: paths.Project) -> None:
+    locked(project, Uv())
+    path = status(project).path
+    before = path.read_bytes()
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(LockError, match=r"old\.txt: cannot be read: .*; run `nox -s lock`"):
+        status(project)
+    locked(project, Uv())
+    assert path.read_bytes() == before
+    assert sorted(other.name for other in path.parent.iterdir() if other.name.startswith(".")) == []
+
+
 def test_a_check_finds_files_that_no_environment_owns_and_locking_removes_them(project: paths.Project) -> None:
     locked(project, Uv())
     (project.lockfiles / "gone.txt").write_text("")

@@ -2,12 +2,15 @@
 
 import io
 import re
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 
 from tfparity.limitations import Limitation
+from tfparity.plan import PlannedCell
 from tfparity.report import pages, terminal, words
+from tfparity.report.standing import Standing
 from tfparity.report.why import why
 from tfparity.run import CellRecord
 
@@ -45,6 +48,11 @@ def record(verdict, case="f/one", route="onnx-tf", **changes):
     if verdict in ("not-applicable", "untested", "unresolvable"):
         return CellRecord("t1", case, route, verdict, changes.get("reason", "why not"))
     return CellRecord("t1", case, route, verdict, cell=cell(verdict, case=case, route=route, **changes))
+
+
+def standing(verdict):
+    recorded = None if verdict == "untested" else cell("works")
+    return Standing(PlannedCell("t1", "f/one", "onnx-tf"), verdict, recorded, None, None)
 
 
 def shown(records, explain=lambda record: None, *, width=160):
@@ -109,3 +117,19 @@ def test_a_count_says_how_many_of_those_run_work():
     assert pages.working({"works": 3, "works-with-remedy": 2, "broken": 1, "not-applicable": 9}) == "5 of 6"
     assert pages.working({"untested": 4}) == "untested"
     assert pages.working({"unresolvable": 4}) == "no such environment"
+
+
+def test_stale_cells_are_neither_untested_nor_left_out():
+    assert pages.working({"works": 9, "broken": 1, "stale": 30}) == "9 of 10, 30 stale"
+    assert pages.working({"stale": 30, "untested": 2}) == "stale"
+    assert pages.brief(pages.best([standing("untested"), standing("stale")])) == "~ stale"
+    assert pages.brief(pages.best([standing("stale"), standing("works")])) == "✓ 1.7e-06"
+
+
+def test_a_case_is_counted_over_what_was_run_as_it_now_is():
+    text = pages.by_case(SimpleNamespace(cells={"t1": [standing("works"), standing("stale"), standing("untested")]}))
+    assert "`f/one`: works in 1 of 1 cells that were run, 1 stale" in text.replace("<code>", "`").replace(
+        "</code>", "`"
+    )
+    assert "| ~ stale |" in text
+    assert "1 untested." in text

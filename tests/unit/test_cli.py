@@ -1,0 +1,80 @@
+"""What the system refuses ends a command with one line and an exit code, never with a traceback."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from tfparity import cli
+from tfparity.errors import DiskError, TfparityError, UsageError
+
+
+def ended(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], wrong: BaseException) -> tuple[int, str]:
+    """Exit code and error stream of a command that ends with this."""
+
+    def interpreters(_: object) -> int:
+        """List nothing."""
+        raise wrong
+
+    monkeypatch.setattr(cli, "_interpreters", interpreters)
+    return cli.main(["interpreters"]), capsys.readouterr().err
+
+
+def test_a_refused_path_is_named_with_the_reason(monkeypatch, capsys):
+    wrong = NotADirectoryError(errno.ENOTDIR, "Not a directory", "/dev/null/x")
+    assert ended(monkeypatch, capsys, wrong) == (10, "tfparity: /dev/null/x: Not a directory\n")
+
+
+def test_both_paths_of_a_rename_are_named(monkeypatch, capsys):
+    wrong = OSError(errno.EXDEV, "Invalid cross-device link", "here", None, "there")
+    assert ended(monkeypatch, capsys, wrong) == (10, "tfparity: here → there: Invalid cross-device link\n")
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_a_disk_error(monkeypatch, capsys, number):
+    monkeypatch.setenv("TFPARITY_CACHE", "/mine")
+    code, said = ended(monkeypatch, capsys, OSError(number, os.strerror(number), "results/small.json"))
+    assert code == DiskError.exit_code
+    assert said == f"tfparity: results/small.json: {os.strerror(number)}; make room: /mine is safe to delete\n"
+
+
+def test_an_error_of_the_system_without_words_has_its_name(monkeypatch, capsys):
+    assert ended(monkeypatch, capsys, TimeoutError()) == (10, "tfparity: TimeoutError\n")
+
+
+def test_an_error_of_ours_keeps_its_code():
+    wrong = UsageError("no")
+    assert cli.in_a_line(wrong) is wrong
+    assert type(cli.in_a_line(OSError(errno.EACCES, "Permission denied"))) is TfparityError
+
+
+def test_an_interruption_has_its_own_code(monkeypatch, capsys):
+    assert ended(monkeypatch, capsys, KeyboardInterrupt()) == (130, "tfparity: interrupted\n")
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [("folder", "--junit folder: is a folder"), ("file/gate.xml", "--junit file/gate.xml: its folder cannot be made")],
+)
+def test_a_file_that_could_not_be_written_is_refused_before_the_run(tmp_path, monkeypatch, capsys, place, said):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(cli, "_carried_out", lambda _: pytest.fail("it ran"))
+    assert cli.main(["gate", "--junit", place]) == UsageError.exit_code
+    assert said in capsys.readouterr().err
+
+
+def test_the_folder_of_a_report_is_made_before_the_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    there = []
+
+    def carried_out(_: object) -> None:
+        there.append(Path("out").is_dir())
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_carried_out", carried_out)
+    assert cli.main(["gate", "--junit", "out/gate.xml"]) == 130
+    assert there == [True]

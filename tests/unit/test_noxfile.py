@@ -1,0 +1,101 @@
+"""noxfile.py's own decisions: a stamp says what was installed, not what should have been."""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+from tfparity import paths
+
+
+@pytest.fixture(scope="module")
+def loaded() -> ModuleType:
+    """Once: nox keeps a register of sessions."""
+    spec = importlib.util.spec_from_file_location("menu", paths.PACKAGE.parent.parent / "noxfile.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def menu(loaded: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    (tmp_path / "requirements.txt").write_text("numpy==2.3.5\n")
+    monkeypatch.setattr(loaded, "REQUIREMENTS", tmp_path / "requirements.txt")
+    return loaded
+
+
+class Session:
+    """nox's session as far as installing goes: it keeps what was asked of it. `installs` is false under -R."""
+
+    def __init__(self, folder, *, installs=True):
+        self.virtualenv = SimpleNamespace(location=str(folder))
+        self.installs = installs
+        self.installed: list[tuple] = []
+        self.warnings: list[str] = []
+        folder.mkdir(exist_ok=True)
+
+    def run_install(self, *words, log=True):
+        if not self.installs:
+            return None
+        if words[:2] == ("uv", "venv"):
+            (Path(words[-1]) / "bin").mkdir(parents=True)
+            (Path(words[-1]) / "bin" / "python").touch()
+        if words[0] == "uv":
+            self.installed.append(words)
+        return True
+
+    def warn(self, message):
+        self.warnings.append(message)
+
+
+def test_requirements_are_installed_once_and_again_when_they_change(menu, tmp_path):
+    session, done = Session(tmp_path / "made"), []
+    for _ in range(2):
+        menu.install_into(session, tmp_path / "made", lambda: done.append("first"))
+    menu.REQUIREMENTS.write_text("numpy==2.3.6\n")
+    for _ in range(2):
+        menu.install_into(session, tmp_path / "made", lambda: done.append("second"))
+    assert done == ["first", "second"]
+    assert session.warnings == []
+
+
+def test_where_nox_installs_nothing_the_stamp_stays_and_a_warning_says_so(menu, tmp_path):
+    done = []
+    menu.install_into(Session(tmp_path / "made"), tmp_path / "made", lambda: done.append("first"))
+    stamp = (tmp_path / "made" / "requirements.sha256").read_text()
+    menu.REQUIREMENTS.write_text("numpy==2.3.6\n")
+    skipping = Session(tmp_path / "made", installs=False)
+    menu.install_into(skipping, tmp_path / "made", lambda: done.append("never"))
+    assert (tmp_path / "made" / "requirements.sha256").read_text() == stamp
+    assert "requirements.txt has changed since" in skipping.warnings[0]
+    menu.install_into(Session(tmp_path / "made"), tmp_path / "made", lambda: done.append("second"))
+    assert done == ["first", "second"]
+
+
+def test_an_install_that_fails_leaves_no_stamp(menu, tmp_path):
+    def fails():
+        raise RuntimeError("no network")
+
+    session = Session(tmp_path / "made")
+    menu.install_into(session, tmp_path / "made", lambda: None)
+    menu.REQUIREMENTS.write_text("numpy==2.3.6\n")
+    with pytest.raises(RuntimeError):
+        menu.install_into(session, tmp_path / "made", fails)
+    assert not (tmp_path / "made" / "requirements.sha256").exists()
+
+
+def test_another_interpreters_environment_is_made_and_stamped(menu, tmp_path):
+    session = Session(tmp_path / "made")
+    runner = Path(menu.beside(session, "3.99", "/opt/python3.99"))
+    assert runner.exists()
+    assert [words[1] for words in session.installed] == ["venv", "pip"]
+    assert (tmp_path / "made" / "python3.99" / "requirements.sha256").is_file()
+
+
+def test_another_interpreters_environment_that_was_never_made_is_only_warned_of(menu, tmp_path):
+    session = Session(tmp_path / "made", installs=False)
+    assert not Path(menu.beside(session, "3.99", "/opt/python3.99")).exists()
+    assert len(session.warnings) == 1

@@ -1,0 +1,55 @@
+"""Files of text appear whole or not at all."""
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from tfparity import paths
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_text_takes_the_place_of_what_was_there_and_leaves_nothing_beside_it(tmp_path):
+    path = tmp_path / "page.md"
+    path.write_text("old")
+    paths.write_text(path, "✓ new\n")
+    assert path.read_bytes() == "✓ new\n".encode()
+    assert names(tmp_path) == ["page.md"]
+
+
+def test_what_was_there_stays_where_the_new_text_finds_no_room(tmp_path, monkeypatch):
+    path = tmp_path / "page.md"
+    path.write_text("old")
+
+    def full(self, *_, **__):
+        self.touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match="No space left on device") as refused:
+        paths.write_text(path, "new")
+    assert (refused.value.errno, refused.value.filename) == (errno.ENOSPC, str(path))
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["page.md"]
+
+
+def test_a_folder_that_is_not_there_is_named_by_the_file_that_was_asked_for(tmp_path):
+    with pytest.raises(FileNotFoundError) as refused:
+        paths.write_text(tmp_path / "nowhere" / "page.md", "new")
+    assert refused.value.filename == str(tmp_path / "nowhere" / "page.md")
+
+
+def test_a_link_stays_a_link(tmp_path):
+    (tmp_path / "there").write_text("old")
+    (tmp_path / "link").symlink_to("there")
+    paths.write_text(tmp_path / "link", "new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "there").read_text() == "new"
+
+
+def test_a_device_is_written_to_and_not_replaced(tmp_path):
+    paths.write_text(Path("/dev/null"), "new")
+    assert Path("/dev/null").is_char_device()
