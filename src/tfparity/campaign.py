@@ -23,6 +23,7 @@ from tfparity.options import DEFAULT, Choice
 from tfparity.paths import Cache, Project
 from tfparity.plan import PlannedCell
 from tfparity.run import CellRecord
+from tfparity.setting import Setting
 from tfparity.sides import Sides
 from tfparity.worker.declare import Case
 
@@ -37,6 +38,10 @@ class Campaign:
         self.choice = choice
         self.project = project or paths.project()
         self.cache = cache or paths.cache()
+
+    def read(self) -> None:
+        """Read all that the choice needs now: what is wrong with a file is told before anything runs."""
+        _ = self.cells, self.limitations, self.recorded, self.seconds
 
     @cached_property
     def matrix(self) -> Matrix:
@@ -150,14 +155,20 @@ class Campaign:
             again=choice.again,
             download=choice.download,
         )
-        return run.Engine(self.project, self.matrix, self.cases, self.cache, options, observer, self.seconds)
+        setting = Setting(self.project, self.matrix, self.cases, self.cache, options, observer)
+        return run.Engine(setting, self.seconds)
 
     def found(self, records: Iterable[CellRecord]) -> dict[str, Evidence]:
-        """The evidence that these records alone make, toolchain by toolchain, errors explained where a rule holds."""
+        """The evidence that these records alone make, toolchain by toolchain. An error has the limitation that it gets
+        when they are recorded."""
         records = list(records)
-        return {
-            name: evidence.explain(self._document(self.matrix.toolchains[name], records), self.limitations)
+        documents = (
+            self._document(self.matrix.toolchains[name], records)
             for name in dict.fromkeys(record.toolchain for record in records)
+        )
+        return {
+            content.toolchain: evidence.explain(content, self.limitations, beside=self.recorded.get(content.toolchain))
+            for content in documents
         }
 
     def explain(self, record: CellRecord) -> Limitation | None:

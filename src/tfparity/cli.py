@@ -123,6 +123,7 @@ def _carried_out(asked: Campaign) -> list[CellRecord]:
     from tfparity.report import progress, terminal, words
 
     console = terminal.console(sys.stderr)
+    asked.read()
     cells = asked.cells
     runnable = [cell for cell in cells if cell.applicable]
     if runnable:

@@ -277,7 +277,7 @@ def _model(facts: Mapping[str, Any]) -> dict[str, Any] | None:
     outputs least when it is moved by 1 %, and the operators of the exported file; None where it was not built."""
     if "sensitivity" not in facts:
         return None
-    weights = {name: max(by) for name, by in facts["sensitivity"].items() if ":" not in name}
+    weights = {name: max(by) for name, by in facts["sensitivity"].items() if not name.startswith(("input:", "output:"))}
     least = min(weights, key=lambda name: weights[name], default=None)
     return {
         "parameters": facts.get("parameters"),

@@ -182,20 +182,22 @@ def only(content: Evidence, cells: Collection[tuple[str, str]]) -> Evidence:
     return _tidy(replace(content, cells=[cell for cell in content.cells if (cell["case"], cell["route"]) in cells]))
 
 
-def explain(content: Evidence, limitations: Sequence[Limitation]) -> Evidence:
+def explain(content: Evidence, limitations: Sequence[Limitation], *, beside: Evidence | None = None) -> Evidence:
     """The document with every error's limitation found anew, and nothing else changed.
 
     An error's limitation is the first rule that holds for every cell that fails by it (where no cell does: for every
-    attempt that met it); None without one. Packages are those of the side that ran the stage.
+    attempt that met it); None without one. Packages are those of the side that ran the stage. `beside`: what is
+    recorded of the toolchain, whose other cells count too.
     """
     toolchain = content.toolchain
     met: dict[str, dict[bool, list[dict[str, Any]]]] = {name: {True: [], False: []} for name in content.errors}
-    for cell in content.cells:
+    whole = update(beside, content)
+    for cell in whole.cells:
         for attempt in cell["attempts"]:
             name = attempt["error"]
-            if name:
+            if name in met:
                 decides = name == cell["error"] and attempt["opset"] == cell["opset"]
-                packages = _packages(content, cell["route"], content.errors[name]["stage"])
+                packages = _packages(whole, cell["route"], content.errors[name]["stage"])
                 place = {
                     "packages": packages,
                     "opset": attempt["opset"],

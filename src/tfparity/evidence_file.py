@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, NonNegativeFloat, ValidationError, model_validator
 
-from tfparity import compare, judge
+from tfparity import compare, judge, paths
 from tfparity.errors import EvidenceError
 from tfparity.fingerprint import printable
 from tfparity.limitations import Stage
@@ -271,12 +270,7 @@ def _runs_file(project: Project, toolchain: str) -> Path:
 
 def _save(path: Path, data: bytes) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    paths.write_bytes(path, data)
     return path
 
 

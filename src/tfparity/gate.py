@@ -82,7 +82,7 @@ def compare(
 ) -> Verdict:
     """Compare a run with the committed evidence.
 
-    recorded, now: evidence by toolchain, `now` with its errors explained (evidence.explain).
+    recorded, now: evidence by toolchain, the errors of both explained by the same rules (evidence.explain).
     expected: the planned cells that this run was to have; recorded cells outside them are not looked at.
     cases: the ids of all cases that are declared. A recorded cell of an expected toolchain whose case is none of them
         has vanished.
@@ -97,10 +97,9 @@ def compare(
         for id in before
         if id not in plan and (whole or (cases is not None and id[0] in toolchains and id[1] not in cases))
     ]
-    known = {rule.id for rule in limitations or ()}
     findings = [_missing(id, "the plan has no such cell any more", before[id][1]) for id in vanished]
     for id, planned in plan.items():
-        found = _finding(id, planned, before.get(id), after.get(id), known if limitations is not None else None)
+        found = _finding(id, planned, before.get(id), after.get(id))
         if found:
             findings.append(found)
     if whole and limitations is not None:
@@ -134,9 +133,7 @@ def _missing(id: CellId, why: str, was: Mapping[str, Any] | None) -> Finding:
     return Finding("missing", name(id), f"recorded as {verdict}; {why}" if verdict else why, id, verdict)
 
 
-def _finding(
-    id: CellId, planned: Planned, before: _Stored | None, after: _Stored | None, rules: Collection[str] | None
-) -> Finding | None:
+def _finding(id: CellId, planned: Planned, before: _Stored | None, after: _Stored | None) -> Finding | None:
     """The one thing to say of a planned cell: the first that applies, in the order of `EXIT_CODES`, save that
     "missing" needs a cell that is not there."""
     if planned.verdict is not None:
@@ -149,7 +146,7 @@ def _finding(
             return _found("unexplained", id, None, cell, _failure(content, cell))
         message = f"{cell['verdict']} now, and nothing is recorded to compare with: record it"
         return Finding("missing", name(id), message, id, None, cell["verdict"])
-    return _moved(id, before, after, rules)
+    return _moved(id, before, after)
 
 
 def _not_run(id: CellId, planned: Planned, was: Mapping[str, Any] | None) -> Finding | None:
@@ -163,7 +160,7 @@ def _not_run(id: CellId, planned: Planned, was: Mapping[str, Any] | None) -> Fin
     return _missing(id, f"the plan now says {reason}", was)
 
 
-def _moved(id: CellId, before: _Stored, after: _Stored, rules: Collection[str] | None) -> Finding | None:
+def _moved(id: CellId, before: _Stored, after: _Stored) -> Finding | None:
     (old_content, old), (content, cell) = before, after
     worse, better = _differences(old, cell), _differences(cell, old)
     failing = cell["verdict"] in judge.FAILING
@@ -177,7 +174,7 @@ def _moved(id: CellId, before: _Stored, after: _Stored, rules: Collection[str] |
         return _found("unexplained", id, old, cell, _failure(content, cell))
     if better:
         rule = evidence.limitation_of(old_content, old)
-        if rule and not failing and (rules is None or rule in rules):
+        if rule and not failing:
             message = (
                 f"{cell['verdict']}, against the limitation {rule}: narrow or remove the rule, and record the cell"
             )

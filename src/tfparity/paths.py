@@ -93,7 +93,12 @@ def cache() -> Cache:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file as UTF-8, whole or not at all: under a name beside it, then renamed. A link stays a link.
+    """`write_bytes` of the text in UTF-8."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file, whole or not at all: under a name beside it, then renamed. A link stays a link.
 
     What is there and no file, such as /dev/null, is written to. Raises OSError, which names `path`.
     """
@@ -101,9 +106,9 @@ def write_text(path: Path, text: str) -> None:
     temporary = place.with_name(f".{place.name}.{os.getpid()}")
     try:
         if path.exists() and not path.is_file():
-            path.write_text(text, encoding="utf-8")
+            path.write_bytes(data)
             return
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(data)
         temporary.replace(place)
     except OSError as wrong:  # a full disk names no file, the others may name the temporary one
         raise OSError(wrong.errno, wrong.strerror, str(path)) from wrong

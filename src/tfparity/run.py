@@ -17,12 +17,9 @@ from types import TracebackType
 
 from tfparity import bundles, judge, plan
 from tfparity.crossing import Crossing
-from tfparity.matrix import Matrix
-from tfparity.paths import Cache, Project
 from tfparity.plan import PlannedCell
 from tfparity.setting import CellRecord, Observer, Options, Setting, Silent
 from tfparity.sides import Sides
-from tfparity.worker.declare import Case
 
 __all__ = ["CellRecord", "Engine", "Observer", "Options", "Silent"]
 
@@ -37,17 +34,8 @@ class Engine:
     environment that does not install or import is a record like any other.
     """
 
-    def __init__(
-        self,
-        project: Project,
-        matrix: Matrix,
-        cases: Mapping[str, Case],
-        cache: Cache,
-        options: Options | None = None,
-        observer: Observer | None = None,
-        seconds: Mapping[tuple[str, str, str], float] | None = None,
-    ) -> None:
-        self.setting = Setting(project, matrix, cases, cache, options, observer)
+    def __init__(self, setting: Setting, seconds: Mapping[tuple[str, str, str], float] | None = None) -> None:
+        self.setting = setting
         self.seconds = seconds or {}
         self._stop = threading.Event()
         self._deadline: float | None = None

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 
 import pytest
 
@@ -10,6 +10,7 @@ from tfparity import cli, options
 from tfparity.campaign import Campaign
 from tfparity.errors import TfparityError
 from tfparity.plan import PlannedCell
+from tfparity.pytest_front import add_options, ends_in_a_line, read_all
 from tfparity.report import progress, terminal, words
 from tfparity.run import CellRecord, Engine
 
@@ -51,31 +52,16 @@ class Run:
 
 
 def pytest_addoption(parser):
-    group = parser.getgroup("tfparity", "cells to run")
-    for option in options.OPTIONS:
-        group.addoption(option.flag, help=option.help, **option.settings)
+    add_options(parser, "cells to run")
 
 
 def pytest_configure(config):
     config.stash[RUN] = Run(config)
 
 
-@contextmanager
-def ends_in_a_line():
-    """An error of ours, or of the system, ends the session with one line and its own exit code."""
-    try:
-        yield
-    except (TfparityError, OSError) as wrong:
-        ended = cli.in_a_line(wrong)
-        pytest.exit(str(ended), returncode=ended.exit_code)
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session):
-    campaign = session.config.stash[RUN].campaign
-    # All that can be wrong is read here: while tests are collected, pytest.exit would be a traceback.
-    with ends_in_a_line():
-        _ = campaign.cells, campaign.limitations, campaign.recorded, campaign.seconds
+    read_all(session.config.stash[RUN].campaign)
     reporter = session.config.pluginmanager.getplugin("terminalreporter")
     if reporter is not None and session.config.option.verbose <= 0:
         reporter.showfspath = False

@@ -11,6 +11,7 @@ import pytest
 
 from tfparity import cases, matrix, paths, plan
 from tfparity.run import CellRecord, Engine, Options
+from tfparity.setting import Setting
 
 HERE = Path(__file__).parent
 PROJECT = paths.project(HERE.parents[1])
@@ -41,7 +42,7 @@ def records(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[d
     changed = whole.model_copy(update={"toolchains": {TOOLCHAIN: toolchain}})
     zoo = cases.load([HERE / "edited" / "edited_cases.py"])
     cells = plan.plan(changed, zoo, PROJECT, toolchains=[TOOLCHAIN])
-    with Engine(PROJECT, changed, zoo, paths.Cache(cache), Options(jobs=2)) as engine:
+    with Engine(Setting(PROJECT, changed, zoo, paths.Cache(cache), Options(jobs=2))) as engine:
         yield {Path(record.route).stem: record for record in engine.run(cells)}
 
 

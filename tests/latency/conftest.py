@@ -2,7 +2,7 @@
 
 import datetime
 import sys
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 
 import pytest
 
@@ -12,7 +12,8 @@ from tfparity.errors import TfparityError
 from tfparity.latency import results
 from tfparity.latency.bench import ROUNDS, Latency, bench
 from tfparity.latency.measure import SUBJECTS
-from tfparity.run import Silent
+from tfparity.pytest_front import add_options, ends_in_a_line, read_all
+from tfparity.setting import Silent
 
 BENCH = pytest.StashKey["Bench"]()
 
@@ -49,9 +50,7 @@ class Bench:
 
 
 def pytest_addoption(parser):
-    group = parser.getgroup("tfparity", "cells to measure")
-    for option in options.OPTIONS:
-        group.addoption(option.flag, help=option.help, **option.settings)
+    group = add_options(parser, "cells to measure")
     group.addoption("--rounds", type=int, default=ROUNDS, help=f"calls of each subject that count ({ROUNDS})")
 
 
@@ -67,22 +66,9 @@ def pytest_configure(config):
     config.stash[BENCH] = Bench(config)
 
 
-@contextmanager
-def ends_in_a_line():
-    """An error of ours, or of the system, ends the session with one line and its own exit code."""
-    try:
-        yield
-    except (TfparityError, OSError) as wrong:
-        ended = cli.in_a_line(wrong)
-        pytest.exit(str(ended), returncode=ended.exit_code)
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session):
-    campaign = session.config.stash[BENCH].campaign
-    # All that can be wrong is read here: while tests are collected, pytest.exit would be a traceback.
-    with ends_in_a_line():
-        _ = campaign.cells, campaign.limitations, campaign.recorded, campaign.seconds
+    read_all(session.config.stash[BENCH].campaign)
 
 
 def pytest_generate_tests(metafunc):

@@ -309,6 +309,19 @@ def test_an_error_of_two_cells_needs_a_rule_that_holds_for_both():
     assert next(iter(evidence.explain(both, [narrow, wide]).errors.values()))["limitation"] == "wide"
 
 
+def test_a_cell_is_explained_beside_those_recorded_that_fail_alike():
+    recorded, now = document(Record("a/one", [broken()])), document(Record("a/two", [broken()]))
+
+    def said(rules):
+        (error,) = evidence.explain(now, rules, beside=recorded).errors.values()
+        return error["limitation"]
+
+    assert said([rule("narrow", cases=["a/two"])]) is None
+    assert said([rule("wide")]) == "wide"
+    replaced = document(Record("a/one", [broken()]), Record("a/two", [broken()]))
+    assert evidence.explain(now, [rule("one", cases=["a/one"])], beside=replaced).errors == now.errors
+
+
 def test_an_attempt_on_the_way_to_a_working_cell_needs_no_say_in_why_another_fails():
     content = document(Record("a/works", [broken(), attempt(12)]), Record("a/fails", [broken()]))
     explained = evidence.explain(content, [rule("one", cases=["a/fails"])])

@@ -22,7 +22,7 @@ LAYERS = (
     ("campaign", "latency"),
     ("report",),
     ("cli",),
-    ("__main__",),
+    ("__main__", "pytest_front"),
 )
 
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}

@@ -28,7 +28,7 @@ def test_what_was_there_stays_where_the_new_text_finds_no_room(tmp_path, monkeyp
         self.touch()
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OSError, match="No space left on device") as refused:
         paths.write_text(path, "new")
     assert (refused.value.errno, refused.value.filename) == (errno.ENOSPC, str(path))

@@ -14,6 +14,7 @@ from tfparity.environments import install, interpreters
 from tfparity.matrix import Limits
 from tfparity.plan import PlannedCell
 from tfparity.run import CellRecord, Engine, Options
+from tfparity.setting import Setting
 
 HERE = Path(__file__).parent
 MATRIX = matrix.load(HERE / "matrix.yaml")
@@ -87,7 +88,7 @@ def convert(tmp_path: Path, cache: paths.Cache) -> Converter:
         )
         cells = plan.plan(changed, zoo, project, toolchains=[own.id], case_globs=[case])
         assert cells == [PlannedCell(own.id, case, str(route))]
-        with Engine(project, changed, zoo, cache, Options(jobs=1, again=again, **options)) as engine:
+        with Engine(Setting(project, changed, zoo, cache, Options(jobs=1, again=again, **options))) as engine:
             (record,) = engine.run(cells)
         return record
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import psutil
 
+from tfparity import paths
 from tfparity.errors import EvidenceError
 from tfparity.latency.bench import Latency
 from tfparity.paths import Project
@@ -32,9 +33,7 @@ def save(project: Project, toolchain: str, ran_at: str, measured: Sequence[Laten
     text = json.dumps(document, indent=1)[:-2] + ',\n "cells": [\n  ' + ",\n  ".join(lines) + "\n ]\n}\n"
     file = path(project, toolchain)
     file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_suffix(f".{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(file)
+    paths.write_text(file, text)
     return file
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from tfparity import gate, paths
+from tfparity import evidence, gate, paths
 from tfparity.campaign import Campaign
 from tfparity.gate import EXIT_CODES, MEANINGS, Verdict
 from tfparity.report import gate_summary, markdown, words
@@ -19,7 +19,8 @@ from tfparity.run import CellRecord
 
 def judged(asked: Campaign, records: Sequence[CellRecord]) -> Verdict:
     """The gate's verdict on records that carried out a campaign. Cells left untested by a budget count as missing."""
-    recorded = {name: content for name, content in asked.recorded.items() if name in asked.toolchains}
+    chosen = (content for name, content in asked.recorded.items() if name in asked.toolchains)
+    recorded = {content.toolchain: evidence.explain(content, asked.limitations) for content in chosen}
     return gate.compare(
         recorded,
         asked.found(records),
