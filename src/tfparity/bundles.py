@@ -70,6 +70,7 @@ def export(
     framework: str,
     exporter: str,
     opset: int,
+    path: Sequence[str] = (),
     key: str,
     again: Callable[[Path], bool] = lambda _: False,
     aborted: Callable[[], bool] = lambda: False,
@@ -79,9 +80,9 @@ def export(
 ) -> Exported:
     """The bundle's export by that exporter at that opset: from the folder, or made now.
 
-    `origin` says which environment made it, `key` which exporter, by which revisions of our own. `again` says of a
-    folder, the bundle's or the export's, that it has to be made anew. What a limit ended is not kept: another machine
-    may do it.
+    `path`: folders that the case imports from. `origin` says which environment made it, `key` which exporter, by which
+    revisions of our own. `again` says of a folder, the bundle's or the export's, that it has to be made anew. What a
+    limit ended is not kept: another machine may do it.
     """
     made = folder / f"{Path(exporter).stem}-{opset}-{key[:8]}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -92,7 +93,9 @@ def export(
             (folder / DESCRIPTION).unlink(missing_ok=True)
         kept = None if again(made) else _kept(made, folder)
         if kept is None:
-            kept = _make(made, folder, case, worker(), framework, exporter, opset, limits, origin, on_stage, aborted)
+            kept = _make(
+                made, folder, case, worker(), framework, exporter, opset, path, limits, origin, on_stage, aborted
+            )
     return kept
 
 
@@ -127,6 +130,7 @@ def _make(
     framework: str,
     exporter: str,
     opset: int,
+    path: Sequence[str],
     limits: Limits,
     origin: Mapping[str, Any],
     on_stage: Callable[[str], None] | None,
@@ -144,6 +148,7 @@ def _make(
             "opset": opset,
             "case_file": case.file,
             "case": case.id,
+            "path": list(path),
             "reference": first,
             "io": str(io),
             "artifact": str(made),
@@ -193,8 +198,9 @@ def _make(
 
 def insensitive(case: Case, changes: Mapping[str, Sequence[float]], references: compare.Arrays) -> str | None:
     """Why the case cannot tell right from wrong, or None: rounding noise that a wrong answer could hide in, inputs,
-    outputs and weights that are not seen in the answer and not declared `insensitive`, and declarations that are not
-    true. `changes`: see worker.source.sensitivity; `references`: the arrays of io.npz."""
+    outputs and weights (of a trained case: only where none is seen) that are not seen in the answer and not declared
+    `insensitive`, and declarations that are not true. `changes`: see worker.source.sensitivity; `references`: the
+    arrays of io.npz."""
     floors = compare.floors(case.outputs, case.samples(), references)
     noisy = [name for name, floor in floors.items() if compare.NOISE_FACTOR * floor > NOISIEST]
     if noisy:
@@ -211,7 +217,8 @@ def insensitive(case: Case, changes: Mapping[str, Sequence[float]], references: 
         undeclared = [name for name in undeclared if not name.startswith(kind)]
         if named:
             return f"{problem}: {_listed(named)}"
-    if undeclared:
+    weights = [name for name in changes if not name.startswith(tuple(_UNSEEN))]
+    if undeclared and not (case.trained and len(undeclared) < len(weights)):
         return (
             f"moving a weight by 1 % does not move the output: {_listed(undeclared)}; "
             "give it weight, or declare it insensitive with the reason"

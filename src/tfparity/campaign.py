@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from filelock import FileLock
 
 from tfparity import cases as zoo
-from tfparity import evidence, judge, limitations, matrix, paths, plan, run, yaml_input
+from tfparity import evidence, judge, limitations, matrix, paths, plan, run, yaml_input, yours
 from tfparity.crossing import Crossing
 from tfparity.environments import install, lock
 from tfparity.errors import UsageError
@@ -27,6 +28,9 @@ from tfparity.setting import Setting
 from tfparity.sides import Sides
 from tfparity.worker.declare import Case
 
+#: Where to keep evidence of one's own, as a suggestion.
+SUGGESTED = "my_results"
+
 
 class Campaign:
     """The matrix, the zoo and the plan for a choice. Everything is read when first asked for.
@@ -36,12 +40,19 @@ class Campaign:
 
     def __init__(self, choice: Choice, project: Project | None = None, cache: Cache | None = None) -> None:
         self.choice = choice
-        self.project = project or paths.project()
+        self.project = replace(project or paths.project(), own_results=choice.results)
         self.cache = cache or paths.cache()
 
     def read(self) -> None:
         """Read all that the choice needs now: what is wrong with a file is told before anything runs."""
+        if self.choice.record:
+            self.refuse_to_mix()
         _ = self.cells, self.limitations, self.recorded, self.seconds
+
+    def refuse_to_mix(self) -> None:
+        """Raises UsageError where evidence of a person's own models would go among that of the zoo."""
+        if self.choice.sources and self.choice.results is None:
+            raise UsageError(f"evidence of your own models needs a place of its own: --results {SUGGESTED}")
 
     @cached_property
     def matrix(self) -> Matrix:
@@ -49,11 +60,12 @@ class Campaign:
 
     @cached_property
     def cases(self) -> dict[str, Case]:
-        return zoo.load(self.choice.case_paths or (self.project.cases,))
+        return zoo.load(yours.files(self.choice.sources, self.choice.declared, self.cache.made) or [self.project.cases])
 
     @cached_property
     def limitations(self) -> list[Limitation]:
-        return limitations.load(self.project.limitations)
+        own = limitations.load(self.choice.limitations) if self.choice.limitations else []
+        return own + limitations.load(self.project.limitations)
 
     @cached_property
     def toolchains(self) -> list[str]:
@@ -93,13 +105,13 @@ class Campaign:
     @property
     def tier(self) -> str:
         """The tier asked for: smoke where nothing is said, all where cases are named."""
-        return self.choice.tier or ("all" if self.choice.case_globs or self.choice.case_paths else plan.SMOKE)
+        return self.choice.tier or ("all" if self.choice.case_globs or self.choice.sources else plan.SMOKE)
 
     @property
     def everything(self) -> bool:
         """Whether the choice leaves out no toolchain, case or route."""
         choice = self.choice
-        narrowed = choice.case_globs or choice.case_paths or choice.routes or choice.budget is not None
+        narrowed = choice.case_globs or choice.sources or choice.routes or choice.budget is not None
         return not narrowed and self.tier == "all" and len(self.toolchains) == len(self.matrix.toolchains)
 
     @cached_property
@@ -154,6 +166,7 @@ class Campaign:
             keep=choice.keep,
             again=choice.again,
             download=choice.download,
+            path=choice.path,
         )
         setting = Setting(self.project, self.matrix, self.cases, self.cache, options, observer)
         return run.Engine(setting, self.seconds)
@@ -191,7 +204,7 @@ class Campaign:
     def _record(self, name: str, records: Sequence[CellRecord], drop_unplanned: bool) -> Path:
         new = self._document(self.matrix.toolchains[name], records)
         content = evidence.update(evidence.load_one(self.project, name), new)
-        if drop_unplanned and not self.choice.case_paths:
+        if drop_unplanned and not self.choice.sources:
             planned = plan.plan(self.matrix, self.cases, self.project, toolchains=[name])
             content = evidence.only(content, {(cell.case, cell.route) for cell in planned if cell.applicable})
         runs = evidence.update_runs(evidence.load_runs_of(self.project, name), evidence.runs(name, records), content)
@@ -213,7 +226,7 @@ class Campaign:
     def _results(self) -> FileLock:
         """To be held from reading results/ to writing it: another run may record at the same time."""
         self.cache.root.mkdir(parents=True, exist_ok=True)
-        digest = hashlib.sha256(str(self.project.root.resolve()).encode()).hexdigest()
+        digest = hashlib.sha256(str(self.project.results.resolve()).encode()).hexdigest()
         return FileLock(self.cache.root / f"results-{digest[:12]}.lock")
 
     def _document(self, toolchain: Toolchain, records: Iterable[CellRecord]) -> Evidence:

@@ -178,6 +178,8 @@ def _gate(given: argparse.Namespace) -> int:
     from tfparity.report import gating
 
     asked = _campaign(given)
+    if given.update:
+        asked.refuse_to_mix()
     summary = given.summary or Path(os.environ.get("GITHUB_STEP_SUMMARY") or os.devnull)
     for option, path in (("--junit", given.junit), ("--summary", summary)):
         if path is not None:
@@ -185,7 +187,7 @@ def _gate(given: argparse.Namespace) -> int:
     records = _carried_out(asked)
     if given.update:
         asked.record(records, drop_unplanned=True)
-        print(f"results/ has what came out of {len(records)} cells")
+        print(f"{asked.project.results} has what came out of {len(records)} cells")
         return 0
     return gating.report(asked, records, _console(), junit=given.junit, summary_file=summary)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
 import platform
 import shutil
 import time
@@ -13,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from tfparity import bundles, fingerprint, judge, plan, referee, revisions
+from tfparity import bundles, fingerprint, judge, paths, plan, referee, revisions
 from tfparity import cases as zoo
 from tfparity.environments import uv_command
 from tfparity.errors import DiskError, InstallError, TfparityError, WorkerError
@@ -52,7 +51,8 @@ class Crossing:
             digest,
             self.route.FRAMEWORK,
             revisions.STAGES["build"],
-            *([_digest(Path(framework))] if framework.endswith(".py") else []),  # one of a person's own
+            *([paths.digest([Path(framework)])] if framework.endswith(".py") else []),  # one of a person's own
+            *([setting.code] if setting.code else []),
         )
         #: The referee's version is in no cell's key: where an attempt is made again, a newer one answers anew.
         self.export_key = key(
@@ -177,6 +177,7 @@ class Crossing:
             framework=plan.locate(self.route.FRAMEWORK, self.setting.project),
             exporter=plan.locate(self.route.EXPORTER, self.setting.project),
             opset=opset,
+            path=[str(folder) for folder in self.setting.options.path],
             key=self.export_key,
             again=self.setting.first_again,
             aborted=self.setting.aborted.is_set,
@@ -249,10 +250,6 @@ class Crossing:
             referee_error=exported.referee_error if exported else None,
         )
         return {**judged, "model": _model(exported.facts) if exported else None}
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _error_type(made: Mapping[str, Any]) -> str | None:

@@ -46,6 +46,7 @@ _MASKS = (
     (re.compile(r"(__(?:inference|forward|backward)_[A-Za-z_]\w*?)_\d+\b"), r"\1_<id>"),
     (re.compile(r"\b(pid|PID|process|thread|tid)([ =:]+)\d+\b"), r"\1\2<id>"),
     (re.compile(r"\bid=\d{6,}\b"), "id=<id>"),
+    (re.compile(r"\(\d{12,16}\)"), "(<id>)"),  # id() of an object
     # A digest or a random name: twelve or more hexadecimal digits with a letter and a digit among them.
     (re.compile(r"\b(?=[0-9a-f]*[a-f])(?=[0-9a-f]*\d)[0-9a-f]{12,}\b"), "<id>"),
     (re.compile(r"\b\d+(?:\.\d+)? ?(?:seconds|secs|ms|us|µs)\b"), "<seconds>"),

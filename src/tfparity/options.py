@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tfparity import plan
+from tfparity.yours import Declared
 
 DEFAULT = "default"
 
@@ -59,9 +60,28 @@ OPTIONS = (
     Option("--route", "only this route; repeatable", {"action": "append", "metavar": "NAME"}),
     Option(
         "--cases",
-        "case files or folders of your own instead of cases/; repeatable",
-        {"action": "append", "metavar": "PATH"},
+        "models of your own instead of cases/: a case file or a folder of them, module:function, or a folder that "
+        "Hugging Face's save_pretrained wrote; repeatable",
+        {"action": "append", "metavar": "WHAT"},
     ),
+    Option(
+        "--input",
+        "with --cases module:function or a Hugging Face folder: NAME=KIND(DIM, …); repeatable",
+        {"action": "append", "metavar": "INPUT"},
+    ),
+    Option("--output", "likewise: NAME or KIND(NAME); repeatable", {"action": "append", "metavar": "OUTPUT"}),
+    Option(
+        "--axis",
+        "likewise: NAME=SIZE,SIZE…, the exported size first; repeatable",
+        {"action": "append", "metavar": "AXIS"},
+    ),
+    Option(
+        "--path",
+        "a folder of Python code that your models import, for where they are built; repeatable",
+        {"action": "append", "metavar": "FOLDER"},
+    ),
+    Option("--limitations", "rules of your own, before those of limitations.yaml", {"metavar": "FILE"}),
+    Option("--results", "a folder for evidence of your own instead of results/", {"metavar": "FOLDER"}),
     Option("--jobs", "cells side by side (default: 2, or 1 on one core)", {"type": _jobs, "metavar": "N"}),
     Option(
         "--budget",
@@ -87,7 +107,11 @@ class Choice:
     tier: str | None = None
     case_globs: tuple[str, ...] = ()
     routes: tuple[str, ...] = ()
-    case_paths: tuple[Path, ...] = ()
+    sources: tuple[str, ...] = ()
+    declared: Declared = field(default_factory=Declared)
+    path: tuple[Path, ...] = ()
+    limitations: Path | None = None
+    results: Path | None = None
     jobs: int = 1
     budget: float | None = None
     all_opsets: bool = False
@@ -105,7 +129,11 @@ def chosen(value: Callable[[str], Any]) -> Choice:
         tier=value("tier"),
         case_globs=tuple(value("case") or ()),
         routes=tuple(value("route") or ()),
-        case_paths=tuple(Path(path) for path in value("cases") or ()),
+        sources=tuple(value("cases") or ()),
+        declared=Declared(*(tuple(value(name) or ()) for name in ("input", "output", "axis"))),
+        path=tuple(Path(folder).resolve() for folder in value("path") or ()),
+        limitations=Path(value("limitations")) if value("limitations") else None,
+        results=Path(value("results")) if value("results") else None,
         jobs=value("jobs") or min(2, os.cpu_count() or 1),
         budget=value("budget"),
         **{name: bool(value(name)) for name in ("all_opsets", "again", "fresh_process", "keep", "download", "record")},

@@ -4,7 +4,9 @@ cache's."""
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,9 +16,10 @@ WORKER = PACKAGE / "worker"
 
 @dataclass(frozen=True)
 class Project:
-    """A folder with a matrix.yaml: this repository, or a user's own."""
+    """A folder with a matrix.yaml: this repository, or a user's own. `own_results`: where the evidence is instead."""
 
     root: Path
+    own_results: Path | None = None
 
     @property
     def matrix(self) -> Path:
@@ -36,7 +39,7 @@ class Project:
 
     @property
     def results(self) -> Path:
-        return self.root / "results"
+        return self.own_results or self.root / "results"
 
     @property
     def docs(self) -> Path:
@@ -66,6 +69,11 @@ class Cache:
         return self.root / "bundles"
 
     @property
+    def made(self) -> Path:
+        """Case files made for models that have none."""
+        return self.root / "made"
+
+    @property
     def work(self) -> Path:
         """Control directories and artifacts of running requests."""
         return self.root / "work"
@@ -90,6 +98,16 @@ def cache() -> Cache:
         return Cache(Path(named).resolve())
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Cache(Path(base) / "tfparity")
+
+
+def digest(files: Iterable[Path]) -> str:
+    """sha256 of files, by name and content, in that order. Raises OSError."""
+    hashed = hashlib.sha256()
+    for path in files:
+        hashed.update(f"{path.name}\0{path.stat().st_size}\0".encode())
+        with path.open("rb") as file:
+            hashed.update(hashlib.file_digest(file, "sha256").digest())
+    return hashed.hexdigest()
 
 
 def write_text(path: Path, text: str) -> None:

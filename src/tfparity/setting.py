@@ -6,9 +6,11 @@ import threading
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
+from tfparity import paths
 from tfparity.environments import lock
 from tfparity.environments.lock import LockStatus
 from tfparity.matrix import Environment, Matrix
@@ -67,7 +69,8 @@ class CellRecord:
 
 @dataclass(frozen=True)
 class Options:
-    """How to run. `budget` in seconds; `fresh_process` starts a process per request instead of forking."""
+    """How to run. `budget` in seconds; `fresh_process` starts a process per request instead of forking; `path`: folders
+    of code that the models import, put before what is installed where they are built."""
 
     jobs: int = 2
     all_opsets: bool = False
@@ -76,6 +79,7 @@ class Options:
     keep: bool = False
     again: bool = False
     download: bool = False
+    path: tuple[Path, ...] = ()
 
 
 class Setting:
@@ -107,9 +111,19 @@ class Setting:
             self._locked[environment.id] = lock.status(self.project, environment)
         return self._locked[environment.id]
 
+    @cached_property
+    def code(self) -> str | None:
+        """A digest of what is in the folders of `path`; None without one."""
+        found = [file for folder in self.options.path for file in sorted(folder.rglob("*")) if _is_code(file)]
+        return paths.digest(found) if self.options.path else None
+
     def first_again(self, folder: Path) -> bool:
         """Whether this run makes everything again and has not come to that folder of a bundle before."""
         with self._remade_lock:
             first = self.options.again and folder not in self._remade
             self._remade.add(folder)
         return first
+
+
+def _is_code(file: Path) -> bool:
+    return "__pycache__" not in file.parts and file.is_file()

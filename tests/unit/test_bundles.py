@@ -97,6 +97,14 @@ def test_an_output_that_cannot_follow_is_declared() -> None:
     assert refused(declared, changes, output=[1.0], anchors=[1.0]) is None
 
 
+def test_a_trained_model_may_have_a_weight_that_does_nothing_and_no_dead_input_or_output() -> None:
+    trained = case()._replace(trained=True)
+    assert refused(case(), {**ALIVE, "a.bias": [0.0]}) is not None
+    assert refused(trained, {**ALIVE, "a.bias": [0.0]}) is None
+    assert refused(trained, {**ALIVE, "input:input": [0.0]}) is not None
+    assert refused(trained, {**ALIVE, "output:output": [0.0]}) is not None
+
+
 def test_an_input_need_move_one_of_the_outputs() -> None:
     changes = {"input:input": [0.0, 0.5], "output:output": [0.5, 0.0], "output:other": [0.0, 0.5]}
     assert refused(case("output", "other"), changes, output=[1.0], other=[1.0]) is None

@@ -14,6 +14,7 @@ from tfparity.campaign import Campaign
 from tfparity.crossing import Crossing
 from tfparity.environments import lock
 from tfparity.environments.lock import LockStatus
+from tfparity.errors import UsageError
 from tfparity.matrix import Environment
 from tfparity.options import Choice
 from tfparity.paths import Cache, Project
@@ -198,6 +199,35 @@ def test_recording_without_the_further_opsets_keeps_those_recorded(project: Proj
     campaign().record([record("add")])
     assert (project.results / "old.json").read_bytes() == before
     assert [error["limitation"] for error in stored(project)["errors"].values()] == ["unsqueeze"]
+
+
+# Evidence of one's own
+
+
+def own(project: Project, folder: Path, **more: Any) -> Campaign:
+    given = Choice(toolchains=("old",), sources=(str(project.cases),), results=folder, **more)
+    return Campaign(given)
+
+
+def test_evidence_of_ones_own_stays_in_its_folder(project: Project, tmp_path: Path) -> None:
+    own(project, tmp_path / "mine").record([record("add")])
+    assert (tmp_path / "mine" / "old.json").is_file() and not project.results.exists()
+    assert list(own(project, tmp_path / "mine").recorded) == ["old"]
+
+
+def test_recording_ones_own_models_needs_a_folder_of_ones_own(project: Project) -> None:
+    asked = Campaign(Choice(toolchains=("old",), sources=(str(project.cases),), record=True))
+    with pytest.raises(UsageError, match="--results my_results"):
+        asked.read()
+
+
+def test_rules_of_ones_own_go_first(project: Project, tmp_path: Path) -> None:
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(RULE.replace("id: unsqueeze", "id: mine"))
+    asked = own(project, tmp_path / "mine", limitations=rules)
+    assert [rule.id for rule in asked.limitations] == ["mine", "unsqueeze"]
+    rule = asked.explain(record("gru", attempt(UNSQUEEZE)))
+    assert rule is not None and rule.id == "mine"
 
 
 # Explaining

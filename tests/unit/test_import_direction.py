@@ -10,7 +10,7 @@ from tfparity.paths import PACKAGE
 #: The layers of our side, lowest first: a module imports from its own layer's siblings listed before it, or from below.
 LAYERS = (
     ("errors", "paths", "revisions"),
-    ("yaml_input", "processes", "case_source"),
+    ("yaml_input", "processes", "case_source", "yours"),
     ("matrix", "cases", "limitations", "fingerprint", "elements"),
     ("environments", "store", "compare"),
     ("judge", "workers", "plan", "referee", "referee_process"),

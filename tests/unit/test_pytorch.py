@@ -93,9 +93,9 @@ def torch(monkeypatch: pytest.MonkeyPatch) -> Torch:
 # What is refused
 
 
-def built(factory: Callable[[], Any]) -> Any:
+def built(factory: Callable[[], Any], trained: bool = False) -> Any:
     inputs, outputs = (normal(2, name="x"),), (floating("y"),)
-    return pytorch.build(Case("a/b", inputs, outputs, {}, {}, (), {}, factory, "", 1))
+    return pytorch.build(Case("a/b", inputs, outputs, {}, {}, (), {}, factory, "", 1, trained=trained))
 
 
 @pytest.mark.usefixtures("torch")
@@ -121,6 +121,18 @@ def test_any_module_that_is_left_in_train_mode_is_refused(model: Module, named: 
 def test_a_model_in_eval_mode_is_built() -> None:
     model = Module(a=Module(b=Module()))
     assert built(lambda: model) is model
+
+
+@pytest.mark.usefixtures("torch")
+@pytest.mark.parametrize(("trained", "changed"), [(False, ["spread", "calibrated"]), (True, [])])
+def test_weights_that_are_trained_stay_as_they_are(
+    monkeypatch: pytest.MonkeyPatch, trained: bool, changed: list[str]
+) -> None:
+    done: list[str] = []
+    monkeypatch.setattr(pytorch, "_spread_constants", lambda model: done.append("spread"))
+    monkeypatch.setattr(pytorch, "_calibrate", lambda model, case: done.append("calibrated"))
+    built(Module, trained=trained)
+    assert done == changed
 
 
 @pytest.mark.usefixtures("torch")

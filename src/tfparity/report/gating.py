@@ -25,7 +25,7 @@ def judged(asked: Campaign, records: Sequence[CellRecord]) -> Verdict:
         recorded,
         asked.found(records),
         asked.cells,
-        cases=None if asked.choice.case_paths else asked.cases,
+        cases=None if asked.choice.sources else asked.cases,
         limitations=asked.limitations,
         whole=asked.everything,
     )

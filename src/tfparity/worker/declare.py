@@ -57,7 +57,8 @@ class Sample(NamedTuple):
 
 
 class Case(NamedTuple):
-    """A model with seeded inputs. `axes` gives, per named axis, the exported size and then the others to try."""
+    """A model with seeded inputs. `axes` gives, per named axis, the exported size and then the others to try.
+    `trained`: its weights stay as the factory gives them."""
 
     id: str
     inputs: Tuple[Input, ...]
@@ -70,6 +71,7 @@ class Case(NamedTuple):
     file: str
     line: int
     operators: Tuple[str, ...] = ()
+    trained: bool = False
 
     def samples(self) -> List[Sample]:
         """Every run that a comparison needs: all seeds at the exported shape, then, axis by axis,
@@ -84,7 +86,7 @@ class Case(NamedTuple):
 
     def declaration(self) -> Dict[str, Any]:
         """The declaration without its factory, as JSON values: what both sides exchange."""
-        return {
+        declared = {
             "id": self.id,
             "inputs": [
                 {
@@ -103,6 +105,7 @@ class Case(NamedTuple):
             "insensitive": dict(sorted(self.insensitive.items())),
             "operators": sorted(self.operators),
         }
+        return dict(declared, trained=True) if self.trained else declared
 
 
 def _input(name: Optional[str], kind: str, shape: Sequence[Axis], dtype: str, **arguments: float) -> Input:
@@ -167,6 +170,7 @@ def case(
     tags: Sequence[str] = (),
     insensitive: Optional[Mapping[str, str]] = None,
     operators: Sequence[str] = (),
+    trained: bool = False,
 ) -> Callable[[Callable[[], Any]], Callable[[], Any]]:
     """Register a factory of a torch.nn.Module as a case.
 
@@ -178,6 +182,8 @@ def case(
     insensitive: glob of weight names, "input:<name>" or "output:<name>" -> why the outputs cannot depend on it, or it
     on the inputs (softmax is invariant to a key bias).
     operators: the ONNX operators that the case is there for.
+    trained: the weights mean something: none is spread, no batch norm is calibrated, and one that the outputs do not
+    depend on is a property of the model (the inputs and the outputs are still held to move).
 
     Raises DeclarationError, with the place, on a wrong or doubled declaration.
     """
@@ -232,6 +238,7 @@ def case(
             file,
             line,
             tuple(operators),
+            trained,
         )
         return factory
 

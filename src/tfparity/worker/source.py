@@ -5,6 +5,7 @@ that the case can fail (sensitivity). A later one, for another exporter or opset
 model again from the same seed.
 """
 
+import sys
 from contextlib import suppress
 from typing import Any, Dict, List
 
@@ -27,6 +28,7 @@ def handle(directory: str, request: Dict[str, Any], reply: Reply) -> None:
     exporter = plugins.load(request["exporter"], "tfparity.worker.exporters")
 
     def build() -> Any:
+        sys.path[:0] = request["path"]
         case = find_case(request["case_file"], request["case"])
         framework.pin_threads(1)
         model = framework.build(case)

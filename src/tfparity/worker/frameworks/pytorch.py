@@ -24,7 +24,7 @@ def pin_threads(count: int) -> None:
 
 
 def build(case: Case) -> Any:
-    """The case's model: seeded, in eval mode, constant weights spread, batch norm calibrated.
+    """The case's model: seeded, in eval mode; if it is not trained, constant weights spread, batch norm calibrated.
 
     Raises Refused("TrainingMode") where any module is left in train mode.
     """
@@ -36,9 +36,10 @@ def build(case: Case) -> Any:
         raise Refused("NotAModule", "the factory gives a %s, not a torch.nn.Module" % type(model).__name__)
     _refuse_train_mode(model)
     model.eval()
-    with torch.no_grad():
-        _spread_constants(model)
-        _calibrate(model, case)
+    if not case.trained:
+        with torch.no_grad():
+            _spread_constants(model)
+            _calibrate(model, case)
     for parameter in model.parameters():
         parameter.requires_grad_(False)
     return model

@@ -1,0 +1,314 @@
+"""A person's own models without a case file: `module:function`, or a folder that `save_pretrained` wrote.
+
+Each becomes a case file in the cache, a few lines that could have been written by hand (docs/yours.md), so that the
+rest of tfparity knows only case files. What is named is located and hashed here and never imported.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tfparity import paths
+from tfparity.errors import UsageError
+
+#: The kinds of inputs and outputs that a declaration on the command line may name (see worker.declare).
+INPUTS = ("normal", "uniform", "integers", "mask", "boolean")
+OUTPUTS = ("floating", "integer", "ranking", "set_of_boxes")
+
+#: Sizes tried on an axis of tokens, the exported one first, and on one of audio samples.
+SEQUENCE = (16, 7, 24)
+SAMPLES = (4000, 3200, 5600)
+
+_MODULE_FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+
+#: How a Hugging Face architecture's name ends → what its answer holds.
+_ANSWERS = {
+    "ForQuestionAnswering": ("start_logits", "end_logits"),
+    "Model": ("last_hidden_state",),
+    "Encoder": ("last_hidden_state",),
+}
+_LOGITS = ("logits",)
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What is said of a model beside its name, as written on the command line: `--input NAME=KIND(DIM, …)`,
+    `--output [KIND(]NAME[)]`, `--axis NAME=SIZE,SIZE…`."""
+
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    axes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Model:
+    """What a made case file says."""
+
+    id: str
+    inputs: Mapping[str, str]  # name → call, as source
+    outputs: Sequence[str]  # calls, as source
+    axes: Mapping[str, Sequence[int]]
+    about: str
+    body: str
+    requires: Mapping[str, str] = field(default_factory=dict)
+
+
+def files(sources: Iterable[str], declared: Declared, folder: Path) -> list[Path]:
+    """Case files and folders as they are; what stands for a model as a case file made in `folder`.
+
+    Raises UsageError for what is none of these, or does not say enough.
+    """
+    found = []
+    for source in sources:
+        path = Path(source)
+        if not path.exists() and _MODULE_FUNCTION.fullmatch(source):
+            found.append(_write(folder, [_function(source, declared)]))
+        elif (path / "config.json").is_file():
+            found.append(_write(folder, _pretrained(path.resolve(), declared)))
+        elif declared != Declared():
+            raise UsageError(f"{source}: --input, --output and --axis are for module:function and Hugging Face folders")
+        else:
+            found.append(path)
+    return found
+
+
+def _write(folder: Path, models: Sequence[_Model]) -> Path:
+    text = "\n\n".join(["# Made by tfparity from what --cases names.\n" + _HEAD, *map(_source, models)])
+    name = re.sub(r"[^a-z0-9]+", "-", models[0].id.partition("/")[2])
+    path = folder / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}.py"
+    folder.mkdir(parents=True, exist_ok=True)
+    paths.write_text(path, text)
+    return path
+
+
+_HEAD = f"from tfparity import case, {', '.join(sorted((*INPUTS, *OUTPUTS)))}  # noqa: F401\n"
+
+
+def _source(model: _Model) -> str:
+    lines = [
+        "@case(",
+        f"    {model.id!r},",
+        f"    inputs=[{', '.join(model.inputs.values())}],",
+        f"    outputs=[{', '.join(model.outputs)}],",
+        f"    axes={dict(model.axes)!r},",
+        f"    requires={dict(model.requires)!r},",
+        "    trained=True,",
+        ")",
+        "def model():",
+        f"    {json.dumps(model.about)}",
+        *(f"    {line}" if line else "" for line in model.body.splitlines()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _id(name: str) -> str:
+    return "yours/" + (re.sub(r"[^a-z0-9_.]+", "-", name.lower()).strip("-.") or "model")
+
+
+# What the command line declares
+
+
+def _parsed(text: str, what: str) -> ast.expr:
+    try:
+        return ast.parse(text.strip(), mode="eval").body
+    except SyntaxError:
+        raise UsageError(f"{what} {text!r} cannot be read: {_FORMS[what]}") from None
+
+
+_FORMS = {
+    "--input": "write NAME=KIND(DIM, …), such as 'images=normal(batch, 3, 224, 224)' or "
+    f"'input_ids=integers(batch, sequence, high=30522)'; kinds: {', '.join(INPUTS)}",
+    "--output": f"write NAME or KIND(NAME), such as 'ranking(logits)'; kinds: {', '.join(OUTPUTS)}",
+    "--axis": "write NAME=SIZE,SIZE…, the exported size first, such as 'sequence=16,7,24'",
+}
+
+
+def _inputs(declared: Declared) -> dict[str, str]:
+    """Name → the call that declares it."""
+    found = {}
+    for text in declared.inputs:
+        name, _, kind = text.partition("=")
+        call = _parsed(kind, "--input")
+        wrong = UsageError(f"--input {text!r} cannot be read: {_FORMS['--input']}")
+        if not (name.strip().isidentifier() and isinstance(call, ast.Call) and isinstance(call.func, ast.Name)):
+            raise wrong
+        if call.func.id not in INPUTS:
+            raise wrong
+        shape = [part.id if isinstance(part, ast.Name) else _constant(part, int, wrong) for part in call.args]
+        rest = {str(word.arg): _constant(word.value, (int, float, str), wrong) for word in call.keywords}
+        given = [repr(part) for part in shape] + [f"{word}={value!r}" for word, value in rest.items()]
+        found[name.strip()] = f"{call.func.id}({', '.join([*given, f'name={name.strip()!r}'])})"
+    return found
+
+
+def _constant(part: ast.expr, kinds: type | tuple[type, ...], wrong: UsageError) -> Any:
+    try:
+        value = ast.literal_eval(part)
+    except ValueError:
+        raise wrong from None
+    if isinstance(value, bool) or not isinstance(value, kinds):
+        raise wrong
+    return value
+
+
+def _outputs(declared: Declared) -> list[str]:
+    found = []
+    for text in declared.outputs:
+        part = _parsed(text, "--output")
+        if isinstance(part, ast.Name):
+            found.append(repr(part.id))
+            continue
+        plain = isinstance(part, ast.Call) and isinstance(part.func, ast.Name) and len(part.args) == 1
+        if not (plain and part.func.id in OUTPUTS and isinstance(part.args[0], ast.Name)):  # type: ignore[attr-defined]
+            raise UsageError(f"--output {text!r} cannot be read: {_FORMS['--output']}")
+        found.append(f"{part.func.id}({part.args[0].id!r})")  # type: ignore[attr-defined]
+    return found
+
+
+def _axes(declared: Declared) -> dict[str, tuple[int, ...]]:
+    found = {}
+    for text in declared.axes:
+        name, _, sizes = text.partition("=")
+        if not re.fullmatch(r"\s*\d+(\s*,\s*\d+)+\s*", sizes) or not name.strip():
+            raise UsageError(f"--axis {text!r} cannot be read: {_FORMS['--axis']}")
+        found[name.strip()] = tuple(int(size) for size in sizes.split(","))
+    return found
+
+
+# A function of a module
+
+
+def _function(source: str, declared: Declared) -> _Model:
+    module, _, function = source.partition(":")
+    root, code = _located(module)
+    inputs = _inputs(declared)
+    if not inputs:
+        raise UsageError(f"{source}: what does the model take? {_FORMS['--input'].replace('write', 'say --input')}")
+    return _Model(
+        _id(f"{module}.{function}"),
+        inputs,
+        _outputs(declared) or ["'output'"],
+        _axes(declared),
+        f"What {source} gives.",
+        f"import sys\n\n"
+        f"CODE = {code!r}\n"
+        f"sys.path.insert(0, {str(root)!r})\n"
+        f"from {module} import {function}\n\n"
+        f"return {function}().eval()",
+    )
+
+
+def _located(module: str) -> tuple[Path, str]:
+    """The folder from which the module can be imported, and a digest of its code: of every .py file of its top-level
+    package, or of the one file that it is."""
+    below = Path(*module.split("."))
+    for root in (Path.cwd(), *(Path(entry) for entry in sys.path if entry)):
+        if (root / below).with_suffix(".py").is_file() or (root / below / "__init__.py").is_file():
+            top = root / below.parts[0]
+            code = sorted(top.rglob("*.py")) if top.is_dir() else [top.with_suffix(".py")]
+            return root.resolve(), paths.digest(code)
+    raise UsageError(
+        f"{module}: no such module in {Path.cwd()} or on PYTHONPATH; a case file is named by its path (my_cases.py)"
+    )
+
+
+# A Hugging Face folder
+
+
+def _pretrained(folder: Path, declared: Declared) -> list[_Model]:
+    """The model as saved, and once more with eager attention: the fused one needs an opset that not every converter
+    has."""
+    config = _config(folder)
+    architecture = (config.get("architectures") or [""])[0]
+    if not architecture.isidentifier():
+        raise UsageError(f"{folder}/config.json: names no architecture; save the model with save_pretrained()")
+    inputs, axes = _inputs(declared), _axes(declared)
+    if not inputs:
+        inputs, axes = _usual_inputs(folder, config, axes)
+    answers = next((names for end, names in _ANSWERS.items() if architecture.endswith(end)), _LOGITS)
+    outputs = _outputs(declared) or [f"ranking({name!r})" if name == "logits" else repr(name) for name in answers]
+    names = [ast.literal_eval(text.partition("(")[2].rstrip(")") or text) for text in outputs]
+    code = paths.digest(sorted(path for path in folder.iterdir() if path.is_file()))
+
+    def made(id: str, more: str, requires: Mapping[str, str]) -> _Model:
+        body = _PRETRAINED.format(
+            code=code,
+            folder=str(folder),
+            architecture=architecture,
+            more=more,
+            parameters=", ".join(inputs),
+            given=", ".join(f"{name}={name}" for name in inputs),
+            answers=", ".join(f"found.{name}" for name in names),
+        )
+        return _Model(id, inputs, outputs, axes, f"{architecture} of {folder.name}.", body, requires)
+
+    id = _id(folder.name)
+    return [
+        made(id, "", {"transformers": ">=4"}),
+        made(f"{id}-eager", ', attn_implementation="eager"', {"transformers": ">=4.36"}),
+    ]
+
+
+_PRETRAINED = """\
+import torch
+from transformers import {architecture}
+
+FILES = {code!r}
+network = {architecture}.from_pretrained({folder!r}, local_files_only=True{more}).float()
+network.config.use_cache = False
+
+class Tensors(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.network = network
+
+    def forward(self, {parameters}):
+        found = self.network({given}, return_dict=True)
+        return {answers}
+
+return Tensors().eval()"""
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    try:
+        value = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as wrong:
+        raise UsageError(f"{folder}/config.json: cannot be read: {wrong}") from None
+    if not isinstance(value, dict):
+        raise UsageError(f"{folder}/config.json: is no object")
+    return value
+
+
+def _usual_inputs(
+    folder: Path, config: Mapping[str, Any], axes: dict[str, tuple[int, ...]]
+) -> tuple[dict[str, str], dict[str, tuple[int, ...]]]:
+    """What the processor of such a model gives, by what its config holds."""
+    vocabulary, image, channels = (config.get(name) for name in ("vocab_size", "image_size", "num_channels"))
+    found: dict[str, str] = {}
+    sizes: dict[str, tuple[int, ...]] = {}
+    if config.get("conv_kernel") and config.get("feat_extract_norm"):
+        found["input_values"] = "normal('batch', 'samples', name='input_values')"
+        sizes["samples"] = SAMPLES
+    elif isinstance(vocabulary, int) and not image:
+        longest = config.get("max_position_embeddings")
+        sizes["sequence"] = tuple(min(size, longest) if isinstance(longest, int) else size for size in SEQUENCE)
+        found["input_ids"] = f"integers('batch', 'sequence', high={vocabulary}, name='input_ids')"
+        found["attention_mask"] = "mask('batch', 'sequence', name='attention_mask')"
+        if config.get("is_encoder_decoder"):
+            sizes["target"] = (5, 3, 9)
+            found["decoder_input_ids"] = f"integers('batch', 'target', high={vocabulary}, name='decoder_input_ids')"
+    elif image and not vocabulary:
+        height, width = image if isinstance(image, list) and len(image) == 2 else (image, image)
+        shape = f"{channels if isinstance(channels, int) else 3}, {height}, {width}"
+        found["pixel_values"] = f"normal('batch', {shape}, name='pixel_values')"
+    else:
+        raise UsageError(f"{folder}: its config does not tell what the model takes; {_FORMS['--input']}")
+    return found, {**sizes, **axes}

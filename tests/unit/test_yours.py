@@ -1,0 +1,183 @@
+"""Models without a case file become one: located and hashed, never imported."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tfparity import cases, yours
+from tfparity.errors import UsageError
+from tfparity.worker import declare, plugins
+from tfparity.worker.declare import Case
+from tfparity.yours import Declared
+
+IMAGES = ("images=normal(batch, 3, 32, 32)",)
+
+
+@pytest.fixture
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The cases that sources come to, in a folder with `nets/seg.py` and `single.py`, which nothing can import."""
+    (tmp_path / "nets").mkdir()
+    (tmp_path / "nets" / "__init__.py").write_text("raise SystemExit\n")
+    (tmp_path / "nets" / "seg.py").write_text("raise SystemExit\n")
+    (tmp_path / "single.py").write_text("raise SystemExit\n")
+    monkeypatch.chdir(tmp_path)
+
+    def of(*sources: str, inputs: tuple[str, ...] = (), outputs: tuple[str, ...] = (), axes: tuple[str, ...] = ()):
+        monkeypatch.setattr(declare, "_registry", {})
+        monkeypatch.setattr(plugins, "_loaded", {})
+        return list(cases.load(yours.files(sources, Declared(inputs, outputs, axes), tmp_path / "made")).values())
+
+    return of
+
+
+def saved(folder: Path, **config: Any) -> Path:
+    folder.mkdir(exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "model.safetensors").write_bytes(b"weights")
+    return folder
+
+
+def told(case: Case) -> tuple[list[tuple[str, str, tuple[Any, ...]]], list[str], dict[str, tuple[int, ...]]]:
+    return [(i.name, i.kind, i.shape) for i in case.inputs], [o.name for o in case.outputs], case.axes
+
+
+def test_a_function_is_a_case_with_what_is_declared(made: Any) -> None:
+    (case,) = made(
+        "nets.seg:build",
+        inputs=("images=normal(batch, 3, 64, width, std=0.5)", "ids=integers(batch, high=7)"),
+        outputs=("ranking(logits)", "mask"),
+        axes=("width=64,32,96",),
+    )
+    assert case.id == "yours/nets.seg.build"
+    assert case.trained
+    assert told(case) == (
+        [("images", "normal", ("batch", 3, 64, "width")), ("ids", "integers", ("batch",))],
+        ["logits", "mask"],
+        {"batch": (2, 1, 5), "width": (64, 32, 96)},
+    )
+    assert [output.kind for output in case.outputs] == ["ranking", "float"]
+    assert dict(case.inputs[0].arguments) == {"mean": 0.0, "std": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("source", "changed", "moves"),
+    [
+        ("nets.seg:build", "nets/other.py", True),
+        ("nets.seg:build", "nets/seg.py", True),
+        ("nets.seg:build", "single.py", False),
+        ("single:build", "single.py", True),
+        ("single:build", "nets/seg.py", False),
+    ],
+)
+def test_a_function_is_the_code_of_its_package(made: Any, source: str, changed: str, moves: bool) -> None:
+    (before,) = made(source, inputs=IMAGES)
+    Path(changed).write_text("more = 1\n")
+    (after,) = made(source, inputs=IMAGES)
+    assert (cases.digest(before) != cases.digest(after)) == moves
+
+
+def test_the_same_model_is_the_same_file(made: Any) -> None:
+    assert made("single:build", inputs=IMAGES)[0].file == made("single:build", inputs=IMAGES)[0].file
+
+
+@pytest.mark.parametrize(
+    ("config", "inputs", "outputs"),
+    [
+        (
+            {"architectures": ["BertForSequenceClassification"], "vocab_size": 50, "max_position_embeddings": 20},
+            [("input_ids", "integers", ("batch", "sequence")), ("attention_mask", "mask", ("batch", "sequence"))],
+            ["logits"],
+        ),
+        (
+            {"architectures": ["T5ForConditionalGeneration"], "vocab_size": 50, "is_encoder_decoder": True},
+            [
+                ("input_ids", "integers", ("batch", "sequence")),
+                ("attention_mask", "mask", ("batch", "sequence")),
+                ("decoder_input_ids", "integers", ("batch", "target")),
+            ],
+            ["logits"],
+        ),
+        (
+            {"architectures": ["ViTModel"], "image_size": [32, 48], "num_channels": 1},
+            [("pixel_values", "normal", ("batch", 1, 32, 48))],
+            ["last_hidden_state"],
+        ),
+        (
+            {"architectures": ["Wav2Vec2ForCTC"], "vocab_size": 9, "conv_kernel": [3], "feat_extract_norm": "group"},
+            [("input_values", "normal", ("batch", "samples"))],
+            ["logits"],
+        ),
+        (
+            {"architectures": ["BertForQuestionAnswering"], "vocab_size": 50},
+            [("input_ids", "integers", ("batch", "sequence")), ("attention_mask", "mask", ("batch", "sequence"))],
+            ["start_logits", "end_logits"],
+        ),
+    ],
+    ids=["classifier", "encoder-decoder", "vision", "speech", "question answering"],
+)
+def test_a_saved_folder_is_two_cases_with_what_its_processor_gives(
+    made: Any, tmp_path: Path, config: dict[str, Any], inputs: list[Any], outputs: list[str]
+) -> None:
+    plain, eager = made(str(saved(tmp_path / "My Model", **config)))
+    assert (plain.id, eager.id) == ("yours/my-model", "yours/my-model-eager")
+    assert told(plain)[:2] == told(eager)[:2] == (inputs, outputs)
+    assert "attn_implementation" not in Path(plain.file).read_text().split("@case")[1]
+    assert eager.requires == {"transformers": ">=4.36"}
+
+
+def test_positions_bound_the_sequence(made: Any, tmp_path: Path) -> None:
+    folder = saved(tmp_path / "m", architectures=["BertModel"], vocab_size=5, max_position_embeddings=20)
+    assert made(str(folder))[0].axes["sequence"] == (16, 7, 20)
+
+
+def test_other_weights_are_another_case(made: Any, tmp_path: Path) -> None:
+    folder = saved(tmp_path / "m", architectures=["BertModel"], vocab_size=5)
+    before = cases.digest(made(str(folder))[0])
+    (folder / "model.safetensors").write_bytes(b"WEIGHTS")
+    assert cases.digest(made(str(folder))[0]) != before
+
+
+def test_what_is_declared_goes_before_what_a_config_tells(made: Any, tmp_path: Path) -> None:
+    folder = saved(tmp_path / "m", architectures=["ViTModel"], image_size=32)
+    (case, _) = made(str(folder), inputs=("pixel_values=uniform(batch, 3, 8, 8)",), outputs=("pooler_output",))
+    assert told(case)[:2] == ([("pixel_values", "uniform", ("batch", 3, 8, 8))], ["pooler_output"])
+
+
+@pytest.mark.parametrize(
+    ("source", "declared", "said"),
+    [
+        ("nets.gone:build", {"inputs": IMAGES}, r"no such module .* or on PYTHONPATH"),
+        ("nets.seg:build", {}, r"what does the model take\? say --input NAME=KIND"),
+        ("nets.seg:build", {"inputs": ("images",)}, "cannot be read: write NAME=KIND"),
+        ("nets.seg:build", {"inputs": ("images=odd(3)",)}, "kinds: normal, uniform"),
+        ("nets.seg:build", {"inputs": ("x=normal(__import__('os').getpid())",)}, "cannot be read"),
+        ("nets.seg:build", {"inputs": ("x=normal(3.5)",)}, "cannot be read"),
+        ("nets.seg:build", {"inputs": IMAGES, "outputs": ("odd(y)",)}, "kinds: floating"),
+        ("nets.seg:build", {"inputs": IMAGES, "axes": ("batch=2",)}, "the exported size first"),
+        ("single.py", {"inputs": IMAGES}, "are for module:function"),
+    ],
+)
+def test_what_cannot_be_read_is_told(made: Any, source: str, declared: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        made(source, **declared)
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"vocab_size": 5}, "names no architecture"),
+        ({"architectures": ["import os"], "vocab_size": 5}, "names no architecture"),
+        ({"architectures": ["ClapModel"]}, "does not tell what the model takes"),
+    ],
+)
+def test_a_folder_that_does_not_tell_is_refused(made: Any, tmp_path: Path, config: dict[str, Any], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        made(str(saved(tmp_path / "m", **config)))
+
+
+def test_a_config_that_is_no_json_is_told(made: Any, tmp_path: Path) -> None:
+    (saved(tmp_path / "m") / "config.json").write_text("{")
+    with pytest.raises(UsageError, match=r"config\.json: cannot be read"):
+        made(str(tmp_path / "m"))
