@@ -249,7 +249,9 @@ class Crossing:
             signature=executed.facts.get("signature") if executed else None,
             referee_error=exported.referee_error if exported else None,
         )
-        return {**judged, "model": _model(exported.facts) if exported else None}
+        here = f"{self.case.file}:{self.case.line}"
+        where = ((exported and exported.facts.get("where")) or here) if judged["stage"] == "build" else None
+        return {**judged, "model": _model(exported.facts) if exported else None, "where": where}
 
 
 def _error_type(made: Mapping[str, Any]) -> str | None:

@@ -19,6 +19,8 @@ def test_cell(record, limitation):
     attempt = deciding(record)
     if attempt:
         lines.append(failure(attempt["error"]))
+        if attempt.get("where") and attempt["error"]:
+            lines.append(f"at {attempt['where']}")
         if attempt["culprit"]:
             lines.append(f"culprit: the {attempt['culprit']}")
     pytest.fail("\n  ".join(lines), pytrace=False)

@@ -155,6 +155,25 @@ def test_a_case_is_found_in_its_file_and_not_built(tmp_path: Path) -> None:
     assert source.find_case(str(path), "a/b").id == "a/b"
 
 
+def test_what_breaks_below_a_case_is_placed_in_the_code_of_its_author(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("import json\n\ndef build():\n    return json.loads('{')\n")
+    case_file = tmp_path / "zoo.py"
+    case_file.write_text("def factory(build):\n    return build()\n\ndef other():\n    raise OSError\n")
+    names: dict[str, Any] = {}
+    for file in (case_file, tmp_path / "mine.py"):
+        exec(compile(file.read_text(), str(file), "exec"), names)
+
+    def placed(call: Any) -> str | None:
+        with pytest.raises(Exception) as caught:  # noqa: PT011 - whatever it is
+            call()
+        return source.place(caught.value, str(case_file))
+
+    assert placed(lambda: names["factory"](names["build"])) == f"{tmp_path / 'mine.py'}:4"
+    assert placed(names["other"]) == f"{case_file}:5"
+    assert placed(names["build"]) is None
+    assert source.place(None, str(case_file)) is None
+
+
 @pytest.mark.usefixtures("_no_cases")
 def test_a_case_that_its_file_does_not_declare_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / "zoo.py"

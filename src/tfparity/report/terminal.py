@@ -74,7 +74,8 @@ def reason(record: CellRecord, explain: Explain) -> str:
     """Why the record has its verdict and the way round it, in one line; empty for one that simply works."""
     failed = deciding(record)
     text = why(record.cell or {"verdict": record.verdict}, failed["error"] if failed else None, explain(record))
-    return words.shortened(text, 300)
+    where = (failed or {}).get("where")
+    return words.shortened(text, 300) + (f" ({where})" if where else "")
 
 
 def _table(records: Sequence[CellRecord], reasons: Mapping[str, str] | None) -> Table:

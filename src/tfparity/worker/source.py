@@ -5,13 +5,15 @@ that the case can fail (sensitivity). A later one, for another exporter or opset
 model again from the same seed.
 """
 
+import os
 import sys
+import traceback
 from contextlib import suppress
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 from tfparity.worker import arrays, plugins
 from tfparity.worker.declare import Case, registered
-from tfparity.worker.messages import Refused, Reply
+from tfparity.worker.messages import Refused, Reply, StageFailed
 
 
 def find_case(file: str, id: str) -> Case:
@@ -36,7 +38,11 @@ def handle(directory: str, request: Dict[str, Any], reply: Reply) -> None:
             references(case, framework, model, request["io"], reply)
         return case, model
 
-    case, model = reply.stage("build", build)
+    try:
+        case, model = reply.stage("build", build)
+    except StageFailed as failed:
+        reply.fact("where", place(failed.__cause__, request["case_file"]))
+        raise
     example = arrays.inputs(case, case.samples()[0])
     axes = output_axes(case, request["io"])
     reply.stage("export", lambda: exporter.export(model, example, case, axes, request["opset"], request["artifact"]))
@@ -45,6 +51,19 @@ def handle(directory: str, request: Dict[str, Any], reply: Reply) -> None:
     if hasattr(exporter, "operators"):
         with suppress(Exception):  # a list for people, in no verdict
             reply.fact("operators", exporter.operators(request["artifact"]))
+
+
+def place(exception: Optional[BaseException], case_file: str) -> Optional[str]:
+    """ "file:line" of the innermost frame of the case's file or of code below it that is not installed; None where the
+    exception did not come through the file."""
+    installed = (os.path.realpath(sys.prefix), os.path.realpath(sys.base_prefix), os.path.dirname(__file__))
+    found, inside = None, False
+    for frame, line in traceback.walk_tb(exception.__traceback__ if exception else None):
+        file = os.path.realpath(frame.f_code.co_filename)
+        inside = inside or file == os.path.realpath(case_file)
+        if inside and os.path.isfile(file) and not file.startswith(installed):
+            found = "%s:%d" % (file, line)
+    return found
 
 
 def references(case: Case, framework: Any, model: Any, path: str, reply: Reply) -> None:
