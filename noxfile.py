@@ -170,6 +170,13 @@ def latency(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def mutations(session: nox.Session) -> None:
+    """Change one weight or attribute of files that convert: no cell may still work (-- --sample 40)."""
+    prepare(session)
+    session.run("python", "-m", "pytest", "tests/mutations", *session.posargs)
+
+
+@nox.session(default=False)
 def tests(session: nox.Session) -> None:
     """Unit tests on every Python from 3.11 on, worker tests on every Python from 3.7 on that is found."""
     prepare(session)

@@ -91,7 +91,7 @@ def export(
     with lock, FileLock(folder / ".lock"):
         if again(folder):
             (folder / DESCRIPTION).unlink(missing_ok=True)
-        kept = None if again(made) else _kept(made, folder)
+        kept = None if again(made) else kept_export(made, folder)
         if kept is None:
             kept = _make(
                 made, folder, case, worker(), framework, exporter, opset, path, limits, origin, on_stage, aborted
@@ -99,7 +99,8 @@ def export(
     return kept
 
 
-def _kept(made: Path, folder: Path) -> Exported | None:
+def kept_export(made: Path, folder: Path) -> Exported | None:
+    """The export in `made`, a folder of the bundle `folder`; None where either is not there as a whole."""
     common = _facts(folder)
     try:
         value = messages.read_json(str(made / "export.json"))
@@ -191,7 +192,7 @@ def _make(
             "files": {str(file.relative_to(made)): file.stat().st_size for file in _files(made)},
         },
     )
-    kept = _kept(made, folder)
+    kept = kept_export(made, folder)
     assert kept is not None
     return kept
 

@@ -101,9 +101,77 @@ def _parser() -> argparse.ArgumentParser:
     installs.add_argument("--download", action="store_true", help="let uv fetch Python interpreters that are not here")
     found = command("interpreters", _interpreters)
     found.add_argument("--plain", action="store_true", help="version and path, no words")
+    _bundles_parser(commands)
     schema = command("schema", _schema)
     schema.add_argument("--check", action="store_true", help="write nothing; fail where the file is not up to date")
     return parser
+
+
+def _bundles_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """`bundles export` and `bundles run`."""
+    about = "Hand on what the torch side made, and run it by a converter without torch."
+    kinds = commands.add_parser("bundles", help=about, description=about, allow_abbrev=False).add_subparsers(
+        metavar="KIND", required=True
+    )
+    made = kinds.add_parser("export", help="write bundles of the chosen cases into a folder", allow_abbrev=False)
+    made.set_defaults(command=_bundles_export)
+    made.add_argument("folder", type=Path)
+    for option in options.OPTIONS:
+        if option.flag not in ("--all-opsets", "--record", "--results", "--limitations", "--budget", "--keep"):
+            made.add_argument(option.flag, help=option.help, **option.settings)
+    ran = kinds.add_parser("run", help="take a folder's bundles through a route's target side", allow_abbrev=False)
+    ran.set_defaults(command=_bundles_run)
+    ran.add_argument("folder", type=Path)
+    ran.add_argument("--route", default="onnx-tf", help="a route's name, or the file of one's own (onnx-tf)")
+    where = ran.add_mutually_exclusive_group()
+    where.add_argument("--toolchain", default=options.DEFAULT, metavar="ID", help="its target environment")
+    where.add_argument("--python", type=Path, metavar="FILE", help="an interpreter that has the converter instead")
+    ran.add_argument("--case", action="append", metavar="GLOB", help="only these cases; repeatable")
+    ran.add_argument("--download", action="store_true", help="let uv fetch Python interpreters that are not here")
+
+
+def _bundles_export(given: argparse.Namespace) -> int:
+    """Write bundles; 1 where a case gave none."""
+    from tfparity import exchange
+    from tfparity.plan import PlannedCell
+
+    asked = _campaign(given)
+    without = {cell.case: None for cell in asked.cells if cell.applicable}
+
+    def told(cell: PlannedCell, opset: int, error: str | None) -> None:
+        if error is None:
+            without.pop(cell.case, None)
+        said = " ".join((error or "exported").split())
+        print(f"{cell.case}  {cell.route}  opset {opset}  {said[:200]}", flush=True)
+
+    written = exchange.export(asked, given.folder, told)
+    print(f"{written} exports in {given.folder}; without any: {', '.join(without) or 'none'}")
+    return 1 if without else 0
+
+
+def _bundles_run(given: argparse.Namespace) -> int:
+    """Run bundles and end with a table; 1 where one does not work."""
+    from tfparity import exchange, plan
+    from tfparity.campaign import Campaign
+    from tfparity.report import terminal, words
+    from tfparity.setting import limits
+    from tfparity.workers import Side
+
+    asked = Campaign(options.Choice(toolchains=(given.toolchain,), download=given.download))
+    shared = exchange.read(given.folder, given.case or ())
+    route = plan.route(given.route, asked.project)
+    if given.python:
+        name, side = given.python.name, Side(given.python.absolute(), (), tuple(route.IMPORTS["target"]))
+    else:
+        name, side = exchange.target(asked, given.route, lambda text: print(text, file=sys.stderr))
+    records: list[CellRecord] = []
+    located = plan.locate(given.route, asked.project)
+    for record in exchange.run(shared, name, route, located, side, limits(asked.matrix), asked.cache.work):
+        records.append(record)
+        shown = words.verdict(record.verdict)
+        print(f"[{len(records)}/{len(shared)}] {shown.sign} {record.case}  {shown.words}", file=sys.stderr, flush=True)
+    terminal.show(_console(), records, lambda _: None)
+    return 0 if all(record.verdict in ("works", "works-with-remedy") for record in records) else 1
 
 
 def _console() -> Console:

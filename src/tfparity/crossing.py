@@ -12,8 +12,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from tfparity import bundles, fingerprint, judge, paths, plan, referee, revisions
+from tfparity import bundles, judge, paths, plan, referee, revisions
 from tfparity import cases as zoo
+from tfparity.arrival import Arrival
 from tfparity.environments import uv_command
 from tfparity.errors import DiskError, InstallError, TfparityError, WorkerError
 from tfparity.plan import PlannedCell
@@ -42,6 +43,7 @@ class Crossing:
         framework = plan.locate(self.route.FRAMEWORK, setting.project)
         self.source = self._where("source", toolchain.source, (*PRELOAD, *getattr(exporter, "PRELOAD", ())))
         self.target = self._where("target", toolchain.routes[planned.route], ())
+        self.arrival = Arrival(self.case, plan.locate(planned.route, setting.project), self._ask, sides.places)
         self.ran = False
         digest = zoo.digest(self.case)
         self.bundle_key = key(
@@ -163,7 +165,7 @@ class Crossing:
         folder = self.setting.folder / f"cell-{uuid.uuid4().hex[:12]}"
         folder.mkdir()
         try:
-            return self._target(opset, exported, folder)
+            return self._told(self.arrival.attempt(opset, exported, folder), exported)
         finally:
             if not self.setting.options.keep:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -186,32 +188,6 @@ class Crossing:
             on_stage=lambda stage: self.setting.observer.cell_stage(self.planned, stage),
         )
 
-    def convert(self, opset: int, exported: bundles.Exported, artifact: Path) -> Answer:
-        """The route's conversion into the folder `artifact`."""
-        return self._ask("convert", {**self._request(artifact), "bundle": str(exported.folder), "opset": opset})
-
-    def _request(self, artifact: Path) -> dict[str, Any]:
-        return {"route": plan.locate(self.planned.route, self.setting.project), "artifact": str(artifact)}
-
-    def _target(self, opset: int, exported: bundles.Exported, folder: Path) -> dict[str, Any]:
-        artifact, result = folder / "artifact", folder / "outputs.npz"
-        converted = self.convert(opset, exported, artifact)
-        if not converted.passed:
-            return self._judged(opset, exported.stages + converted.stages, exported)
-        executed = self._ask(
-            "execute",
-            {
-                **self._request(artifact),
-                "io": str(exported.io),
-                "result": str(result),
-                "inputs": [declared.name for declared in self.case.inputs],
-                "outputs": [output.name for output in self.case.outputs],
-                "samples": [sample._asdict() for sample in self.case.samples()],
-            },
-        )
-        stages = exported.stages + converted.stages + executed.stages
-        return self._judged(opset, stages, exported, executed, result)
-
     def _ask(self, kind: str, request: dict[str, Any]) -> Answer:
         return self.sides.worker(self.target).ask(
             kind,
@@ -221,34 +197,12 @@ class Crossing:
         )
 
     def _judged(
-        self,
-        opset: int,
-        stages: Sequence[Mapping[str, Any]],
-        exported: bundles.Exported | None = None,
-        executed: Answer | None = None,
-        result: Path | None = None,
+        self, opset: int, stages: Sequence[Mapping[str, Any]], exported: bundles.Exported | None = None
     ) -> dict[str, Any]:
-        def clean(error: Mapping[str, str] | None) -> dict[str, str] | None:
-            return {**error, "message": fingerprint.normalise(error["message"], self.sides.places)} if error else None
+        return self._told(self.arrival.judged(opset, stages, exported), exported)
 
-        failed = (executed.facts.get("failed") or {}) if executed else {}
-        cleaned: list[dict[str, Any]] = [{**stage, "error": clean(stage["error"])} for stage in stages]
-        for stage in cleaned:
-            if stage["stage"] == "dynamic-shape":
-                stage["failed"] = {index: clean(error) for index, error in failed.items()}
-        judged = judge.attempt(
-            opset=opset,
-            file_opset=exported.facts.get("file_opset") if exported else None,
-            remedies=[],
-            stages=cleaned,
-            case=self.case,
-            samples=self.case.samples(),
-            references=bundles.read_arrays(exported.io if exported else None),
-            referee=bundles.read_arrays(exported.referee) if exported and exported.referee else None,
-            outputs=bundles.read_arrays(result),
-            signature=executed.facts.get("signature") if executed else None,
-            referee_error=exported.referee_error if exported else None,
-        )
+    def _told(self, judged: dict[str, Any], exported: bundles.Exported | None) -> dict[str, Any]:
+        """The attempt with what the source side says of the model, and where a case that does not build is at fault."""
         here = f"{self.case.file}:{self.case.line}"
         where = ((exported and exported.facts.get("where")) or here) if judged["stage"] == "build" else None
         return {**judged, "model": _model(exported.facts) if exported else None, "where": where}

@@ -97,7 +97,7 @@ class Setting:
         self.project, self.matrix, self.cases, self.cache = project, matrix, cases, cache
         self.options = options or Options()
         self.observer = observer or Silent()
-        self.limits = Limits(float(matrix.limits.seconds), matrix.limits.memory_gib * 1024)
+        self.limits = limits(matrix)
         self.store = Store(cache.store)
         self.folder: Path = cache.work / uuid.uuid4().hex[:12]
         self.aborted = threading.Event()
@@ -123,6 +123,11 @@ class Setting:
             first = self.options.again and folder not in self._remade
             self._remade.add(folder)
         return first
+
+
+def limits(matrix: Matrix) -> Limits:
+    """What a request may take, by the matrix."""
+    return Limits(float(matrix.limits.seconds), matrix.limits.memory_gib * 1024)
 
 
 def _is_code(file: Path) -> bool:

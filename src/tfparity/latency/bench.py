@@ -77,7 +77,7 @@ def bench(setting: Setting, planned: PlannedCell, sides: Sides, rounds: int = RO
     folder = setting.folder / f"latency-{uuid.uuid4().hex[:12]}"
     folder.mkdir()
     try:
-        converted = crossing.convert(opset, exported, folder / "artifact")
+        converted = crossing.arrival.convert(opset, exported, folder / "artifact")
         if not (exported.passed and converted.passed):
             raise TfparityError(f"{planned.id}: worked before and does not now; run it with --again")
         return _measure(crossing, opset, exported.io, folder, rounds)

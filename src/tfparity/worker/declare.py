@@ -108,6 +108,32 @@ class Case(NamedTuple):
         return dict(declared, trained=True) if self.trained else declared
 
 
+def declared(value: Mapping[str, Any]) -> Case:
+    """The case that `Case.declaration` told of; its factory cannot be called. Raises KeyError, TypeError or
+    ValueError."""
+
+    def gone() -> Any:
+        raise DeclarationError("case %r: its factory stayed where it was exported" % value["id"])
+
+    return Case(
+        value["id"],
+        tuple(
+            Input(i["name"], i["kind"], tuple(i["shape"]), i["dtype"], tuple(sorted(i["arguments"].items())))
+            for i in value["inputs"]
+        ),
+        tuple(Output(o["name"], o["kind"]) for o in value["outputs"]),
+        {axis: tuple(sizes) for axis, sizes in value["axes"].items()},
+        dict(value["requires"]),
+        tuple(value["tags"]),
+        dict(value["insensitive"]),
+        gone,
+        "",
+        0,
+        tuple(value["operators"]),
+        bool(value.get("trained")),
+    )
+
+
 def _input(name: Optional[str], kind: str, shape: Sequence[Axis], dtype: str, **arguments: float) -> Input:
     return Input(name or "", kind, tuple(shape), dtype, tuple(sorted(arguments.items())))
 

@@ -1,0 +1,82 @@
+"""The target side of an attempt: a route converts an exported bundle, the artifact runs, what comes back is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tfparity import bundles, fingerprint, judge
+from tfparity.worker.declare import Case
+from tfparity.workers import Answer
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A case at its target. `route`: its name or file, as a worker finds it; `ask`: sends a request of that kind to the
+    target's worker; `places`: folders of this run and what stands for them in errors."""
+
+    case: Case
+    route: str
+    ask: Callable[[str, dict[str, Any]], Answer]
+    places: Mapping[str, str]
+
+    def attempt(self, opset: int, exported: bundles.Exported, folder: Path) -> dict[str, Any]:
+        """Convert, run and judge what was exported at that opset; `folder` takes the artifact and its outputs."""
+        artifact, result = folder / "artifact", folder / "outputs.npz"
+        converted = self.convert(opset, exported, artifact)
+        if not converted.passed:
+            return self.judged(opset, exported.stages + converted.stages, exported)
+        executed = self.ask(
+            "execute",
+            {
+                **self._request(artifact),
+                "io": str(exported.io),
+                "result": str(result),
+                "inputs": [declared.name for declared in self.case.inputs],
+                "outputs": [output.name for output in self.case.outputs],
+                "samples": [sample._asdict() for sample in self.case.samples()],
+            },
+        )
+        stages = exported.stages + converted.stages + executed.stages
+        return self.judged(opset, stages, exported, executed, result)
+
+    def convert(self, opset: int, exported: bundles.Exported, artifact: Path) -> Answer:
+        """The route's conversion into the folder `artifact`."""
+        return self.ask("convert", {**self._request(artifact), "bundle": str(exported.folder), "opset": opset})
+
+    def _request(self, artifact: Path) -> dict[str, Any]:
+        return {"route": self.route, "artifact": str(artifact)}
+
+    def judged(
+        self,
+        opset: int,
+        stages: Sequence[Mapping[str, Any]],
+        exported: bundles.Exported | None = None,
+        executed: Answer | None = None,
+        result: Path | None = None,
+    ) -> dict[str, Any]:
+        """The record of an attempt that came as far as `stages` tell (see judge.attempt)."""
+
+        def clean(error: Mapping[str, str] | None) -> dict[str, str] | None:
+            return {**error, "message": fingerprint.normalise(error["message"], self.places)} if error else None
+
+        failed = (executed.facts.get("failed") or {}) if executed else {}
+        cleaned: list[dict[str, Any]] = [{**stage, "error": clean(stage["error"])} for stage in stages]
+        for stage in cleaned:
+            if stage["stage"] == "dynamic-shape":
+                stage["failed"] = {index: clean(error) for index, error in failed.items()}
+        return judge.attempt(
+            opset=opset,
+            file_opset=exported.facts.get("file_opset") if exported else None,
+            remedies=[],
+            stages=cleaned,
+            case=self.case,
+            samples=self.case.samples(),
+            references=bundles.read_arrays(exported.io if exported else None),
+            referee=bundles.read_arrays(exported.referee) if exported and exported.referee else None,
+            outputs=bundles.read_arrays(result),
+            signature=executed.facts.get("signature") if executed else None,
+            referee_error=exported.referee_error if exported else None,
+        )

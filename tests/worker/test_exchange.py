@@ -1,0 +1,101 @@
+"""Bundles written by one run and judged by another, which has no source side."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from conftest import HERE, MATRIX
+
+from tfparity import cases, exchange, paths, plan
+from tfparity.crossing import Crossing
+from tfparity.environments import install
+from tfparity.errors import InputError, UsageError
+from tfparity.run import Engine, Options
+from tfparity.setting import CellRecord, Setting, limits
+from tfparity.workers import Side
+
+TOOLCHAIN = "numpy-py3.11"
+
+
+@pytest.fixture
+def handed_on(tmp_path: Path, cache: paths.Cache) -> Path:
+    """A folder with the planted network's bundle."""
+    route = str(shutil.copy(HERE / "planted.py", tmp_path / "faithful.py"))
+    project, zoo = paths.project(HERE), cases.load([HERE / "cases"])
+    own = MATRIX.toolchains[TOOLCHAIN].model_copy(update={"routes": {route: TOOLCHAIN}})
+    changed = MATRIX.model_copy(update={"toolchains": {TOOLCHAIN: own}})
+    (cell,) = plan.plan(changed, zoo, project, toolchains=[TOOLCHAIN], case_globs=["planted/net"])
+    with Engine(Setting(project, changed, zoo, cache, Options())) as engine, ExitStack() as stack:
+        told = list(exchange.write(Crossing(engine.setting, cell, engine.sides(stack)), tmp_path / "bundles"))
+    assert told == [(13, None), (12, None)]
+    return tmp_path / "bundles"
+
+
+def judged(folder: Path, cache: paths.Cache, fault: str) -> CellRecord:
+    """The planted network's bundle, by the planted converter of that fault."""
+    route = folder.parent / f"{fault}.py"
+    if not route.exists():
+        text = (HERE / "planted.py").read_text()
+        route.write_text(text.replace("os.path.abspath(__file__)", repr(str(folder.parent / "faithful.py"))))
+    project = paths.project(HERE)
+    installed = install.ensure(project, MATRIX.environments[TOOLCHAIN], cache)
+    module = plan.route(str(route), project)
+    side = Side(installed.python, (), tuple(module.IMPORTS["target"]))
+    shared = exchange.read(folder)
+    (record,) = exchange.run(shared, "mine", module, str(route), side, limits(MATRIX), cache.work)
+    return record
+
+
+@pytest.mark.parametrize(
+    ("fault", "verdict", "stage"),
+    [
+        ("faithful", "works", "signature"),
+        ("drop-an-op", "broken", "parity"),
+        ("freeze-batch", "partial", "dynamic-shape"),
+        ("die-by-signal", "broken", "convert"),
+    ],
+)
+def test_a_bundle_is_judged_as_the_cell_was(
+    handed_on: Path, cache: paths.Cache, fault: str, verdict: str, stage: str
+) -> None:
+    record = judged(handed_on, cache, fault)
+    assert (record.verdict, record.attempts[0]["stage"]) == (verdict, stage)
+
+
+def test_a_bundle_tells_its_case_and_where_it_is_from(handed_on: Path) -> None:
+    (shared,) = exchange.read(handed_on, ["planted/*"])
+    zoo = cases.load([HERE / "cases"])
+    assert shared.case.declaration() == zoo["planted/net"].declaration()
+    assert shared.origin["environment"] == TOOLCHAIN
+    assert sorted(shared.exports) == [("faithful", 12), ("faithful", 13)]
+
+
+def test_an_export_that_lost_a_file_is_none(handed_on: Path, cache: paths.Cache) -> None:
+    for made in (handed_on / "planted" / "net").iterdir():
+        if made.is_dir():
+            next(file for file in made.iterdir() if file.name != "export.json").unlink()
+    assert judged(handed_on, cache, "faithful").verdict == "not-applicable"
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"format": 2, "case": {"id": 1}, "origin": {}}'])
+def test_a_description_that_is_none_is_told(tmp_path: Path, text: str) -> None:
+    (tmp_path / "bundle.json").write_text(text)
+    with pytest.raises(InputError, match=r"bundle\.json: is no bundle"):
+        exchange.read(tmp_path)
+
+
+def test_another_format_is_told(handed_on: Path) -> None:
+    description = handed_on / "planted" / "net" / "bundle.json"
+    description.write_text(json.dumps({**json.loads(description.read_text()), "format": 99}))
+    with pytest.raises(InputError, match="has format 99"):
+        exchange.read(handed_on)
+
+
+def test_no_bundle_is_told(handed_on: Path, tmp_path: Path) -> None:
+    for folder, globs in ((tmp_path / "empty", []), (handed_on, ["other/*"])):
+        with pytest.raises(UsageError, match="no bundle"):
+            exchange.read(folder, globs)
