@@ -8,9 +8,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from conftest import HERE, MATRIX
 
-from tfparity import cases, exchange, paths, plan
+from tfparity import cases, exchange, matrix, paths, plan
 from tfparity.crossing import Crossing
 from tfparity.environments import install
 from tfparity.errors import InputError, UsageError
@@ -18,6 +17,8 @@ from tfparity.run import Engine, Options
 from tfparity.setting import CellRecord, Setting, limits
 from tfparity.workers import Side
 
+HERE = Path(__file__).parent
+MATRIX = matrix.load(HERE / "matrix.yaml")
 TOOLCHAIN = "numpy-py3.11"
 
 
