@@ -1,8 +1,6 @@
 """`python -m tfparity COMMAND`."""
 
-import sys
-
-from tfparity.cli import main
+from tfparity.cli import command
 
 if __name__ == "__main__":
-    sys.exit(main())
+    command()

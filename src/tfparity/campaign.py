@@ -50,9 +50,10 @@ class Campaign:
         _ = self.cells, self.limitations, self.recorded, self.seconds
 
     def refuse_to_mix(self) -> None:
-        """Raises UsageError where evidence of a person's own models would go among that of the zoo."""
-        if self.choice.sources and self.choice.results is None:
-            raise UsageError(f"evidence of your own models needs a place of its own: --results {SUGGESTED}")
+        """Raises UsageError where evidence of a person's own would go among that of the zoo, or into a package."""
+        foreign = self.choice.sources or self.project.root == paths.INSTALLED
+        if foreign and self.choice.results is None:
+            raise UsageError(f"evidence of your own needs a place of its own: --results {SUGGESTED}")
 
     @cached_property
     def matrix(self) -> Matrix:

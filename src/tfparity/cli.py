@@ -44,6 +44,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return ended.exit_code
 
 
+def command() -> None:
+    """The program `tfparity`."""
+    sys.exit(main())
+
+
 def in_a_line(wrong: TfparityError | OSError) -> TfparityError:
     """The error that a command ends with: our own, or what the system refused, with the path and the reason."""
     if isinstance(wrong, TfparityError):

@@ -13,6 +13,9 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parent
 WORKER = PACKAGE / "worker"
 
+#: The matrix, lockfiles, cases and evidence of the release, where tfparity is installed as a package.
+INSTALLED = PACKAGE / "project"
+
 
 @dataclass(frozen=True)
 class Project:
@@ -80,7 +83,8 @@ class Cache:
 
 
 def project(root: Path | str | None = None) -> Project:
-    """The project at `root`, at $TFPARITY_PROJECT, or at the nearest folder upwards with a matrix.yaml."""
+    """The project at `root`, at $TFPARITY_PROJECT, at the nearest folder upwards with a matrix.yaml, or the one that
+    came with the installed package."""
     named = root or os.environ.get("TFPARITY_PROJECT")
     if named:
         return Project(Path(named).resolve())
@@ -88,7 +92,7 @@ def project(root: Path | str | None = None) -> Project:
     for folder in (here, *here.parents):
         if (folder / "matrix.yaml").is_file():
             return Project(folder)
-    return Project(here)
+    return Project(INSTALLED if INSTALLED.is_dir() else here)
 
 
 def cache() -> Cache:

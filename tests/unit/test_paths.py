@@ -1,6 +1,7 @@
 """Files of text appear whole or not at all."""
 
 import errno
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,23 @@ def test_a_link_stays_a_link(tmp_path):
 def test_a_device_is_written_to_and_not_replaced(tmp_path):
     paths.write_text(Path("/dev/null"), "new")
     assert Path("/dev/null").is_char_device()
+
+
+def test_an_installed_package_brings_its_project_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    brought, own = tmp_path / "package", tmp_path / "own"
+    monkeypatch.delenv("TFPARITY_PROJECT", raising=False)
+    monkeypatch.setattr(paths, "INSTALLED", brought)
+    own.mkdir()
+    monkeypatch.chdir(own)
+    assert paths.project() == paths.Project(own)
+    brought.mkdir()
+    assert paths.project() == paths.Project(brought)
+    (own / "matrix.yaml").touch()
+    assert paths.project() == paths.Project(own)
+
+
+def test_the_package_needs_what_requirements_in_names_for_running() -> None:
+    root = Path(__file__).parents[2]
+    running = (root / "requirements.in").read_text().partition("# running\n")[2].partition("\n\n")[0].split()
+    with (root / "pyproject.toml").open("rb") as file:
+        assert tomllib.load(file)["project"]["dependencies"] == running
