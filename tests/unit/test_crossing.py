@@ -14,7 +14,7 @@ from tfparity.environments import lock
 from tfparity.environments.lock import LockStatus
 from tfparity.paths import Cache, Project
 from tfparity.plan import PlannedCell
-from tfparity.setting import Setting
+from tfparity.setting import Options, Setting
 from tfparity.sides import Sides
 from tfparity.worker import declare, plugins, shims
 
@@ -43,6 +43,7 @@ class Keys:
     def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.root, self.patch = root, monkeypatch
         self.lines = {"torch-side": "00", "tensorflow-side": "11"}
+        self.path: tuple[Path, ...] = ()
         for name, text in (
             ("matrix.yaml", MATRIX),
             ("mine.py", ROUTE),
@@ -65,7 +66,8 @@ class Keys:
         self.patch.setattr(declare, "_registry", {})
         self.patch.setattr(plugins, "_loaded", {})
         declared = matrix.load(self.root / "matrix.yaml")
-        setting = Setting(Project(self.root), declared, cases.load([self.root / "zoo.py"]), Cache(self.root / "cache"))
+        zoo, cache = cases.load([self.root / "zoo.py"]), Cache(self.root / "cache")
+        setting = Setting(Project(self.root), declared, zoo, cache, Options(path=self.path))
         crossing = Crossing(setting, PlannedCell("both", "a/b", "mine.py"), Sides(setting, ExitStack()))
         return {"bundle": crossing.bundle_key, "export": crossing.export_key, "cell": crossing.key}
 
@@ -81,6 +83,10 @@ def revised(stage: str) -> Callable[[Keys], None]:
 
 def written(name: str, old: str, new: str) -> Callable[[Keys], None]:
     return lambda keys: keys.write(name, old, new)
+
+
+def importing(*folders: str) -> Callable[[Keys], None]:
+    return lambda keys: setattr(keys, "path", tuple(keys.root / folder for folder in folders))
 
 
 def relocked(id: str) -> Callable[[Keys], None]:
@@ -112,6 +118,7 @@ ALL = {"bundle", "export", "cell"}
         (relocked("tensorflow-side"), {"cell"}),
         (lambda keys: keys.patch.setattr(shims, "revision", lambda _: 99), {"cell"}),
         (lambda keys: keys.patch.setattr(referee, "version", lambda: "99"), {"export"}),
+        (importing("one"), {"bundle", "cell"}),
         (lambda keys: None, set()),
         (written("zoo.py", "def b", "# why\ndef b"), set()),
     ],
@@ -121,6 +128,20 @@ def test_an_ingredient_moves_its_keys_and_no_other(keys: Keys, change: Callable[
     change(keys)
     after = keys.read()
     assert {name for name in ALL if before[name] != after[name]} == moved
+
+
+def test_code_that_a_case_imports_counts_wherever_it_lies(keys: Keys) -> None:
+    for folder, text in (("one", "1"), ("same", "1"), ("other", "2")):
+        (keys.root / folder / "pack" / "__pycache__").mkdir(parents=True)
+        (keys.root / folder / "pack" / "net.py").write_text(text)
+    importing("one")(keys)
+    before = keys.read()
+    (keys.root / "one" / "pack" / "__pycache__" / "net.pyc").write_text("compiled")
+    assert keys.read() == before
+    importing("same")(keys)
+    assert keys.read() == before
+    importing("other")(keys)
+    assert keys.read()["bundle"] != before["bundle"]
 
 
 def test_two_exporters_of_one_revision_do_not_share_an_export(keys: Keys) -> None:
