@@ -104,11 +104,12 @@ def cache() -> Cache:
     return Cache(Path(base) / "tfparity")
 
 
-def digest(files: Iterable[Path]) -> str:
-    """sha256 of files, by name and content, in that order. Raises OSError."""
+def digest(files: Iterable[Path], root: Path | None = None) -> str:
+    """sha256 of files, by name (their path below `root`, where there is one) and content, in that order. Raises
+    OSError."""
     hashed = hashlib.sha256()
     for path in files:
-        hashed.update(f"{path.name}\0{path.stat().st_size}\0".encode())
+        hashed.update(f"{path.relative_to(root).as_posix() if root else path.name}\0{path.stat().st_size}\0".encode())
         with path.open("rb") as file:
             hashed.update(hashlib.file_digest(file, "sha256").digest())
     return hashed.hexdigest()

@@ -17,7 +17,7 @@ from tfparity.matrix import Environment, Matrix
 from tfparity.paths import Cache, Project
 from tfparity.plan import PlannedCell
 from tfparity.processes import Limits
-from tfparity.store import Store
+from tfparity.store import Store, key
 from tfparity.worker.declare import Case
 
 
@@ -114,8 +114,11 @@ class Setting:
     @cached_property
     def code(self) -> str | None:
         """A digest of what is in the folders of `path`; None without one."""
-        found = [file for folder in self.options.path for file in sorted(folder.rglob("*")) if _is_code(file)]
-        return paths.digest(found) if self.options.path else None
+        digests = [
+            paths.digest([file for file in sorted(folder.rglob("*")) if _is_code(file)], folder)
+            for folder in self.options.path
+        ]
+        return key(digests) if digests else None
 
     def first_again(self, folder: Path) -> bool:
         """Whether this run makes everything again and has not come to that folder of a bundle before."""

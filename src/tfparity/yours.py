@@ -214,7 +214,7 @@ def _located(module: str) -> tuple[Path, str]:
         if (root / below).with_suffix(".py").is_file() or (root / below / "__init__.py").is_file():
             top = root / below.parts[0]
             code = sorted(top.rglob("*.py")) if top.is_dir() else [top.with_suffix(".py")]
-            return root.resolve(), paths.digest(code)
+            return root.resolve(), paths.digest(code, root)
     raise UsageError(
         f"{module}: no such module in {Path.cwd()} or on PYTHONPATH; a case file is named by its path (my_cases.py)"
     )

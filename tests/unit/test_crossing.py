@@ -142,6 +142,9 @@ def test_code_that_a_case_imports_counts_wherever_it_lies(keys: Keys) -> None:
     assert keys.read() == before
     importing("other")(keys)
     assert keys.read()["bundle"] != before["bundle"]
+    (keys.root / "same" / "pack").rename(keys.root / "same" / "package")
+    importing("same")(keys)
+    assert keys.read()["bundle"] != before["bundle"]
 
 
 def test_two_exporters_of_one_revision_do_not_share_an_export(keys: Keys) -> None:
