@@ -44,6 +44,8 @@ _MASKS = (
     (re.compile(r"<tfparity>/[\w/]+\.py(?::\d+|\", line \d+)?"), "<tfparity>"),
     # Functions and resources that TensorFlow numbers as it goes.
     (re.compile(r"(__(?:inference|forward|backward)_[A-Za-z_]\w*?)_\d+\b"), r"\1_<id>"),
+    # Recurrent layers, by the random name that onnx-tf gives each.
+    (re.compile(r"\b([A-Z]+)_(?=[0-9a-f]*\d)[0-9a-f]{8}\b"), r"\1_<id>"),
     (re.compile(r"\b(pid|PID|process|thread|tid)([ =:]+)\d+\b"), r"\1\2<id>"),
     (re.compile(r"\bid=\d{6,}\b"), "id=<id>"),
     (re.compile(r"\(\d{12,16}\)"), "(<id>)"),  # id() of an object

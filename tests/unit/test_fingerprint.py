@@ -38,6 +38,7 @@ def test_a_folder_is_not_replaced_inside_another_folders_name():
         ("2026-11-22 19:46:01.123456: E core.cc:12] no", "<time>: E core.cc:12] no"),
         ("node __inference_signature_wrapper_48213", "node __inference_signature_wrapper_<id>"),
         ("bundle 0f3c9a7be1d24c55 is broken", "bundle <id> is broken"),
+        ("node LSTM_e0d3a648/rnn/while/LSTM_b7816dec/rnn", "node LSTM_<id>/rnn/while/LSTM_<id>/rnn"),
         ("8*s72 (139785621079152)is not tracked", "8*s72 (<id>)is not tracked"),
         ("guard size()[0] != 9223372036854775807", "guard size()[0] != 9223372036854775807"),
         ("run 123e4567-e89b-12d3-a456-426614174000", "run <id>"),
