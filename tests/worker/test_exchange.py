@@ -89,6 +89,15 @@ def test_a_description_that_is_none_is_told(tmp_path: Path, text: str) -> None:
         exchange.read(tmp_path)
 
 
+@pytest.mark.parametrize("id", ["../../escape/x", "planted/\x1b[2J", "planted", 7])
+def test_an_id_that_is_none_is_told(handed_on: Path, id: object) -> None:
+    description = handed_on / "planted" / "net" / "bundle.json"
+    value = json.loads(description.read_text())
+    description.write_text(json.dumps({**value, "case": {**value["case"], "id": id}}))
+    with pytest.raises(InputError, match="is no id of a case"):
+        exchange.read(handed_on)
+
+
 def test_another_format_is_told(handed_on: Path) -> None:
     description = handed_on / "planted" / "net" / "bundle.json"
     description.write_text(json.dumps({**json.loads(description.read_text()), "format": 99}))

@@ -108,6 +108,14 @@ class Case(NamedTuple):
         return dict(declared, trained=True) if self.trained else declared
 
 
+def is_id(text: Any) -> bool:
+    """Whether a case may be called that: it is a path below a folder, too, and goes to terminals as it is."""
+    parts = text.split("/") if isinstance(text, str) else []
+    return len(parts) > 1 and all(
+        part and all(c.islower() or c.isdigit() or c in "-_." for c in part) and part[0] != "." for part in parts
+    )
+
+
 def declared(value: Mapping[str, Any]) -> Case:
     """The case that `Case.declaration` told of; its factory cannot be called. Raises KeyError, TypeError or
     ValueError."""
@@ -115,6 +123,8 @@ def declared(value: Mapping[str, Any]) -> Case:
     def gone() -> Any:
         raise DeclarationError("case %r: its factory stayed where it was exported" % value["id"])
 
+    if not is_id(value["id"]):
+        raise ValueError("%r is no id of a case" % (value["id"],))
     return Case(
         value["id"],
         tuple(
@@ -221,10 +231,7 @@ def case(
         def refuse(message: str) -> None:
             raise DeclarationError("case %r: %s" % (id, message), file, line)
 
-        parts = id.split("/")
-        if len(parts) < 2 or not all(
-            part and all(c.islower() or c.isdigit() or c in "-_." for c in part) and part[0] != "." for part in parts
-        ):
+        if not is_id(id):
             refuse("an id reads family/name, in lower-case letters, digits, '-', '_' and '.'")
         if id in _registry:
             refuse("declared twice; the first is at %s:%d" % (_registry[id].file, _registry[id].line))
