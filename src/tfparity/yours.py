@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import keyword
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -69,7 +70,7 @@ def files(sources: Iterable[str], declared: Declared, folder: Path) -> list[Path
     found = []
     for source in sources:
         path = Path(source)
-        if not path.exists() and _MODULE_FUNCTION.fullmatch(source):
+        if not path.exists() and _MODULE_FUNCTION.fullmatch(source) and all(map(_is_name, re.split("[.:]", source))):
             found.append(_write(folder, [_function(source, declared)]))
         elif (path / "config.json").is_file():
             found.append(_write(folder, _pretrained(path.resolve(), declared)))
@@ -138,7 +139,7 @@ def _inputs(declared: Declared) -> dict[str, str]:
         name, _, kind = text.partition("=")
         call = _parsed(kind, "--input")
         wrong = UsageError(f"--input {text!r} cannot be read: {_FORMS['--input']}")
-        if not (name.strip().isidentifier() and isinstance(call, ast.Call) and isinstance(call.func, ast.Name)):
+        if not (_is_name(name.strip()) and isinstance(call, ast.Call) and isinstance(call.func, ast.Name)):
             raise wrong
         if call.func.id not in INPUTS:
             raise wrong
@@ -227,8 +228,9 @@ def _pretrained(folder: Path, declared: Declared) -> list[_Model]:
     """The model as saved, and once more with eager attention: the fused one needs an opset that not every converter
     has."""
     config = _config(folder)
-    architecture = (config.get("architectures") or [""])[0]
-    if not architecture.isidentifier():
+    named = config.get("architectures")
+    architecture = str(named[0]) if isinstance(named, list) and named else ""
+    if not _is_name(architecture):
         raise UsageError(f"{folder}/config.json: names no architecture; save the model with save_pretrained()")
     inputs, axes = _inputs(declared), _axes(declared)
     if not inputs:
@@ -277,6 +279,16 @@ class Tensors(torch.nn.Module):
 return Tensors().eval()"""
 
 
+def _is_name(text: Any) -> bool:
+    """Whether it may stand as a name in what is made."""
+    return isinstance(text, str) and text.isidentifier() and not keyword.iskeyword(text)
+
+
+def _size(value: Any) -> int | None:
+    """A size that a config tells, None for what is none: it goes into code."""
+    return value if type(value) is int and value > 0 else None
+
+
 def _config(folder: Path) -> dict[str, Any]:
     try:
         value = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -291,24 +303,23 @@ def _usual_inputs(
     folder: Path, config: Mapping[str, Any], axes: dict[str, tuple[int, ...]]
 ) -> tuple[dict[str, str], dict[str, tuple[int, ...]]]:
     """What the processor of such a model gives, by what its config holds."""
-    vocabulary, image, channels = (config.get(name) for name in ("vocab_size", "image_size", "num_channels"))
+    vocabulary, longest = (_size(config.get(name)) for name in ("vocab_size", "max_position_embeddings"))
+    image, channels = config.get("image_size"), _size(config.get("num_channels")) or 3
+    sides = [_size(side) for side in image] if isinstance(image, list) else [_size(image)] * 2
     found: dict[str, str] = {}
     sizes: dict[str, tuple[int, ...]] = {}
     if config.get("conv_kernel") and config.get("feat_extract_norm"):
         found["input_values"] = "normal('batch', 'samples', name='input_values')"
         sizes["samples"] = SAMPLES
-    elif isinstance(vocabulary, int) and not image:
-        longest = config.get("max_position_embeddings")
-        sizes["sequence"] = tuple(min(size, longest) if isinstance(longest, int) else size for size in SEQUENCE)
+    elif vocabulary and not image:
+        sizes["sequence"] = tuple(min(size, longest or size) for size in SEQUENCE)
         found["input_ids"] = f"integers('batch', 'sequence', high={vocabulary}, name='input_ids')"
         found["attention_mask"] = "mask('batch', 'sequence', name='attention_mask')"
         if config.get("is_encoder_decoder"):
             sizes["target"] = (5, 3, 9)
             found["decoder_input_ids"] = f"integers('batch', 'target', high={vocabulary}, name='decoder_input_ids')"
-    elif image and not vocabulary:
-        height, width = image if isinstance(image, list) and len(image) == 2 else (image, image)
-        shape = f"{channels if isinstance(channels, int) else 3}, {height}, {width}"
-        found["pixel_values"] = f"normal('batch', {shape}, name='pixel_values')"
+    elif len(sides) == 2 and all(sides) and not vocabulary:
+        found["pixel_values"] = f"normal('batch', {channels}, {sides[0]}, {sides[1]}, name='pixel_values')"
     else:
         raise UsageError(f"{folder}: its config does not tell what the model takes; {_FORMS['--input']}")
     return found, {**sizes, **axes}

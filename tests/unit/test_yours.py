@@ -154,6 +154,7 @@ def test_what_is_declared_goes_before_what_a_config_tells(made: Any, tmp_path: P
         ("nets.seg:build", {"inputs": ("images=odd(3)",)}, "kinds: normal, uniform"),
         ("nets.seg:build", {"inputs": ("x=normal(__import__('os').getpid())",)}, "cannot be read"),
         ("nets.seg:build", {"inputs": ("x=normal(3.5)",)}, "cannot be read"),
+        ("nets.seg:build", {"inputs": ("class=normal(3)",)}, "cannot be read"),
         ("nets.seg:build", {"inputs": IMAGES, "outputs": ("odd(y)",)}, "kinds: floating"),
         ("nets.seg:build", {"inputs": IMAGES, "axes": ("batch=2",)}, "the exported size first"),
         ("single.py", {"inputs": IMAGES}, "are for module:function"),
@@ -169,7 +170,14 @@ def test_what_cannot_be_read_is_told(made: Any, source: str, declared: dict[str,
     [
         ({"vocab_size": 5}, "names no architecture"),
         ({"architectures": ["import os"], "vocab_size": 5}, "names no architecture"),
+        ({"architectures": ["class"], "vocab_size": 5}, "names no architecture"),
+        ({"architectures": "BertModel", "vocab_size": 5}, "names no architecture"),
+        ({"architectures": [5], "vocab_size": 5}, "names no architecture"),
         ({"architectures": ["ClapModel"]}, "does not tell what the model takes"),
+        ({"architectures": ["BertModel"], "vocab_size": True}, "does not tell what the model takes"),
+        ({"architectures": ["ViTModel"], "image_size": "__import__('os')"}, "does not tell what the model takes"),
+        ({"architectures": ["ViTModel"], "image_size": [8, "print()"]}, "does not tell what the model takes"),
+        ({"architectures": ["ViTModel"], "image_size": [8, 8, 8]}, "does not tell what the model takes"),
     ],
 )
 def test_a_folder_that_does_not_tell_is_refused(made: Any, tmp_path: Path, config: dict[str, Any], said: str) -> None:
