@@ -12,7 +12,7 @@ import os
 from tfparity.worker.messages import Refused
 from tfparity.worker.routes.onnx_tf import EXPORTER, FRAMEWORK, IMPORTS, OPSETS, REQUIRES, SIDES, load, pin_threads
 
-REVISION = 1
+REVISION = 2
 
 __all__ = [
     "EXPORTER",
@@ -46,7 +46,8 @@ def convert(bundle, artifact, request):
 
 
 def weights(graph, told):
-    """(what, change) per weight tensor under a name of the model's, that its answer depends on."""
+    """(what, change) per weight tensor that the model's answer depends on: under its own name, or, where the export
+    turned it (`onnx::LSTM_82`), any matrix."""
     import numpy
     import onnx
 
@@ -63,7 +64,9 @@ def weights(graph, told):
         return change
 
     for tensor in graph.initializer:
-        if tensor.name in seen and not any(fnmatch.fnmatch(tensor.name, glob) for glob in spared):
+        own = tensor.name in seen and not any(fnmatch.fnmatch(tensor.name, glob) for glob in spared)
+        turned = tensor.name not in seen and tensor.data_type == onnx.TensorProto.FLOAT and len(tensor.dims) > 1
+        if own or turned:
             yield "1 % on " + tensor.name, moved(tensor)
 
 
