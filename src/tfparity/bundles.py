@@ -198,10 +198,13 @@ def _make(
 
 
 def insensitive(case: Case, changes: Mapping[str, Sequence[float]], references: compare.Arrays) -> str | None:
-    """Why the case cannot tell right from wrong, or None: rounding noise that a wrong answer could hide in, inputs,
-    outputs and weights (of a trained case: only where none is seen) that are not seen in the answer and not declared
-    `insensitive`, and declarations that are not true. `changes`: see worker.source.sensitivity; `references`: the
-    arrays of io.npz."""
+    """Why the case cannot tell right from wrong, or None: references that contradict each other, rounding noise that a
+    wrong answer could hide in, inputs, outputs and weights (of a trained case: only where none is seen) that are not
+    seen in the answer and not declared `insensitive`, and declarations that are not true. `changes`: see
+    worker.source.sensitivity; `references`: the arrays of io.npz."""
+    undetermined = compare.undetermined(case.outputs, case.samples(), references)
+    if undetermined:
+        return f"one of float32 and float64 is NaN where the other is not, so nothing is wrong: {_listed(undetermined)}"
     floors = compare.floors(case.outputs, case.samples(), references)
     noisy = [name for name, floor in floors.items() if compare.NOISE_FACTOR * floor > NOISIEST]
     if noisy:

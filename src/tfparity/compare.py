@@ -285,6 +285,21 @@ def floors(case_outputs: Sequence[Output], samples: Sequence[Sample], references
     return found
 
 
+def undetermined(case_outputs: Sequence[Output], samples: Sequence[Sample], references: Arrays) -> list[str]:
+    """The outputs, by name, of which one reference run holds NaN where the other does not: there any answer passes.
+
+    Raises WorkerError when a reference is missing.
+    """
+    found = []
+    for output in case_outputs:
+        for sample in samples:
+            float32, other, _ = _references(output, sample, references)
+            if other is not None and (numpy.isnan(float32) != numpy.isnan(other)).any():
+                found.append(output.name)
+                break
+    return found
+
+
 def _grade(
     output: Output, samples: Sequence[Sample], references: Arrays, found: Sequence[tuple[Sample, _Pair]]
 ) -> _Graded:

@@ -707,3 +707,20 @@ def test_what_a_reply_holds_is_what_a_bundle_keeps(tmp_path: Path, export: Expor
     kept = messages.read_json(str(tmp_path / "bundle" / "onnx-legacy-13-today---" / "export.json"))
     assert set(kept) == {"files", "stages", "facts", "referee_error", "referee_failed"}
     assert kept["facts"] == {"file_opset": 13}
+
+
+@pytest.mark.parametrize("side", ["float32", "float64"])
+@pytest.mark.parametrize("place", [0, -1])
+def test_a_case_whose_references_contradict_each_other_by_nan_is_refused(side: str, place: int) -> None:
+    """Both count as right, so that a converter that answers NaN everywhere would pass."""
+    arrays = references(output=[1.0, 2.0])
+    sample = case().samples()[place]
+    arrays[f"{side}/{sample.index}/output"] = numpy.asarray([numpy.nan, 2.0], side)
+    found = insensitive(case(), ALIVE, arrays)
+    assert found is not None
+    assert found.startswith("one of float32 and float64 is NaN")
+
+
+def test_nan_that_both_references_have_is_an_answer() -> None:
+    arrays = references(output=[numpy.nan, 2.0])
+    assert insensitive(case(), ALIVE, arrays) is None
