@@ -127,9 +127,15 @@ def test_stale_cells_are_neither_untested_nor_left_out():
 
 
 def test_a_case_is_counted_over_what_was_run_as_it_now_is():
-    text = pages.by_case(SimpleNamespace(cells={"t1": [standing("works"), standing("stale"), standing("untested")]}))
+    text = pages.by_case({"f/one": [standing("works"), standing("stale"), standing("untested")]})
     assert "`f/one`: works in 1 of 1 cells that were run, 1 stale" in text.replace("<code>", "`").replace(
         "</code>", "`"
     )
     assert "| ~ stale |" in text
     assert "1 untested." in text
+
+
+def test_a_file_of_cases_counts_those_that_ran_somewhere():
+    cases = {"f/one": [standing("works"), standing("untested")], "f/two": [standing("untested"), standing("stale")]}
+    text = pages.families(SimpleNamespace(case_files={"layers": cases}))
+    assert "| [layers](zoo/layers.md) | 2 | 1 | 1 of 1, 1 stale |" in text

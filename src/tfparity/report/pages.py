@@ -1,6 +1,7 @@
 """The generated parts of README.md and docs/: made from results/, the matrix and the limitations alone.
 
-README.md and docs/compatibility.md have a table between markers; docs/limitations.md and docs/toolchains/ are whole.
+README.md and docs/compatibility.md have tables between markers; docs/limitations.md, docs/toolchains/ (a page per
+toolchain) and docs/zoo/ (a page per case file) are whole.
 """
 
 from __future__ import annotations
@@ -37,8 +38,7 @@ def write(project: Project, *, check: bool = False) -> list[Path]:
     Raises EvidenceError where a marker is missing in README.md or docs/compatibility.md.
     """
     made = contents(Standings(project))
-    pages = project.docs / "toolchains"
-    strays = sorted(set(pages.glob("*.md")) - set(made)) if pages.is_dir() else []
+    strays = sorted({page for name in ("toolchains", "zoo") for page in (project.docs / name).glob("*.md")} - set(made))
     stale = [path for path, text in made.items() if not path.is_file() or path.read_bytes() != text.encode()]
     if not check:
         for path in stale:
@@ -55,12 +55,14 @@ def contents(standings: Standings) -> dict[Path, str]:
     made = {
         project.readme: _marked(project.readme, "compatibility", overview(standings, "docs/")),
         project.docs / "compatibility.md": _marked(
-            project.docs / "compatibility.md", "compatibility", overview(standings, "") + "\n\n" + by_case(standings)
+            project.docs / "compatibility.md", "compatibility", overview(standings, "") + "\n\n" + families(standings)
         ),
         project.docs / "limitations.md": MADE + limitations(standings),
     }
     for toolchain in standings.toolchains:
         made[project.docs / "toolchains" / f"{toolchain.id}.md"] = MADE + page(standings, toolchain)
+    for name, cases in standings.case_files.items():
+        made[project.docs / "zoo" / f"{name}.md"] = MADE + f"# cases/{name}.py\n\n{by_case(cases)}\n"
     return made
 
 
@@ -147,15 +149,26 @@ def legend() -> str:
     return "\n".join(lines) + f"\n\n{measure}"
 
 
-def by_case(standings: Standings) -> str:
+def families(standings: Standings) -> str:
+    """A row per file of cases: how many it has, how many of them were run, how many of those cells work."""
+    rows = []
+    for name, cases in standings.case_files.items():
+        counts = Counter(cell.verdict for cells in cases.values() for cell in cells)
+        ran = sum(any(cell.verdict in RUN for cell in cells) for cells in cases.values())
+        rows.append([f"[{name}](zoo/{name}.md)", str(len(cases)), str(ran), working(counts)])
+    return "## By case\n\n" + markdown.table(
+        ["cases", "how many", "run somewhere", "cells that work"], rows, align="lrrl"
+    )
+
+
+def by_case(cases: Mapping[str, Sequence[Standing]]) -> str:
     """A block per case that opens on a click: its verdict on every toolchain and route."""
-    cases: dict[str, list[Standing]] = {}
-    for cell in (cell for cells in standings.cells.values() for cell in cells):
-        cases.setdefault(cell.planned.case, []).append(cell)
     blocks = []
     for case, mine in cases.items():
         counts = Counter(cell.verdict for cell in mine)
-        rows = [[cell.planned.toolchain, cell.planned.route, *_row(cell, "")] for cell in mine if cell.cell is not None]
+        rows = [
+            [cell.planned.toolchain, cell.planned.route, *_row(cell, "../")] for cell in mine if cell.cell is not None
+        ]
         head = ["toolchain", "route", "verdict", "max error", "opset", "axes kept", "why"]
         parts = [markdown.table(head, rows, align="lllr")] if rows else []
         rest = Counter(cell.verdict for cell in mine if cell.cell is None)
@@ -167,7 +180,7 @@ def by_case(standings: Standings) -> str:
         summary = f"{markdown.code(case)}: works in {works} of {run} cells that were run"
         summary += f", {counts['stale']} {words.verdict('stale').words}" if counts["stale"] else ""
         blocks.append(markdown.folded(summary, "\n\n".join(parts)))
-    return "## By case\n\n" + "\n".join(blocks)
+    return "\n".join(blocks)
 
 
 def page(standings: Standings, toolchain: Toolchain) -> str:

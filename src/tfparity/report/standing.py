@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from tfparity import evidence
@@ -88,6 +89,16 @@ class Standings:
         for planned in self._campaign.cells:
             verdict = verdicts[(planned.toolchain, planned.case, planned.route)]
             found[planned.toolchain].append(_standing(planned, verdict, self.explained.get(planned.toolchain), by_id))
+        return found
+
+    @cached_property
+    def case_files(self) -> dict[str, dict[str, list[Standing]]]:
+        """File of cases, without its ending → case id → the case's cells."""
+        found: dict[str, dict[str, list[Standing]]] = {}
+        for cells in self.cells.values():
+            for cell in cells:
+                file = Path(self._campaign.cases[cell.planned.case].file).stem
+                found.setdefault(file, {}).setdefault(cell.planned.case, []).append(cell)
         return found
 
     def counts(self, toolchain: str | None = None) -> Counter[str]:
