@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tfparity import bundles, fingerprint, judge
+from tfparity import bundles, compare, fingerprint, judge
 from tfparity.worker.declare import Case
 from tfparity.workers import Answer
 
@@ -67,16 +67,36 @@ class Arrival:
         for stage in cleaned:
             if stage["stage"] == "dynamic-shape":
                 stage["failed"] = {index: clean(error) for index, error in failed.items()}
-        return judge.attempt(
+        references, outputs = bundles.read_arrays(exported.io if exported else None), bundles.read_arrays(result)
+        attempt = judge.attempt(
             opset=opset,
             file_opset=exported.facts.get("file_opset") if exported else None,
             remedies=[],
             stages=cleaned,
             case=self.case,
             samples=self.case.samples(),
-            references=bundles.read_arrays(exported.io if exported else None),
+            references=references,
             referee=bundles.read_arrays(exported.referee) if exported and exported.referee else None,
-            outputs=bundles.read_arrays(result),
+            outputs=outputs,
             signature=executed.facts.get("signature") if executed else None,
             referee_error=exported.referee_error if exported else None,
         )
+        return {**attempt, "answer": answers(self.case, references, outputs)} if self.case.answer else attempt
+
+
+def answers(case: Case, references: compare.Arrays, outputs: compare.Arrays) -> dict[str, str | None]:
+    """What the case's answer says of torch's outputs and of TensorFlow's, at the exported shape and the first seed;
+    None where an output did not come back or the answer cannot read what came."""
+    index = case.samples()[0].index
+    inputs = {declared.name: references.get(f"input/{index}/{declared.name}") for declared in case.inputs}
+
+    def said(arrays: compare.Arrays, kind: str) -> str | None:
+        named = {**inputs, **{output.name: arrays.get(f"{kind}/{index}/{output.name}") for output in case.outputs}}
+        if case.answer is None or any(array is None for array in named.values()):
+            return None
+        try:
+            return fingerprint.printable(" ".join(str(case.answer(named)).split()))
+        except Exception:  # noqa: BLE001 - a converter's output may be anything
+            return None
+
+    return {"torch": said(references, "float32"), "tensorflow": said(outputs, "output")}

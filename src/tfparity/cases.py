@@ -55,20 +55,23 @@ def _import(file: Path) -> None:
 
 
 def digest(case: Case) -> str:
-    """sha256 of what the case is: its declaration, its factory with the values that it closes over, and every top-level
-    name of its file that the factory reaches. Tags, comments, docstrings, formatting, and other cases of the file, do
-    not count; nor does the Python that reads it.
+    """sha256 of what the case is: its declaration, its factory with the values that it closes over, the functions that
+    give its inputs, and every top-level name of its file that these reach. Tags, the answer for people, comments,
+    docstrings, formatting, and other cases of the file, do not count; nor does the Python that reads it.
 
     Raises CaseError where the file has changed so much since it was loaded that the factory is not there, and where it
     closes over what has no plain value.
     """
-    reached = case_source.read(Path(case.file).read_text(encoding="utf-8")).reached(case.line)
+    source = case_source.read(Path(case.file).read_text(encoding="utf-8"))
+    reached = source.reached(case.line)
     if reached is None:
         raise CaseError(f"case {case.id!r} has gone while it was in use", file=case.file, line=case.line)
     declaration = case.declaration()
     del declaration["tags"], declaration["operators"]  # how a case is chosen does not change what it is
     held = _closed_over(case)
-    text = json.dumps([declaration, reached, held] if held else [declaration, reached], sort_keys=True)
+    made = {i.name: source.reached(i.make.__code__.co_firstlineno) for i in case.inputs if i.make}
+    parts = [declaration, reached, *([held] if held else []), *([made] if made else [])]
+    text = json.dumps(parts, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -298,7 +298,7 @@ def verdicts(
 def runs(toolchain: str, records: Iterable[Record]) -> Document:
     """When, where and how long: per cell `ran_at`, `host`, total seconds, and per stage the seconds (summed over
     attempts) and the peak MiB; what the source side says of the model (see crossing); and how far the answer that
-    decided agrees with torch's, beside its grade."""
+    decided agrees with torch's, beside its grade, and what both mean where the case can say it."""
     cells = []
     for record in records:
         if record.toolchain != toolchain or record.cell is None:
@@ -320,6 +320,7 @@ def runs(toolchain: str, records: Iterable[Record]) -> Document:
                 "stages": {name: stages[name] for name in judge.STAGES if name in stages},
                 "model": next((a["model"] for a in reversed(record.attempts) if a.get("model")), None),
                 "agreement": _agreement(record.cell, record.attempts),
+                "answer": answer(record.cell, record.attempts),
             }
         )
     return {"schema": SCHEMA, "toolchain": toolchain, "cells": by_place(cells)}
@@ -328,11 +329,20 @@ def runs(toolchain: str, records: Iterable[Record]) -> Document:
 def _agreement(cell: Mapping[str, Any], attempts: Iterable[Mapping[str, Any]]) -> dict[str, float | None] | None:
     """RMS distance, cosine and top-five agreement of the attempt that decides (see compare), three significant digits;
     None where no answer came back."""
-    deciding = (a for a in attempts if a["opset"] == cell["opset"] and judge.error_of(a) == cell["error"])
-    found = next((attempt for attempt in deciding if attempt["grade"] is not None), None)
+    found = next((attempt for attempt in _deciding(cell, attempts) if attempt["grade"] is not None), None)
     if found is None:
         return None
     return {name: None if found[name] is None else float(f"{found[name]:.2e}") for name in ("rms", "cosine", "top_k")}
+
+
+def answer(cell: Mapping[str, Any], attempts: Iterable[Mapping[str, Any]]) -> dict[str, str | None] | None:
+    """What the outputs mean, {"torch", "tensorflow"}, by the attempt that decides; None where the case cannot say."""
+    return next((attempt["answer"] for attempt in _deciding(cell, attempts) if attempt.get("answer")), None)
+
+
+def _deciding(cell: Mapping[str, Any], attempts: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The attempts that gave the cell its verdict."""
+    return [a for a in attempts if a["opset"] == cell["opset"] and judge.error_of(a) == cell["error"]]
 
 
 def update_runs(recorded: Document | None, new: Document, content: Evidence) -> Document:

@@ -174,6 +174,7 @@ class _Run(_Strict):
     stages: dict[str, _StageRun]
     model: _Model | None
     agreement: _Agreement | None
+    answer: dict[str, str | None] | None
 
 
 def _keys_of(part: type[_Strict]) -> tuple[str, ...]:
@@ -188,7 +189,7 @@ _ATTEMPT = _keys_of(_Attempt)
 _RUN = _keys_of(_Run)
 
 #: Keys that runs of before they were kept have not.
-_LATER = ("model", "agreement")
+_LATER = ("model", "agreement", "answer")
 
 
 def encode(content: Evidence) -> bytes:

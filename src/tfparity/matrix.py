@@ -116,6 +116,9 @@ Pin = Annotated[str, BeforeValidator(_written_as_text), AfterValidator(_exact_ve
 Override = Annotated[str, AfterValidator(_requirement)]
 Shim = Annotated[str, AfterValidator(_shim)]
 Route = Annotated[str, AfterValidator(_route)]
+Globs = Annotated[
+    tuple[str, ...], Field(default=(), description="Globs of the cases that it is for alone; all where there are none.")
+]
 
 
 class _Strict(BaseModel):
@@ -158,6 +161,7 @@ class _OneEnvironment(Environment):
         default_factory=dict,
         description=f"Route to target environment, beside {' and '.join(DEFAULT_ROUTES)} in the own one.",
     )
+    cases: Globs
 
 
 class _SplitToolchain(_Strict):
@@ -166,6 +170,7 @@ class _SplitToolchain(_Strict):
     id: Id = Field(description="Name of the toolchain.")
     source: Id = Field(description="The environment of the torch side.")
     routes: dict[Route, Id] = Field(description="Route to target environment, the TensorFlow side.", min_length=1)
+    cases: Globs
     note: str | None = Field(default=None, description="For a reader: what this is for.")
 
 
@@ -209,6 +214,7 @@ class Toolchain(_Strict):
     id: str
     source: str
     routes: dict[str, str]
+    cases: tuple[str, ...] = ()
     note: str | None = None
 
     def environments(self) -> list[str]:
@@ -283,9 +289,9 @@ def json_schema() -> dict[str, Any]:
 
 def _toolchain(entry: _OneEnvironment | _SplitToolchain) -> Toolchain:
     if isinstance(entry, _SplitToolchain):
-        return Toolchain(id=entry.id, source=entry.source, routes=entry.routes, note=entry.note)
+        return Toolchain(id=entry.id, source=entry.source, routes=entry.routes, cases=entry.cases, note=entry.note)
     routes = {**dict.fromkeys(DEFAULT_ROUTES, entry.id), **entry.routes}
-    return Toolchain(id=entry.id, source=entry.id, routes=routes, note=entry.note)
+    return Toolchain(id=entry.id, source=entry.id, routes=routes, cases=entry.cases, note=entry.note)
 
 
 def _readable(invalid: ValidationError, document: Any, path: Path) -> MatrixError:

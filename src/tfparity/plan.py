@@ -129,6 +129,8 @@ def plan(
                         toolchain.source,
                         target,
                     )
+                    if toolchain.cases and not any(fnmatch.fnmatch(case.id, glob) for glob in toolchain.cases):
+                        verdict, reason = "not-applicable", f"{toolchain.id} is for {', '.join(toolchain.cases)} alone"
                     cells.append(PlannedCell(toolchain.id, case.id, name, verdict, reason))
     return cells
 

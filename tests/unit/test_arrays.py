@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as np_st
 
-from tfparity.worker import arrays
+from tfparity.worker import arrays, declare
 from tfparity.worker.declare import Case, Input, boolean, integers, mask, normal, uniform
 
 many = settings(deadline=None, max_examples=50)
@@ -101,6 +101,23 @@ def test_rows_of_a_mask_differ_and_some_are_masked() -> None:
 
 def test_booleans_take_both_values_about_equally() -> None:
     assert 0.4 < arrays.make(boolean(2000, name="x"), {}, 0).mean() < 0.6
+
+
+def test_a_function_gives_an_input_for_a_shape_and_a_seed() -> None:
+    def make(shape: tuple[int, ...], seed: int) -> object:
+        return numpy.full(shape, seed + 0.5)
+
+    made = arrays.make(declare.given("batch", 3, make=make, name="x"), {"batch": 2}, 4)
+    assert made.tolist() == [[4.5] * 3] * 2
+    assert made.dtype == "float32"
+
+
+def test_a_function_that_gives_another_shape_is_named_with_both() -> None:
+    def make(shape: tuple[int, ...], seed: int) -> object:
+        return numpy.zeros((2, 2))
+
+    with pytest.raises(ValueError, match=r"make gives shape \(2, 2\) for 'x', not \(2, 3\)"):
+        arrays.make(declare.given("batch", 3, make=make, name="x"), {"batch": 2}, 0)
 
 
 def test_an_unknown_kind_is_refused_by_name() -> None:

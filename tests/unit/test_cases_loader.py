@@ -363,3 +363,35 @@ def test_a_case_that_has_gone_from_its_file_is_refused(write: Write) -> None:
     path.write_text("WIDTH = 4\n")
     with pytest.raises(CaseError, match="has gone while it was in use"):
         cases.digest(case)
+
+
+GIVEN = """
+from tfparity import case, given
+
+SOUNDS = ["a", "b"]
+
+
+def make(shape, seed):
+    return SOUNDS
+
+
+def say(arrays):
+    return "a"
+
+
+@case("family/given", inputs=[given("batch", 4, make=make)], answer=say)
+def model():
+    return 1
+"""
+
+
+def test_a_digest_follows_the_function_that_gives_an_input(digests: Callable[[str], dict[str, str]]) -> None:
+    before = digests(GIVEN)
+    assert digests(GIVEN.replace("return SOUNDS", "return SOUNDS[0]")) != before
+    assert digests(GIVEN.replace('["a", "b"]', '["a", "c"]')) != before
+    assert digests(GIVEN.replace('return "a"', 'return "an a"')) == before
+
+
+def test_the_function_that_gives_an_input_is_of_the_case_file(write: Write) -> None:
+    wrong = refused(write(GIVEN.replace("make=make", "make=print")))
+    assert "what gives the input 'input' must be a function of this file" in str(wrong)

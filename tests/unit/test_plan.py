@@ -124,6 +124,14 @@ def test_each_tier_holds_the_one_before_it(planned: Plan, tier: str, chosen: str
     assert "".join(sorted(cell.case[-1] for cell in planned(zoo, tier=tier, routes=["onnx-tf"]))) == chosen
 
 
+def test_a_toolchain_may_be_for_some_cases_alone(planned: Plan, tmp_path: Path) -> None:
+    text = MATRIX.replace("routes: {onnx-tf: tensorflow-side}}", 'routes: {onnx-tf: tensorflow-side}, cases: ["b/*"]}')
+    (tmp_path / "matrix.yaml").write_text(text)
+    verdicts = {cell.case: (cell.verdict, cell.reason) for cell in planned(toolchains=["split"])}
+    assert verdicts.pop("b/three") == (None, None)
+    assert set(verdicts.values()) == {("not-applicable", "split is for b/* alone")}
+
+
 def test_a_glob_and_a_tier_both_choose(planned: Plan) -> None:
     assert {cell.case for cell in planned(tier="smoke", case_globs=["a/*"])} == {"a/one"}
     assert {cell.case for cell in planned(case_globs=["b/*", "a/t*"])} == {"a/two", "b/three"}

@@ -2,6 +2,7 @@
 
 import io
 import re
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -9,7 +10,7 @@ from rich.console import Console
 
 from tfparity.limitations import Limitation
 from tfparity.plan import PlannedCell
-from tfparity.report import pages, terminal, words
+from tfparity.report import markdown, pages, terminal, words
 from tfparity.report.standing import Standing
 from tfparity.report.why import why
 from tfparity.run import CellRecord
@@ -139,3 +140,21 @@ def test_a_file_of_cases_counts_those_that_ran_somewhere():
     cases = {"f/one": [standing("works"), standing("untested")], "f/two": [standing("untested"), standing("stale")]}
     text = pages.families(SimpleNamespace(case_files={"layers": cases}))
     assert "| [layers](zoo/layers.md) | 2 | 1 | 1 of 1, 1 stale |" in text
+
+
+@pytest.mark.parametrize(
+    ("torch", "tensorflow", "said"),
+    [
+        ("440 Hz", "440 Hz", "torch and TensorFlow say: 440 Hz"),
+        ("440 Hz", "441 Hz", "torch says: 440 Hz; TensorFlow says: 441 Hz"),
+        ("440 Hz", None, "torch says: 440 Hz; TensorFlow says: nothing"),
+        (None, None, "neither side has an answer"),
+    ],
+)
+def test_what_the_outputs_mean_is_told_for_both_sides(torch, tensorflow, said):
+    answer = {"torch": torch, "tensorflow": tensorflow}
+    made = record("works")
+    told = [{"opset": 13, "error": None, "answer": answer}]
+    assert f"f/one: {said}" in shown([CellRecord("t1", "f/one", "onnx-tf", "works", cell=made.cell, attempts=told)])
+    told = pages.by_case({"f/one": [replace(standing("works"), answer=answer)]})
+    assert f"t1, onnx-tf: {markdown.text(said)}." in told

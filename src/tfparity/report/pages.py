@@ -171,6 +171,8 @@ def by_case(cases: Mapping[str, Sequence[Standing]]) -> str:
         ]
         head = ["toolchain", "route", "verdict", "max error", "opset", "axes kept", "why"]
         parts = [markdown.table(head, rows, align="lllr")] if rows else []
+        answers = [(cell.planned, words.answer(cell.answer)) for cell in mine if cell.answer]
+        parts += [f"{planned.toolchain}, {planned.route}: {markdown.text(said)}." for planned, said in answers]
         rest = Counter(cell.verdict for cell in mine if cell.cell is None)
         if rest:
             parts.append(

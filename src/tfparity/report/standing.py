@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ class Standing:
     cell: Mapping[str, Any] | None
     error: Mapping[str, Any] | None
     limitation: Limitation | None
+    answer: Mapping[str, str | None] | None = None
 
     @property
     def reason(self) -> str | None:
@@ -86,9 +87,16 @@ class Standings:
         by_id = {limitation.id: limitation for limitation in self.limitations}
         found: dict[str, list[Standing]] = {toolchain.id: [] for toolchain in self.toolchains}
         verdicts = self._campaign.verdicts(self._campaign.cells)
+        answers = {
+            (id, run["case"], run["route"]): run["answer"]
+            for id, runs in self._campaign.runs.items()
+            for run in runs["cells"]
+        }
         for planned in self._campaign.cells:
             verdict = verdicts[(planned.toolchain, planned.case, planned.route)]
-            found[planned.toolchain].append(_standing(planned, verdict, self.explained.get(planned.toolchain), by_id))
+            standing = _standing(planned, verdict, self.explained.get(planned.toolchain), by_id)
+            answer = answers.get((planned.toolchain, planned.case, planned.route)) if standing.cell else None
+            found[planned.toolchain].append(replace(standing, answer=answer))
         return found
 
     @cached_property

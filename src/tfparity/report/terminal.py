@@ -13,6 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from tfparity import evidence
 from tfparity.campaign import deciding
 from tfparity.limitations import Limitation
 from tfparity.report import words
@@ -51,6 +52,10 @@ def show(out: Console, records: Sequence[CellRecord], explain: Explain) -> None:
             for record in rows:
                 if reasons[record.id] and not beside:
                     out.print(Padding(Text(f"{record.case} ({record.route}): {reasons[record.id]}"), (0, 0, 0, 2)))
+        for record in rows:
+            said = evidence.answer(record.cell or {"opset": None, "error": None}, record.attempts)
+            if said:
+                out.print(Padding(Text(f"{record.case}: {words.answer(said)}"), (0, 0, 0, 2)))
         for line in aside(mine):
             out.print(Padding(Text(line, "dim"), (0, 0, 0, 2)))
     out.print()

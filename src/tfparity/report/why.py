@@ -26,6 +26,8 @@ def why(cell: Mapping[str, Any], error: Mapping[str, Any] | None, limitation: Li
 def explained(limitation: Limitation) -> str:
     """A limitation as a sentence, and its remedy."""
     cause = limitation.cause.strip().rstrip(".")
+    if not limitation.understood:
+        cause = f"cause {cause}: {(limitation.investigated or '').strip().rstrip('.')}"
     remedy = limitation.remedy.strip().rstrip(".")
     return f"{cause}." if remedy == "none known" else f"{cause}. Remedy: {remedy}."
 

@@ -85,6 +85,14 @@ def number(value: float | None) -> str:
     return "0" if value == 0 else f"{float(value):.1e}"
 
 
+def answer(said: Mapping[str, str | None]) -> str:
+    """What the outputs mean on both sides (see evidence.answer), in one sentence."""
+    torch, tensorflow = said.get("torch"), said.get("tensorflow")
+    if torch == tensorflow:
+        return f"torch and TensorFlow say: {torch}" if torch else "neither side has an answer"
+    return f"torch says: {torch or 'nothing'}; TensorFlow says: {tensorflow or 'nothing'}"
+
+
 def remedy(name: str) -> str:
     """ "opset-12" → "opset 12"; "shim:onnx-mapping" → "shim onnx-mapping"."""
     if name.startswith("opset-"):

@@ -10,7 +10,10 @@ from tfparity.worker.declare import Case, Input, Sample
 
 
 def make(declared: Input, sizes: Mapping[str, int], seed: int) -> Any:
-    """The array of one input for one sample: dtype and kind as declared, shape from `sizes`."""
+    """The array of one input for one sample: dtype and kind as declared, shape from `sizes`.
+
+    Raises ValueError where a function that gives it gives another shape.
+    """
     import numpy
 
     shape = tuple(sizes[axis] if isinstance(axis, str) else axis for axis in declared.shape)
@@ -29,6 +32,12 @@ def make(declared: Input, sizes: Mapping[str, int], seed: int) -> Any:
         length = shape[-1]
         kept = random.randint((length + 1) // 2, length + 1, size=shape[:-1] + (1,))
         values = numpy.arange(length).reshape((1,) * (len(shape) - 1) + (length,)) < kept
+    elif declared.kind == "given" and declared.make:
+        values = numpy.asarray(declared.make(shape, seed))
+        if values.shape != shape:
+            raise ValueError(
+                "%s gives shape %s for %r, not %s" % (declared.make.__name__, values.shape, declared.name, shape)
+            )
     else:
         raise ValueError("unknown kind of input %r" % declared.kind)
     return numpy.asarray(values).astype(declared.dtype)

@@ -34,6 +34,7 @@ class Input(NamedTuple):
     shape: Tuple[Axis, ...]
     dtype: str
     arguments: Tuple[Tuple[str, float], ...]
+    make: Optional[Callable[[Tuple[int, ...], int], Any]] = None  # of the kind "given"
 
     def axes(self) -> List[str]:
         return [axis for axis in self.shape if isinstance(axis, str)]
@@ -58,7 +59,7 @@ class Sample(NamedTuple):
 
 class Case(NamedTuple):
     """A model with seeded inputs. `axes` gives, per named axis, the exported size and then the others to try.
-    `trained`: its weights stay as the factory gives them."""
+    `trained`: its weights stay as the factory gives them. `answer`: says in a line what the outputs mean."""
 
     id: str
     inputs: Tuple[Input, ...]
@@ -72,6 +73,7 @@ class Case(NamedTuple):
     line: int
     operators: Tuple[str, ...] = ()
     trained: bool = False
+    answer: Optional[Callable[[Mapping[str, Any]], str]] = None
 
     def samples(self) -> List[Sample]:
         """Every run that a comparison needs: all seeds at the exported shape, then, axis by axis,
@@ -173,6 +175,14 @@ def boolean(*shape: Axis, name: Optional[str] = None) -> Input:
     return _input(name, "boolean", shape, "bool")
 
 
+def given(
+    *shape: Axis, make: Callable[[Tuple[int, ...], int], Any], dtype: str = "float32", name: Optional[str] = None
+) -> Input:
+    """What `make(shape, seed)` gives, a numpy array of that shape: pictures, sentences, sounds. `make` is a function of
+    the case file; it runs where the model is built and imports inside."""
+    return _input(name, "given", shape, dtype)._replace(make=make)
+
+
 def floating(name: str) -> Output:
     """Compared as numbers, in float64."""
     return Output(name, "float")
@@ -207,6 +217,7 @@ def case(
     insensitive: Optional[Mapping[str, str]] = None,
     operators: Sequence[str] = (),
     trained: bool = False,
+    answer: Optional[Callable[[Mapping[str, Any]], str]] = None,
 ) -> Callable[[Callable[[], Any]], Callable[[], Any]]:
     """Register a factory of a torch.nn.Module as a case.
 
@@ -220,6 +231,8 @@ def case(
     operators: the ONNX operators that the case is there for.
     trained: the weights mean something: none is spread, no batch norm is calibrated, and one that the outputs do not
     depend on is a property of the model (the inputs and the outputs are still held to move).
+    answer: from the inputs and outputs by name, numpy arrays at the exported shape, what they mean to a person, in a
+    line (the pitch, the nearest sentence): torch's and TensorFlow's are kept side by side. It may import numpy.
 
     Raises DeclarationError, with the place, on a wrong or doubled declaration.
     """
@@ -247,6 +260,9 @@ def case(
             refuse("with two or more inputs each needs name=")
         if len(set(names)) != len(names):
             refuse("an input or output name stands twice: %s" % ", ".join(names))
+        for i in named:
+            if i.make and not (hasattr(i.make, "__code__") and i.make.__code__.co_filename == code.co_filename):
+                refuse("what gives the input %r must be a function of this file" % i.name)
         sizes: Dict[str, Tuple[int, ...]] = {}
         others = dict(axes or {})
         used = {axis for i in named for axis in i.axes()}
@@ -272,6 +288,7 @@ def case(
             line,
             tuple(operators),
             trained,
+            answer,
         )
         return factory
 
