@@ -3,7 +3,7 @@
 The packages are in an environment of their own (source-trained in matrix.yaml), without what they need beside weights.
 """
 
-from tfparity import case, given
+from tfparity import case, given, normal
 
 SENTENCES = [
     "A man is playing the guitar.",
@@ -280,6 +280,38 @@ def resemblyzer_by_layer():
             return torch.nn.functional.normalize(self.linear(x[:, -1]).relu())
 
     return ByLayer(VoiceEncoder("cpu", verbose=False)).eval()
+
+
+def _chunks(shape, seed):
+    """Pieces of 36 ms in a row, of silence and then of a voice, as a stream of sound is cut."""
+    import numpy
+
+    count, length = shape
+    pitch, tract = VOICES[seed % len(VOICES)]
+    voice = _voice(pitch, tract, range(5))
+    quiet = numpy.random.RandomState(seed).normal(0, 1e-4, length * (count // 2))
+    return numpy.concatenate([quiet, voice])[: count * length].reshape(shape)
+
+
+@case(
+    "trained/silero-vad",
+    inputs=[
+        given("pieces", 576, make=_chunks, name="input"),
+        normal(1, 1, 128, name="h", std=0.1),
+        normal(1, 1, 128, name="c", std=0.1),
+    ],
+    outputs=["speech_probs", "hn", "cn"],
+    axes={"pieces": (12, 6, 20)},
+    requires={"silero-vad": "==6.2.3"},
+    tags=["trained", "audio", "recurrent"],
+    onnx_opset=16,
+    answer=lambda a: (
+        "speech in pieces %s" % (", ".join(str(1 + i) for i, p in enumerate(a["speech_probs"]) if p > 0.5))
+    ),
+)
+def silero_vad():
+    """A detector of speech that comes as an ONNX file: a filter bank, convolutions, an LSTM over the pieces."""
+    return str(_folder("silero_vad") / "data" / "silero_vad_16k_sequence.onnx")
 
 
 # Pictures

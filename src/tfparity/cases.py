@@ -9,19 +9,19 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from tfparity import case_source
+from tfparity import case_source, onnx_reader, paths
 from tfparity.errors import CaseError
 from tfparity.worker import declare, plugins
 from tfparity.worker.declare import Case, DeclarationError
 
 
-def load(paths: Iterable[Path]) -> dict[str, Case]:
+def load(places: Iterable[Path]) -> dict[str, Case]:
     """Every case of the files, or of the .py files of the folders, by id, in file order.
 
     Raises CaseError with file and line where a file cannot be imported or declares a case wrongly.
     """
     cases: dict[str, Case] = {}
-    for path in paths:
+    for path in places:
         if not path.exists():
             raise CaseError("no such case file or folder", file=path)
         if path.is_file() and path.suffix != ".py":
@@ -30,7 +30,7 @@ def load(paths: Iterable[Path]) -> dict[str, Case]:
             _import(file)
             cases.update((id, case) for id, case in declare.registered().items() if Path(case.file) == file.resolve())
     if not cases:
-        raise CaseError("no case is declared here; see CONTRIBUTING.md, add a case", file=next(iter(paths), Path()))
+        raise CaseError("no case is declared here; see CONTRIBUTING.md, add a case", file=next(iter(places), Path()))
     return cases
 
 
@@ -56,8 +56,10 @@ def _import(file: Path) -> None:
 
 def digest(case: Case) -> str:
     """sha256 of what the case is: its declaration, its factory with the values that it closes over, the functions that
-    give its inputs, and every top-level name of its file that these reach. Tags, the answer for people, comments,
-    docstrings, formatting, and other cases of the file, do not count; nor does the Python that reads it.
+    give its inputs, every top-level name of its file that these reach, and the .onnx file that it is.
+
+    Tags, the answer for people, comments, docstrings, formatting, and other cases of the file, do not count; nor does
+    the Python that reads it.
 
     Raises CaseError where the file has changed so much since it was loaded that the factory is not there, and where it
     closes over what has no plain value.
@@ -70,9 +72,25 @@ def digest(case: Case) -> str:
     del declaration["tags"], declaration["operators"]  # how a case is chosen does not change what it is
     held = _closed_over(case)
     made = {i.name: source.reached(i.make.__code__.co_firstlineno) for i in case.inputs if i.make}
-    parts = [declaration, reached, *([held] if held else []), *([made] if made else [])]
+    parts = [declaration, reached, *([held] if held else []), *([made] if made else []), *_onnx_file(case)]
     text = json.dumps(parts, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _onnx_file(case: Case) -> list[str]:
+    """A digest of the .onnx file that the case names, and of its weights beside it; nothing for a file in a package of
+    the toolchain, which is locked, and for a model."""
+    if not case.onnx_opset:
+        return []
+    try:
+        path = Path(case.factory())
+    except Exception:  # noqa: BLE001 - it asks for what is in the toolchain alone
+        return []
+    found = onnx_reader.read(path)
+    try:
+        return [paths.digest([path, *(path.parent / name for name in found.external)], path.parent)]
+    except OSError as missing:
+        raise CaseError(f"{path.name} has weights in a file of their own: {missing}", file=path) from None
 
 
 def _closed_over(case: Case) -> dict[str, Any]:

@@ -39,8 +39,9 @@ class Crossing:
         self.case = setting.cases[planned.case]
         self.route: ModuleType = plan.route(planned.route, setting.project)
         toolchain = setting.matrix.toolchains[planned.toolchain]
-        exporter = plugins.load(plan.locate(self.route.EXPORTER, setting.project), "tfparity.worker.exporters")
-        framework = plan.locate(self.route.FRAMEWORK, setting.project)
+        self.way = plan.way(self.route, self.case)
+        exporter = plugins.load(plan.locate(self.way.exporter, setting.project), "tfparity.worker.exporters")
+        framework = plan.locate(self.way.framework, setting.project)
         self.source = self._where("source", toolchain.source, (*PRELOAD, *getattr(exporter, "PRELOAD", ())))
         self.target = self._where("target", toolchain.routes[planned.route], ())
         self.arrival = Arrival(self.case, plan.locate(planned.route, setting.project), self._ask, sides.places)
@@ -51,14 +52,14 @@ class Crossing:
             bundles.FORMAT,
             self.source.installed_key,
             digest,
-            self.route.FRAMEWORK,
+            self.way.framework,
             revisions.STAGES["build"],
             *([paths.digest([Path(framework)])] if framework.endswith(".py") else []),  # one of a person's own
             *([setting.code] if setting.code else []),
         )
         #: The referee's version is in no cell's key: where an attempt is made again, a newer one answers anew.
         self.export_key = key(
-            self.route.EXPORTER,
+            self.way.exporter,
             exporter.REVISION,
             [revisions.STAGES[stage] for stage in ("export", "check", "referee")],
             referee.version(),
@@ -71,7 +72,7 @@ class Crossing:
             planned.route,
             exporter.REVISION,
             self.route.REVISION,
-            list(self.route.OPSETS),
+            list(self.way.opsets),
             revisions.STAGES,
         )
 
@@ -79,13 +80,13 @@ class Crossing:
         environment = self.setting.matrix.environments[environment_id]
         locked = self.setting.locked(environment)
         preload = tuple(name for name in ahead if name.partition(".")[0] in locked.packages)
-        exporter = self.route.EXPORTER if role == "source" else None
+        exporter = self.way.exporter if role == "source" else None
         return Where(role, environment, locked, tuple(self.route.IMPORTS[role]), preload, exporter)
 
     def attempts(self) -> list[dict[str, Any]]:
-        """Attempts in the route's order of opsets, until one is right or no opset can matter."""
+        """Attempts in the order of opsets of route and case, until one is right or no opset can matter."""
         made = []
-        for opset in self.route.OPSETS:
+        for opset in self.way.opsets:
             made.append(self._attempt(opset))
             if judge.settled(made[-1]):
                 break
@@ -100,7 +101,7 @@ class Crossing:
         except InstallError:
             return []
         done = {attempt["opset"] for attempt in made}
-        window = range(OLDEST_OPSET, int(newest or max(self.route.OPSETS)) + 1)
+        window = range(OLDEST_OPSET, int(newest or max(self.way.opsets)) + 1)
         return [self._attempt(opset) for opset in window if opset not in done]
 
     def _attempt(self, opset: int) -> dict[str, Any]:
@@ -176,8 +177,8 @@ class Crossing:
             self.setting.cache.bundles / self.bundle_key[:2] / self.bundle_key,
             self.case,
             lambda: self.sides.worker(self.source),
-            framework=plan.locate(self.route.FRAMEWORK, self.setting.project),
-            exporter=plan.locate(self.route.EXPORTER, self.setting.project),
+            framework=plan.locate(self.way.framework, self.setting.project),
+            exporter=plan.locate(self.way.exporter, self.setting.project),
             opset=opset,
             path=[str(folder) for folder in self.setting.options.path],
             key=self.export_key,

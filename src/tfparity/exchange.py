@@ -50,10 +50,10 @@ def export(asked: Campaign, folder: Path, told: Callable[[PlannedCell, int, str 
 
 def write(crossing: Crossing, folder: Path) -> Iterator[tuple[int, str | None]]:
     """Write a cell's bundle, exported at each opset of its route: the opset, and why there is no export, or None."""
-    for opset in crossing.route.OPSETS:
+    for opset in crossing.way.opsets:
         exported = crossing.export(opset)
         if exported.passed:
-            _copy(exported, folder / crossing.case.id, f"{Path(crossing.route.EXPORTER).stem}-{opset}")
+            _copy(exported, folder / crossing.case.id, f"{Path(crossing.way.exporter).stem}-{opset}")
             yield opset, None
             continue
         error = exported.stages[-1]["error"] or {}
@@ -137,7 +137,8 @@ def run(
 
         places = {str(folder): "<tmp>", str(side.python.parent.parent): "<env>", str(Path.home()): "<home>"}
         for one in shared:
-            exports = [(n, one.exports.get((Path(route.EXPORTER).stem, n))) for n in route.OPSETS]
+            way = plan.way(route, one.case)
+            exports = [(n, one.exports.get((Path(way.exporter).stem, n))) for n in way.opsets]
             arrival = Arrival(one.case, located, ask, places)
             attempts = []
             for opset, exported in exports:
@@ -150,7 +151,7 @@ def run(
                 cell = judge.cell(name, one.case.id, located, attempts, shims=side.shims, key="")
                 yield CellRecord(name, one.case.id, located, cell["verdict"], None, cell, attempts)
             else:
-                reason = f"the bundle has no export by {route.EXPORTER} at an opset that the route tries"
+                reason = f"the bundle has no export by {way.exporter} at an opset that the route tries"
                 yield CellRecord(name, one.case.id, located, "not-applicable", reason)
 
 

@@ -29,6 +29,9 @@ HEAVY = "heavy"
 #: Each holds the one before it; "all" adds what is heavy.
 TIERS = (SMOKE, CORE, FULL, "all")
 
+#: The framework and the exporter of cases that are ONNX files.
+ONNX_FILE = "onnx-file"
+
 #: What our side reads of a route.
 DECLARATIONS = ("REVISION", "SIDES", "FRAMEWORK", "EXPORTER", "OPSETS", "REQUIRES", "IMPORTS")
 
@@ -78,6 +81,23 @@ def route(name: str, project: Project) -> ModuleType:
     if missing:
         raise UsageError(f"the route {name!r} lacks {', '.join(missing)}; see src/tfparity/worker/routes/__init__.py")
     return module
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a case gets to a route: the framework that runs it, the exporter, the opsets in the order of trying."""
+
+    framework: str
+    exporter: str
+    opsets: tuple[int, ...]
+
+
+def way(module: ModuleType, case: Case) -> Way:
+    """A model goes as the route says; an ONNX file as it is, and then at the route's opsets."""
+    if not case.onnx_opset:
+        return Way(module.FRAMEWORK, module.EXPORTER, tuple(module.OPSETS))
+    opsets = (case.onnx_opset, *(opset for opset in module.OPSETS if opset != case.onnx_opset))
+    return Way(ONNX_FILE, ONNX_FILE, opsets)
 
 
 def plan(
@@ -168,8 +188,11 @@ def _applicability(
         if isinstance(packages, str):
             return "unresolvable", packages
     assert not isinstance(source, str) and not isinstance(target, str)
+    if case.onnx_opset and not getattr(module, "ONNX_FILES", False):
+        return "not-applicable", "takes models of torch, no ONNX files"
+    framework = plugins.load(ONNX_FILE, "tfparity.worker.frameworks").REQUIRES if case.onnx_opset else {}
     for needs, packages, where in (
-        (module.REQUIRES["source"], source, source_id),
+        ({**module.REQUIRES["source"], **framework}, source, source_id),
         (module.REQUIRES["target"], target, target_id),
     ):
         missing = _unmet(needs, packages, where)

@@ -1,4 +1,4 @@
-"""A person's own models without a case file: `module:function`, or a folder that `save_pretrained` wrote.
+"""A person's own models without a case file: `module:function`, a folder that `save_pretrained` wrote, an .onnx file.
 
 Each becomes a case file in the cache, a few lines that could have been written by hand (docs/yours.md), so that the
 rest of tfparity knows only case files. What is named is located and hashed here and never imported.
@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tfparity import paths
+from tfparity import onnx_reader, paths
 from tfparity.errors import UsageError
+from tfparity.worker import declare
 
 #: The kinds of inputs and outputs that a declaration on the command line may name (see worker.declare).
 INPUTS = ("normal", "uniform", "integers", "mask", "boolean")
@@ -60,6 +61,7 @@ class _Model:
     about: str
     body: str
     requires: Mapping[str, str] = field(default_factory=dict)
+    onnx_opset: int = 0
 
 
 def files(sources: Iterable[str], declared: Declared, folder: Path) -> list[Path]:
@@ -70,12 +72,17 @@ def files(sources: Iterable[str], declared: Declared, folder: Path) -> list[Path
     found = []
     for source in sources:
         path = Path(source)
+        if path.suffix == ".onnx":
+            found.append(_write(folder, [_onnx_file(path, declared)]))
+            continue
         if not path.exists() and _MODULE_FUNCTION.fullmatch(source) and all(map(_is_name, re.split("[.:]", source))):
             found.append(_write(folder, [_function(source, declared)]))
         elif (path / "config.json").is_file():
             found.append(_write(folder, _pretrained(path.resolve(), declared)))
         elif declared != Declared():
-            raise UsageError(f"{source}: --input, --output and --axis are for module:function and Hugging Face folders")
+            raise UsageError(
+                f"{source}: --input, --output and --axis are for module:function, .onnx files and Hugging Face folders"
+            )
         else:
             found.append(path)
     return found
@@ -101,7 +108,7 @@ def _source(model: _Model) -> str:
         f"    outputs=[{', '.join(model.outputs)}],",
         f"    axes={dict(model.axes)!r},",
         f"    requires={dict(model.requires)!r},",
-        "    trained=True,",
+        f"    onnx_opset={model.onnx_opset}," if model.onnx_opset else "    trained=True,",
         ")",
         "def model():",
         f"    {json.dumps(model.about)}",
@@ -132,14 +139,16 @@ _FORMS = {
 }
 
 
-def _inputs(declared: Declared) -> dict[str, str]:
-    """Name → the call that declares it."""
+def _inputs(declared: Declared, *, any_name: bool = False) -> dict[str, str]:
+    """Name → the call that declares it. `any_name`: not only what may be a parameter's."""
     found = {}
     for text in declared.inputs:
         name, _, kind = text.partition("=")
         call = _parsed(kind, "--input")
         wrong = UsageError(f"--input {text!r} cannot be read: {_FORMS['--input']}")
-        if not (_is_name(name.strip()) and isinstance(call, ast.Call) and isinstance(call.func, ast.Name)):
+        if not (
+            (any_name or _is_name(name.strip())) and isinstance(call, ast.Call) and isinstance(call.func, ast.Name)
+        ):
             raise wrong
         if call.func.id not in INPUTS:
             raise wrong
@@ -219,6 +228,51 @@ def _located(module: str) -> tuple[Path, str]:
     raise UsageError(
         f"{module}: no such module in {Path.cwd()} or on PYTHONPATH; a case file is named by its path (my_cases.py)"
     )
+
+
+# An .onnx file
+
+
+def _onnx_file(path: Path, declared: Declared) -> _Model:
+    """Inputs, outputs and axes as the file names them; what is declared goes before."""
+    found = onnx_reader.read(path)
+    said, axes = _inputs(declared, any_name=True), _axes(declared)
+    inputs: dict[str, str] = {}
+    for value in found.inputs:
+        inputs[value.name] = said.pop(value.name, "") or _onnx_input(path, value, axes)
+    if said:
+        raise UsageError(f"{path}: has no input {next(iter(said))!r}; it has {', '.join(inputs)}")
+    outputs = [repr(value.name) for value in found.outputs]
+    body = f"return {str(path.resolve())!r}"
+    return _Model(_id(path.stem), inputs, outputs, axes, f"The file {path.name}.", body, {}, found.opset)
+
+
+def _onnx_input(path: Path, value: onnx_reader.Value, axes: dict[str, tuple[int, ...]]) -> str:
+    """The call that declares it; sizes for its symbolic dimensions go into `axes`: for a first one those of a batch."""
+    shape: list[int | str] = []
+    for place, size in enumerate(value.shape):
+        symbol = size if size is not None else "batch" if place == 0 else f"{value.name}-{place}"
+        if isinstance(symbol, str) and symbol not in axes:
+            if place:
+                raise UsageError(
+                    f"{path}: the input {value.name!r} has a dimension {symbol!r} of any size: say which to try, "
+                    f"the exported one first: --axis '{symbol}=16,7,24'"
+                )
+            axes[symbol] = declare.BATCH
+        shape.append(symbol)
+    kind = {"float32": "normal", "bool": "boolean"}.get(value.dtype)
+    if kind is None and "mask" in value.name.lower() and value.dtype in ("int32", "int64"):
+        kind = "mask"
+    if kind is None:
+        dims = ", ".join(str(size) for size in shape)
+        how = (
+            f"say how high it goes: --input '{value.name}=integers({dims}, high=30522, dtype=\"{value.dtype}\")'"
+            if "int" in value.dtype
+            else "no kind of input gives that"
+        )
+        raise UsageError(f"{path}: the input {value.name!r} is of {value.dtype}: {how}")
+    given = [repr(size) for size in shape] + ([f"dtype={value.dtype!r}"] if kind == "mask" else [])
+    return f"{kind}({', '.join([*given, f'name={value.name!r}'])})"
 
 
 # A Hugging Face folder

@@ -10,6 +10,7 @@ from tfparity.paths import PACKAGE
 #: The layers of our side, lowest first: a module imports from its own layer's siblings listed before it, or from below.
 LAYERS = (
     ("errors", "paths", "revisions"),
+    ("onnx_reader",),
     ("yaml_input", "processes", "case_source", "yours"),
     ("matrix", "cases", "limitations", "fingerprint", "elements"),
     ("environments", "store", "compare"),

@@ -96,7 +96,7 @@ def _measure(crossing: Crossing, opset: int, io: Path, folder: Path, rounds: int
         "artifact": str(folder / "artifact"),
         "case": case.id,
         "case_file": case.file,
-        "framework": plan.locate(crossing.route.FRAMEWORK, crossing.setting.project),
+        "framework": plan.locate(crossing.way.framework, crossing.setting.project),
     }
     workers = {name: sides.worker(crossing.source if name == "torch" else crossing.target) for name in SUBJECTS}
 

@@ -59,7 +59,8 @@ class Sample(NamedTuple):
 
 class Case(NamedTuple):
     """A model with seeded inputs. `axes` gives, per named axis, the exported size and then the others to try.
-    `trained`: its weights stay as the factory gives them. `answer`: says in a line what the outputs mean."""
+    `trained`: its weights stay as the factory gives them. `answer`: says in a line what the outputs mean.
+    `onnx_opset`: of the .onnx file that the factory names; 0 where it gives a model."""
 
     id: str
     inputs: Tuple[Input, ...]
@@ -74,6 +75,7 @@ class Case(NamedTuple):
     operators: Tuple[str, ...] = ()
     trained: bool = False
     answer: Optional[Callable[[Mapping[str, Any]], str]] = None
+    onnx_opset: int = 0
 
     def samples(self) -> List[Sample]:
         """Every run that a comparison needs: all seeds at the exported shape, then, axis by axis,
@@ -88,7 +90,7 @@ class Case(NamedTuple):
 
     def declaration(self) -> Dict[str, Any]:
         """The declaration without its factory, as JSON values: what both sides exchange."""
-        declared = {
+        declared: Dict[str, Any] = {
             "id": self.id,
             "inputs": [
                 {
@@ -107,7 +109,11 @@ class Case(NamedTuple):
             "insensitive": dict(sorted(self.insensitive.items())),
             "operators": sorted(self.operators),
         }
-        return dict(declared, trained=True) if self.trained else declared
+        if self.trained:
+            declared["trained"] = True
+        if self.onnx_opset:
+            declared["onnx_opset"] = self.onnx_opset
+        return declared
 
 
 def is_id(text: Any) -> bool:
@@ -143,6 +149,7 @@ def declared(value: Mapping[str, Any]) -> Case:
         0,
         tuple(value["operators"]),
         bool(value.get("trained")),
+        onnx_opset=int(value.get("onnx_opset", 0)),
     )
 
 
@@ -218,8 +225,9 @@ def case(
     operators: Sequence[str] = (),
     trained: bool = False,
     answer: Optional[Callable[[Mapping[str, Any]], str]] = None,
+    onnx_opset: int = 0,
 ) -> Callable[[Callable[[], Any]], Callable[[], Any]]:
-    """Register a factory of a torch.nn.Module as a case.
+    """Register a factory of a torch.nn.Module, or of the path of an .onnx file, as a case.
 
     id: "family/name", lower case, unique. inputs: a sole input may leave its name out ("input").
     outputs: names (compared as float) or floating/integer/ranking/set_of_boxes, in the model's order.
@@ -233,6 +241,8 @@ def case(
     depend on is a property of the model (the inputs and the outputs are still held to move).
     answer: from the inputs and outputs by name, numpy arrays at the exported shape, what they mean to a person, in a
     line (the pitch, the nearest sentence): torch's and TensorFlow's are kept side by side. It may import numpy.
+    onnx_opset: the factory gives the path of an .onnx file of that opset instead of a model; inputs and outputs are
+    named as the file names them, and its weights are taken as they are.
 
     Raises DeclarationError, with the place, on a wrong or doubled declaration.
     """
@@ -287,8 +297,9 @@ def case(
             file,
             line,
             tuple(operators),
-            trained,
+            trained or bool(onnx_opset),
             answer,
+            onnx_opset,
         )
         return factory
 

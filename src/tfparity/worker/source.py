@@ -41,7 +41,8 @@ def handle(directory: str, request: Dict[str, Any], reply: Reply) -> None:
     try:
         case, model = reply.stage("build", build)
     except StageFailed as failed:
-        reply.fact("where", place(failed.__cause__, request["case_file"]))
+        cause = failed.__cause__
+        reply.fact("where", place((cause and cause.__cause__) or cause, request["case_file"]))
         raise
     example = arrays.inputs(case, case.samples()[0])
     axes = output_axes(case, request["io"])
@@ -68,7 +69,8 @@ def place(exception: Optional[BaseException], case_file: str) -> Optional[str]:
 
 def references(case: Case, framework: Any, model: Any, path: str, reply: Reply) -> None:
     """Write io.npz: float32 references, the float64 truth (or, where that cannot run, the answer to
-    inputs moved by one ulp), for every sample. Raises Refused where two runs disagree."""
+    inputs moved by one ulp), for every sample. Raises Refused where two runs disagree, and where the model does not run
+    at one of the sizes."""
     import numpy
 
     stored: Dict[str, Any] = {}
@@ -85,7 +87,14 @@ def references(case: Case, framework: Any, model: Any, path: str, reply: Reply) 
     for sample, given in zip(samples, inputs):
         for declared, array in zip(case.inputs, given):
             stored["input/%d/%s" % (sample.index, declared.name)] = array
-        keep("float32", sample.index, framework.run(model, given))
+        try:
+            keep("float32", sample.index, framework.run(model, given))
+        except Exception as unable:
+            if sample.axis is None or isinstance(unable, Refused):
+                raise
+            size = "%s=%d" % (sample.axis, sample.sizes[sample.axis])
+            text = "the model itself fails at %s: %s: %s" % (size, type(unable).__name__, unable)
+            raise Refused("SizeRefused", text) from unable
     for name, again in zip(names, framework.run(model, inputs[0])):
         if not numpy.array_equal(
             stored["float32/0/%s" % name], again, equal_nan=numpy.asarray(again).dtype.kind in "fc"

@@ -9,6 +9,7 @@ __all__ = [
     "EXPORTER",
     "FRAMEWORK",
     "IMPORTS",
+    "ONNX_FILES",
     "OPSETS",
     "REQUIRES",
     "REVISION",
@@ -22,6 +23,7 @@ REVISION = 1
 SIDES = "split"
 FRAMEWORK = "pytorch"
 EXPORTER = "onnx-legacy"
+ONNX_FILES = True
 
 #: 13 is what guides say; 12 is the newest that released onnx-tf reads without an Unsqueeze of opset 13;
 #: 14 is the first that exports scaled_dot_product_attention; 11 the first with a coordinate mode on Resize.

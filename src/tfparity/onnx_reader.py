@@ -1,0 +1,74 @@
+"""What an ONNX file says of itself: its opset, what it takes and gives, where its weights are. Nothing of it is run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tfparity.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Value:
+    """An input or output: a dimension is a size, a symbol, or None where the file leaves it open."""
+
+    name: str
+    dtype: str
+    shape: tuple[int | str | None, ...]
+
+
+@dataclass(frozen=True)
+class OnnxFile:
+    """opset: of the default domain. inputs: without weights, which old files list among them. external: names of files
+    beside it that hold weights."""
+
+    opset: int
+    inputs: tuple[Value, ...]
+    outputs: tuple[Value, ...]
+    external: tuple[str, ...]
+
+
+def read(path: Path) -> OnnxFile:
+    """Raises UsageError for a file that is none, that names no opset, or takes what is no tensor."""
+    import onnx  # a third of a second, which few commands need
+    from onnx.external_data_helper import uses_external_data
+
+    def wrong(why: object) -> UsageError:
+        return UsageError(f"{path}: cannot be read as ONNX: {why}")
+
+    try:
+        model = onnx.load(str(path), load_external_data=False)
+    except OSError as unreadable:
+        raise wrong(unreadable) from None
+    except Exception as damaged:  # noqa: BLE001 - protobuf's DecodeError, or whatever its version raises
+        raise wrong(damaged) from None
+    opset = next((int(one.version) for one in model.opset_import if one.domain in ("", "ai.onnx")), 0)
+    if not opset:
+        raise wrong("it imports no opset")
+    weights = {weight.name for weight in model.graph.initializer}
+    files = {
+        entry.value: None
+        for weight in model.graph.initializer
+        if uses_external_data(weight)
+        for entry in weight.external_data
+        if entry.key == "location"
+    }
+    try:
+        inputs = tuple(_value(value) for value in model.graph.input if value.name not in weights)
+        outputs = tuple(_value(value) for value in model.graph.output)
+    except (ValueError, KeyError) as unknown:
+        raise wrong(unknown) from None
+    if not inputs or not outputs:
+        raise wrong(f"it has no {'outputs' if inputs else 'inputs'}")
+    return OnnxFile(opset, inputs, outputs, tuple(files))
+
+
+def _value(value: Any) -> Value:
+    import onnx
+
+    if value.type.WhichOneof("value") != "tensor_type":
+        raise ValueError(f"{value.name!r} is no tensor")
+    tensor = value.type.tensor_type
+    shape = tuple(dim.dim_param or dim.dim_value or None for dim in tensor.shape.dim)
+    return Value(value.name, onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type).name, shape)
