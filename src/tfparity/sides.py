@@ -57,6 +57,7 @@ class Sides:
             str(setting.cache.bundles): "<tmp>",
             str(Path.home()): "<home>",
             str(paths.PACKAGE): "<tfparity>",
+            str(setting.project.root): "<tfparity>",
         }
 
     def worker(self, where: Where) -> Worker:
