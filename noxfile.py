@@ -177,6 +177,13 @@ def mutations(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def zoo(session: nox.Session) -> None:
+    """Hold the zoo against the lists of torchvision and transformers, in the default toolchain's environment."""
+    prepare(session)
+    session.run("python", "-m", "pytest", "tests/zoo", *session.posargs)
+
+
+@nox.session(default=False)
 def tests(session: nox.Session) -> None:
     """Unit tests on every Python from 3.11 on, worker tests on every Python from 3.7 on that is found."""
     prepare(session)

@@ -234,6 +234,11 @@ class Matrix(_Strict):
 
 def load(path: Path) -> Matrix:
     """The matrix of that file. Raises MatrixError with file and line."""
+    if not path.is_file():
+        raise MatrixError(
+            "no project of tfparity is here: go into a clone, name one in TFPARITY_PROJECT, or install a clone",
+            file=path,
+        )
     document = yaml_input.load(path, MatrixError)
     try:
         written = _Document.model_validate(document)

@@ -147,7 +147,7 @@ def test_a_file_that_is_no_matrix_is_refused(tmp_path: Path, text: str, said: st
 
 
 def test_a_missing_or_unreadable_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(MatrixError, match="there is no such file"):
+    with pytest.raises(MatrixError, match="no project of tfparity is here: go into a clone"):
         matrix.load(tmp_path / "matrix.yaml")
     (tmp_path / "matrix.yaml").write_bytes(b"\xff\xfe\xfa")
     with pytest.raises(MatrixError, match="cannot be read"):

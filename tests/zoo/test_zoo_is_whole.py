@@ -1,0 +1,69 @@
+"""The zoo held against the packages themselves, inside the default toolchain's environment: no builder of torchvision
+and no family that transformers had TensorFlow classes for is forgotten. Run by `nox -s zoo`."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tfparity import cases, matrix, paths
+from tfparity.environments import install
+
+PROJECT = paths.project(Path(__file__).parents[2])
+
+BUILDERS = """
+import json, torchvision
+print(json.dumps(torchvision.models.list_models()))
+"""
+
+FAMILIES = """
+import json
+from transformers.models.auto import modeling_tf_auto as auto
+tables = [getattr(auto, name) for name in dir(auto) if name.startswith("TF_") and name.endswith("_NAMES")]
+print(json.dumps(sorted({family for table in tables for family in table})))
+"""
+
+#: Families without a case of their own name, and which case stands for them.
+STANDS_FOR = {
+    "gpt-sw3": "gpt2",  # another tokenizer alone
+    "sam-vision-model": "sam",  # its first half
+}
+
+
+@pytest.fixture(scope="module")
+def names() -> set[str]:
+    return set(cases.load([PROJECT.cases]))
+
+
+@pytest.fixture(scope="module")
+def python() -> Path:
+    found = matrix.load(PROJECT.matrix)
+    environment = found.environments[found.toolchains[found.default].source]
+    return install.ensure(PROJECT, environment, paths.cache()).python
+
+
+def told(python: Path, code: str) -> list[str]:
+    """What the environment's own packages list, hyphens for underscores."""
+    done = subprocess.run([python, "-I", "-c", code], capture_output=True, text=True, timeout=300, check=True)
+    listed: list[str] = json.loads(done.stdout.splitlines()[-1])
+    return [name.replace("_", "-") for name in listed]
+
+
+def test_every_builder_of_torchvision_has_a_case(names: set[str], python: Path) -> None:
+    """Quantized ones as they are before they are quantized: their integer kernels no exporter takes."""
+    builders = told(python, BUILDERS)
+    assert len(builders) > 100
+    wanted = {name.replace("quantized-", "quantizable-") for name in builders}
+    assert sorted(name for name in wanted if f"torchvision/{name}" not in names) == []
+
+
+def test_every_family_with_tensorflow_classes_has_a_case(names: set[str], python: Path) -> None:
+    families = told(python, FAMILIES)
+    assert len(families) > 60
+    without = [
+        family
+        for family in families
+        if not any(name.startswith(f"huggingface/{STANDS_FOR.get(family, family)}") for name in names)
+    ]
+    assert without == []
