@@ -118,6 +118,8 @@ def test_a_count_says_how_many_of_those_run_work():
     assert pages.working({"works": 3, "works-with-remedy": 2, "broken": 1, "not-applicable": 9}) == "5 of 6"
     assert pages.working({"untested": 4}) == "untested"
     assert pages.working({"unresolvable": 4}) == "no such environment"
+    assert pages.working({"not-applicable": 4}) == "not applicable"
+    assert pages.working({"not-applicable": 4, "untested": 1}) == "untested"
 
 
 def test_stale_cells_are_neither_untested_nor_left_out():

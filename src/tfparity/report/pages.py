@@ -74,12 +74,14 @@ def _marked(path: Path, name: str, content: str) -> str:
 
 
 def overview(standings: Standings, folder: str) -> str:
-    """A row per toolchain: its pins, how many cells work, the landmarks' verdicts; the totals below."""
+    """A row per toolchain: its pins, how many cells work (the smoke cases by onnx-tf, which all toolchains have; all
+    that were run), the landmarks' verdicts; the totals below."""
     rows = []
     for toolchain in standings.toolchains:
         pins = standings.packages(toolchain)
         name = f"[{toolchain.id}]({folder}toolchains/{toolchain.id}.md)"
         counts = standings.counts(toolchain.id)
+        smoke = standings.counts(toolchain.id, standings.smoke)
         rows.append(
             [
                 f"**{name}**" if toolchain.id == standings.default else name,
@@ -89,6 +91,7 @@ def overview(standings: Standings, folder: str) -> str:
                 markdown.text(pins.get("onnx-tf", "–")),
                 markdown.text(pins.get("tensorflow") or pins.get("tensorflow-cpu") or "–"),
                 ", ".join(markdown.text(shim) for shim in standings.shims(toolchain)) or "–",
+                working(smoke),
                 working(counts),
                 *(
                     brief(best([standings.verdict(toolchain.id, case) for case in cases]))
@@ -96,8 +99,19 @@ def overview(standings: Standings, folder: str) -> str:
                 ),
             ]
         )
-    head = ["toolchain", "Python", "torch", "onnx", "onnx-tf", "TensorFlow", "shims", "cells that work", *LANDMARKS]
-    return f"{markdown.table(head, rows, align='llllllllll')}\n\n{totals(standings.counts())}\n\n{legend()}"
+    head = [
+        "toolchain",
+        "Python",
+        "torch",
+        "onnx",
+        "onnx-tf",
+        "TensorFlow",
+        "shims",
+        "smoke cases",
+        "all cells",
+        *LANDMARKS,
+    ]
+    return f"{markdown.table(head, rows, align='lllllllllll')}\n\n{totals(standings.counts())}\n\n{legend()}"
 
 
 def working(counts: Mapping[str, int]) -> str:
@@ -106,8 +120,8 @@ def working(counts: Mapping[str, int]) -> str:
     if run:
         works = counts.get("works", 0) + counts.get("works-with-remedy", 0)
         return f"{works} of {run}" + (f", {stale} {words.verdict('stale').words}" if stale else "")
-    instead = next((name for name in ("stale", "unresolvable") if counts.get(name)), "untested")
-    return words.verdict(instead).words
+    others = ("stale", "unresolvable", "untested", "not-applicable")
+    return words.verdict(next((name for name in others if counts.get(name)), "untested")).words
 
 
 def best(forms: Sequence[Standing | None]) -> Standing | None:
@@ -145,8 +159,12 @@ def totals(counts: Mapping[str, int]) -> str:
 def legend() -> str:
     """What the signs mean."""
     lines = [f"- {shown.sign} **{shown.words}**: {shown.meaning}." for shown in words.VERDICTS.values()]
+    counted = (
+        "Smoke cases: how many work by onnx-tf, of those that can be there. All cells: of every case and route that was "
+        "run, which are more on some toolchains than on others."
+    )
     measure = "A number is the largest difference from torch in float64, over every output, three seeds and every size."
-    return "\n".join(lines) + f"\n\n{measure}"
+    return "\n".join(lines) + f"\n\n{counted}\n\n{measure}"
 
 
 def families(standings: Standings) -> str:
@@ -196,6 +214,15 @@ def page(standings: Standings, toolchain: Toolchain) -> str:
     parts.append(
         f"Python {standings.pythons(toolchain)}; " + ", ".join(f"{name} {pins[name]}" for name in sorted(pins)) + "."
     )
+    locks = ", ".join(
+        f"[lockfiles/{id}.txt](../../lockfiles/{id}.txt)"
+        for id in toolchain.environments()
+        if (standings.project.lockfiles / f"{id}.txt").is_file()
+    )
+    if locks:
+        parts.append(
+            f"Every package with its hash: {locks}; how to use it without tfparity: [adopting](../adopting.md)."
+        )
     if shims:
         parts.append(f"Shims: {', '.join(shims)}. A cell that works here works with a remedy.")
     parts.append(totals(standings.counts(toolchain.id)))

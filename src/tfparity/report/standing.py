@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,7 @@ from tfparity.limitations import Limitation
 from tfparity.matrix import Toolchain
 from tfparity.options import Choice
 from tfparity.paths import Project
-from tfparity.plan import PlannedCell
+from tfparity.plan import SMOKE, PlannedCell, in_tier
 
 
 @dataclass(frozen=True)
@@ -109,9 +109,15 @@ class Standings:
                 found.setdefault(file, {}).setdefault(cell.planned.case, []).append(cell)
         return found
 
-    def counts(self, toolchain: str | None = None) -> Counter[str]:
-        """Verdict → number of cells, of one toolchain or of all; verdicts that do not occur are left out."""
+    def smoke(self, planned: PlannedCell) -> bool:
+        """Whether it is a smoke case by the route that every toolchain has."""
+        return planned.route == "onnx-tf" and in_tier(self._campaign.cases[planned.case], SMOKE)
+
+    def counts(self, toolchain: str | None = None, chosen: Callable[[PlannedCell], bool] | None = None) -> Counter[str]:
+        """Verdict → number of cells, of one toolchain or of all, of those chosen; verdicts that do not occur are left
+        out."""
         cells = self.cells[toolchain] if toolchain else [cell for cells in self.cells.values() for cell in cells]
+        cells = [cell for cell in cells if chosen is None or chosen(cell.planned)]
         counted = Counter(cell.verdict for cell in cells)
         return Counter({name: counted[name] for name in VERDICTS if counted[name]})
 

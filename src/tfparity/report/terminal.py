@@ -135,7 +135,7 @@ def legend(records: Iterable[CellRecord]) -> list[Text]:
     lines.append(
         Text(
             "max error: the largest difference from torch in float64, over every output, three seeds and every size;"
-            " opset: that of the attempt that decided",
+            " opset: that of the attempt that decided, or all that a broken cell tried",
             "dim",
         )
     )
@@ -147,4 +147,5 @@ def totals(records: Iterable[CellRecord]) -> Text:
     counts = Counter(record.verdict for record in records)
     parts = [f"{counts[name]} {shown.words}" for name, shown in words.VERDICTS.items() if counts[name]]
     parts += [f"{count} {name}" for name, count in counts.items() if name not in words.VERDICTS]
-    return Text(f"{sum(counts.values())} cells: {', '.join(parts) or 'none'}", "bold")
+    whole = sum(counts.values())
+    return Text(f"{whole} {'cell' if whole == 1 else 'cells'}: {', '.join(parts) or 'none'}", "bold")

@@ -129,11 +129,19 @@ def shortened(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 1].rstrip() + "…"
 
 
+#: More opsets than these are told as a range.
+MOST_OPSETS = 5
+
+
 def opset(cell: Mapping[str, Any]) -> str:
-    """The opset that decided, and the file's own where the exporter wrote another: "13 (file: 18)"."""
+    """The opset that decided, and the file's own where the exporter wrote another: "13 (file: 18)"; all that were tried
+    of a broken cell."""
     asked = cell.get("opset")
     if not asked:
         return "–"
+    if cell.get("verdict") == "broken":
+        tried = list(dict.fromkeys(attempt["opset"] for attempt in cell["attempts"])) or [asked]
+        return ", ".join(map(str, tried)) if len(tried) <= MOST_OPSETS else f"{min(tried)} to {max(tried)}"
     deciding = next((attempt for attempt in cell.get("attempts", ()) if attempt["opset"] == asked), None)
     written = deciding["file_opset"] if deciding else None
     return f"{asked} (file: {written})" if written not in (None, asked) else str(asked)
