@@ -45,11 +45,16 @@ def toolchains() -> list[str]:
 
 
 def prepare(session: nox.Session) -> None:
-    """Put our own requirements, hash-checked, into the session's environment, unless they are there; run from src/."""
+    """Put our own requirements, hash-checked, into the session's environment, unless they are there; run from src/.
+
+    Modules of a person's own (--cases module:function) are found from where nox was called and on PYTHONPATH.
+    """
     where = nox_cache(session)
     if where is not None:
         session.env.setdefault("TFPARITY_CACHE", where)
-    session.env["PYTHONPATH"] = str(ROOT / "src")
+    called_from = [] if Path(session.invoked_from).resolve() == ROOT else [session.invoked_from]
+    inherited = [os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") else []
+    session.env["PYTHONPATH"] = os.pathsep.join([str(ROOT / "src"), *called_from, *inherited])
     session.env["TFPARITY_PROJECT"] = str(ROOT)
     install_into(
         session,

@@ -85,6 +85,11 @@ def pytest_collection_finish(session):
 def pytest_report_collectionfinish(config):
     run = config.stash[RUN]
     runnable = [cell for cell in run.selected if cell.applicable]
+    if not run.selected and config.option.keyword:
+        return (
+            f"-k {config.option.keyword!r} matches no cell of the tier {run.campaign.tier}: --tier all has every case, "
+            f"and --case '*{config.option.keyword}*' chooses among them all"
+        )
     if not runnable or config.option.collectonly:
         return None
     seconds = run.campaign.estimate(runnable)

@@ -29,10 +29,13 @@ def load(name: str, package: str) -> ModuleType:
             raise ImportError("cannot load %s" % path)
         module = importlib.util.module_from_spec(spec)
         sys.modules[alias] = module
+        writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # a person's folder stays as it is
         try:
             spec.loader.exec_module(module)
         except BaseException:
             del sys.modules[alias]
             raise
+        finally:
+            sys.dont_write_bytecode = writes
         _loaded[path] = module
     return _loaded[path]
