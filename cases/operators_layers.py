@@ -432,6 +432,28 @@ def lstm_sequence_first():
 
 
 @case(
+    "operators/lstm-stacked-alike",
+    inputs=[normal("batch", 7, 6)],
+    outputs=["sequence"],
+    operators=["LSTM"],
+    tags=["recurrent"],
+)
+def lstm_stacked_alike():
+    """Two layers whose weights have the same shapes, so that mixing them up raises no error."""
+    import torch
+
+    class Recurrent(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.network = torch.nn.LSTM(6, 6, num_layers=2, batch_first=True)
+
+        def forward(self, x):
+            return self.network(x)[0]
+
+    return Recurrent().eval()
+
+
+@case(
     "operators/gru-sequence-first",
     inputs=[normal("sequence", "batch", 8, name="steps"), normal("batch", 6, name="hidden")],
     outputs=["sequence_out", "next_hidden"],

@@ -28,7 +28,8 @@ def load(places: Iterable[Path]) -> dict[str, Case]:
             raise CaseError("a case file's name ends in .py", file=path)
         for file in sorted(path.glob("*.py")) if path.is_dir() else [path]:
             _import(file)
-            cases.update((id, case) for id, case in declare.registered().items() if Path(case.file) == file.resolve())
+            here = str(file.resolve())
+            cases.update((id, case) for id, case in declare.registered().items() if case.file == here)
     if not cases:
         raise CaseError("no case is declared here; see CONTRIBUTING.md, add a case", file=next(iter(places), Path()))
     return cases
