@@ -200,7 +200,7 @@ def _carried_out(asked: Campaign) -> list[CellRecord]:
     cells = asked.cells
     runnable = [cell for cell in cells if cell.applicable]
     if runnable:
-        console.print(f"{len(runnable)} cells to run: at most about {words.duration(asked.estimate(runnable))}")
+        console.print(f"{words.cells(len(runnable))} to run: at most about {words.duration(asked.estimate(runnable))}")
     records: dict[str, CellRecord] = {}
     with progress.progress(console, cells, asked.seconds) as display, asked.engine(display) as engine:
         for record in engine.run(cells):

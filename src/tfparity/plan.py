@@ -188,6 +188,9 @@ def _applicability(
         if isinstance(packages, str):
             return "unresolvable", packages
     assert not isinstance(source, str) and not isinstance(target, str)
+    refusal = module.refusal(case.id) if hasattr(module, "refusal") else None
+    if refusal:
+        return "not-applicable", refusal
     if case.onnx_opset and not getattr(module, "ONNX_FILES", False):
         return "not-applicable", "takes models of torch, no ONNX files"
     framework = plugins.load(ONNX_FILE, "tfparity.worker.frameworks").REQUIRES if case.onnx_opset else {}

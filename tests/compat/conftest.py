@@ -95,7 +95,7 @@ def pytest_report_collectionfinish(config):
     seconds = run.campaign.estimate(runnable)
     if run.campaign.choice.budget is not None:
         seconds = min(seconds, run.campaign.choice.budget)
-    return f"{len(runnable)} cells to run: about {words.duration(seconds)}, less for what was done before"
+    return f"{words.cells(len(runnable))} to run: about {words.duration(seconds)}, less for what was done before"
 
 
 @pytest.fixture

@@ -147,5 +147,4 @@ def totals(records: Iterable[CellRecord]) -> Text:
     counts = Counter(record.verdict for record in records)
     parts = [f"{counts[name]} {shown.words}" for name, shown in words.VERDICTS.items() if counts[name]]
     parts += [f"{count} {name}" for name, count in counts.items() if name not in words.VERDICTS]
-    whole = sum(counts.values())
-    return Text(f"{whole} {'cell' if whole == 1 else 'cells'}: {', '.join(parts) or 'none'}", "bold")
+    return Text(f"{words.cells(sum(counts.values()))}: {', '.join(parts) or 'none'}", "bold")

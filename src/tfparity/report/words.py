@@ -85,6 +85,11 @@ def number(value: float | None) -> str:
     return "0" if value == 0 else f"{float(value):.1e}"
 
 
+def cells(count: int) -> str:
+    """ "1 cell", "2 cells"."""
+    return f"{count} cell" + ("" if count == 1 else "s")
+
+
 def answer(said: Mapping[str, str | None]) -> str:
     """What the outputs mean on both sides (see evidence.answer), in one sentence."""
     torch, tensorflow = said.get("torch"), said.get("tensorflow")

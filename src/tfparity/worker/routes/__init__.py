@@ -5,6 +5,7 @@ A route is a module with
     SIDES                        "split" (two environments may do it) or "together"
     FRAMEWORK, EXPORTER          names of modules in frameworks/ and exporters/, or paths
     ONNX_FILES                   True where it takes a case that is an .onnx file, too (may be left out)
+    refusal(case id) -> str      why a case cannot go this way, or None (may be left out)
     OPSETS                       the order in which a cell tries them, until one converts and is right
     REQUIRES                     {"source": {package: specifier}, "target": {...}}: else not applicable
     IMPORTS                      {"source": [...], "target": [...]}: what a warm parent imports

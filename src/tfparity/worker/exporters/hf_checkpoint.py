@@ -1,0 +1,49 @@
+"""save_pretrained: a Hugging Face model's configuration and weights, with the names that the case uses."""
+
+import json
+import os
+from typing import Any, Dict, List
+
+from tfparity.worker.declare import Case
+from tfparity.worker.messages import Refused
+
+__all__ = ["CHECKPOINT", "DESCRIPTION", "REVISION", "check", "export", "newest_opset"]
+
+REVISION = 1
+
+CHECKPOINT = "checkpoint"
+DESCRIPTION = "model.json"
+
+
+def newest_opset() -> int:
+    """A checkpoint has no opset."""
+    return 0
+
+
+def export(
+    model: Any, example: List[Any], case: Case, output_axes: List[Dict[int, str]], opset: int, folder: str
+) -> None:
+    """Save the transformers model inside `model`, and what to call it with. Raises Refused where there is none."""
+    from transformers import PreTrainedModel
+
+    inside = next((module for module in model.modules() if isinstance(module, PreTrainedModel)), None)
+    if inside is None:
+        raise Refused("NoPretrainedModel", "no transformers model is inside this one")
+    inside.save_pretrained(os.path.join(folder, CHECKPOINT))
+    description = {
+        "class": type(inside).__name__,
+        "inputs": [
+            {"name": i.name, "dtype": i.dtype, "shape": [None if isinstance(d, str) else d for d in i.shape]}
+            for i in case.inputs
+        ],
+        "outputs": [output.name for output in case.outputs],
+    }
+    with open(os.path.join(folder, DESCRIPTION), "w") as file:
+        json.dump(description, file)
+
+
+def check(folder: str) -> None:
+    """That the weights were written, as a file of one of the two kinds."""
+    kinds = (".bin", ".safetensors")
+    if not any(name.endswith(kinds) for name in os.listdir(os.path.join(folder, CHECKPOINT))):
+        raise Refused("NoWeights", "save_pretrained wrote no weights")
