@@ -32,6 +32,7 @@ from tfparity.evidence_file import (
     save,
     save_runs,
 )
+from tfparity.fingerprint import fingerprint, normalise
 from tfparity.limitations import Limitation
 
 __all__ = [
@@ -246,9 +247,9 @@ UNKNOWN_SHARE = 0.1
 
 
 def dishonest(evidence: Sequence[Evidence], limitations: Sequence[Limitation]) -> list[str]:
-    """What committed evidence may not have, a line each: an error whose stored limitation is not what the rules say,
-    and by the rules themselves: a failing cell without a limitation, a rule that explains nothing, more than one
-    failing cell in ten that nobody understands."""
+    """What committed evidence may not have, a line each: an error that a run would write otherwise today, an error
+    whose stored limitation is not what the rules say, and by the rules themselves: a failing cell without a limitation,
+    a rule that explains nothing, more than one failing cell in ten that nobody understands."""
     explained = [explain(content, limitations) for content in evidence]
     found = [
         f"{content.toolchain}: the error {name} has the limitation {error['limitation'] or 'null'}, "
@@ -256,6 +257,13 @@ def dishonest(evidence: Sequence[Evidence], limitations: Sequence[Limitation]) -
         for content, anew in zip(evidence, explained, strict=True)
         for name, error in content.errors.items()
         if error["limitation"] != anew.errors[name]["limitation"]
+    ]
+    found += [
+        f"{content.toolchain}: the error {name} is not as a run would write it now: record its cells again"
+        for content in evidence
+        for name, error in content.errors.items()
+        if normalise(error["message"], {}) != error["message"]
+        or fingerprint(error["stage"], error["type"], error["message"]) != name
     ]
     found += [f"{' '.join(cell)}: fails without a limitation" for content in explained for cell in unexplained(content)]
     found += [
