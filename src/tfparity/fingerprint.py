@@ -42,6 +42,8 @@ _MASKS = (
     (re.compile(r"<tmp>(?:/(?!<)[^/\s'\",;:)\]]*\d[^/\s'\",;:)\]]*)"), "<tmp>/<name>"),
     # Our own lines in a framework's account of who called: they move with every edit.
     (re.compile(r"<tfparity>/[\w/]+\.py(?::\d+|\", line \d+)?"), "<tfparity>"),
+    # What torch's dynamo exporter advises before it comes to the reason.
+    (re.compile(r"This is step \d/3 of exporting the model to ONNX\. Next steps: .*?## Exception summary "), ""),
     # Functions and resources that TensorFlow numbers as it goes.
     (re.compile(r"(__(?:inference|forward|backward)_[A-Za-z_]\w*?)_\d+\b"), r"\1_<id>"),
     # Recurrent layers, by the random name that onnx-tf gives each.

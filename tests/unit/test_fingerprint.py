@@ -137,3 +137,13 @@ def test_what_no_person_sees_is_taken_out(unseen):
 
 def test_what_a_person_sees_stays():
     assert printable("größer als 4 µs — 日本語 👍") == "größer als 4 µs — 日本語 👍"
+
+
+def test_what_the_dynamo_exporter_advises_does_not_push_its_reason_out() -> None:
+    advice = (
+        "Failed to export the model with torch.export. \x1b[96mThis is step 1/3\x1b[0m of exporting the model to ONNX. "
+        "Next steps:\n- Modify the model code for `torch.export.export` to succeed.\n- Debug it.\n" + "- More.\n" * 90
+    )
+    reason = "<class 'RuntimeError'>: Could not guard on data-dependent expression Eq(u0, 0)"
+    told = normalise(f"{advice}\n## Exception summary\n\n{reason}\n\n(Refer to the full stack trace above.)", {})
+    assert told == f"Failed to export the model with torch.export. {reason} (Refer to the full stack trace above.)"
