@@ -20,7 +20,7 @@ from typing import Any
 import numpy
 from filelock import FileLock
 
-from tfparity import compare, referee
+from tfparity import compare, judge, referee
 from tfparity.processes import Limits
 from tfparity.worker import messages
 from tfparity.worker.declare import Case
@@ -106,12 +106,19 @@ def kept_export(made: Path, folder: Path) -> Exported | None:
         value = messages.read_json(str(made / "export.json"))
         stages, facts, error = value["stages"], value["facts"], value["referee_error"]
         whole = all((made / name).stat().st_size == size for name, size in value["files"].items())
+        whole = whole and bool(stages) and all(_is_reply(stage) for stage in stages)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     if common is None or not whole:
         return None
     answer = made / "referee.npz"
     return Exported(stages, {**common, **facts}, made, folder / "io.npz", answer if answer.exists() else None, error)
+
+
+def _is_reply(stage: Any) -> bool:
+    """Whether it reads as a worker's reply for a stage that there is."""
+    failed = stage["outcome"] != "pass"
+    return stage["stage"] in judge.STAGES and (not failed or {"type", "message"} <= set(stage["error"]))
 
 
 def _facts(folder: Path) -> dict[str, Any] | None:

@@ -51,8 +51,11 @@ class Campaign:
 
     def refuse_to_mix(self) -> None:
         """Raises UsageError where evidence of a person's own would go among that of the zoo, or into a package."""
-        foreign = self.choice.sources or self.project.root == paths.INSTALLED
-        if foreign and self.choice.results is None:
+        foreign = (
+            self.choice.sources or self.choice.path or self.choice.limitations or self.project.root == paths.INSTALLED
+        )
+        own = self.choice.results is not None and self.choice.results.resolve() != self.project.root / "results"
+        if foreign and not own:
             raise UsageError(f"evidence of your own needs a place of its own: --results {SUGGESTED}")
 
     @cached_property
@@ -131,6 +134,15 @@ class Campaign:
         if choice.budget is None:
             return planned
         return plan.order(planned, self.cases, self.verdicts(planned))
+
+    @cached_property
+    def declared(self) -> set[CellId] | None:
+        """Every cell of the chosen toolchains, whatever is chosen of them; None where cases of a person's own go
+        without evidence of their own."""
+        if self.choice.sources and self.choice.results is None:
+            return None
+        every = plan.plan(self.matrix, self.cases, self.project, toolchains=self.toolchains)
+        return {(cell.toolchain, cell.case, cell.route) for cell in every}
 
     def verdicts(self, cells: Sequence[PlannedCell]) -> dict[CellId, str]:
         """The recorded verdicts of planned cells: "stale" where what made them has changed, "untested" without one."""

@@ -88,6 +88,11 @@ def _onnx_file(case: Case) -> list[str]:
     except Exception:  # noqa: BLE001 - it asks for what is in the toolchain alone
         return []
     found = onnx_reader.read(path)
+    for name in found.external:
+        if not (path.parent / name).is_file() or not (path.parent / name).resolve().is_relative_to(
+            path.parent.resolve()
+        ):
+            raise CaseError(f"has weights in {name!r}, which is no file of its folder", file=path)
     try:
         return [paths.digest([path, *(path.parent / name for name in found.external)], path.parent)]
     except OSError as missing:

@@ -133,8 +133,12 @@ class _Cell(_Strict):
             return f"the axis {lost[0]!r} is lost"
         if not self.signature:
             return "the signature is not kept"
+        if self.grade == "float32-noise" and (self.max_abs or 0.0) > 1.1 * compare.NOISE_FACTOR * (self.floor or 0.0):
+            return f"{self.max_abs} is no noise where the floor is {self.floor}"
         if (self.verdict == "works") != (not self.remedies):
             return f"the remedies are {', '.join(self.remedies) or 'none'}"
+        if self.opset != self.attempts[0].opset and f"opset-{self.opset}" not in self.remedies:
+            return f"opset {self.opset} is not the first that was tried and stands among no remedies"
         return None
 
     def _why_not_failing(self) -> str | None:

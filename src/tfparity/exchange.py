@@ -36,6 +36,9 @@ def export(asked: Campaign, folder: Path, told: Callable[[PlannedCell, int, str 
     `told` hears of each: the cell, the opset, and why there is no export, or None.
     """
     asked.read()
+    sources = {asked.matrix.toolchains[cell.toolchain].source for cell in asked.cells if cell.applicable}
+    if len(sources) > 1:
+        raise UsageError(f"one folder holds the bundles of one source environment, not of {', '.join(sorted(sources))}")
     written = 0
     with asked.engine(Silent()) as engine, ExitStack() as stack:
         sides: dict[str, Sides] = {}
@@ -50,9 +53,14 @@ def export(asked: Campaign, folder: Path, told: Callable[[PlannedCell, int, str 
 
 def write(crossing: Crossing, folder: Path) -> Iterator[tuple[int, str | None]]:
     """Write a cell's bundle, exported at each opset of its route: the opset, and why there is no export, or None."""
+    first = True
     for opset in crossing.way.opsets:
         exported = crossing.export(opset)
         if exported.passed:
+            if first:  # what another run left there belongs to other inputs and references
+                (folder / crossing.case.id / bundles.DESCRIPTION).unlink(missing_ok=True)
+                shutil.rmtree(folder / crossing.case.id, ignore_errors=True)
+                first = False
             _copy(exported, folder / crossing.case.id, f"{Path(crossing.way.exporter).stem}-{opset}")
             yield opset, None
             continue
@@ -91,7 +99,7 @@ def read(folder: Path, globs: Sequence[str] = ()) -> list[Shared]:
             format = value["format"]
             case = declare.declared(value["case"])
             origin = dict(value["origin"])
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as wrong:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as wrong:
             raise InputError(
                 f"is no bundle: {type(wrong).__name__}: {wrong}; export it again", file=description
             ) from None

@@ -76,7 +76,7 @@ def compare(
     now: Mapping[str, Evidence],
     expected: Iterable[Planned],
     *,
-    cases: Collection[str] | None = None,
+    declared: Collection[CellId] | None = None,
     limitations: Sequence[Limitation] | None = None,
     whole: bool = False,
 ) -> Verdict:
@@ -84,8 +84,8 @@ def compare(
 
     recorded, now: evidence by toolchain, the errors of both explained by the same rules (evidence.explain).
     expected: the planned cells that this run was to have; recorded cells outside them are not looked at.
-    cases: the ids of all cases that are declared. A recorded cell of an expected toolchain whose case is none of them
-        has vanished.
+    declared: every cell that the matrix and the cases make of the expected toolchains, whatever was chosen of them. A
+        recorded cell of such a toolchain that is none of them has vanished.
     limitations: the rules of limitations.yaml.
     whole: the run is the whole matrix and zoo: it must have every recorded cell, and every rule must explain something.
     """
@@ -95,7 +95,7 @@ def compare(
     vanished = [
         id
         for id in before
-        if id not in plan and (whole or (cases is not None and id[0] in toolchains and id[1] not in cases))
+        if id not in plan and (whole or (declared is not None and id[0] in toolchains and id not in declared))
     ]
     findings = [_missing(id, "the plan has no such cell any more", before[id][1]) for id in vanished]
     for id, planned in plan.items():
@@ -196,7 +196,7 @@ def _differences(good: Mapping[str, Any], bad: Mapping[str, Any]) -> list[str]:
         found.append(f"{bad['verdict']} instead of {good['verdict']}")
     elif bad["verdict"] == good["verdict"]:
         kept = bad["dynamic"]
-        found += [f"axis {axis!r} lost" for axis, whole in good["dynamic"].items() if whole and kept.get(axis) is False]
+        found += [f"axis {axis!r} lost" for axis, whole in good["dynamic"].items() if whole and not kept.get(axis)]
         if good["signature"] is True and bad["signature"] is False:
             found.append("signature lost")
         if _drifted(good, bad):

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,7 +127,7 @@ def write_bytes(path: Path, data: bytes) -> None:
     What is there and no file, such as /dev/null, is written to. Raises OSError, which names `path`.
     """
     place = path.resolve()
-    temporary = place.with_name(f".{place.name}.{os.getpid()}")
+    temporary = place.with_name(f".{place.name}.{os.getpid()}.{threading.get_ident()}")
     try:
         if path.exists() and not path.is_file():
             path.write_bytes(data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import uuid
 from collections.abc import Mapping
@@ -115,8 +116,7 @@ class Setting:
     def code(self) -> str | None:
         """A digest of what is in the folders of `path`; None without one."""
         digests = [
-            paths.digest([file for file in sorted(folder.rglob("*")) if _is_code(file)], folder)
-            for folder in self.options.path
+            paths.digest([file for file in _files(folder) if _is_code(file)], folder) for folder in self.options.path
         ]
         return key(digests) if digests else None
 
@@ -131,6 +131,12 @@ class Setting:
 def limits(matrix: Matrix) -> Limits:
     """What a request may take, by the matrix."""
     return Limits(float(matrix.limits.seconds), matrix.limits.memory_gib * 1024)
+
+
+def _files(folder: Path) -> list[Path]:
+    """Every file below a folder, through links to folders too."""
+    walked = os.walk(folder, followlinks=True)
+    return sorted(Path(place, name) for place, _, names in walked for name in names)
 
 
 def _is_code(file: Path) -> bool:

@@ -127,7 +127,7 @@ def _id(name: str) -> str:
 def _parsed(text: str, what: str) -> ast.expr:
     try:
         return ast.parse(text.strip(), mode="eval").body
-    except SyntaxError:
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
         raise UsageError(f"{what} {text!r} cannot be read: {_FORMS[what]}") from None
 
 
@@ -187,7 +187,7 @@ def _axes(declared: Declared) -> dict[str, tuple[int, ...]]:
     found = {}
     for text in declared.axes:
         name, _, sizes = text.partition("=")
-        if not re.fullmatch(r"\s*\d+(\s*,\s*\d+)+\s*", sizes) or not name.strip():
+        if not re.fullmatch(r"\s*\d{1,9}(\s*,\s*\d{1,9})+\s*", sizes) or not name.strip():
             raise UsageError(f"--axis {text!r} cannot be read: {_FORMS['--axis']}")
         found[name.strip()] = tuple(int(size) for size in sizes.split(","))
     return found
@@ -217,16 +217,21 @@ def _function(source: str, declared: Declared) -> _Model:
 
 
 def _located(module: str) -> tuple[Path, str]:
-    """The folder from which the module can be imported, and a digest of its code: of every .py file of its top-level
-    package, or of the one file that it is."""
+    """The folder from which the module can be imported, and a digest of what it is: of every file of its top-level
+    package, or of the .py files beside the one file that it is. What is installed beside tfparity is none of a model's:
+    its folder would hide the toolchain's packages."""
     below = Path(*module.split("."))
-    for root in (Path.cwd(), *(Path(entry) for entry in sys.path if entry)):
+    installed = [Path(prefix).resolve() for prefix in (sys.prefix, sys.base_prefix)]
+    searched = [Path(entry).resolve() for entry in sys.path if entry]
+    for root in (Path.cwd(), *(entry for entry in searched if not any(map(entry.is_relative_to, installed)))):
         if (root / below).with_suffix(".py").is_file() or (root / below / "__init__.py").is_file():
             top = root / below.parts[0]
-            code = sorted(top.rglob("*.py")) if top.is_dir() else [top.with_suffix(".py")]
+            files = top.rglob("*") if top.is_dir() else root.glob("*.py")
+            code = sorted(file for file in files if file.is_file() and "__pycache__" not in file.parts)
             return root.resolve(), paths.digest(code, root)
     raise UsageError(
-        f"{module}: no such module in {Path.cwd()} or on PYTHONPATH; a case file is named by its path (my_cases.py)"
+        f"{module}: no such module in {Path.cwd()} or on PYTHONPATH (what is installed beside tfparity does not count: "
+        "name its folder with --path and write a case file); a case file is named by its path (my_cases.py)"
     )
 
 
@@ -242,7 +247,11 @@ def _onnx_file(path: Path, declared: Declared) -> _Model:
         inputs[value.name] = said.pop(value.name, "") or _onnx_input(path, value, axes)
     if said:
         raise UsageError(f"{path}: has no input {next(iter(said))!r}; it has {', '.join(inputs)}")
-    outputs = [repr(value.name) for value in found.outputs]
+    kinds = {ast.literal_eval(text.partition("(")[2].rstrip(")") or text): text for text in _outputs(declared)}
+    outputs = [kinds.pop(value.name, repr(value.name)) for value in found.outputs]
+    if kinds:
+        given = ", ".join(value.name for value in found.outputs)
+        raise UsageError(f"{path}: has no output {next(iter(kinds))!r}; it has {given}")
     body = f"return {str(path.resolve())!r}"
     return _Model(_id(path.stem), inputs, outputs, axes, f"The file {path.name}.", body, {}, found.opset)
 
@@ -346,7 +355,7 @@ def _size(value: Any) -> int | None:
 def _config(folder: Path) -> dict[str, Any]:
     try:
         value = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as wrong:
+    except (OSError, ValueError, RecursionError) as wrong:
         raise UsageError(f"{folder}/config.json: cannot be read: {wrong}") from None
     if not isinstance(value, dict):
         raise UsageError(f"{folder}/config.json: is no object")

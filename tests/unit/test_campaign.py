@@ -348,3 +348,26 @@ def test_a_standing_has_the_rule_that_holds_now_and_not_the_one_stored(project: 
     standing = Standings(project).verdict("old", "zoo/gru")
     assert standing is not None and standing.limitation is None
     assert evidence.load(project.results / "old.json").errors  # the file is as it was
+
+
+@pytest.mark.parametrize(
+    ("choice", "mixes"),
+    [
+        ({}, False),
+        ({"sources": ("mine.py",)}, True),
+        ({"path": (Path("vendor"),)}, True),
+        ({"limitations": Path("mine.yaml")}, True),
+        ({"sources": ("mine.py",), "results": Path("results")}, True),
+        ({"sources": ("mine.py",), "results": Path("mine")}, False),
+    ],
+)
+def test_evidence_with_something_of_ones_own_needs_a_place_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, choice: dict[str, Any], mixes: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    asked = Campaign(Choice(**choice), Project(tmp_path), Cache(tmp_path / "cache"))
+    if not mixes:
+        asked.refuse_to_mix()
+        return
+    with pytest.raises(UsageError, match="a place of its own"):
+        asked.refuse_to_mix()

@@ -189,3 +189,24 @@ def test_a_wrong_declaration_is_refused_with_its_cause(given: dict[str, Any], ca
 def test_what_is_refused_is_not_registered() -> None:
     refusal(lambda: made(outputs=[]))
     assert registered() == {}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"axes": {}},
+        {"axes": {"batch": []}},
+        {"axes": {"batch": "21"}},
+        {"axes": {"batch": [2, 1], "other": [2, 1]}},
+        {"inputs": []},
+        {"outputs": []},
+        {"outputs": [{"name": "y", "kind": "lol"}]},
+        {"id": "../up"},
+    ],
+)
+def test_a_declaration_from_elsewhere_is_checked(damage: dict[str, Any]) -> None:
+    case = Case("a/b", (normal("batch", 2, name="x"),), (floating("y"),), {"batch": (2, 1)}, {}, (), {}, dict, "", 1)
+    told = case.declaration()
+    assert declare.declared(told).axes == {"batch": (2, 1)}
+    with pytest.raises(ValueError, match=r"axes|inputs|kind|id"):
+        declare.declared({**told, **damage})

@@ -503,6 +503,12 @@ GOOD = "operators/gelu"
         (GOOD, {"signature": None}, "the signature is not kept"),
         (GOOD, {"remedies": []}, "is works-with-remedy, but the remedies are none"),
         (GOOD, {"verdict": "works"}, "is works, but the remedies are opset-12"),
+        (
+            GOOD,
+            {"grade": "float32-noise", "max_abs": 123.0, "floor": 1e-6},
+            "123.0 is no noise where the floor is 1e-06",
+        ),
+        (GOOD, {"remedies": ["shim:onnx-mapping"]}, "opset 12 is not the first that was tried"),
         (GOOD, {"max_abs": "small"}, "max_abs: Input should be a valid number"),
         ("operators/gru", {"verdict": "partial"}, "is partial, but the grade is null"),
         ("operators/gru", {"grade": "float32-noise"}, "is broken, but the grade is float32-noise"),

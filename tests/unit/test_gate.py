@@ -88,7 +88,7 @@ RECORDED = (
     cell("a/gru", "broken", "gru"),
 )
 PLAN = [Planned(made["case"]) for made in RECORDED]
-CASES = [made["case"] for made in RECORDED]
+DECLARED = {(TOOLCHAIN, made["case"], made["route"]) for made in RECORDED}
 
 
 def changed(case, **changes):
@@ -98,7 +98,7 @@ def changed(case, **changes):
 
 
 def gated(now, recorded=RECORDED, plan=PLAN, **given):
-    return gate.compare(found(*recorded), found(*now), plan, **{"cases": CASES, "limitations": RULES, **given})
+    return gate.compare(found(*recorded), found(*now), plan, **{"declared": DECLARED, "limitations": RULES, **given})
 
 
 def one(verdict):
@@ -214,7 +214,7 @@ def test_a_run_without_any_result_misses_every_cell():
 
 
 def test_a_case_that_vanished_is_missing():
-    finding = one(gated(RECORDED[1:], plan=PLAN[1:], cases=CASES[1:]))
+    finding = one(gated(RECORDED[1:], plan=PLAN[1:], declared=DECLARED - {(TOOLCHAIN, RECORDED[0]["case"], "onnx-tf")}))
     assert (finding.kind, finding.subject) == ("missing", f"{TOOLCHAIN}/a/works/onnx-tf")
     assert "no such cell any more" in finding.message
 
@@ -226,8 +226,8 @@ def test_a_case_that_the_run_did_not_choose_is_not_missing():
 
 def test_a_toolchain_that_vanished_is_missing_from_a_whole_run():
     recorded = {**found(*RECORDED), **found(cell("a/works"), toolchain="tf2.4-torch1.8")}
-    assert gate.compare(recorded, found(*RECORDED), PLAN, cases=CASES).findings == ()
-    finding = one(gate.compare(recorded, found(*RECORDED), PLAN, cases=CASES, limitations=RULES, whole=True))
+    assert gate.compare(recorded, found(*RECORDED), PLAN, declared=DECLARED).findings == ()
+    finding = one(gate.compare(recorded, found(*RECORDED), PLAN, declared=DECLARED, limitations=RULES, whole=True))
     assert finding.subject == "tf2.4-torch1.8/a/works/onnx-tf"
 
 
@@ -277,7 +277,7 @@ def test_remedies_that_do_not_help_are_no_difference():
 def test_a_pass_after_its_rule_was_removed_is_fixed():
     (recorded,) = found(*RECORDED).values()
     kept = evidence.explain(recorded, [rule for rule in RULES if rule.id != "no-gru"])
-    assert one(gate.compare({TOOLCHAIN: kept}, found(*changed("a/gru")), PLAN, cases=CASES)).kind == "fixed"
+    assert one(gate.compare({TOOLCHAIN: kept}, found(*changed("a/gru")), PLAN, declared=DECLARED)).kind == "fixed"
 
 
 def test_a_rule_that_matches_nothing_is_red_when_all_evidence_is_there():
@@ -385,3 +385,16 @@ def test_a_summary_holds_any_text():
 def test_the_gate_reads_what_evidence_explains():
     content = evidence.explain(found(*RECORDED)[TOOLCHAIN], RULES)
     assert gate.compare({TOOLCHAIN: content}, {TOOLCHAIN: content}, PLAN, limitations=RULES, whole=True).findings == ()
+
+
+def test_an_axis_that_is_declared_no_more_is_lost():
+    found = one(gated(changed("a/works", dynamic={"batch": True})))
+    assert (found.kind, found.message) == ("regressed", "axis 'height' lost")
+
+
+def test_a_cell_that_no_plan_has_any_more_is_missing_whatever_was_chosen():
+    gone = (TOOLCHAIN, "a/gru", "onnx-tf")
+    rest = [made for made in RECORDED if made["case"] != "a/gru"]
+    plan = [cell for cell in PLAN if cell.case != "a/gru"]
+    assert one(gated(rest, plan=plan, declared=DECLARED - {gone})).kind == "missing"
+    assert gated(rest, plan=plan).findings == ()

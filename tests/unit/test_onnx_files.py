@@ -50,10 +50,10 @@ def saved(folder: Path, *, opset: int = 13, dtype: int = TensorProto.FLOAT, shap
 
 @pytest.fixture
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    def of(path: Path, inputs: tuple[str, ...] = (), axes: tuple[str, ...] = ()) -> Case:
+    def of(path: Path, inputs: tuple[str, ...] = (), axes: tuple[str, ...] = (), outputs: tuple[str, ...] = ()) -> Case:
         monkeypatch.setattr(declare, "_registry", {})
         monkeypatch.setattr(plugins, "_loaded", {})
-        (case,) = cases.load(yours.files([str(path)], Declared(inputs, (), axes), tmp_path / "made")).values()
+        (case,) = cases.load(yours.files([str(path)], Declared(inputs, outputs, axes), tmp_path / "made")).values()
         return case
 
     return of
@@ -94,8 +94,9 @@ def test_a_file_is_a_case_that_keeps_its_names(made: Any, tmp_path: Path) -> Non
 
 
 def test_what_is_declared_goes_before_what_the_file_says(made: Any, tmp_path: Path) -> None:
-    case = made(saved(tmp_path), ("x.1=uniform(N, 4, low=-1)",), ("N=3,4",))
+    case = made(saved(tmp_path), ("x.1=uniform(N, 4, low=-1)",), ("N=3,4",), ("ranking(y)",))
     assert (case.inputs[0].kind, case.axes) == ("uniform", {"N": (3, 4)})
+    assert case.outputs[0] == declare.ranking("y")
 
 
 @pytest.mark.parametrize(
@@ -106,6 +107,7 @@ def test_what_is_declared_goes_before_what_the_file_says(made: Any, tmp_path: Pa
         ({"dtype": TensorProto.INT64}, {}, r"is of int64: say how high it goes: --input 'x\.1=integers\(N, 4, high="),
         ({"dtype": TensorProto.DOUBLE}, {}, "is of float64: no kind of input gives that"),
         ({}, {"inputs": ("other=normal(3)",)}, r"has no input 'other'; it has x\.1"),
+        ({}, {"outputs": ("ranking(z)",)}, "has no output 'z'; it has y"),
     ],
 )
 def test_what_a_file_leaves_open_is_asked_for(
@@ -126,7 +128,7 @@ def test_another_file_or_other_weights_beside_it_are_another_case(made: Any, tmp
     saved(tmp_path, opset=13, shape=("M", 4), beside=True)
     assert cases.digest(case) not in (before, changed)
     (tmp_path / "weights.bin").unlink()
-    with pytest.raises(CaseError, match="weights in a file of their own"):
+    with pytest.raises(CaseError, match="which is no file of its folder"):
         cases.digest(case)
 
 

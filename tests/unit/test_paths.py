@@ -2,6 +2,7 @@
 
 import errno
 import tomllib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,16 @@ def test_the_package_needs_what_requirements_in_names_for_running() -> None:
     running = (root / "requirements.in").read_text().partition("# running\n")[2].partition("\n\n")[0].split()
     with (root / "pyproject.toml").open("rb") as file:
         assert tomllib.load(file)["project"]["dependencies"] == running
+
+
+def test_threads_write_one_file_side_by_side(tmp_path):
+    path = tmp_path / "file.txt"
+
+    def write(number):
+        for _ in range(50):
+            paths.write_text(path, str(number) * 100)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(4)))
+    assert len(set(path.read_text())) == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["file.txt"]

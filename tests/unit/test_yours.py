@@ -78,6 +78,19 @@ def test_a_function_is_the_code_of_its_package(made: Any, source: str, changed: 
     assert (cases.digest(before) != cases.digest(after)) == moves
 
 
+@pytest.mark.parametrize(("changed", "source"), [("nets/weights.pt", "nets.seg:build"), ("helper.py", "single:build")])
+def test_what_lies_beside_the_code_counts(made: Any, changed: str, source: str) -> None:
+    (before,) = made(source, inputs=IMAGES)
+    Path(changed).write_text("new")
+    (after,) = made(source, inputs=IMAGES)
+    assert cases.digest(before) != cases.digest(after)
+
+
+def test_a_package_that_is_installed_beside_us_is_no_model(made: Any) -> None:
+    with pytest.raises(UsageError, match="what is installed beside tfparity does not count"):
+        made("numpy:zeros", inputs=IMAGES)
+
+
 def test_the_same_model_is_the_same_file(made: Any) -> None:
     assert made("single:build", inputs=IMAGES)[0].file == made("single:build", inputs=IMAGES)[0].file
 
@@ -158,6 +171,9 @@ def test_what_is_declared_goes_before_what_a_config_tells(made: Any, tmp_path: P
         ("nets.seg:build", {"inputs": IMAGES, "outputs": ("odd(y)",)}, "kinds: floating"),
         ("nets.seg:build", {"inputs": IMAGES, "axes": ("batch=2",)}, "the exported size first"),
         ("single.py", {"inputs": IMAGES}, "are for module:function"),
+        ("nets.seg:build", {"inputs": IMAGES, "outputs": ("\udcff",)}, "cannot be read"),
+        ("nets.seg:build", {"inputs": ("x=normal(" + "-" * 60000 + "3)",)}, "cannot be read"),
+        ("nets.seg:build", {"inputs": IMAGES, "axes": ("batch=" + "9" * 5000 + ",1",)}, "cannot be read"),
     ],
 )
 def test_what_cannot_be_read_is_told(made: Any, source: str, declared: dict[str, Any], said: str) -> None:

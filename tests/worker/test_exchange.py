@@ -30,9 +30,11 @@ def handed_on(tmp_path: Path, cache: paths.Cache) -> Path:
     own = MATRIX.toolchains[TOOLCHAIN].model_copy(update={"routes": {route: TOOLCHAIN}})
     changed = MATRIX.model_copy(update={"toolchains": {TOOLCHAIN: own}})
     (cell,) = plan.plan(changed, zoo, project, toolchains=[TOOLCHAIN], case_globs=["planted/net"])
+    (tmp_path / "bundles" / "planted" / "net" / "exporter-9").mkdir(parents=True)  # of an earlier run
     with Engine(Setting(project, changed, zoo, cache, Options())) as engine, ExitStack() as stack:
         told = list(exchange.write(Crossing(engine.setting, cell, engine.sides(stack)), tmp_path / "bundles"))
     assert told == [(13, None), (12, None)]
+    assert not (tmp_path / "bundles" / "planted" / "net" / "exporter-9").exists()
     return tmp_path / "bundles"
 
 

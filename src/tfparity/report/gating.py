@@ -25,7 +25,7 @@ def judged(asked: Campaign, records: Sequence[CellRecord]) -> Verdict:
         recorded,
         asked.found(records),
         asked.cells,
-        cases=None if asked.choice.sources else asked.cases,
+        declared=asked.declared,
         limitations=asked.limitations,
         whole=asked.everything,
     )

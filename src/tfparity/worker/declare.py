@@ -133,6 +133,16 @@ def declared(value: Mapping[str, Any]) -> Case:
 
     if not is_id(value["id"]):
         raise ValueError("%r is no id of a case" % (value["id"],))
+    if not value["inputs"] or not value["outputs"]:
+        raise ValueError("%s has no inputs or no outputs" % value["id"])
+    axes = {axis for i in value["inputs"] for axis in i["shape"] if isinstance(axis, str)}
+    sizes = value["axes"]
+    if axes != set(sizes) or not all(
+        len(tried) > 1 and all(type(n) is int and n > 0 for n in tried) for tried in sizes.values()
+    ):
+        raise ValueError("the axes of %s are not those of its inputs, with two sizes or more each" % value["id"])
+    if not {o["kind"] for o in value["outputs"]} <= {"float", "integer", "ranking", "set-of-boxes"}:
+        raise ValueError("%s has an output of an unknown kind" % value["id"])
     return Case(
         value["id"],
         tuple(

@@ -7,6 +7,7 @@ model again from the same seed.
 
 import os
 import sys
+import sysconfig
 import traceback
 from contextlib import suppress
 from typing import Any, Dict, List, Optional
@@ -57,7 +58,8 @@ def handle(directory: str, request: Dict[str, Any], reply: Reply) -> None:
 def place(exception: Optional[BaseException], case_file: str) -> Optional[str]:
     """ "file:line" of the innermost frame of the case's file or of code below it that is not installed; None where the
     exception did not come through the file."""
-    installed = (os.path.realpath(sys.prefix), os.path.realpath(sys.base_prefix), os.path.dirname(__file__))
+    libraries = (os.path.realpath(path) for path in (sysconfig.get_paths()["stdlib"], sysconfig.get_paths()["purelib"]))
+    installed = tuple(os.path.join(path, "") for path in (*libraries, os.path.dirname(__file__)))
     found, inside = None, False
     for frame, line in traceback.walk_tb(exception.__traceback__ if exception else None):
         file = os.path.realpath(frame.f_code.co_filename)
