@@ -11,6 +11,10 @@ from typing import Any
 _SILENT = frozenset({"ctx", "kind", "type_comment"})
 
 
+#: A top-level name of a case file that says where on this machine something lies: no part of what a case is.
+PLACE = "PLACE"
+
+
 class CaseSource:
     """The top-level statements of a case file, in plain values that are equal for equal code."""
 
@@ -38,7 +42,7 @@ class CaseSource:
         waiting = ["*", *own[3]]
         while waiting:
             name = waiting.pop()
-            if name in found or name not in self._bound:
+            if name == PLACE or name in found or name not in self._bound:
                 continue
             found[name] = [plain for plain, _ in self._bound[name]]
             waiting += [further for _, names in self._bound[name] for further in names]

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tfparity import onnx_reader, paths
+from tfparity import case_source, onnx_reader, paths
 from tfparity.errors import UsageError
 from tfparity.worker import declare
 
@@ -73,12 +73,13 @@ def files(sources: Iterable[str], declared: Declared, folder: Path) -> list[Path
     for source in sources:
         path = Path(source)
         if path.suffix == ".onnx":
-            found.append(_write(folder, [_onnx_file(path, declared)]))
+            found.append(_write(folder, path.resolve(), [_onnx_file(path, declared)]))
             continue
         if not path.exists() and _MODULE_FUNCTION.fullmatch(source) and all(map(_is_name, re.split("[.:]", source))):
-            found.append(_write(folder, [_function(source, declared)]))
+            root, model = _function(source, declared)
+            found.append(_write(folder, root, [model]))
         elif (path / "config.json").is_file():
-            found.append(_write(folder, _pretrained(path.resolve(), declared)))
+            found.append(_write(folder, path.resolve(), _pretrained(path.resolve(), declared)))
         elif declared != Declared():
             raise UsageError(
                 f"{source}: --input, --output and --axis are for module:function, .onnx files and Hugging Face folders"
@@ -88,8 +89,10 @@ def files(sources: Iterable[str], declared: Declared, folder: Path) -> list[Path
     return found
 
 
-def _write(folder: Path, models: Sequence[_Model]) -> Path:
-    text = "\n\n".join(["# Made by tfparity from what --cases names.\n" + _HEAD, *map(_source, models)])
+def _write(folder: Path, place: Path, models: Sequence[_Model]) -> Path:
+    """The case file. `place` is where the model lies: the bodies call it by a name that no digest follows."""
+    head = f"# Made by tfparity from what --cases names.\n{_HEAD}\n{case_source.PLACE} = {str(place)!r}\n"
+    text = "\n\n".join([head, *map(_source, models)])
     name = re.sub(r"[^a-z0-9]+", "-", models[0].id.partition("/")[2])
     path = folder / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}.py"
     folder.mkdir(parents=True, exist_ok=True)
@@ -196,13 +199,14 @@ def _axes(declared: Declared) -> dict[str, tuple[int, ...]]:
 # A function of a module
 
 
-def _function(source: str, declared: Declared) -> _Model:
+def _function(source: str, declared: Declared) -> tuple[Path, _Model]:
+    """Where it is imported from, and the model."""
     module, _, function = source.partition(":")
     root, code = _located(module)
     inputs = _inputs(declared)
     if not inputs:
         raise UsageError(f"{source}: what does the model take? {_FORMS['--input'].replace('write', 'say --input')}")
-    return _Model(
+    return root, _Model(
         _id(f"{module}.{function}"),
         inputs,
         _outputs(declared) or ["'output'"],
@@ -210,7 +214,7 @@ def _function(source: str, declared: Declared) -> _Model:
         f"What {source} gives.",
         f"import sys\n\n"
         f"CODE = {code!r}\n"
-        f"sys.path.insert(0, {str(root)!r})\n"
+        f"sys.path.insert(0, {case_source.PLACE})\n"
         f"from {module} import {function}\n\n"
         f"return {function}().eval()",
     )
@@ -252,7 +256,7 @@ def _onnx_file(path: Path, declared: Declared) -> _Model:
     if kinds:
         given = ", ".join(value.name for value in found.outputs)
         raise UsageError(f"{path}: has no output {next(iter(kinds))!r}; it has {given}")
-    body = f"return {str(path.resolve())!r}"
+    body = f"return {case_source.PLACE}"
     return _Model(_id(path.stem), inputs, outputs, axes, f"The file {path.name}.", body, {}, found.opset)
 
 
@@ -306,7 +310,7 @@ def _pretrained(folder: Path, declared: Declared) -> list[_Model]:
     def made(id: str, more: str, requires: Mapping[str, str]) -> _Model:
         body = _PRETRAINED.format(
             code=code,
-            folder=str(folder),
+            place=case_source.PLACE,
             architecture=architecture,
             more=more,
             parameters=", ".join(inputs),
@@ -327,7 +331,7 @@ import torch
 from transformers import {architecture}
 
 FILES = {code!r}
-network = {architecture}.from_pretrained({folder!r}, local_files_only=True{more}).float()
+network = {architecture}.from_pretrained({place}, local_files_only=True{more}).float()
 network.config.use_cache = False
 
 class Tensors(torch.nn.Module):

@@ -11,7 +11,8 @@ from tfparity.paths import PACKAGE
 LAYERS = (
     ("errors", "paths", "revisions"),
     ("onnx_reader",),
-    ("yaml_input", "processes", "case_source", "yours"),
+    ("yaml_input", "processes", "case_source"),
+    ("yours",),
     ("matrix", "cases", "limitations", "fingerprint", "elements"),
     ("environments", "store", "compare"),
     ("judge", "workers", "plan", "referee", "referee_process"),

@@ -1,6 +1,7 @@
 """Models without a case file become one: located and hashed, never imported."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,20 @@ def test_what_lies_beside_the_code_counts(made: Any, changed: str, source: str) 
     Path(changed).write_text("new")
     (after,) = made(source, inputs=IMAGES)
     assert cases.digest(before) != cases.digest(after)
+
+
+def test_the_place_of_a_model_does_not_count(made: Any, tmp_path: Path) -> None:
+    (here,) = made("single:build", inputs=IMAGES)
+    digest = cases.digest(here)
+    other = tmp_path / "elsewhere"
+    other.mkdir()
+    (other / "single.py").write_text("raise SystemExit\n")
+    folder = Path.cwd()
+    os.chdir(other)
+    (there,) = made("single:build", inputs=IMAGES)
+    os.chdir(folder)
+    assert there.file != here.file
+    assert cases.digest(there) == digest
 
 
 def test_a_package_that_is_installed_beside_us_is_no_model(made: Any) -> None:
