@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,12 @@ from tfparity.errors import UsageError
 
 @dataclass(frozen=True)
 class Value:
-    """An input or output: a dimension is a size, a symbol, or None where the file leaves it open."""
+    """An input or output: a dimension is a size, a symbol, or None where the file leaves it open; so is the shape where
+    it does not even say how many there are."""
 
     name: str
     dtype: str
-    shape: tuple[int | str | None, ...]
+    shape: tuple[int | str | None, ...] | None
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,6 @@ class OnnxFile:
 def read(path: Path) -> OnnxFile:
     """Raises UsageError for a file that is none, that names no opset, or takes what is no tensor."""
     import onnx  # a third of a second, which few commands need
-    from onnx.external_data_helper import uses_external_data
 
     def wrong(why: object) -> UsageError:
         return UsageError(f"{path}: cannot be read as ONNX: {why}")
@@ -47,21 +48,29 @@ def read(path: Path) -> OnnxFile:
     if not opset:
         raise wrong("it imports no opset")
     weights = {weight.name for weight in model.graph.initializer}
-    files = {
-        entry.value: None
-        for weight in model.graph.initializer
-        if uses_external_data(weight)
-        for entry in weight.external_data
-        if entry.key == "location"
-    }
+    files = dict.fromkeys(_locations(model))
     try:
         inputs = tuple(_value(value) for value in model.graph.input if value.name not in weights)
         outputs = tuple(_value(value) for value in model.graph.output)
-    except (ValueError, KeyError) as unknown:
+    except ValueError as unknown:
         raise wrong(unknown) from None
     if not inputs or not outputs:
         raise wrong(f"it has no {'outputs' if inputs else 'inputs'}")
     return OnnxFile(opset, inputs, outputs, tuple(files))
+
+
+def _locations(message: Any) -> Iterator[str]:
+    """Where tensors of the message say that their data are: a weight may stand in a node, in a branch or a function."""
+    import onnx
+
+    if isinstance(message, onnx.TensorProto):
+        if message.data_location == onnx.TensorProto.EXTERNAL:
+            yield from (entry.value for entry in message.external_data if entry.key == "location")
+        return
+    for field, held in message.ListFields():
+        if field.message_type:
+            for part in [held] if hasattr(held, "ListFields") else held:
+                yield from _locations(part)
 
 
 def _value(value: Any) -> Value:
@@ -70,5 +79,10 @@ def _value(value: Any) -> Value:
     if value.type.WhichOneof("value") != "tensor_type":
         raise ValueError(f"{value.name!r} is no tensor")
     tensor = value.type.tensor_type
-    shape = tuple(dim.dim_param or dim.dim_value or None for dim in tensor.shape.dim)
-    return Value(value.name, onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type).name, shape)
+    try:
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type).name
+    except KeyError:
+        raise ValueError(f"{value.name!r} is of no known type ({tensor.elem_type})") from None
+    if not tensor.HasField("shape"):
+        return Value(value.name, dtype, None)
+    return Value(value.name, dtype, tuple(dim.dim_param or max(dim.dim_value, 0) or None for dim in tensor.shape.dim))
