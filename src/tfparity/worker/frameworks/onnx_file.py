@@ -47,6 +47,12 @@ def build(case: Case) -> Graph:
         raise Refused(
             "WrongNames", "the file has inputs %s and outputs %s, the case says %s and %s" % (found + declared)
         )
+    dtypes = {one.name: _dtype(one) for one in proto.graph.input}
+    for one in case.inputs:
+        if dtypes[one.name] != one.dtype:
+            raise Refused(
+                "WrongType", "the file takes %r as %s, the case says %s" % (one.name, dtypes[one.name], one.dtype)
+            )
     if opset != case.onnx_opset:
         raise Refused("WrongOpset", "the file is of opset %d, the case says %d" % (opset, case.onnx_opset))
     return Graph(proto, declared[1])
@@ -119,6 +125,12 @@ def _inputs(proto: Any) -> List[str]:
     """Names of what the graph takes: old files list their weights among the inputs."""
     weights = {weight.name for weight in proto.graph.initializer}
     return [one.name for one in proto.graph.input if one.name not in weights]
+
+
+def _dtype(value: Any) -> str:
+    from onnx import helper
+
+    return str(helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type).name)
 
 
 def _with_constants_as_weights(proto: Any) -> Any:
