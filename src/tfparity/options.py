@@ -60,13 +60,13 @@ OPTIONS = (
     Option("--route", "only this route; repeatable", {"action": "append", "metavar": "NAME"}),
     Option(
         "--cases",
-        "models of your own instead of cases/: a case file or a folder of them, module:function, or a folder that "
-        "Hugging Face's save_pretrained wrote; repeatable",
+        "models of your own instead of cases/: a case file or a folder of them, module:function, an .onnx file, or "
+        "a folder that Hugging Face's save_pretrained wrote; repeatable",
         {"action": "append", "metavar": "WHAT"},
     ),
     Option(
         "--input",
-        "with --cases module:function or a Hugging Face folder: NAME=KIND(DIM, …); repeatable",
+        "with --cases module:function, an .onnx file or a Hugging Face folder: NAME=KIND(DIM, …); repeatable",
         {"action": "append", "metavar": "INPUT"},
     ),
     Option("--output", "likewise: NAME or KIND(NAME); repeatable", {"action": "append", "metavar": "OUTPUT"}),

@@ -11,6 +11,7 @@ import hashlib
 import json
 import keyword
 import re
+import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ DTYPES = ("float32", "int64", "int32", "int16", "int8", "uint8", "bool")
 SEQUENCE = (16, 7, 24)
 SAMPLES = (4000, 3200, 5600)
 
+_OUTPUT = re.compile(r"\s*(?:(\w+)\s*\(\s*([^()]+?)\s*\)|([^()]+?))\s*")
 _MODULE_FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 #: How a Hugging Face architecture's name ends → what its answer holds.
@@ -145,21 +147,26 @@ _FORMS = {
 }
 
 
-def _inputs(declared: Declared, *, any_name: bool = False) -> dict[str, str]:
-    """Name → the call that declares it. `any_name`: not only what may be a parameter's."""
+def _inputs(declared: Declared, dtypes: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Name → the call that declares it. `dtypes`: of the inputs of a file, whose names may be no parameter's."""
     found = {}
     for text in declared.inputs:
         name, _, kind = text.partition("=")
         call = _parsed(kind, "--input")
         wrong = UsageError(f"--input {text!r} cannot be read: {_FORMS['--input']}")
         if not (
-            (any_name or _is_name(name.strip())) and isinstance(call, ast.Call) and isinstance(call.func, ast.Name)
+            (dtypes is not None or _is_name(name.strip()))
+            and isinstance(call, ast.Call)
+            and isinstance(call.func, ast.Name)
         ):
             raise wrong
         if call.func.id not in INPUTS:
             raise wrong
-        shape = [part.id if isinstance(part, ast.Name) else _constant(part, int, wrong) for part in call.args]
+        shape = [part.id if isinstance(part, ast.Name) else _constant(part, (int, str), wrong) for part in call.args]
         rest = {str(word.arg): _constant(word.value, (int, float, str), wrong) for word in call.keywords}
+        dtype = (dtypes or {}).get(name.strip(), "")
+        if "int" in dtype and call.func.id in ("integers", "mask"):
+            rest.setdefault("dtype", dtype)
         _fits(text, call.func.id, shape, rest)
         given = [repr(part) for part in shape] + [f"{word}={value!r}" for word, value in rest.items()]
         found[name.strip()] = f"{call.func.id}({', '.join([*given, f'name={name.strip()!r}'])})"
@@ -193,17 +200,15 @@ def _constant(part: ast.expr, kinds: type | tuple[type, ...], wrong: UsageError)
     return value
 
 
-def _outputs(declared: Declared) -> list[str]:
+def _outputs(declared: Declared, *, any_name: bool = False) -> list[tuple[str, str]]:
+    """Names, each with what declares it. `any_name`: not only what may stand in code."""
     found = []
     for text in declared.outputs:
-        part = _parsed(text, "--output")
-        if isinstance(part, ast.Name):
-            found.append(repr(part.id))
-            continue
-        plain = isinstance(part, ast.Call) and isinstance(part.func, ast.Name) and len(part.args) == 1
-        if not (plain and part.func.id in OUTPUTS and isinstance(part.args[0], ast.Name)):  # type: ignore[attr-defined]
+        said = _OUTPUT.fullmatch(text)
+        kind, name = (said[1], said[2] or said[3]) if said else (None, "")
+        if not name or not (any_name or _is_name(name)) or kind not in (None, *OUTPUTS):
             raise UsageError(f"--output {text!r} cannot be read: {_FORMS['--output']}")
-        found.append(f"{part.func.id}({part.args[0].id!r})")  # type: ignore[attr-defined]
+        found.append((name, f"{kind}({name!r})" if kind else repr(name)))
     return found
 
 
@@ -230,7 +235,7 @@ def _function(source: str, declared: Declared) -> tuple[Path, _Model]:
     return root, _Model(
         _id(f"{module}.{function}"),
         inputs,
-        _outputs(declared) or ["'output'"],
+        [said for _, said in _outputs(declared)] or ["'output'"],
         _axes(declared),
         f"What {source} gives.",
         f"import sys\n\n"
@@ -266,31 +271,60 @@ def _located(module: str) -> tuple[Path, str]:
 def _onnx_file(path: Path, declared: Declared) -> _Model:
     """Inputs, outputs and axes as the file names them; what is declared goes before."""
     found = onnx_reader.read(path)
-    said, axes = _inputs(declared, any_name=True), _axes(declared)
-    inputs: dict[str, str] = {}
-    for value in found.inputs:
-        inputs[value.name] = said.pop(value.name, "") or _onnx_input(path, value, axes)
-    if said:
-        raise UsageError(f"{path}: has no input {next(iter(said))!r}; it has {', '.join(inputs)}")
-    kinds = {ast.literal_eval(text.partition("(")[2].rstrip(")") or text): text for text in _outputs(declared)}
-    outputs = [kinds.pop(value.name, repr(value.name)) for value in found.outputs]
-    if kinds:
-        given = ", ".join(value.name for value in found.outputs)
-        raise UsageError(f"{path}: has no output {next(iter(kinds))!r}; it has {given}")
+    said, axes = _inputs(declared, {value.name: value.dtype for value in found.inputs}), _axes(declared)
+    kinds = dict(_outputs(declared, any_name=True))
+    names = [value.name for value in found.outputs]
+    for what, asked, there in (
+        ("input", said, [value.name for value in found.inputs]),
+        ("output", kinds, names),
+    ):
+        _refuse_unknown(path, what, asked, there)
+    inputs = {value.name: said.get(value.name) or _onnx_input(path, value, axes) for value in found.inputs}
+    used = list(dict.fromkeys(axis for call in inputs.values() for axis in _axes_of(call)))
+    for axis in used:
+        if axis not in axes and axis != "batch":
+            raise UsageError(f"{path}: the axis {axis!r} needs sizes: {_say_axis(axis)}")
+    _refuse_unknown(path, "axis", axes, used)
+    outputs = [kinds.get(name, repr(name)) for name in names]
     body = f"return {case_source.PLACE}"
     return _Model(_id(path.stem), inputs, outputs, axes, f"The file {path.name}.", body, {}, found.opset)
 
 
+def _refuse_unknown(path: Path, what: str, asked: Iterable[str], there: Sequence[str]) -> None:
+    for name in asked:
+        if name not in there:
+            raise UsageError(f"{path}: has no {what} {name!r}; it has {', '.join(map(repr, there)) or 'none'}")
+
+
+def _axes_of(call: str) -> list[str]:
+    """The axes in what _inputs or _onnx_input made."""
+    parts = ast.parse(call, mode="eval").body.args  # type: ignore[attr-defined]
+    return [part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str)]
+
+
+def _say_axis(axis: str) -> str:
+    return f"say which to try, the exported one first: --axis {shlex.quote(_shown(axis))}=16,7,24"
+
+
+def _shown(name: str) -> str:
+    """A file's name for something, fit for a terminal."""
+    return name if name.isprintable() else repr(name)[1:-1]
+
+
 def _onnx_input(path: Path, value: onnx_reader.Value, axes: dict[str, tuple[int, ...]]) -> str:
     """The call that declares it; sizes for its symbolic dimensions go into `axes`: for a first one those of a batch."""
+    if value.shape is None:
+        raise UsageError(
+            f"{path}: the input {value.name!r} has no shape: say one: --input {shlex.quote(_shown(value.name))}="
+            "'normal(batch, 3, 224, 224)'"
+        )
     shape: list[int | str] = []
     for place, size in enumerate(value.shape):
         symbol = size if size is not None else "batch" if place == 0 else f"{value.name}-{place}"
         if isinstance(symbol, str) and symbol not in axes:
             if place:
                 raise UsageError(
-                    f"{path}: the input {value.name!r} has a dimension {symbol!r} of any size: say which to try, "
-                    f"the exported one first: --axis '{symbol}=16,7,24'"
+                    f"{path}: the input {value.name!r} has a dimension {symbol!r} of any size: {_say_axis(symbol)}"
                 )
             axes[symbol] = declare.BATCH
         shape.append(symbol)
@@ -298,12 +332,9 @@ def _onnx_input(path: Path, value: onnx_reader.Value, axes: dict[str, tuple[int,
     if kind is None and "mask" in value.name.lower() and value.dtype in ("int32", "int64"):
         kind = "mask"
     if kind is None:
-        dims = ", ".join(str(size) for size in shape)
-        how = (
-            f"say how high it goes: --input '{value.name}=integers({dims}, high=30522, dtype=\"{value.dtype}\")'"
-            if "int" in value.dtype
-            else "no kind of input gives that"
-        )
+        dims = ", ".join(str(size) if str(size).isidentifier() else json.dumps(size) for size in shape)
+        said = shlex.quote(f"{_shown(value.name)}=integers({dims}, high=30522)")
+        how = f"say how high it goes: --input {said}" if "int" in value.dtype else "no kind of input gives that"
         raise UsageError(f"{path}: the input {value.name!r} is of {value.dtype}: {how}")
     given = [repr(size) for size in shape] + ([f"dtype={value.dtype!r}"] if kind == "mask" else [])
     return f"{kind}({', '.join([*given, f'name={value.name!r}'])})"
@@ -324,8 +355,8 @@ def _pretrained(folder: Path, declared: Declared) -> list[_Model]:
     if not inputs:
         inputs, axes = _usual_inputs(folder, config, axes)
     answers = next((names for end, names in _ANSWERS.items() if architecture.endswith(end)), _LOGITS)
-    outputs = _outputs(declared) or [f"ranking({name!r})" if name == "logits" else repr(name) for name in answers]
-    names = [ast.literal_eval(text.partition("(")[2].rstrip(")") or text) for text in outputs]
+    usual = [(name, f"ranking({name!r})" if name == "logits" else repr(name)) for name in answers]
+    names, outputs = zip(*(_outputs(declared) or usual), strict=True)
     code = paths.digest(sorted(path for path in folder.iterdir() if path.is_file()))
 
     def made(id: str, more: str, requires: Mapping[str, str]) -> _Model:

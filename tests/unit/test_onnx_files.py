@@ -80,6 +80,26 @@ def test_what_is_no_onnx_file_is_told_by_name(tmp_path: Path, damage: str) -> No
         onnx_reader.read(path)
 
 
+def test_weights_that_a_node_holds_beside_the_file_are_found(tmp_path: Path) -> None:
+    path = saved(tmp_path)
+    model = onnx.load(str(path))
+    tensor = model.graph.node[0].attribute[0].t
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="more/shift.bin")
+    path.write_bytes(model.SerializeToString())
+    assert onnx_reader.read(path).external == ("more/shift.bin",)
+
+
+def test_a_type_that_no_one_knows_is_told_by_name(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"'x\.1' is of no known type \(99\)"):
+        onnx_reader.read(saved(tmp_path, dtype=99))
+
+
+def test_a_size_below_one_is_open_and_so_is_a_shape_that_is_not_there(tmp_path: Path) -> None:
+    assert onnx_reader.read(saved(tmp_path, shape=(-1, 4))).inputs[0].shape == (None, 4)
+    assert onnx_reader.read(saved(tmp_path, shape=None)).inputs[0].shape is None
+
+
 # Declared
 
 
@@ -99,15 +119,27 @@ def test_what_is_declared_goes_before_what_the_file_says(made: Any, tmp_path: Pa
     assert case.outputs[0] == declare.ranking("y")
 
 
+def test_integers_are_of_the_type_that_the_file_takes(made: Any, tmp_path: Path) -> None:
+    path = saved(tmp_path, dtype=TensorProto.INT32, shape=("N", None))
+    case = made(path, ('x.1=integers(N, "x.1-1", high=9)',), ("N=2,3", "x.1-1=4,5"))
+    assert (case.inputs[0].dtype, case.inputs[0].shape) == ("int32", ("N", "x.1-1"))
+
+
 @pytest.mark.parametrize(
     ("file", "declared", "said"),
     [
-        ({"shape": ("N", "sequence")}, {}, "'x.1' has a dimension 'sequence' of any size.* --axis 'sequence=16,7,24'"),
+        ({"shape": ("N", "sequence")}, {}, "'x.1' has a dimension 'sequence' of any size.* --axis sequence=16,7,24"),
         ({"shape": ("N", None)}, {}, "a dimension 'x.1-1' of any size"),
         ({"dtype": TensorProto.INT64}, {}, r"is of int64: say how high it goes: --input 'x\.1=integers\(N, 4, high="),
         ({"dtype": TensorProto.DOUBLE}, {}, "is of float64: no kind of input gives that"),
-        ({}, {"inputs": ("other=normal(3)",)}, r"has no input 'other'; it has x\.1"),
-        ({}, {"outputs": ("ranking(z)",)}, "has no output 'z'; it has y"),
+        ({"dtype": TensorProto.INT64, "shape": ("N", 4)}, {"axes": ("M=1,2",)}, "is of int64"),
+        ({"shape": None}, {}, "'x.1' has no shape: say one: --input x.1="),
+        ({}, {"inputs": ("x.1=normal(N, M)",), "axes": ("N=1,2",)}, "the axis 'M' needs sizes: .* --axis M=16,7,24"),
+        ({}, {"inputs": ("other=normal(3)",)}, r"has no input 'other'; it has 'x\.1'"),
+        ({}, {"outputs": ("ranking(z)",)}, "has no output 'z'; it has 'y'"),
+        ({}, {"outputs": ("odd(y)",)}, "--output 'odd\\(y\\)' cannot be read"),
+        ({}, {"axes": ("M=1,2",)}, "has no axis 'M'; it has 'N'"),
+        ({"shape": ("N", "a\x1b[31m b")}, {}, r"--axis 'a\\x1b\[31m b'=16,7,24"),
     ],
 )
 def test_what_a_file_leaves_open_is_asked_for(
@@ -175,7 +207,8 @@ def test_every_weight_is_moved_constants_of_nodes_too(made: Any, tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("old", "new"), [("onnx_opset=13", "onnx_opset=12"), ("'y'", "'z'"), ("name='x.1'", "name='x'")]
+    ("old", "new"),
+    [("onnx_opset=13", "onnx_opset=12"), ("'y'", "'z'"), ("name='x.1'", "name='x'"), ("normal('N'", "boolean('N'")],
 )
 def test_a_file_that_is_not_what_the_case_says_is_refused(made: Any, tmp_path: Path, old: str, new: str) -> None:
     file = Path(made(saved(tmp_path)).file)
