@@ -196,6 +196,14 @@ def test_the_reference_runs_in_both_precisions(made: Any, tmp_path: Path) -> Non
     assert onnx_file.count(model) == 12 + 3
 
 
+def test_an_output_is_of_the_type_that_the_file_declares(made: Any, tmp_path: Path) -> None:
+    model = onnx_file.build(made(saved(tmp_path)))
+    for graph, kept in ((model, "float32"), (onnx_file.double(model), "float64")):
+        graph.evaluator.run = lambda outputs, feeds: [numpy.ones((1, 3), "float64")]  # as onnx 1.13 widens
+        (given,) = onnx_file.run(graph, [numpy.ones((1, 4), "float32")])
+        assert given.dtype == kept
+
+
 def test_every_weight_is_moved_constants_of_nodes_too(made: Any, tmp_path: Path) -> None:
     model = onnx_file.build(made(saved(tmp_path)))
     x = numpy.ones((1, 4), "float32")
