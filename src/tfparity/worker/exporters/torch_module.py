@@ -1,0 +1,58 @@
+"""The module itself, for routes that read torch and not a file: which case it is, its weights, what to call it with.
+
+Such a route's other side has torch, too: `rebuild` makes the same module there.
+"""
+
+import json
+import os
+import sys
+from typing import Any, Dict, List, Tuple
+
+from tfparity.worker import plugins
+from tfparity.worker.declare import Case, registered
+
+__all__ = ["DESCRIPTION", "REVISION", "WEIGHTS", "check", "export", "newest_opset", "rebuild"]
+
+REVISION = 1
+
+DESCRIPTION = "module.json"
+WEIGHTS = "weights.pt"
+
+
+def newest_opset() -> int:
+    """A module has no opset."""
+    return 0
+
+
+def export(
+    model: Any, example: List[Any], case: Case, output_axes: List[Dict[int, str]], opset: int, folder: str
+) -> None:
+    """Write the weights, and where the case is declared."""
+    import torch
+
+    torch.save(model.state_dict(), os.path.join(folder, WEIGHTS))
+    with open(os.path.join(folder, DESCRIPTION), "w") as file:
+        json.dump({"case_file": case.file, "case": case.id, "path": [part for part in sys.path if part]}, file)
+
+
+def check(folder: str) -> None:
+    """That the weights can be read."""
+    import torch
+
+    torch.load(os.path.join(folder, WEIGHTS))
+
+
+def rebuild(bundle: str) -> Tuple[Any, Case]:
+    """The module that was exported, in eval mode, and its case."""
+    import torch
+
+    from tfparity.worker.frameworks import pytorch
+
+    with open(os.path.join(bundle, DESCRIPTION)) as file:
+        described = json.load(file)
+    sys.path.extend(part for part in described["path"] if part not in sys.path)
+    plugins.load(described["case_file"], "")
+    case = registered()[described["case"]]
+    model = pytorch.build(case)
+    model.load_state_dict(torch.load(os.path.join(bundle, WEIGHTS)))
+    return model, case

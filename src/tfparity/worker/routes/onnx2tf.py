@@ -1,0 +1,64 @@
+"""torch.onnx.export (tracing) → ONNX → onnx2tf → SavedModel, called through `serving_default`.
+
+Inputs keep torch's layout (-k); without that, onnx2tf turns images to channels last: https://github.com/PINTO0309/onnx2tf#cli-parameter
+"""
+
+import inspect
+import os
+import sys
+from typing import Any, Dict, List
+
+from tfparity.worker.saved_model import load, pin_threads
+
+__all__ = [
+    "EXPORTER",
+    "FRAMEWORK",
+    "IMPORTS",
+    "ONNX_FILES",
+    "OPSETS",
+    "REQUIRES",
+    "REVISION",
+    "SIDES",
+    "convert",
+    "load",
+    "pin_threads",
+]
+
+REVISION = 1
+SIDES = "split"
+FRAMEWORK = "pytorch"
+EXPORTER = "onnx-legacy"
+ONNX_FILES = True
+
+#: 17 is the newest that torch 2.0 to 2.4 export by default; 13 keeps LayerNormalization and other later operators out.
+OPSETS = (17, 13)
+
+REQUIRES: Dict[str, Dict[str, str]] = {
+    "source": {"torch": ">=1.11", "onnx": ">=1.7"},
+    "target": {"onnx2tf": ">=1.29", "tensorflow": ">=2.19", "tf-keras": ">=2.19"},
+}
+IMPORTS: Dict[str, List[str]] = {"source": ["torch", "onnx"], "target": ["tensorflow", "onnx", "onnx2tf.onnx2tf"]}
+
+#: Ranks of which onnx2tf holds an input as channels first.
+_IMAGES = (3, 4, 5)
+
+
+def convert(bundle: str, artifact: str, request: Dict[str, Any]) -> None:
+    import onnx
+    from onnx2tf import onnx2tf
+
+    # It calls onnxsim as a command: where that is not found it goes on without, and leaves custom operators.
+    os.environ["PATH"] = os.path.dirname(sys.executable) + os.pathsep + os.environ.get("PATH", "")
+    path = os.path.join(bundle, "model.onnx")
+    graph = onnx.load(path, load_external_data=False).graph
+    given = [one.name for one in graph.input if len(one.type.tensor_type.shape.dim) in _IMAGES]
+    options: Dict[str, Any] = {"output_signaturedefs": True, "verbosity": "error"}
+    if given:
+        options["keep_ncw_or_nchw_or_ncdhw_input_names"] = given
+    # From 2.0 on it writes TFLite by itself, and a SavedModel where asked.
+    if "flatbuffer_direct_output_saved_model" in inspect.signature(onnx2tf.convert).parameters:
+        options["flatbuffer_direct_output_saved_model"] = True
+    try:
+        onnx2tf.convert(input_onnx_file_path=path, output_folder_path=artifact, **options)
+    except RuntimeError as wrapped:  # it hides its reason behind "fast path failed"
+        raise wrapped.__cause__ or wrapped from None
