@@ -22,12 +22,14 @@ class Arrival:
     ask: Callable[[str, dict[str, Any]], Answer]
     places: Mapping[str, str]
 
-    def attempt(self, opset: int, exported: bundles.Exported, folder: Path) -> dict[str, Any]:
+    def attempt(
+        self, opset: int, exported: bundles.Exported, folder: Path, remedies: Sequence[str] = ()
+    ) -> dict[str, Any]:
         """Convert, run and judge what was exported at that opset; `folder` takes the artifact and its outputs."""
         artifact, result = folder / "artifact", folder / "outputs.npz"
-        converted = self.convert(opset, exported, artifact)
+        converted = self.convert(opset, exported, artifact, remedies)
         if not converted.passed:
-            return self.judged(opset, exported.stages + converted.stages, exported)
+            return self.judged(opset, exported.stages + converted.stages, exported, remedies=remedies)
         executed = self.ask(
             "execute",
             {
@@ -40,11 +42,12 @@ class Arrival:
             },
         )
         stages = exported.stages + converted.stages + executed.stages
-        return self.judged(opset, stages, exported, executed, result)
+        return self.judged(opset, stages, exported, executed, result, remedies)
 
-    def convert(self, opset: int, exported: bundles.Exported, artifact: Path) -> Answer:
+    def convert(self, opset: int, exported: bundles.Exported, artifact: Path, remedies: Sequence[str] = ()) -> Answer:
         """The route's conversion into the folder `artifact`."""
-        return self.ask("convert", {**self._request(artifact), "bundle": str(exported.folder), "opset": opset})
+        request = {"bundle": str(exported.folder), "opset": opset, "remedies": list(remedies)}
+        return self.ask("convert", {**self._request(artifact), **request})
 
     def _request(self, artifact: Path) -> dict[str, Any]:
         return {"route": self.route, "artifact": str(artifact)}
@@ -56,6 +59,7 @@ class Arrival:
         exported: bundles.Exported | None = None,
         executed: Answer | None = None,
         result: Path | None = None,
+        remedies: Sequence[str] = (),
     ) -> dict[str, Any]:
         """The record of an attempt that came as far as `stages` tell (see judge.attempt)."""
 
@@ -71,7 +75,7 @@ class Arrival:
         attempt = judge.attempt(
             opset=opset,
             file_opset=exported.facts.get("file_opset") if exported else None,
-            remedies=[],
+            remedies=remedies,
             stages=cleaned,
             case=self.case,
             samples=self.case.samples(),

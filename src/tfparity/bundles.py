@@ -70,6 +70,7 @@ def export(
     framework: str,
     exporter: str,
     opset: int,
+    remedies: Sequence[str] = (),
     path: Sequence[str] = (),
     key: str,
     again: Callable[[Path], bool] = lambda _: False,
@@ -80,9 +81,10 @@ def export(
 ) -> Exported:
     """The bundle's export by that exporter at that opset: from the folder, or made now.
 
-    `path`: folders that the case imports from. `origin` says which environment made it, `key` which exporter, by which
-    revisions of our own. `again` says of a folder, the bundle's or the export's, that it has to be made anew. What a
-    limit ended is not kept: another machine may do it.
+    `remedies`: what the source side does otherwise. `path`: folders that the case imports from. `origin` says which
+    environment made it, `key` which exporter, by which revisions of our own and which remedies. `again` says of a
+    folder, the bundle's or the export's, that it has to be made anew. What a limit ended is not kept: another machine
+    may do it.
     """
     made = folder / f"{Path(exporter).stem}-{opset}-{key[:8]}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -94,7 +96,19 @@ def export(
         kept = None if again(made) else kept_export(made, folder)
         if kept is None:
             kept = _make(
-                made, folder, case, worker(), framework, exporter, opset, path, limits, origin, on_stage, aborted
+                made,
+                folder,
+                case,
+                worker(),
+                framework,
+                exporter,
+                opset,
+                remedies,
+                path,
+                limits,
+                origin,
+                on_stage,
+                aborted,
             )
     return kept
 
@@ -138,6 +152,7 @@ def _make(
     framework: str,
     exporter: str,
     opset: int,
+    remedies: Sequence[str],
     path: Sequence[str],
     limits: Limits,
     origin: Mapping[str, Any],
@@ -157,6 +172,7 @@ def _make(
             "case_file": case.file,
             "case": case.id,
             "path": list(path),
+            "remedies": list(remedies),
             "reference": first,
             "io": str(io),
             "artifact": str(made),

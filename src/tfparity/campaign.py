@@ -148,12 +148,13 @@ class Campaign:
         """The recorded verdicts of planned cells: "stale" where what made them has changed, "untested" without one."""
         engine = self.engine(run.Silent())
         sides = Sides(engine.setting, ExitStack())  # nothing is started: only keys are asked for
-        keys = {
-            (cell.toolchain, cell.case, cell.route): Crossing(engine.setting, cell, sides).key
-            for cell in cells
-            if cell.toolchain in self.recorded and self.recorded[cell.toolchain].cell(cell.case, cell.route)
-            if cell.applicable
-        }
+        keys = {}
+        for cell in cells:
+            content = self.recorded.get(cell.toolchain)
+            kept = content.cell(cell.case, cell.route) if content else None
+            if kept and cell.applicable:
+                crossing = Crossing(engine.setting, cell, sides)
+                keys[cell.toolchain, cell.case, cell.route] = crossing.key_by(kept["remedies"])
         return evidence.verdicts(cells, self.recorded, keys)
 
     def estimate(self, cells: Sequence[PlannedCell]) -> float:
@@ -181,7 +182,7 @@ class Campaign:
             download=choice.download,
             path=choice.path,
         )
-        setting = Setting(self.project, self.matrix, self.cases, self.cache, options, observer)
+        setting = Setting(self.project, self.matrix, self.cases, self.cache, options, observer, self.limitations)
         return run.Engine(setting, self.seconds)
 
     def found(self, records: Iterable[CellRecord]) -> dict[str, Evidence]:

@@ -22,10 +22,14 @@ from tfparity.setting import Setting
 from tfparity.sides import Sides, Where
 from tfparity.store import key
 from tfparity.worker import plugins
+from tfparity.worker.remedies import at_source, revision
 from tfparity.workers import PARENT_DIED, Answer
 
 #: The oldest opset of the window that --all-opsets fills.
 OLDEST_OPSET = 9
+
+#: How many remedies an attempt may take together.
+MOST_REMEDIES = 3
 
 #: What a source worker imports ahead where it is locked: most cases need it.
 PRELOAD = ("torchvision", "transformers")
@@ -84,13 +88,62 @@ class Crossing:
         return Where(role, environment, locked, tuple(self.route.IMPORTS[role]), preload, exporter)
 
     def attempts(self) -> list[dict[str, Any]]:
-        """Attempts in the order of opsets of route and case, until one is right or no opset can matter."""
+        """Attempts until one is right: in the order of opsets of route and case, as far as an opset can matter; then,
+        where the toolchain tries remedies, by them."""
         made = []
         for opset in self.way.opsets:
             made.append(self._attempt(opset))
             if judge.settled(made[-1]):
                 break
+        if self.setting.matrix.toolchains[self.planned.toolchain].remedies:
+            self._try_remedies(made)
         return made
+
+    def _try_remedies(self, made: list[dict[str, Any]]) -> None:
+        """Add attempts by the remedies that the limitation of the failure names, at the opset of the failure and then
+        at the others; where one comes further, by those of what bars the way then, in addition."""
+        chain: tuple[str, ...] = ()
+        best: Mapping[str, Any] | None = judge.decisive(made)
+        while best and len(chain) < MOST_REMEDIES:
+            further = None
+            for name in self._named(best):
+                for opset in dict.fromkeys((best["opset"], *self.way.opsets)):
+                    made.append(self._attempt(opset, (*chain, name)))
+                    if judge.verdict(made[-1]) == "works":
+                        return
+                    if judge.further(made[-1], best) and any(more != name for more in self._named(made[-1])):
+                        chain, further = (*chain, name), made[-1]
+                        break
+                if further:
+                    break
+            best = further
+
+    def _named(self, attempt: Mapping[str, Any]) -> tuple[str, ...]:
+        """The remedies that the limitation of a failed attempt names."""
+        error = attempt["error"]
+        if error is None:
+            return ()
+        sides = [self.target, self.source] if error["stage"] in judge.SOURCE_STAGES else [self.source, self.target]
+        packages: dict[str, str] = {}
+        for side in sides:
+            packages.update(side.locked.packages, python=side.environment.python)
+        for rule in self.setting.limitations:
+            if rule.holds(
+                packages=packages,
+                opset=attempt["opset"],
+                route=self.planned.route,
+                toolchain=self.planned.toolchain,
+                case=self.planned.case,
+                stage=error["stage"],
+                message=f"{error['type']}: {error['message']}",
+            ):
+                return rule.remedies
+        return ()
+
+    def key_by(self, remedies: Sequence[str]) -> str:
+        """The key of a cell that got its verdict by those remedies, shims and opsets among them."""
+        named = [name for name in remedies if not name.startswith(("shim:", "opset-"))]
+        return key(self.key, [(name, _revision(name)) for name in named]) if named else self.key
 
     def extra_attempts(self, made: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """The rest of the window of opsets: recorded, with no say in the verdict."""
@@ -104,13 +157,14 @@ class Crossing:
         window = range(OLDEST_OPSET, int(newest or max(self.way.opsets)) + 1)
         return [self._attempt(opset) for opset in window if opset not in done]
 
-    def _attempt(self, opset: int) -> dict[str, Any]:
-        kept = None if self.setting.options.again else self.setting.store.get(self.key, f"opset-{opset}")
+    def _attempt(self, opset: int, remedies: tuple[str, ...] = ()) -> dict[str, Any]:
+        name = "+".join([f"opset-{opset}", *(f"{remedy}-{_revision(remedy)}" for remedy in remedies)])
+        kept = None if self.setting.options.again else self.setting.store.get(self.key, name)
         if kept is not None and not self._limited(kept):
             return kept
         self.ran = True
         began = time.monotonic()
-        made = self._made_alive(opset)
+        made = self._made_alive(opset, remedies)
         self._go_on()
         if _disk_full(made):
             raise DiskError(
@@ -122,22 +176,22 @@ class Crossing:
         made["limits"] = [self.setting.limits.seconds, self.setting.limits.memory_mib]
         made["repeats"] = not _machine_made(made)
         if made["repeats"]:
-            self.setting.store.put(self.key, f"opset-{opset}", made)
+            self.setting.store.put(self.key, name, made)
         return made
 
     def _go_on(self) -> None:
         if self.setting.aborted.is_set():
             raise TfparityError("the run was interrupted")
 
-    def _made_alive(self, opset: int) -> dict[str, Any]:
+    def _made_alive(self, opset: int, remedies: tuple[str, ...]) -> dict[str, Any]:
         """An attempt, once more with a new worker where its parent died: what runs beside may have killed it."""
         try:
-            made = self._make(opset)
+            made = self._make(opset, remedies)
         except WorkerError:
             made = None
         if self.setting.aborted.is_set() or not (made is None or _error_type(made) == PARENT_DIED):
             return made or {}
-        return self._make(opset)
+        return self._make(opset, remedies)
 
     def _limited(self, kept: Mapping[str, Any]) -> bool:
         """Whether a limit ended it that has been raised since."""
@@ -146,33 +200,35 @@ class Crossing:
         seconds, memory = kept["limits"]
         return bool(self.setting.limits.seconds > seconds or self.setting.limits.memory_mib > memory)
 
-    def _make(self, opset: int) -> dict[str, Any]:
+    def _make(self, opset: int, remedies: tuple[str, ...]) -> dict[str, Any]:
         for where in (self.source, self.target):
             self._go_on()
             try:
                 worker = self.sides.worker(where)
             except InstallError as wrong:
                 failure = {"type": "InstallError", "message": str(wrong)}
-                return self._judged(opset, [{"stage": "install", "outcome": "fail", "seconds": None, "error": failure}])
+                stage = {"stage": "install", "outcome": "fail", "seconds": None, "error": failure}
+                return self._judged(opset, [stage], remedies=remedies)
             failed = worker.failed_import
             if failed:
                 error = {**failed["error"], "message": f"import {failed['module']}: {failed['error']['message']}"}
                 stage = {"stage": "import", "outcome": failed["outcome"], "seconds": failed["seconds"], "error": error}
-                return self._judged(opset, [stage])
-        exported = self.export(opset)
+                return self._judged(opset, [stage], remedies=remedies)
+        exported = self.export(opset, remedies)
         self._go_on()
         if not exported.passed:
-            return self._judged(opset, exported.stages, exported)
+            return self._judged(opset, exported.stages, exported, remedies)
         folder = self.setting.folder / f"cell-{uuid.uuid4().hex[:12]}"
         folder.mkdir()
         try:
-            return self._told(self.arrival.attempt(opset, exported, folder), exported)
+            return self._told(self.arrival.attempt(opset, exported, folder, remedies), exported)
         finally:
             if not self.setting.options.keep:
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def export(self, opset: int) -> bundles.Exported:
-        """The source side at that opset, from its bundle or made now."""
+    def export(self, opset: int, remedies: Sequence[str] = ()) -> bundles.Exported:
+        """The source side at that opset, by those of the remedies that are its own, from its bundle or made now."""
+        own = [name for name in remedies if at_source(name)]
         return bundles.export(
             self.setting.cache.bundles / self.bundle_key[:2] / self.bundle_key,
             self.case,
@@ -180,8 +236,9 @@ class Crossing:
             framework=plan.locate(self.way.framework, self.setting.project),
             exporter=plan.locate(self.way.exporter, self.setting.project),
             opset=opset,
+            remedies=own,
             path=[str(folder) for folder in self.setting.options.path],
-            key=self.export_key,
+            key=key(self.export_key, [(name, revision(name)) for name in own]) if own else self.export_key,
             again=self.setting.first_again,
             aborted=self.setting.aborted.is_set,
             limits=self.setting.limits,
@@ -198,15 +255,27 @@ class Crossing:
         )
 
     def _judged(
-        self, opset: int, stages: Sequence[Mapping[str, Any]], exported: bundles.Exported | None = None
+        self,
+        opset: int,
+        stages: Sequence[Mapping[str, Any]],
+        exported: bundles.Exported | None = None,
+        remedies: Sequence[str] = (),
     ) -> dict[str, Any]:
-        return self._told(self.arrival.judged(opset, stages, exported), exported)
+        return self._told(self.arrival.judged(opset, stages, exported, remedies=remedies), exported)
 
     def _told(self, judged: dict[str, Any], exported: bundles.Exported | None) -> dict[str, Any]:
         """The attempt with what the source side says of the model, and where a case that does not build is at fault."""
         here = f"{self.case.file}:{self.case.line}"
         where = ((exported and exported.facts.get("where")) or here) if judged["stage"] == "build" else None
         return {**judged, "model": _model(exported.facts) if exported else None, "where": where}
+
+
+def _revision(name: str) -> int | None:
+    """A remedy's revision; None of one that is no longer there."""
+    try:
+        return revision(name)
+    except ImportError:
+        return None
 
 
 def _error_type(made: Mapping[str, Any]) -> str | None:

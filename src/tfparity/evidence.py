@@ -69,7 +69,6 @@ __all__ = [
 CellId = tuple[str, str, str]
 
 #: Stages of the source side: their errors are explained by what is installed there.
-_SOURCE_STAGES = ("build", "export", "check")
 
 
 class Record(Protocol):
@@ -384,7 +383,7 @@ def _further(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]
 def _packages(content: Evidence, route: str, stage: str) -> dict[str, str]:
     """What is installed where a stage runs, and "python"; packages that only the other side has are there too."""
     sides = [content.source, content.routes.get(route, content.source)]
-    if stage in _SOURCE_STAGES:
+    if stage in judge.SOURCE_STAGES:
         sides.reverse()
     packages: dict[str, str] = {}
     for id in sides:

@@ -29,6 +29,9 @@ VERDICTS = (
 #: The verdicts that need a limitation.
 FAILING = ("partial", "broken")
 
+#: The stages of the source side.
+SOURCE_STAGES = ("build", "export", "check")
+
 #: Up to here the opset has no say.
 _BEFORE_EXPORT = STAGES[: STAGES.index("export")]
 
@@ -139,31 +142,32 @@ def cell(
 
     The best attempt decides: works before partial before broken, then the earlier; among broken ones that which came
     furthest, then the one of the oldest opset: what a newer opset adds to the obstacles is not what bars the way.
+    A cell that no remedy gets across is broken by what bars the plain way.
     `extra` attempts are kept beside the others and decide nothing. `shims` are those of the toolchain's
     environments. Numbers have two significant digits.
     """
     if not attempts:
         raise ValueError(f"{toolchain} {case} {route}: a cell without an attempt")
-    decisive = _decisive(attempts)
-    found = verdict(decisive)
-    remedies = [*(f"shim:{name}" for name in shims), *decisive["remedies"]]
-    if found != "broken" and decisive["opset"] != attempts[0]["opset"]:
-        remedies.append(f"opset-{decisive['opset']}")
+    best = decisive(attempts)
+    found = verdict(best)
+    remedies = [*(f"shim:{name}" for name in shims), *best["remedies"]]
+    if found != "broken" and best["opset"] != attempts[0]["opset"]:
+        remedies.append(f"opset-{best['opset']}")
     if found == "works" and remedies:
         found = "works-with-remedy"
     return {
         "case": case,
         "route": route,
         "verdict": found,
-        "grade": decisive["grade"],
-        "opset": decisive["opset"],
+        "grade": best["grade"],
+        "opset": best["opset"],
         "attempts": [_short(attempt) for attempt in (*attempts, *extra)],
         "remedies": remedies,
-        "error": error_of(decisive),
-        "max_abs": two_digits(decisive["max_abs"]),
-        "floor": two_digits(decisive["floor"]),
-        "dynamic": dict(decisive["dynamic"]),
-        "signature": decisive["signature"],
+        "error": error_of(best),
+        "max_abs": two_digits(best["max_abs"]),
+        "floor": two_digits(best["floor"]),
+        "dynamic": dict(best["dynamic"]),
+        "signature": best["signature"],
         "targets": {},
         "key": key,
     }
@@ -180,16 +184,29 @@ def two_digits(value: float | None) -> float | None:
     return None if value is None else float(f"{value:.1e}")
 
 
-def _decisive(attempts: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+def decisive(attempts: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The attempt that gives a cell its verdict, see cell."""
     for wanted in ("works", "partial"):
         for attempt in attempts:
             if verdict(attempt) == wanted:
                 return attempt
-    furthest = max(STAGES.index(attempt["stage"]) for attempt in attempts)
+    plain = [attempt for attempt in attempts if not attempt["remedies"]] or attempts
+    furthest = max(STAGES.index(attempt["stage"]) for attempt in plain)
     return min(
-        (attempt for attempt in attempts if STAGES.index(attempt["stage"]) == furthest),
+        (attempt for attempt in plain if STAGES.index(attempt["stage"]) == furthest),
         key=lambda attempt: attempt["opset"] or 0,
     )
+
+
+def further(attempt: Mapping[str, Any], than: Mapping[str, Any]) -> bool:
+    """Whether an attempt has a better verdict than another, or failed at a later stage with the same, or for another
+    reason at the same stage."""
+
+    def reached(one: Mapping[str, Any]) -> tuple[int, int]:
+        return -VERDICTS.index(verdict(one)), STAGES.index(one["stage"])
+
+    same = reached(attempt) == reached(than) and error_of(attempt) != error_of(than)
+    return same or reached(attempt) > reached(than)
 
 
 def _short(attempt: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from tfparity import yaml_input
 from tfparity.errors import LimitationError
+from tfparity.paths import WORKER
 
 #: A pattern needs a run of this many literal characters: fewer match what nobody meant.
 SHORTEST_LITERAL = 12
@@ -79,6 +80,17 @@ def _condition(when: dict[str, str]) -> dict[str, str]:
     return when
 
 
+def _known_remedy(value: str) -> str:
+    known = sorted(
+        path.stem.replace("_", "-") for path in (WORKER / "remedies").glob("*.py") if not path.stem.startswith("_")
+    )
+    if value not in known:
+        raise ValueError(f"no remedy {value!r}{yaml_input.did_you_mean(value, known)}; there are {', '.join(known)}")
+    return value
+
+
+Remedy = Annotated[str, AfterValidator(_known_remedy)]
+
 Text = Annotated[str, BeforeValidator(_one_line)]
 
 
@@ -100,6 +112,9 @@ class Limitation(BaseModel):
     cause: Text = Field(description="Why, or 'unknown'.")
     link: Annotated[Text, AfterValidator(_link)] = Field(description="A thread or page that says so, or 'none found'.")
     remedy: Text = Field(description="What a person can do, or 'none known'.")
+    remedies: tuple[Remedy, ...] = Field(
+        default=(), description="Modules of worker/remedies, tried in this order on what the rule explains."
+    )
     investigated: Text | None = Field(default=None, description="With cause 'unknown': what was tried.")
 
     @model_validator(mode="after")

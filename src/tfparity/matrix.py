@@ -119,6 +119,9 @@ Route = Annotated[str, AfterValidator(_route)]
 Globs = Annotated[
     tuple[str, ...], Field(default=(), description="Globs of the cases that it is for alone; all where there are none.")
 ]
+Remedies = Annotated[
+    bool, Field(default=False, description="Whether a failing cell tries the remedies that limitations.yaml names.")
+]
 
 
 class _Strict(BaseModel):
@@ -162,6 +165,7 @@ class _OneEnvironment(Environment):
         description=f"Route to target environment, beside {' and '.join(DEFAULT_ROUTES)} in the own one.",
     )
     cases: Globs
+    remedies: Remedies
 
 
 class _SplitToolchain(_Strict):
@@ -171,6 +175,7 @@ class _SplitToolchain(_Strict):
     source: Id = Field(description="The environment of the torch side.")
     routes: dict[Route, Id] = Field(description="Route to target environment, the TensorFlow side.", min_length=1)
     cases: Globs
+    remedies: Remedies
     note: str | None = Field(default=None, description="For a reader: what this is for.")
 
 
@@ -215,6 +220,7 @@ class Toolchain(_Strict):
     source: str
     routes: dict[str, str]
     cases: tuple[str, ...] = ()
+    remedies: bool = False
     note: str | None = None
 
     def environments(self) -> list[str]:
@@ -294,9 +300,12 @@ def json_schema() -> dict[str, Any]:
 
 def _toolchain(entry: _OneEnvironment | _SplitToolchain) -> Toolchain:
     if isinstance(entry, _SplitToolchain):
-        return Toolchain(id=entry.id, source=entry.source, routes=entry.routes, cases=entry.cases, note=entry.note)
-    routes = {**dict.fromkeys(DEFAULT_ROUTES, entry.id), **entry.routes}
-    return Toolchain(id=entry.id, source=entry.id, routes=routes, cases=entry.cases, note=entry.note)
+        source, routes = entry.source, entry.routes
+    else:
+        source, routes = entry.id, {**dict.fromkeys(DEFAULT_ROUTES, entry.id), **entry.routes}
+    return Toolchain(
+        id=entry.id, source=source, routes=routes, cases=entry.cases, remedies=entry.remedies, note=entry.note
+    )
 
 
 def _readable(invalid: ValidationError, document: Any, path: Path) -> MatrixError:

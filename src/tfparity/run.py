@@ -140,7 +140,7 @@ class Engine:
             planned.route,
             attempts,
             shims=list(dict.fromkeys(names)),
-            key=crossing.key,
+            key=crossing.key_by(judge.decisive(attempts)["remedies"]),
             extra=extra,
         )
         every = attempts + extra

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any, Protocol
 from tfparity import paths
 from tfparity.environments import lock
 from tfparity.environments.lock import LockStatus
+from tfparity.limitations import Limitation
 from tfparity.matrix import Environment, Matrix
 from tfparity.paths import Cache, Project
 from tfparity.plan import PlannedCell
@@ -94,10 +95,12 @@ class Setting:
         cache: Cache,
         options: Options | None = None,
         observer: Observer | None = None,
+        limitations: Sequence[Limitation] = (),
     ) -> None:
         self.project, self.matrix, self.cases, self.cache = project, matrix, cases, cache
         self.options = options or Options()
         self.observer = observer or Silent()
+        self.limitations = limitations
         self.limits = limits(matrix)
         self.store = Store(cache.store)
         self.folder: Path = cache.work / uuid.uuid4().hex[:12]

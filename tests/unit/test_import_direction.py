@@ -31,7 +31,7 @@ LAYERS = (
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 
 #: What our side may import of the worker: shapes and declarations, and the code that finds a module by name.
-WORKER_PARTS_FOR_US = {"messages", "declare", "plugins", "shims"}
+WORKER_PARTS_FOR_US = {"messages", "declare", "plugins", "remedies", "shims"}
 
 
 def modules():

@@ -73,11 +73,11 @@ def bench(setting: Setting, planned: PlannedCell, sides: Sides, rounds: int = RO
             planned.case, planned.route, None, {}, {}, {}, "the cell does not work, see the compatibility table"
         )
     opset = int(right["opset"])
-    exported = crossing.export(opset)
+    exported = crossing.export(opset, right["remedies"])
     folder = setting.folder / f"latency-{uuid.uuid4().hex[:12]}"
     folder.mkdir()
     try:
-        converted = crossing.arrival.convert(opset, exported, folder / "artifact")
+        converted = crossing.arrival.convert(opset, exported, folder / "artifact", right["remedies"])
         if not (exported.passed and converted.passed):
             raise TfparityError(f"{planned.id}: worked before and does not now; run it with --again")
         return _measure(crossing, opset, exported.io, folder, rounds)

@@ -12,8 +12,9 @@ import traceback
 from contextlib import suppress
 from typing import Any, Dict, List, Optional
 
-from tfparity.worker import arrays, plugins
+from tfparity.worker import arrays, plugins, remedies
 from tfparity.worker.declare import Case, registered
+from tfparity.worker.exporters.onnx_files import MODEL
 from tfparity.worker.messages import Refused, Reply, StageFailed
 
 
@@ -47,12 +48,36 @@ def handle(directory: str, request: Dict[str, Any], reply: Reply) -> None:
         raise
     example = arrays.inputs(case, case.samples()[0])
     axes = output_axes(case, request["io"])
-    reply.stage("export", lambda: exporter.export(model, example, case, axes, request["opset"], request["artifact"]))
+    chosen = request.get("remedies", [])
+    for name in chosen:
+        case = getattr(remedies.load(name), "declare", lambda same: same)(case)
+    if not case.axes:
+        axes = [{} for _ in axes]
+
+    def export() -> None:
+        with remedies.around("exporting", chosen):
+            exporter.export(model, example, case, axes, request["opset"], request["artifact"])
+        rewritten(request["artifact"], chosen)
+
+    reply.stage("export", export)
 
     reply.stage("check", lambda: reply.fact("file_opset", exporter.check(request["artifact"])))
     if hasattr(exporter, "operators"):
         with suppress(Exception):  # a list for people, in no verdict
             reply.fact("operators", exporter.operators(request["artifact"]))
+
+
+def rewritten(artifact: str, chosen: List[str]) -> None:
+    """Let those remedies that rewrite an ONNX model do so with the exported one."""
+    rewrites = [remedies.load(name).rewrite for name in chosen if hasattr(remedies.load(name), "rewrite")]
+    if rewrites:
+        import onnx
+
+        path = os.path.join(artifact, MODEL)
+        model = onnx.load(path)
+        for rewrite in rewrites:
+            rewrite(model)
+        onnx.save(model, path)
 
 
 def place(exception: Optional[BaseException], case_file: str) -> Optional[str]:

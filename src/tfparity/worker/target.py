@@ -6,7 +6,7 @@ The stages say only that a run came back; what came back is compared on our side
 
 from typing import Any, Dict, List
 
-from tfparity.worker import arrays, plugins
+from tfparity.worker import arrays, plugins, remedies
 from tfparity.worker.messages import Refused, Reply, error
 
 
@@ -14,7 +14,12 @@ def handle(directory: str, request: Dict[str, Any], reply: Reply) -> None:
     route = plugins.load(request["route"], "tfparity.worker.routes")
     route.pin_threads(1)
     if request["kind"] == "convert":
-        reply.stage("convert", lambda: route.convert(request["bundle"], request["artifact"], request))
+
+        def convert() -> None:
+            with remedies.around("converting", request.get("remedies", [])):
+                route.convert(request["bundle"], request["artifact"], request)
+
+        reply.stage("convert", convert)
     else:
         execute(request, reply, route)
 

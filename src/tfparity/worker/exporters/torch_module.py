@@ -10,6 +10,7 @@ from typing import Any, Dict, List, Tuple
 
 from tfparity.worker import plugins
 from tfparity.worker.declare import Case, registered
+from tfparity.worker.remedies import fixed_axes
 
 __all__ = ["DESCRIPTION", "REVISION", "WEIGHTS", "check", "export", "newest_opset", "rebuild"]
 
@@ -32,7 +33,8 @@ def export(
 
     torch.save(model.state_dict(), os.path.join(folder, WEIGHTS))
     with open(os.path.join(folder, DESCRIPTION), "w") as file:
-        json.dump({"case_file": case.file, "case": case.id, "path": [part for part in sys.path if part]}, file)
+        path = [part for part in sys.path if part]
+        json.dump({"case_file": case.file, "case": case.id, "path": path, "axes": sorted(case.axes)}, file)
 
 
 def check(folder: str) -> None:
@@ -43,7 +45,7 @@ def check(folder: str) -> None:
 
 
 def rebuild(bundle: str) -> Tuple[Any, Case]:
-    """The module that was exported, in eval mode, and its case."""
+    """The module that was exported, in eval mode, and its case with the axes that it was exported with."""
     import torch
 
     from tfparity.worker.frameworks import pytorch
@@ -55,4 +57,4 @@ def rebuild(bundle: str) -> Tuple[Any, Case]:
     case = registered()[described["case"]]
     model = pytorch.build(case)
     model.load_state_dict(torch.load(os.path.join(bundle, WEIGHTS)))
-    return model, case
+    return model, case if described["axes"] else fixed_axes.declare(case)
