@@ -132,6 +132,13 @@ def gate(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def convert(session: nox.Session) -> None:
+    """One model taken across, checked and written to a folder (-- torchvision/resnet18 -o DIR)."""
+    prepare(session)
+    tfparity(session, "convert", *session.posargs)
+
+
+@nox.session(default=False)
 def table(session: nox.Session) -> None:
     """Write the tables of README.md and docs/ from results/ (-- --check: only compare)."""
     prepare(session)

@@ -30,10 +30,31 @@ class Arrival:
         converted = self.convert(opset, exported, artifact, remedies)
         if not converted.passed:
             return self.judged(opset, exported.stages + converted.stages, exported, remedies=remedies)
-        executed = self.ask(
+        executed = self._execute(self._request(artifact), exported, result)
+        stages = exported.stages + converted.stages + executed.stages
+        judged = self.judged(opset, stages, exported, executed, result, remedies)
+        return {**judged, "artifact": _measured(artifact, converted)}
+
+    def deliver(self, target: str, opset: int, exported: bundles.Exported, folder: Path) -> dict[str, Any]:
+        """Make that target out of the SavedModel in `folder`/artifact, into `folder`/target; the record of an attempt
+        whose answers are the target's, with what was told of the making under "target"."""
+        module = {"route": target, "package": "targets"}
+        asked = {**module, "artifact": str(folder / "artifact"), "folder": str(folder / "target")}
+        made = self.ask("target", asked)
+        if not made.passed:
+            (stage,) = made.stages
+            stages = [*exported.stages, {**stage, "stage": "convert"}]
+            return {**self.judged(opset, stages, exported), "target": {}}
+        result = folder / "target-outputs.npz"
+        executed = self._execute({**module, "artifact": str(folder / "target")}, exported, result)
+        judged = self.judged(opset, exported.stages + executed.stages, exported, executed, result)
+        return {**judged, "target": made.facts["target"]}
+
+    def _execute(self, artifact: Mapping[str, Any], exported: bundles.Exported, result: Path) -> Answer:
+        return self.ask(
             "execute",
             {
-                **self._request(artifact),
+                **artifact,
                 "io": str(exported.io),
                 "result": str(result),
                 "inputs": [declared.name for declared in self.case.inputs],
@@ -41,8 +62,6 @@ class Arrival:
                 "samples": [sample._asdict() for sample in self.case.samples()],
             },
         )
-        stages = exported.stages + converted.stages + executed.stages
-        return self.judged(opset, stages, exported, executed, result, remedies)
 
     def convert(self, opset: int, exported: bundles.Exported, artifact: Path, remedies: Sequence[str] = ()) -> Answer:
         """The route's conversion into the folder `artifact`."""
@@ -86,6 +105,12 @@ class Arrival:
             referee_error=exported.referee_error if exported else None,
         )
         return {**attempt, "answer": answers(self.case, references, outputs)} if self.case.answer else attempt
+
+
+def _measured(artifact: Path, converted: Answer) -> dict[str, float]:
+    """The size of what was converted in megabytes (10^6 bytes), and the seconds that it took."""
+    size = sum(file.lstat().st_size for file in artifact.rglob("*") if not file.is_dir())
+    return {"megabytes": round(size / 1e6, 2), "seconds": round(sum(s["seconds"] or 0.0 for s in converted.stages), 2)}
 
 
 def answers(case: Case, references: compare.Arrays, outputs: compare.Arrays) -> dict[str, str | None]:

@@ -81,6 +81,15 @@ def _parser() -> argparse.ArgumentParser:
         return made
 
     command("run", _run, cells=True)
+    converted = command("convert", _convert)
+    converted.add_argument("model", help="a case of the zoo by its id, or what --cases takes")
+    converted.add_argument("-o", "--output-folder", required=True, type=Path, metavar="DIR", help="a new folder")
+    converted.add_argument(
+        "--target", action="append", choices=("saved-model", "tflite-float32"), help="repeatable (saved-model)"
+    )
+    for option in options.OPTIONS:
+        if option.flag in ("--toolchain", "--route", "--input", "--output", "--axis", "--path", "--download"):
+            converted.add_argument(option.flag, help=option.help, **option.settings)
     only_run = ("--all-opsets", "--again", "--fresh-process", "--keep", "--download", "--record")
     command("plan", _plan, cells=True, without=only_run)
     shown = command("cases", _cases, cells=True, without=(*only_run, "--jobs", "--budget"))
@@ -218,6 +227,32 @@ def _run(given: argparse.Namespace) -> int:
         asked.record(records)
     terminal.show(_console(), records, asked.explain)
     return 1 if any(record.verdict in ("partial", "broken") and not asked.explain(record) for record in records) else 0
+
+
+def _convert(given: argparse.Namespace) -> int:
+    """Take one model across by the way that is recorded to work best, check it, and write it into a folder."""
+    from dataclasses import replace
+
+    from tfparity import convert
+    from tfparity.campaign import Campaign
+    from tfparity.run import Silent
+
+    asked = options.chosen(lambda name: getattr(given, name, None))
+    zoo = Campaign(replace(asked, declared=options.Choice().declared)).cases if not Path(given.model).exists() else {}
+    asked = replace(asked, tier="all", toolchains=tuple(given.toolchain or ("all",)), jobs=1)
+    known = given.model in zoo
+    asked = replace(asked, case_globs=(given.model,)) if known else replace(asked, sources=(given.model,))
+
+    def say(text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    done = convert.convert(Campaign(asked), given.output_folder, given.target or [convert.SAVED_MODEL], Silent(), say)
+    if done is None:
+        say("no way across was right; name another with --toolchain and --route")
+        return 1
+    print((done.folder / "README.md").read_text(encoding="utf-8"))
+    print(f"{done.folder}: {', '.join(sorted(path.name for path in done.folder.iterdir()))}")
+    return 0
 
 
 def _plan(given: argparse.Namespace) -> int:

@@ -50,6 +50,8 @@ class Crossing:
         self.target = self._where("target", toolchain.routes[planned.route], ())
         self.arrival = Arrival(self.case, plan.locate(planned.route, setting.project), self._ask, sides.places)
         self.ran = False
+        #: Where the artifact and the exported files of an attempt that works go; None where nobody wants them.
+        self.wanted: Path | None = None
         digest = zoo.digest(self.case)
         self.bundle_key = key(
             "bundle",
@@ -160,7 +162,8 @@ class Crossing:
     def _attempt(self, opset: int, remedies: tuple[str, ...] = ()) -> dict[str, Any]:
         name = "+".join([f"opset-{opset}", *(f"{remedy}-{_revision(remedy)}" for remedy in remedies)])
         kept = None if self.setting.options.again else self.setting.store.get(self.key, name)
-        if kept is not None and not self._limited(kept):
+        worked = kept is not None and judge.verdict(kept) == "works"
+        if kept is not None and not self._limited(kept) and not (worked and self.wanted):
             return kept
         self.ran = True
         began = time.monotonic()
@@ -221,7 +224,10 @@ class Crossing:
         folder = self.setting.folder / f"cell-{uuid.uuid4().hex[:12]}"
         folder.mkdir()
         try:
-            return self._told(self.arrival.attempt(opset, exported, folder, remedies), exported)
+            made = self._told(self.arrival.attempt(opset, exported, folder, remedies), exported)
+            if self.wanted and judge.verdict(made) == "works":
+                shutil.copytree(folder, self.wanted)
+            return made
         finally:
             if not self.setting.options.keep:
                 shutil.rmtree(folder, ignore_errors=True)

@@ -305,7 +305,8 @@ def verdicts(
 def runs(toolchain: str, records: Iterable[Record]) -> Document:
     """When, where and how long: per cell `ran_at`, `host`, total seconds, and per stage the seconds (summed over
     attempts) and the peak MiB; what the source side says of the model (see crossing); and how far the answer that
-    decided agrees with torch's, beside its grade, and what both mean where the case can say it."""
+    decided agrees with torch's, beside its grade, and what both mean where the case can say it; how large the converted
+    artifact is and how long that one conversion took."""
     cells = []
     for record in records:
         if record.toolchain != toolchain or record.cell is None:
@@ -328,6 +329,9 @@ def runs(toolchain: str, records: Iterable[Record]) -> Document:
                 "model": next((a["model"] for a in reversed(record.attempts) if a.get("model")), None),
                 "agreement": _agreement(record.cell, record.attempts),
                 "answer": answer(record.cell, record.attempts),
+                "artifact": next(
+                    (a["artifact"] for a in _deciding(record.cell, record.attempts) if a.get("artifact")), None
+                ),
             }
         )
     return {"schema": SCHEMA, "toolchain": toolchain, "cells": by_place(cells)}

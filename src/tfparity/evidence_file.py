@@ -169,6 +169,11 @@ class _Agreement(_Strict):
     top_k: NonNegativeFloat | None
 
 
+class _Artifact(_Strict):
+    megabytes: NonNegativeFloat
+    seconds: NonNegativeFloat
+
+
 class _Run(_Strict):
     case: str
     route: str
@@ -179,6 +184,7 @@ class _Run(_Strict):
     model: _Model | None
     agreement: _Agreement | None
     answer: dict[str, str | None] | None
+    artifact: _Artifact | None
 
 
 def _keys_of(part: type[_Strict]) -> tuple[str, ...]:
@@ -193,7 +199,7 @@ _ATTEMPT = _keys_of(_Attempt)
 _RUN = _keys_of(_Run)
 
 #: Keys that runs of before they were kept have not.
-_LATER = ("model", "agreement", "answer")
+_LATER = ("model", "agreement", "answer", "artifact")
 
 
 def encode(content: Evidence) -> bytes:

@@ -1,7 +1,7 @@
 """The generated parts of README.md and docs/: made from results/, the matrix and the limitations alone.
 
 README.md and docs/compatibility.md have tables between markers; docs/limitations.md, docs/toolchains/ (a page per
-toolchain) and docs/zoo/ (a page per case file) are whole.
+toolchain), docs/zoo/ (a page per case file) and docs/routes.md are whole.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tfparity.judge import VERDICTS
 from tfparity.limitations import NO_LINK, Limitation
 from tfparity.matrix import Toolchain
 from tfparity.paths import Project
-from tfparity.report import markdown, words
+from tfparity.report import markdown, routes, words
 from tfparity.report.standing import Standing, Standings
 from tfparity.report.why import why
 
@@ -58,6 +58,7 @@ def contents(standings: Standings) -> dict[Path, str]:
             project.docs / "compatibility.md", "compatibility", overview(standings, "") + "\n\n" + families(standings)
         ),
         project.docs / "limitations.md": MADE + limitations(standings),
+        project.docs / "routes.md": MADE + routes.page(standings),
     }
     for toolchain in standings.toolchains:
         made[project.docs / "toolchains" / f"{toolchain.id}.md"] = MADE + page(standings, toolchain)
@@ -74,7 +75,7 @@ def _marked(path: Path, name: str, content: str) -> str:
 
 
 def overview(standings: Standings, folder: str) -> str:
-    """A row per toolchain: its pins, how many cells work (the smoke cases by onnx-tf, which all toolchains have; all
+    """A row per toolchain: its pins, how many cells work (the smoke cases by its leading route; all
     that were run), the landmarks' verdicts; the totals below."""
     rows = []
     for toolchain in standings.toolchains:
@@ -160,8 +161,8 @@ def legend() -> str:
     """What the signs mean."""
     lines = [f"- {shown.sign} **{shown.words}**: {shown.meaning}." for shown in words.VERDICTS.values()]
     counted = (
-        "Smoke cases: how many work by onnx-tf, of those that can be there. All cells: of every case and route that "
-        "was run, which are more on some toolchains than on others."
+        "Smoke cases: how many work by onnx-tf (by the toolchain's own route where it has no onnx-tf), of those that "
+        "can be there. All cells: of every case and route that was run, which are more on some toolchains than on others."
     )
     measure = "A number is the largest difference from torch in float64, over every output, three seeds and every size."
     return "\n".join(lines) + f"\n\n{counted}\n\n{measure}"

@@ -17,7 +17,7 @@ from tfparity.limitations import Limitation
 from tfparity.matrix import Toolchain
 from tfparity.options import Choice
 from tfparity.paths import Project
-from tfparity.plan import SMOKE, PlannedCell, in_tier
+from tfparity.plan import CORE, SMOKE, PlannedCell, in_tier
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Standing:
     error: Mapping[str, Any] | None
     limitation: Limitation | None
     answer: Mapping[str, str | None] | None = None
+    artifact: Mapping[str, float] | None = None
 
     @property
     def reason(self) -> str | None:
@@ -67,6 +68,13 @@ class Standings:
             merged.update({name: pins[name] for name in ("onnx-tf", "tensorflow", "tensorflow-cpu") if name in pins})
         return merged
 
+    def pins(self, toolchain: str, route: str) -> dict[str, str]:
+        """Pinned versions of one way: those of the target's environment, and the source's own."""
+        chosen = self._campaign.matrix.toolchains[toolchain]
+        source, target = (self._campaign.matrix.environments[id] for id in (chosen.source, chosen.routes[route]))
+        mine = {name: version for name, version in source.pins.items() if name not in ("tensorflow", "onnx-tf")}
+        return {**source.pins, **target.pins, **mine}
+
     def pythons(self, toolchain: Toolchain) -> str:
         """Its Python versions: "3.10", or "3.13 → 3.11" where the two sides differ."""
         environments = [self._campaign.matrix.environments[id].python for id in toolchain.environments()]
@@ -87,16 +95,16 @@ class Standings:
         by_id = {limitation.id: limitation for limitation in self.limitations}
         found: dict[str, list[Standing]] = {toolchain.id: [] for toolchain in self.toolchains}
         verdicts = self._campaign.verdicts(self._campaign.cells)
-        answers = {
-            (id, run["case"], run["route"]): run["answer"]
-            for id, runs in self._campaign.runs.items()
-            for run in runs["cells"]
+        runs = {
+            (id, run["case"], run["route"]): run for id, found in self._campaign.runs.items() for run in found["cells"]
         }
         for planned in self._campaign.cells:
             verdict = verdicts[(planned.toolchain, planned.case, planned.route)]
             standing = _standing(planned, verdict, self.explained.get(planned.toolchain), by_id)
-            answer = answers.get((planned.toolchain, planned.case, planned.route)) if standing.cell else None
-            found[planned.toolchain].append(replace(standing, answer=answer))
+            run = runs.get((planned.toolchain, planned.case, planned.route)) if standing.cell else None
+            if run is not None:
+                standing = replace(standing, answer=run["answer"], artifact=run["artifact"])
+            found[planned.toolchain].append(standing)
         return found
 
     @cached_property
@@ -109,9 +117,25 @@ class Standings:
                 found.setdefault(file, {}).setdefault(cell.planned.case, []).append(cell)
         return found
 
+    @cached_property
+    def core(self) -> dict[str, list[Standing]]:
+        """Case of the core tier → its cells, on every toolchain by every route."""
+        found: dict[str, list[Standing]] = {}
+        for cells in self.cells.values():
+            for cell in cells:
+                if in_tier(self._campaign.cases[cell.planned.case], CORE):
+                    found.setdefault(cell.planned.case, []).append(cell)
+        return found
+
+    def leading(self, toolchain: str) -> str:
+        """The route by which a toolchain is held beside others: onnx-tf where it has it, else its first."""
+        routes = self._campaign.matrix.toolchains[toolchain].routes
+        return "onnx-tf" if "onnx-tf" in routes else next(iter(routes))
+
     def smoke(self, planned: PlannedCell) -> bool:
-        """Whether it is a smoke case by the route that every toolchain has."""
-        return planned.route == "onnx-tf" and in_tier(self._campaign.cases[planned.case], SMOKE)
+        """Whether it is a smoke case by the toolchain's leading route."""
+        leads = planned.route == self.leading(planned.toolchain)
+        return leads and in_tier(self._campaign.cases[planned.case], SMOKE)
 
     def counts(self, toolchain: str | None = None, chosen: Callable[[PlannedCell], bool] | None = None) -> Counter[str]:
         """Verdict → number of cells, of one toolchain or of all, of those chosen; verdicts that do not occur are left
@@ -121,8 +145,9 @@ class Standings:
         counted = Counter(cell.verdict for cell in cells)
         return Counter({name: counted[name] for name in VERDICTS if counted[name]})
 
-    def verdict(self, toolchain: str, case: str, route: str = "onnx-tf") -> Standing | None:
-        """One cell of a toolchain, None where the plan has none."""
+    def verdict(self, toolchain: str, case: str) -> Standing | None:
+        """One cell of a toolchain by its leading route, None where the plan has none."""
+        route = self.leading(toolchain)
         return next(
             (cell for cell in self.cells[toolchain] if cell.planned.case == case and cell.planned.route == route), None
         )

@@ -97,7 +97,7 @@ def _handle(directory: str, request: Dict[str, Any], reply: Reply) -> None:
     kind = request["kind"]
     if kind == "source":
         from tfparity.worker import source as handler
-    elif kind == "convert" or kind == "execute":
+    elif kind in ("convert", "execute", "target"):
         from tfparity.worker import target as handler  # type: ignore[no-redef]
     elif kind == "latency":
         from tfparity.worker import latency as handler  # type: ignore[no-redef]

@@ -11,9 +11,11 @@ from tfparity.worker.messages import Refused, Reply, error
 
 
 def handle(directory: str, request: Dict[str, Any], reply: Reply) -> None:
-    route = plugins.load(request["route"], "tfparity.worker.routes")
+    route = plugins.load(request["route"], "tfparity.worker." + request.get("package", "routes"))
     route.pin_threads(1)
-    if request["kind"] == "convert":
+    if request["kind"] == "target":
+        reply.stage("target", lambda: reply.fact("target", route.make(request["artifact"], request["folder"])))
+    elif request["kind"] == "convert":
 
         def convert() -> None:
             with remedies.around("converting", request.get("remedies", [])):

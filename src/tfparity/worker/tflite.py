@@ -16,10 +16,12 @@ MODEL = "model.tflite"
 def interpreter(path: str) -> Any:
     """An interpreter of one thread for the file."""
     try:
-        from ai_edge_litert.interpreter import Interpreter
+        from ai_edge_litert import interpreter as lite
     except ImportError:
-        from tensorflow.lite import Interpreter
-    return Interpreter(model_path=path, num_threads=1)
+        import tensorflow as tf
+
+        lite = tf.lite
+    return lite.Interpreter(model_path=path, num_threads=1)
 
 
 class Signature:

@@ -14,6 +14,7 @@ from tfparity.worker.saved_model import load, pin_threads
 __all__ = [
     "EXPORTER",
     "FRAMEWORK",
+    "GIVES",
     "IMPORTS",
     "OPSETS",
     "REQUIRES",
@@ -38,6 +39,13 @@ REQUIRES: Dict[str, Dict[str, str]] = {
     "target": {"torch": ">=1.7", "transformers": ">=4.5,<5", "tensorflow": ">=2.3"},
 }
 IMPORTS: Dict[str, List[str]] = {"source": ["torch", "onnx"], "target": ["tensorflow", "transformers"]}
+GIVES: Dict[str, Any] = {
+    "targets": ("saved-model", "tflite-float32"),
+    "dynamic": True,
+    "layout": "kept",
+    "integers": "kept",
+    "trainable": True,
+}
 
 #: Families with TensorFlow classes in transformers 4.57 (modeling_tf_auto), as their cases are named.
 _NAMED = """

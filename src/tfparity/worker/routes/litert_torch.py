@@ -11,6 +11,7 @@ from tfparity.worker.tflite import MODEL, load
 __all__ = [
     "EXPORTER",
     "FRAMEWORK",
+    "GIVES",
     "IMPORTS",
     "OPSETS",
     "REQUIRES",
@@ -32,6 +33,13 @@ OPSETS = (0,)
 _BOTH = {"torch": ">=2.5", "litert-torch": ">=0.10", "ai-edge-litert": ">=2"}
 REQUIRES: Dict[str, Dict[str, str]] = {"source": _BOTH, "target": _BOTH}
 IMPORTS: Dict[str, List[str]] = {"source": ["torch"], "target": ["torch", "torch._dynamo", "litert_torch"]}
+GIVES: Dict[str, Any] = {
+    "targets": ("tflite-float32",),
+    "dynamic": False,
+    "layout": "kept",
+    "integers": "int32",
+    "trainable": False,
+}
 
 
 def pin_threads(count: int) -> None:

@@ -9,6 +9,7 @@ from tfparity.worker.saved_model import load, pin_threads
 __all__ = [
     "EXPORTER",
     "FRAMEWORK",
+    "GIVES",
     "IMPORTS",
     "OPSETS",
     "REQUIRES",
@@ -30,6 +31,13 @@ OPSETS = (0,)
 _BOTH = {"torch": ">=1.12", "nobuco": ">=0.12", "tensorflow": ">=2.11"}
 REQUIRES: Dict[str, Dict[str, str]] = {"source": _BOTH, "target": _BOTH}
 IMPORTS: Dict[str, List[str]] = {"source": ["torch"], "target": ["torch", "torch._dynamo", "tensorflow", "nobuco"]}
+GIVES: Dict[str, Any] = {
+    "targets": ("saved-model", "tflite-float32"),
+    "dynamic": True,
+    "layout": "kept",
+    "integers": "kept",
+    "trainable": True,
+}
 
 
 def convert(bundle: str, artifact: str, request: Dict[str, Any]) -> None:

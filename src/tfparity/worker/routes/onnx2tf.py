@@ -13,6 +13,7 @@ from tfparity.worker.saved_model import load, pin_threads
 __all__ = [
     "EXPORTER",
     "FRAMEWORK",
+    "GIVES",
     "IMPORTS",
     "ONNX_FILES",
     "OPSETS",
@@ -38,6 +39,13 @@ REQUIRES: Dict[str, Dict[str, str]] = {
     "target": {"onnx2tf": ">=1.29", "tensorflow": ">=2.19", "tf-keras": ">=2.19"},
 }
 IMPORTS: Dict[str, List[str]] = {"source": ["torch", "onnx"], "target": ["tensorflow", "onnx", "onnx2tf.onnx2tf"]}
+GIVES: Dict[str, Any] = {
+    "targets": ("saved-model", "tflite-float32"),
+    "dynamic": True,
+    "layout": "kept",
+    "integers": "kept",
+    "trainable": False,
+}
 
 #: Ranks of which onnx2tf holds an input as channels first.
 _IMAGES = (3, 4, 5)

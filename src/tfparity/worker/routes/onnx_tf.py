@@ -8,6 +8,7 @@ from tfparity.worker.saved_model import load, pin_threads
 __all__ = [
     "EXPORTER",
     "FRAMEWORK",
+    "GIVES",
     "IMPORTS",
     "ONNX_FILES",
     "OPSETS",
@@ -34,6 +35,13 @@ REQUIRES: Dict[str, Dict[str, str]] = {
     "target": {"onnx-tf": ">=1.6", "tensorflow": ">=2.0"},
 }
 IMPORTS: Dict[str, List[str]] = {"source": ["torch", "onnx"], "target": ["tensorflow", "onnx", "onnx_tf.backend"]}
+GIVES: Dict[str, Any] = {
+    "targets": ("saved-model", "tflite-float32"),
+    "dynamic": True,
+    "layout": "kept",
+    "integers": "kept",
+    "trainable": False,
+}
 
 
 def convert(bundle: str, artifact: str, request: Dict[str, Any]) -> None:

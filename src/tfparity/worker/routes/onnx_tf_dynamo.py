@@ -2,12 +2,13 @@
 
 from typing import Dict, List
 
+from tfparity.worker.routes.onnx_tf import GIVES, REVISION, SIDES, convert, load, pin_threads
 from tfparity.worker.routes.onnx_tf import IMPORTS as _IMPORTS
-from tfparity.worker.routes.onnx_tf import REVISION, SIDES, convert, load, pin_threads
 
 __all__ = [
     "EXPORTER",
     "FRAMEWORK",
+    "GIVES",
     "IMPORTS",
     "OPSETS",
     "REQUIRES",

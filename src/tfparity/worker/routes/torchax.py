@@ -14,6 +14,7 @@ from tfparity.worker.saved_model import load, pin_threads
 __all__ = [
     "EXPORTER",
     "FRAMEWORK",
+    "GIVES",
     "IMPORTS",
     "OPSETS",
     "REQUIRES",
@@ -38,6 +39,13 @@ REQUIRES: Dict[str, Dict[str, str]] = {"source": _BOTH, "target": _BOTH}
 #: https://github.com/tensorflow/tensorflow/issues/124205
 _IMPORTED = ["torch", "torch._dynamo", "tensorflow", "jax.experimental.jax2tf", "torchax.export"]
 IMPORTS: Dict[str, List[str]] = {"source": ["torch"], "target": _IMPORTED}
+GIVES: Dict[str, Any] = {
+    "targets": ("saved-model",),
+    "dynamic": True,
+    "layout": "kept",
+    "integers": "kept",
+    "trainable": False,
+}
 
 
 def convert(bundle: str, artifact: str, request: Dict[str, Any]) -> None:

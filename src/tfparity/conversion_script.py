@@ -1,0 +1,236 @@
+"""Scripts that make a conversion again without tfparity: what a person types who knows already what works."""
+
+from __future__ import annotations
+
+import ast
+import shutil
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+from packaging.version import Version
+
+from tfparity import case_source, paths
+from tfparity.matrix import Environment
+from tfparity.worker.declare import Case, Input
+
+#: What stands where a model of the zoo is built by parts that the script cannot show.
+_YOURS = "model = ...  # your model, in eval mode"
+
+
+def write(
+    folder: Path,
+    route: str,
+    case: Case,
+    environments: Sequence[Environment],
+    opset: int,
+    remedies: Sequence[str],
+    *,
+    tflite: bool,
+) -> str | None:
+    """Write export.py and convert.py into `folder`; the lines of a shell that run them. None where the route has no
+    script. `environments`: the source's, then the target's where that is another; `remedies`: those that were taken."""
+    if route not in _ROUTES:
+        return None
+    exporting, converting = _ROUTES[route]
+    source, target = environments[0], environments[-1]
+    values = {
+        "model": _model(case),
+        "example": _listed(_example(one) for one in case.inputs),
+        "names": repr([one.name for one in case.inputs]),
+        "outputs": repr([output.name for output in case.outputs]),
+        "axes": repr(_axes(case)),
+        "specs": _listed(
+            f"tf.TensorSpec({[None if isinstance(d, str) else d for d in one.shape]}, {one.dtype!r}, {one.name!r})"
+            for one in case.inputs
+        ),
+        "images": repr([one.name for one in case.inputs if len(one.shape) in (3, 4, 5)]),
+        "opset": str(opset),
+        "dynamo": "dynamo=False, " if Version(source.pins.get("torch", "0")) >= Version("2.5") else "",
+        "around_export": _around("exporting", remedies),
+        "rewritten": _rewritten(remedies),
+        "around_convert": _around("converting", remedies),
+    }
+    ran = []
+    if exporting and not case.onnx_opset:
+        _write(folder / "export.py", exporting, values, source, remedies)
+        ran.append(f"{source.id}/bin/python export.py")
+    elif case.onnx_opset:
+        ran.append("# put your file here as model.onnx")
+    _write(folder / "convert.py", converting + (_TFLITE if tflite else ""), values, target, remedies)
+    ran.append(f"{target.id}/bin/python convert.py")
+    if remedies or target.shims or source.shims:
+        _carry(folder / "carried", remedies, [*source.shims, *target.shims])
+    return "\n".join(ran)
+
+
+def _write(
+    path: Path, template: str, values: dict[str, str], environment: Environment, remedies: Sequence[str]
+) -> None:
+    text = textwrap.dedent(template).strip("\n") + "\n"
+    for name, value in values.items():
+        text = text.replace(f"«{name}»", value)
+    head = "# Made by tfparity; see README.md.\n"
+    if environment.shims:
+        names = [name.replace("-", "_") for name in environment.shims]
+        head += f"from carried.shims import {', '.join(names)}\n\n"
+        head += "".join(f"{name}.apply()\n" for name in names) + "\n"
+    if remedies and "carried" in text:
+        head += f"from carried.remedies import {', '.join(sorted(name.replace('-', '_') for name in remedies))}\n"
+    paths.write_text(path, head + text)
+
+
+def _listed(parts: object) -> str:
+    return "[" + ", ".join(map(str, parts)) + "]"  # type: ignore[call-overload]
+
+
+def _model(case: Case) -> str:
+    """The lines that build the model: those of a made case file, whose function needs nothing beside it."""
+    text = Path(case.file).read_text(encoding="utf-8")
+    if not text.startswith("# Made by tfparity"):
+        return _YOURS
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.FunctionDef) and any(repr(case.id) in ast.unparse(d) for d in node.decorator_list):
+            node.decorator_list = []
+            place = next(line for line in text.splitlines() if line.startswith(f"{case_source.PLACE} ="))
+            return f"{place}\n\n\n{ast.unparse(node)}\n\n\nmodel = {node.name}()"
+    return _YOURS
+
+
+def _example(given: Input) -> str:
+    """An input of the exported shape as a torch expression. Batch 2: an exporter may take 1 for a constant."""
+    shape = [
+        2 if isinstance(size, str) and size == "batch" else 16 if isinstance(size, str) else size
+        for size in given.shape
+    ]
+    arguments = dict(given.arguments)
+    if given.kind == "integers":
+        made = f"torch.randint({int(arguments['low'])}, {int(arguments['high'])}, {shape})"
+    elif given.kind in ("mask", "boolean"):
+        made = f"torch.ones({shape})"
+    else:
+        made = f"torch.randn({shape})"
+    return f"{made}.to(torch.{given.dtype})"
+
+
+def _axes(case: Case) -> dict[str, dict[int, str]]:
+    named = {one.name: {d: size for d, size in enumerate(one.shape) if isinstance(size, str)} for one in case.inputs}
+    return {name: axes for name, axes in named.items() if axes}
+
+
+def _around(part: str, remedies: Sequence[str]) -> str:
+    """A with statement over the context managers of the remedies, or one that does nothing."""
+    found = [f"{name.replace('-', '_')}.{part}()" for name in remedies if _has(name, part)]
+    return f"with {', '.join(found)}:  # carried" if found else "if True:"
+
+
+def _rewritten(remedies: Sequence[str]) -> str:
+    names = [name.replace("-", "_") for name in remedies if _has(name, "rewrite")]
+    if not names:
+        return ""
+    calls = "\n".join(f"{name}.rewrite(exported)  # carried" for name in names)
+    return f'import onnx\n\nexported = onnx.load("model.onnx")\n{calls}\nonnx.save(exported, "model.onnx")'
+
+
+def _has(name: str, part: str) -> bool:
+    from tfparity.worker import remedies
+
+    return hasattr(remedies.load(name), part)
+
+
+def _carry(folder: Path, remedies: Sequence[str], shims: Sequence[str]) -> None:
+    """Copies of the remedies and shims, which stand alone but for an error class."""
+    for kind, names in (("remedies", remedies), ("shims", shims)):
+        if not names:
+            continue
+        own = folder / kind
+        own.mkdir(parents=True)
+        paths.write_text(own / "__init__.py", "")
+        modules = [f"{name.replace('-', '_')}.py" for name in names]
+        helpers = [path.name for path in (paths.WORKER / kind).glob("_*.py") if path.name != "__init__.py"]
+        for module in [*modules, *helpers]:
+            text = (paths.WORKER / kind / module).read_text(encoding="utf-8")
+            text = text.replace(f"tfparity.worker.{kind}", f"carried.{kind}").replace(
+                "tfparity.worker.messages", "carried.messages"
+            )
+            paths.write_text(own / module, text)
+    shutil.copy(paths.WORKER / "messages.py", folder / "messages.py")
+    paths.write_text(folder / "__init__.py", "")
+
+
+_EXPORT_ONNX = """
+import torch
+
+«model»
+with torch.no_grad():
+    «around_export»
+        torch.onnx.export(
+            model, tuple(«example»), "model.onnx", opset_version=«opset», «dynamo»
+            input_names=«names», output_names=«outputs», dynamic_axes=«axes»,
+        )
+«rewritten»
+"""
+
+_TFLITE = """
+import tensorflow as tf
+
+converter = tf.lite.TFLiteConverter.from_saved_model("saved_model", signature_keys=["serving_default"])
+with open("model.tflite", "wb") as file:
+    file.write(converter.convert())
+"""
+
+#: Route → the script of the torch side and that of the other; «…» are filled in.
+_ROUTES: dict[str, tuple[str, str]] = {
+    "onnx-tf": (
+        _EXPORT_ONNX,
+        """
+import onnx
+import onnx_tf.backend
+
+«around_convert»
+    onnx_tf.backend.prepare(onnx.load("model.onnx")).export_graph("saved_model")
+""",
+    ),
+    "onnx2tf": (
+        _EXPORT_ONNX,
+        """
+import os
+import sys
+
+os.environ["PATH"] = os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]  # it calls onnxsim
+from onnx2tf import onnx2tf
+
+onnx2tf.convert(
+    input_onnx_file_path="model.onnx", output_folder_path="saved_model", output_signaturedefs=True,
+    flatbuffer_direct_output_saved_model=True, keep_ncw_or_nchw_or_ncdhw_input_names=«images» or None,
+)
+""",
+    ),
+    "hf-from-pt": (
+        """
+from transformers import PreTrainedModel
+
+«model»
+inside = next(module for module in model.modules() if isinstance(module, PreTrainedModel))
+inside.save_pretrained("checkpoint")
+with open("class.txt", "w") as file:
+    file.write("TF" + type(inside).__name__)
+""",
+        """
+import tensorflow as tf
+import transformers
+
+with open("class.txt") as file:
+    network = getattr(transformers, file.read()).from_pretrained("checkpoint", from_pt=True)
+
+
+@tf.function(input_signature=«specs»)
+def serve(*given):
+    answer = network(dict(zip(«names», given)), training=False, return_dict=True)
+    return {name: answer[name] for name in «outputs»}
+
+
+tf.saved_model.save(network, "saved_model", signatures={"serving_default": serve.get_concrete_function()})
+""",
+    ),
+}

@@ -1,0 +1,199 @@
+"""One model taken across: the artifact, what was found of it, and a script that makes it again without tfparity."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from tfparity import conversion_script, judge, paths, plan, recommend
+from tfparity.bundles import Exported
+from tfparity.campaign import Campaign
+from tfparity.crossing import Crossing
+from tfparity.errors import UsageError
+from tfparity.plan import PlannedCell
+from tfparity.run import Observer
+from tfparity.worker.declare import Case
+
+SAVED_MODEL = "saved-model"
+TFLITE = "tflite-float32"
+TARGETS = (SAVED_MODEL, TFLITE)
+
+#: How many ways are tried where none is named.
+MOST_WAYS = 3
+
+Told = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A conversion that was delivered. `attempt` is the record of the SavedModel's (or, of a route that makes none, the
+    file's) check; `target` that of the .tflite made of it, None where none was wanted or the route makes it itself."""
+
+    cell: PlannedCell
+    case: Case
+    attempt: Mapping[str, Any]
+    target: dict[str, Any] | None
+    folder: Path
+
+
+def convert(asked: Campaign, folder: Path, targets: Sequence[str], observer: Observer, told: Told) -> Converted | None:
+    """Try ways across, the recommended first, until one gives every target right; write it into `folder`, which must
+    not be there yet. None where no way does; `told` hears why of each.
+
+    Raises UsageError for a folder that is there, a model that is several cases of the zoo, or a choice without a way.
+    """
+    if folder.exists():
+        raise UsageError(f"{folder}: is there already; name a folder that is not")
+    asked.read()
+    cells = _ways(asked, targets)
+    if not cells:
+        reasons = (
+            "; ".join(dict.fromkeys(str(cell.reason) for cell in asked.cells if cell.reason)) or "none is declared"
+        )
+        raise UsageError(f"no way across gives {' and '.join(targets)}: {reasons}")
+    with asked.engine(observer) as engine, ExitStack() as stack:
+        for cell in cells:
+            told(f"{cell.case} by {cell.route} on {cell.toolchain}")
+            sides = engine.sides(stack)
+            crossing = Crossing(engine.setting, cell, sides)
+            crossing.wanted = engine.setting.folder / f"wanted-{uuid.uuid4().hex[:8]}"
+            attempts = crossing.attempts()
+            attempt = judge.decisive(attempts)
+            if judge.verdict(attempt) != "works":
+                told(f"  {judge.verdict(attempt)}: {_why(attempt)}")
+                continue
+            target = None
+            if TFLITE in targets and SAVED_MODEL in _gives(crossing.route):
+                exported = crossing.export(attempt["opset"], attempt["remedies"])
+                target = _delivered(crossing, TFLITE, attempt["opset"], exported)
+                if judge.verdict(target) != "works":
+                    told(f"  the SavedModel is right, {TFLITE} is not: {_why(target)}")
+                    continue
+            done = Converted(cell, crossing.case, attempt, target, folder)
+            _write(asked, crossing, done)
+            return done
+    return None
+
+
+def _ways(asked: Campaign, targets: Sequence[str]) -> list[PlannedCell]:
+    """The cells to try in their order: those of one case, or of the forms of one Hugging Face folder."""
+    possible = [
+        cell
+        for cell in asked.cells
+        if cell.applicable and all(target in _gives(plan.route(cell.route, asked.project)) for target in targets)
+    ]
+    if not asked.choice.sources and len({cell.case for cell in possible}) > 1:
+        raise UsageError(f"name one case of the zoo, not {', '.join(sorted({cell.case for cell in possible}))}")
+    core = [case.id for case in asked.cases.values() if plan.in_tier(case, plan.CORE)]
+    ways = dict.fromkeys((cell.toolchain, cell.route) for cell in possible)
+    first = possible[0].case if possible else ""
+    ordered = recommend.ways(asked.recorded, list(ways), first, core, asked.matrix.default)
+    # Of a folder's two forms the one with eager attention is the last, and needs no remedy.
+    found = [cell for way in ordered for cell in reversed(possible) if (cell.toolchain, cell.route) == way]
+    return found[: MOST_WAYS * len({cell.case for cell in possible})]
+
+
+def _gives(route: ModuleType) -> tuple[str, ...]:
+    """The targets of a route; of one that does not say, a SavedModel and what is made of it."""
+    return tuple(route.GIVES["targets"]) if hasattr(route, "GIVES") else TARGETS
+
+
+def _delivered(crossing: Crossing, target: str, opset: int, exported: Exported) -> dict[str, Any]:
+    assert crossing.wanted is not None
+    return crossing.arrival.deliver(target, opset, exported, crossing.wanted)
+
+
+def _why(attempt: Mapping[str, Any]) -> str:
+    error = attempt["error"] or {}
+    return f"{error.get('stage')}: {error.get('type')}: {' '.join(str(error.get('message')).split())[:300]}"
+
+
+def _write(asked: Campaign, crossing: Crossing, done: Converted) -> None:
+    """The folder, under another name until it is whole."""
+    assert crossing.wanted is not None
+    temporary = done.folder.with_name(f".{done.folder.name}-{uuid.uuid4().hex[:8]}")
+    temporary.mkdir(parents=True)
+    try:
+        artifact = crossing.wanted / "artifact"
+        if SAVED_MODEL in _gives(crossing.route):
+            shutil.copytree(artifact, temporary / "saved_model")
+        else:
+            shutil.copy(artifact / "model.tflite", temporary)
+        if done.target is not None:
+            shutil.copy(crossing.wanted / "target" / "model.tflite", temporary)
+        matrix = asked.matrix
+        used = list(dict.fromkeys((crossing.source.environment.id, crossing.target.environment.id)))
+        for id in used:
+            shutil.copy(asked.project.lockfiles / f"{id}.txt", temporary / f"requirements-{id}.txt")
+        script = conversion_script.write(
+            temporary,
+            done.cell.route,
+            done.case,
+            [matrix.environments[id] for id in used],
+            done.attempt["opset"],
+            done.attempt["remedies"],
+            tflite=done.target is not None,
+        )
+        paths.write_text(temporary / "verdict.json", json.dumps(_verdict(done), indent=1) + "\n")
+        paths.write_text(temporary / "README.md", _readme(done, used, asked, script))
+        temporary.rename(done.folder)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def _verdict(done: Converted) -> dict[str, Any]:
+    """What was measured, without the seconds."""
+
+    def measured(attempt: Mapping[str, Any]) -> dict[str, Any]:
+        names = ("opset", "remedies", "grade", "max_abs", "rms", "cosine", "top_k", "floor", "dynamic", "signature")
+        return {name: attempt[name] for name in names}
+
+    found: dict[str, Any] = {
+        "case": done.case.id,
+        "toolchain": done.cell.toolchain,
+        "route": done.cell.route,
+        **measured(done.attempt),
+    }
+    if done.target is not None:
+        found[TFLITE] = {**measured(done.target), **done.target["target"]}
+    return found
+
+
+def _readme(done: Converted, used: Sequence[str], asked: Campaign, script: str | None) -> str:
+    attempt = done.attempt
+    kept = ", ".join(attempt["dynamic"]) or "none declared"
+    lines = [
+        f"# {done.case.id}, converted",
+        "",
+        f"- by `{done.cell.route}` on toolchain `{done.cell.toolchain}`"
+        + (f", opset {attempt['opset']}" if attempt["opset"] else "")
+        + (f", remedies: {', '.join(attempt['remedies'])}" if attempt["remedies"] else ""),
+    ]
+    lines.append(
+        f"- largest difference from torch in float64: {attempt['max_abs']:.1e} ({attempt['grade']}), over three seeds "
+        f"and every size of the axes ({kept}); all names kept"
+    )
+    if done.target is not None:
+        told = done.target["target"]
+        needs = "; needs a runtime with TensorFlow's own operators (SELECT_TF_OPS)" if told["select_tf_ops"] else ""
+        lines.append(
+            f"- model.tflite, {told['megabytes']} MB: {done.target['max_abs']:.1e} ({done.target['grade']}), held "
+            f"against the same inputs{needs}"
+        )
+    lines += ["", "Checked in a process that had not converted it; figures in verdict.json.", ""]
+    if script:
+        lines += ["To make it again without tfparity:", "", "```sh"]
+        for id in used:
+            python = asked.matrix.environments[id].python
+            lines.append(f"uv venv --python {python} {id}")
+            lines.append(f"uv pip install --python {id} --require-hashes -r requirements-{id}.txt")
+        lines += [*script.splitlines(), "```", ""]
+    return "\n".join(lines)
