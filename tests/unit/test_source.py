@@ -339,3 +339,21 @@ def test_a_file_that_raises_leaves_no_module_behind_and_can_be_mended(tmp_path: 
     assert [name for name in sys.modules if name.endswith("_mine") and name.startswith("tfparity_plugin_")] == []
     path.write_text("NUMBER = 12345\n")
     assert plugins.load(str(path), "").NUMBER == 12345
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "alike"),
+    [
+        ([1.0, numpy.nan], [1.0, numpy.nan], True),
+        ([1.0, numpy.nan], [numpy.nan, 1.0], False),
+        ([1.0, numpy.inf], [1.0, -numpy.inf], False),
+        ([1, 2], [1, 2], True),
+        ([1, 2], [1, 3], False),
+        ([True, False], [True, True], False),
+        ([1.0], [1.0, 1.0], False),
+        ([complex(numpy.nan, 1)], [complex(numpy.nan, 2)], True),
+        ([], [], True),
+    ],
+)
+def test_arrays_are_the_same_where_nan_meets_nan(old: list[complex], new: list[complex], alike: bool) -> None:
+    assert source.same(numpy.asarray(old), numpy.asarray(new)) is alike

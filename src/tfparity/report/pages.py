@@ -162,7 +162,8 @@ def legend() -> str:
     lines = [f"- {shown.sign} **{shown.words}**: {shown.meaning}." for shown in words.VERDICTS.values()]
     counted = (
         "Smoke cases: how many work by onnx-tf (by the toolchain's own route where it has no onnx-tf), of those that "
-        "can be there. All cells: of every case and route that was run, which are more on some toolchains than on others."
+        "can be there. All cells: of every case and route that was run, which are more on some toolchains than on "
+        "others."
     )
     measure = "A number is the largest difference from torch in float64, over every output, three seeds and every size."
     return "\n".join(lines) + f"\n\n{counted}\n\n{measure}"

@@ -14,7 +14,10 @@ def handle(directory: str, request: Dict[str, Any], reply: Reply) -> None:
                 raise ArithmeticError("torch computes wrongly after a fork")
         if "tensorflow" in sys.modules:
             tf = sys.modules["tensorflow"]
-            if float(tf.reduce_sum(tf.matmul(tf.ones((64, 64)), tf.ones((64, 64))))) != 64.0**3:
+            total = tf.reduce_sum(tf.matmul(tf.ones((64, 64)), tf.ones((64, 64))))
+            if not tf.executing_eagerly():  # TensorFlow 1
+                total = tf.compat.v1.Session().run(total)
+            if float(total) != 64.0**3:
                 raise ArithmeticError("TensorFlow computes wrongly after a fork")
 
     reply.stage("selftest", compute)

@@ -14,7 +14,7 @@ from tfparity.worker.remedies import fixed_axes
 
 __all__ = ["DESCRIPTION", "REVISION", "WEIGHTS", "check", "export", "newest_opset", "rebuild"]
 
-REVISION = 1
+REVISION = 2
 
 DESCRIPTION = "module.json"
 WEIGHTS = "weights.pt"
