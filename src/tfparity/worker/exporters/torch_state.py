@@ -19,7 +19,7 @@ from tfparity.worker.messages import Refused
 
 __all__ = ["DESCRIPTION", "FORMAT", "LAYERS", "REVISION", "STATE", "check", "export", "newest_opset", "operators"]
 
-REVISION = 1
+REVISION = 2
 
 FORMAT = 1
 STATE = "state.npz"

@@ -86,6 +86,23 @@ def bert(net: Network, root: str, inputs: Dict[str, Any]) -> Dict[str, Any]:
     return outputs
 
 
+def bert_classifier(net: Network, root: str, inputs: Dict[str, Any]) -> Dict[str, Any]:
+    """BertForSequenceClassification of transformers."""
+    return {"logits": net(root + "classifier", bert(net, root + "bert.", inputs)["pooler_output"])}
+
+
+def bert_token_classifier(net: Network, root: str, inputs: Dict[str, Any]) -> Dict[str, Any]:
+    """BertForTokenClassification of transformers."""
+    return {"logits": net(root + "classifier", bert(net, root + "bert.", inputs)["last_hidden_state"])}
+
+
+def bert_reader(net: Network, root: str, inputs: Dict[str, Any]) -> Dict[str, Any]:
+    """BertForQuestionAnswering of transformers."""
+    scores = net(root + "qa_outputs", bert(net, root + "bert.", inputs)["last_hidden_state"])
+    ends = ("start_logits", "end_logits")
+    return {name: net.compute(lambda both, i=i: both[:, :, i], scores) for i, name in enumerate(ends)}
+
+
 def _encoder(net: Network, layer: str, x: Any, mask: Any) -> Any:
     import tensorflow as tf
 
@@ -143,6 +160,9 @@ ARCHITECTURES: Dict[str, Architecture] = {
     "torchvision.VGG": vgg,
     "torchvision.MobileNetV2": mobilenet_v2,
     "transformers.BertModel": bert,
+    "transformers.BertForSequenceClassification": bert_classifier,
+    "transformers.BertForTokenClassification": bert_token_classifier,
+    "transformers.BertForQuestionAnswering": bert_reader,
 }
 
 

@@ -54,6 +54,10 @@ TAKEN = (
     "torchvision/mobilenet-v2",
     "huggingface/bert",
     "huggingface/bert-eager",
+    "huggingface/bert-pair",
+    "huggingface/bert-question-answering",
+    "huggingface/bert-sequence-classification",
+    "huggingface/bert-token-classification",
     "blocks/lstm-tagger*",
 )
 
