@@ -190,7 +190,8 @@ def mutations(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def zoo(session: nox.Session) -> None:
-    """Hold the zoo against the lists of torchvision and transformers, in the default toolchain's environment."""
+    """Hold the zoo against the lists of torchvision and transformers, and keras-rebuild against wrong ways, in the
+    default toolchain's environment."""
     prepare(session)
     session.run("python", "-m", "pytest", "tests/zoo", *session.posargs)
 

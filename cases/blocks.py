@@ -834,6 +834,30 @@ def ctc_head():
 
 
 @case(
+    "blocks/lstm-tagger",
+    inputs=[integers("batch", "sequence", high=40, name="tokens")],
+    outputs=[ranking("scores")],
+    axes={"sequence": (9, 5, 14)},
+    operators=["Gather", "LSTM", "MatMul"],
+    tags={"recurrent", "dynamic"},
+)
+def lstm_tagger():
+    """A score per token and tag: an embedding, an LSTM that reads both ways, a linear layer over its states."""
+    from torch import nn
+
+    class Tagger(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embedding = nn.Embedding(40, 16)
+            self.lstm, self.head = nn.LSTM(16, 12, batch_first=True, bidirectional=True), nn.Linear(24, 7)
+
+        def forward(self, tokens):
+            return self.head(self.lstm(self.embedding(tokens))[0])
+
+    return Tagger().eval()
+
+
+@case(
     "blocks/crf-decoding",
     inputs=[normal("batch", 5, 4, name="emissions")],
     outputs=["score", integer("tags")],
