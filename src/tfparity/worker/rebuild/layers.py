@@ -10,8 +10,8 @@ from typing import Any, Callable, Dict, List, Tuple
 from tfparity.worker.messages import Refused
 from tfparity.worker.rebuild.description import Module, one_of, pair
 
-#: Keras 2 takes no smaller epsilon for a batch norm of images, and says nothing:
-#: https://github.com/keras-team/tf-keras/blob/v2.15.0/tf_keras/backend.py (_fused_normalize_batch_in_training)
+#: tf.compat.v1.nn.fused_batch_norm, which Keras 2 calls for images, takes no smaller epsilon, and says nothing:
+#: https://github.com/tensorflow/tensorflow/blob/v2.15.1/tensorflow/python/ops/nn_impl.py
 LEAST_EPSILON = 1.001e-5
 
 #: A layer of a network under a name, on a tensor.
@@ -50,8 +50,8 @@ def convolution(net: Any, module: Module, label: str, x: Any) -> Any:
 
 
 def _in_groups(net: Any, module: Module, x: Any, kernel: List[int], strides: List[int], options: Any) -> Any:
-    """A convolution a group: TensorFlow's own on the CPU gives up where grappler fuses it with what follows
-    (`Fused conv implementation does not support grouped convolutions for now`)."""
+    """A convolution a group: TensorFlow 2.6 and 2.8, not 2.12, cannot run one with groups on a CPU where it is fused
+    with what follows: https://github.com/tensorflow/tensorflow/issues/53631"""
     import tensorflow as tf
 
     groups, width = module.settings["groups"], module.settings["out_channels"] // module.settings["groups"]
