@@ -43,7 +43,7 @@ GIVES: Dict[str, Any] = {
     "targets": ("saved-model",),
     "dynamic": True,
     "layout": "kept",
-    "integers": "kept",
+    "integers": "int32",
     "trainable": False,
 }
 
