@@ -25,6 +25,29 @@ tables = [getattr(auto, name) for name in dir(auto) if name.startswith("TF_") an
 print(json.dumps(sorted({family for table in tables for family in table})))
 """
 
+_UNSEEN = "1 % on some of its random weights is lost before the answer"
+_NOISY = "float32's own rounding is as large as an error would be"
+_LARGE = "its windows take clips of 224 pixels, too large for any tier"
+
+#: Builders without a case, and why: a case has to tell a right answer from a wrong one (tried, and refused).
+WITHOUT = {
+    "efficientnet-b4": _UNSEEN,
+    "efficientnet-b5": _NOISY,
+    "efficientnet-b6": _UNSEEN,
+    "efficientnet-b7": _UNSEEN,
+    "efficientnet-v2-m": _UNSEEN,
+    "fasterrcnn-mobilenet-v3-large-320-fpn": _UNSEEN,
+    "fasterrcnn-mobilenet-v3-large-fpn": _UNSEEN,
+    "keypointrcnn-resnet50-fpn": _UNSEEN,
+    "maxvit-t": _UNSEEN,
+    "mc3-18": _UNSEEN,
+    "mvit-v1-b": _LARGE,
+    "mvit-v2-s": _LARGE,
+    "retinanet-resnet50-fpn": _UNSEEN,
+    "ssd300-vgg16": _NOISY,
+    "swin3d-b": _UNSEEN,
+}
+
 #: Families without a case of their own name, and which case stands for them.
 STANDS_FOR = {
     "gpt-sw3": "gpt2",  # another tokenizer alone
@@ -56,7 +79,7 @@ def test_every_builder_of_torchvision_has_a_case(names: set[str], python: Path) 
     builders = told(python, BUILDERS)
     assert len(builders) > 100
     wanted = {name.replace("quantized-", "quantizable-") for name in builders}
-    assert sorted(name for name in wanted if f"torchvision/{name}" not in names) == []
+    assert {name for name in wanted if f"torchvision/{name}" not in names} == set(WITHOUT)
 
 
 def test_every_family_with_tensorflow_classes_has_a_case(names: set[str], python: Path) -> None:
