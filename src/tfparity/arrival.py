@@ -15,12 +15,14 @@ from tfparity.workers import Answer
 @dataclass(frozen=True)
 class Arrival:
     """A case at its target. `route`: its name or file, as a worker finds it; `ask`: sends a request of that kind to the
-    target's worker; `places`: folders of this run and what stands for them in errors."""
+    target's worker; `places`: folders of this run and what stands for them in errors; `path`: folders that the case
+    imports from."""
 
     case: Case
     route: str
     ask: Callable[[str, dict[str, Any]], Answer]
     places: Mapping[str, str]
+    path: Sequence[str] = ()
 
     def attempt(
         self, opset: int, exported: bundles.Exported, folder: Path, remedies: Sequence[str] = ()
@@ -35,19 +37,20 @@ class Arrival:
         judged = self.judged(opset, stages, exported, executed, result, remedies)
         return {**judged, "artifact": _measured(artifact, converted)}
 
-    def deliver(self, target: str, opset: int, exported: bundles.Exported, folder: Path) -> dict[str, Any]:
+    def deliver(
+        self, target: str, opset: int, exported: bundles.Exported, folder: Path, remedies: Sequence[str]
+    ) -> dict[str, Any]:
         """Make that target out of the SavedModel in `folder`/artifact, into `folder`/target; the record of an attempt
         whose answers are the target's, with what was told of the making under "target"."""
         module = {"route": target, "package": "targets"}
         asked = {**module, "artifact": str(folder / "artifact"), "folder": str(folder / "target")}
         made = self.ask("target", asked)
         if not made.passed:
-            (stage,) = made.stages
-            stages = [*exported.stages, {**stage, "stage": "convert"}]
-            return {**self.judged(opset, stages, exported), "target": {}}
+            stages = [*exported.stages, {**made.stages[-1], "stage": "convert"}]
+            return {**self.judged(opset, stages, exported, remedies=remedies), "target": {}}
         result = folder / "target-outputs.npz"
         executed = self._execute({**module, "artifact": str(folder / "target")}, exported, result)
-        judged = self.judged(opset, exported.stages + executed.stages, exported, executed, result)
+        judged = self.judged(opset, exported.stages + executed.stages, exported, executed, result, remedies)
         return {**judged, "target": made.facts["target"]}
 
     def _execute(self, artifact: Mapping[str, Any], exported: bundles.Exported, result: Path) -> Answer:
@@ -65,7 +68,14 @@ class Arrival:
 
     def convert(self, opset: int, exported: bundles.Exported, artifact: Path, remedies: Sequence[str] = ()) -> Answer:
         """The route's conversion into the folder `artifact`."""
-        request = {"bundle": str(exported.folder), "opset": opset, "remedies": list(remedies)}
+        request = {
+            "bundle": str(exported.folder),
+            "opset": opset,
+            "remedies": list(remedies),
+            "case_file": self.case.file,
+            "case": self.case.id,
+            "path": list(self.path),
+        }
         return self.ask("convert", {**self._request(artifact), **request})
 
     def _request(self, artifact: Path) -> dict[str, Any]:

@@ -154,7 +154,8 @@ class Campaign:
             kept = content.cell(cell.case, cell.route) if content else None
             if kept and cell.applicable:
                 crossing = Crossing(engine.setting, cell, sides)
-                keys[cell.toolchain, cell.case, cell.route] = crossing.key_by(kept["remedies"])
+                error = content.errors.get(kept["error"]) if content and kept["error"] else None
+                keys[cell.toolchain, cell.case, cell.route] = crossing.key_of(kept, error)
         return evidence.verdicts(cells, self.recorded, keys)
 
     def estimate(self, cells: Sequence[PlannedCell]) -> float:
@@ -264,4 +265,4 @@ def deciding(record: CellRecord) -> dict[str, Any] | None:
     if cell is None or cell["error"] is None:
         return None
     same = [attempt for attempt in record.attempts if judge.error_of(attempt) == cell["error"]]
-    return next((attempt for attempt in same if attempt["opset"] == cell["opset"]), same[0] if same else None)
+    return next((attempt for attempt in same if judge.decided(cell, attempt)), same[0] if same else None)

@@ -72,7 +72,7 @@ def convert(asked: Campaign, folder: Path, targets: Sequence[str], observer: Obs
             target = None
             if TFLITE in targets and SAVED_MODEL in _gives(crossing.route):
                 exported = crossing.export(attempt["opset"], attempt["remedies"])
-                target = _delivered(crossing, TFLITE, attempt["opset"], exported)
+                target = _delivered(crossing, TFLITE, attempt["opset"], exported, attempt["remedies"])
                 if judge.verdict(target) != "works":
                     told(f"  the SavedModel is right, {TFLITE} is not: {_why(target)}")
                     continue
@@ -105,9 +105,11 @@ def _gives(route: ModuleType) -> tuple[str, ...]:
     return tuple(route.GIVES["targets"]) if hasattr(route, "GIVES") else TARGETS
 
 
-def _delivered(crossing: Crossing, target: str, opset: int, exported: Exported) -> dict[str, Any]:
+def _delivered(
+    crossing: Crossing, target: str, opset: int, exported: Exported, remedies: Sequence[str]
+) -> dict[str, Any]:
     assert crossing.wanted is not None
-    return crossing.arrival.deliver(target, opset, exported, crossing.wanted)
+    return crossing.arrival.deliver(target, opset, exported, crossing.wanted, remedies)
 
 
 def _why(attempt: Mapping[str, Any]) -> str:

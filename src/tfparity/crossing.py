@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import fnmatch
 import platform
 import shutil
 import time
@@ -48,7 +49,13 @@ class Crossing:
         framework = plan.locate(self.way.framework, setting.project)
         self.source = self._where("source", toolchain.source, (*PRELOAD, *getattr(exporter, "PRELOAD", ())))
         self.target = self._where("target", toolchain.routes[planned.route], ())
-        self.arrival = Arrival(self.case, plan.locate(planned.route, setting.project), self._ask, sides.places)
+        self.arrival = Arrival(
+            self.case,
+            plan.locate(planned.route, setting.project),
+            self._ask,
+            sides.places,
+            [str(folder) for folder in setting.options.path],
+        )
         self.ran = False
         #: Where the artifact and the exported files of an attempt that works go; None where nobody wants them.
         self.wanted: Path | None = None
@@ -97,7 +104,7 @@ class Crossing:
             made.append(self._attempt(opset))
             if judge.settled(made[-1]):
                 break
-        if self.setting.matrix.toolchains[self.planned.toolchain].remedies:
+        if self.tries_remedies:
             self._try_remedies(made)
         return made
 
@@ -108,12 +115,14 @@ class Crossing:
         best: Mapping[str, Any] | None = judge.decisive(made)
         while best and len(chain) < MOST_REMEDIES:
             further = None
-            for name in self._named(best):
+            for name in (name for name in self._named(best) if name not in chain):
                 for opset in dict.fromkeys((best["opset"], *self.way.opsets)):
                     made.append(self._attempt(opset, (*chain, name)))
                     if judge.verdict(made[-1]) == "works":
                         return
-                    if judge.further(made[-1], best) and any(more != name for more in self._named(made[-1])):
+                    if judge.further(made[-1], best) and any(
+                        more not in (*chain, name) for more in self._named(made[-1])
+                    ):
                         chain, further = (*chain, name), made[-1]
                         break
                 if further:
@@ -142,10 +151,24 @@ class Crossing:
                 return rule.remedies
         return ()
 
-    def key_by(self, remedies: Sequence[str]) -> str:
-        """The key of a cell that got its verdict by those remedies, shims and opsets among them."""
-        named = [name for name in remedies if not name.startswith(("shim:", "opset-"))]
-        return key(self.key, [(name, _revision(name)) for name in named]) if named else self.key
+    @property
+    def tries_remedies(self) -> bool:
+        """Whether the toolchain asks for remedies where this case fails."""
+        globs = self.setting.matrix.toolchains[self.planned.toolchain].remedies
+        return any(fnmatch.fnmatchcase(self.case.id, glob) for glob in globs)
+
+    def key_of(self, cell: Mapping[str, Any], error: Mapping[str, Any] | None) -> str:
+        """The key of a cell that came out like that, `error` its error ({"stage", "type", "message"}): of one that got
+        across, with the revisions of the remedies that it took; of one that failed where remedies are tried, with
+        those of all that were tried and of all that its limitation names now."""
+        if cell["verdict"] not in judge.FAILING:
+            names = judge.named(cell["remedies"])
+        elif self.tries_remedies:
+            tried = [name for attempt in cell["attempts"] for name in attempt["remedies"]]
+            names = sorted({*tried, *self._named({"opset": cell["opset"], "error": error})})
+        else:
+            names = []
+        return key(self.key, [(name, _revision(name)) for name in names]) if names else self.key
 
     def extra_attempts(self, made: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """The rest of the window of opsets: recorded, with no say in the verdict."""

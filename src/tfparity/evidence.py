@@ -68,8 +68,6 @@ __all__ = [
 #: (toolchain, case, route)
 CellId = tuple[str, str, str]
 
-#: Stages of the source side: their errors are explained by what is installed there.
-
 
 class Record(Protocol):
     """What a run hands over per cell: see run.CellRecord. `cell` is None where nothing ran."""
@@ -196,7 +194,7 @@ def explain(content: Evidence, limitations: Sequence[Limitation], *, beside: Evi
         for attempt in cell["attempts"]:
             name = attempt["error"]
             if name in met:
-                decides = name == cell["error"] and attempt["opset"] == cell["opset"]
+                decides = name == cell["error"] and judge.decided(cell, attempt)
                 packages = _packages(whole, cell["route"], content.errors[name]["stage"])
                 place = {
                     "packages": packages,
@@ -353,7 +351,7 @@ def answer(cell: Mapping[str, Any], attempts: Iterable[Mapping[str, Any]]) -> di
 
 def _deciding(cell: Mapping[str, Any], attempts: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The attempts that gave the cell its verdict."""
-    return [a for a in attempts if a["opset"] == cell["opset"] and judge.error_of(a) == cell["error"]]
+    return [a for a in attempts if judge.decided(cell, a) and judge.error_of(a) == cell["error"]]
 
 
 def update_runs(recorded: Document | None, new: Document, content: Evidence) -> Document:

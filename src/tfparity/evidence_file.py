@@ -121,12 +121,14 @@ class _Cell(_Strict):
         return self
 
     def _deciding(self) -> list[_Attempt]:
-        return [attempt for attempt in self.attempts if attempt.opset == self.opset]
+        named = judge.named(self.remedies)
+        return [attempt for attempt in self.attempts if attempt.opset == self.opset and attempt.remedies == named]
 
     def _why_not_working(self) -> str | None:
         lost = [axis for axis, kept in self.dynamic.items() if not kept]
         if not any(attempt.outcome == "pass" for attempt in self._deciding()):
-            return f"no attempt at opset {self.opset} passed"
+            by = f" by {', '.join(judge.named(self.remedies))}" if judge.named(self.remedies) else ""
+            return f"no attempt at opset {self.opset}{by} passed"
         if self.grade not in _RIGHT:
             return f"the grade {self.grade or 'null'} is not right"
         if lost:
@@ -144,6 +146,9 @@ class _Cell(_Strict):
     def _why_not_failing(self) -> str | None:
         if not any(attempt.error == self.error for attempt in self._deciding()):
             return f"no attempt at opset {self.opset} met its error"
+        passed = [attempt for attempt in self.attempts if attempt.outcome == "pass"]
+        if any(attempt.remedies or attempt in self._deciding() for attempt in passed):
+            return "an attempt passed"
         answered = self.grade is not None and self.grade != "diverged"
         if answered != (self.verdict == "partial"):
             return f"the grade is {self.grade or 'null'}"

@@ -173,6 +173,17 @@ def cell(
     }
 
 
+def named(remedies: Sequence[str]) -> list[str]:
+    """Of a cell's remedies those that were tried by name: no shim of the environment, no opset."""
+    return [name for name in remedies if not name.startswith(("shim:", "opset-"))]
+
+
+def decided(cell: Mapping[str, Any], attempt: Mapping[str, Any]) -> bool:
+    """Whether an attempt, in full or as evidence keeps it, has the opset and the remedies that gave the cell its
+    verdict."""
+    return attempt["opset"] == cell["opset"] and list(attempt["remedies"]) == named(cell["remedies"])
+
+
 def error_of(attempt: Mapping[str, Any]) -> str | None:
     """The fingerprint of an attempt's error, None without one."""
     error = attempt["error"]

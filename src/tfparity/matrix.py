@@ -120,7 +120,8 @@ Globs = Annotated[
     tuple[str, ...], Field(default=(), description="Globs of the cases that it is for alone; all where there are none.")
 ]
 Remedies = Annotated[
-    bool, Field(default=False, description="Whether a failing cell tries the remedies that limitations.yaml names.")
+    tuple[str, ...],
+    Field(default=(), description="Globs of the cases that try, where they fail, the remedies of limitations.yaml."),
 ]
 
 
@@ -220,7 +221,7 @@ class Toolchain(_Strict):
     source: str
     routes: dict[str, str]
     cases: tuple[str, ...] = ()
-    remedies: bool = False
+    remedies: tuple[str, ...] = ()
     note: str | None = None
 
     def environments(self) -> list[str]:

@@ -140,9 +140,10 @@ class Engine:
             planned.route,
             attempts,
             shims=list(dict.fromkeys(names)),
-            key=crossing.key_by(judge.decisive(attempts)["remedies"]),
+            key="",
             extra=extra,
         )
+        cell["key"] = crossing.key_of(cell, judge.decisive(attempts)["error"])
         every = attempts + extra
         return CellRecord(
             planned.toolchain,

@@ -107,7 +107,7 @@ def crossing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Crossing:
     keys = Keys(tmp_path, monkeypatch)
     keys.write("mine.py", "(13,)", "(13, 12)")
     keys.write(
-        "matrix.yaml", "routes: {mine.py: tensorflow-side}", "routes: {mine.py: tensorflow-side}, remedies: true"
+        "matrix.yaml", "routes: {mine.py: tensorflow-side}", "routes: {mine.py: tensorflow-side}, remedies: [a/*]"
     )
     keys.read()
     declared = matrix.load(tmp_path / "matrix.yaml")
@@ -175,17 +175,36 @@ def test_a_toolchain_that_does_not_ask_for_remedies_tries_none(
     crossing: Crossing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     toolchain = crossing.setting.matrix.toolchains["both"]
-    monkeypatch.setitem(crossing.setting.matrix.toolchains, "both", toolchain.model_copy(update={"remedies": False}))
+    monkeypatch.setitem(crossing.setting.matrix.toolchains, "both", toolchain.model_copy(update={"remedies": ()}))
     made, verdict = tried(crossing, monkeypatch, {**PLAIN, (12, ("auto-cast",)): "pass"})
     assert (made, verdict) == ([(13, ()), (12, ())], "broken")
+
+
+def cell(verdict: str, *remedies: str, tried: Sequence[str] = ()) -> dict[str, Any]:
+    attempts = [{"remedies": []}, *({"remedies": [name]} for name in tried)]
+    return {"verdict": verdict, "remedies": list(remedies), "opset": 12, "attempts": attempts}
 
 
 def test_a_revision_of_a_remedy_moves_the_key_of_what_it_got_across_and_no_other(
     crossing: Crossing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plain, by = crossing.key_by(["opset-12", "shim:onnx-mapping"]), crossing.key_by(["auto-cast", "opset-12"])
+    plain = crossing.key_of(cell("works-with-remedy", "opset-12", "shim:onnx-mapping"), None)
+    by = crossing.key_of(cell("works-with-remedy", "auto-cast", "opset-12"), None)
     assert plain == crossing.key != by
     monkeypatch.setattr(importlib.import_module("tfparity.worker.remedies.auto_cast"), "REVISION", 99)
-    assert crossing.key_by(["opset-12"]) == plain
-    assert crossing.key_by(["auto-cast", "opset-12"]) != by
-    assert crossing.key_by(["gone-since"]) not in (plain, by)
+    assert crossing.key_of(cell("works-with-remedy", "opset-12"), None) == plain
+    assert crossing.key_of(cell("works-with-remedy", "auto-cast", "opset-12"), None) != by
+    assert crossing.key_of(cell("works-with-remedy", "gone-since"), None) not in (plain, by)
+
+
+def test_a_failure_is_stale_once_a_rule_names_a_remedy_that_it_has_not_tried(
+    crossing: Crossing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = {"stage": "convert", "type": "E", "message": "the first obstacle"}
+    unknown = {**error, "message": "nothing that a rule explains"}
+    tried = cell("broken", tried=["auto-cast", "squeeze-handlers"])
+    assert crossing.key_of(cell("broken"), unknown) == crossing.key
+    assert crossing.key_of(cell("broken"), error) == crossing.key_of(tried, error) != crossing.key
+    before = crossing.key_of(tried, error)
+    monkeypatch.setattr(crossing.setting, "limitations", (rule("first", "the first obstacle", "gru-handler"),))
+    assert crossing.key_of(tried, error) != before

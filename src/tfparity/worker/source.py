@@ -54,6 +54,11 @@ def handle(directory: str, request: Dict[str, Any], reply: Reply) -> None:
     if not case.axes:
         axes = [{} for _ in axes]
 
+    for name in chosen:
+        tracing = [part for part in ("exporting", "rewrite") if hasattr(remedies.load(name), part)]
+        if tracing and not hasattr(exporter, "operators"):
+            raise Refused("RemedyNotHere", "%s is for an export to ONNX, which this route has not" % name)
+
     def export() -> None:
         with remedies.around("exporting", chosen):
             exporter.export(model, example, case, axes, request["opset"], request["artifact"])

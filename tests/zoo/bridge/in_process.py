@@ -1,6 +1,7 @@
 """torch called from a tf.function, both in the process that runs the cell: a route whose artifact says only which
 module that is. Runs inside the environment."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -28,11 +29,12 @@ def convert(bundle, artifact, request):
     Path(artifact).mkdir()
     for name in (DESCRIPTION, WEIGHTS):
         shutil.copy(Path(bundle) / name, artifact)
+    (Path(artifact) / "request.json").write_text(json.dumps(request))
 
 
 class Called:
     def __init__(self, folder):
-        model, case = rebuild(folder)
+        model, case = rebuild(folder, json.loads((Path(folder) / "request.json").read_text()))
         self.function = bridge.function(model, *bridge.specs(model, case))
 
     def run(self, given):

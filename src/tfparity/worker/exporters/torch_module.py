@@ -1,4 +1,4 @@
-"""The module itself, for routes that read torch and not a file: which case it is, its weights, what to call it with.
+"""The module itself, for routes that read torch and not a file: its weights, and the axes that it is to have open.
 
 Such a route's other side has torch, too: `rebuild` makes the same module there.
 """
@@ -28,13 +28,12 @@ def newest_opset() -> int:
 def export(
     model: Any, example: List[Any], case: Case, output_axes: List[Dict[int, str]], opset: int, folder: str
 ) -> None:
-    """Write the weights, and where the case is declared."""
+    """Write the weights and the names of the open axes."""
     import torch
 
     torch.save(model.state_dict(), os.path.join(folder, WEIGHTS))
     with open(os.path.join(folder, DESCRIPTION), "w") as file:
-        path = [part for part in sys.path if part]
-        json.dump({"case_file": case.file, "case": case.id, "path": path, "axes": sorted(case.axes)}, file)
+        json.dump({"axes": sorted(case.axes)}, file)
 
 
 def check(folder: str) -> None:
@@ -44,17 +43,18 @@ def check(folder: str) -> None:
     torch.load(os.path.join(folder, WEIGHTS))
 
 
-def rebuild(bundle: str) -> Tuple[Any, Case]:
-    """The module that was exported, in eval mode, and its case with the axes that it was exported with."""
+def rebuild(bundle: str, request: Dict[str, Any]) -> Tuple[Any, Case]:
+    """The module that was exported, in eval mode, and its case with the axes that it was exported with. `request`: of
+    the conversion, which says where the case is."""
     import torch
 
     from tfparity.worker.frameworks import pytorch
 
     with open(os.path.join(bundle, DESCRIPTION)) as file:
         described = json.load(file)
-    sys.path.extend(part for part in described["path"] if part not in sys.path)
-    plugins.load(described["case_file"], "")
-    case = registered()[described["case"]]
+    sys.path[:0] = request["path"]
+    plugins.load(request["case_file"], "")
+    case = registered()[request["case"]]
     model = pytorch.build(case)
     model.load_state_dict(torch.load(os.path.join(bundle, WEIGHTS)))
     return model, case if described["axes"] else fixed_axes.declare(case)

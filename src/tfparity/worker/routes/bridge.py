@@ -50,7 +50,7 @@ GIVES: Dict[str, Any] = {
 def convert(bundle: str, artifact: str, request: Dict[str, Any]) -> None:
     import tensorflow as tf
 
-    model, case = rebuild(bundle)
+    model, case = rebuild(bundle, request)
     served = tf.Module()
     served.serve = bridge.function(model, *bridge.specs(model, case))
     tf.saved_model.save(served, artifact, signatures={"serving_default": served.serve.get_concrete_function()})

@@ -53,7 +53,7 @@ def convert(bundle: str, artifact: str, request: Dict[str, Any]) -> None:
     import litert_torch
     import torch
 
-    model, case = rebuild(bundle)
+    model, case = rebuild(bundle, request)
     taken, names = [one.name for one in case.inputs], [output.name for output in case.outputs]
 
     class Named(torch.nn.Module):  # type: ignore[misc]

@@ -79,7 +79,7 @@ def convert(bundle: str, artifact: str, request: Dict[str, Any]) -> None:
     from mmdnn.conversion.pytorch.pytorch_parser import PytorchParser151
     from mmdnn.conversion.tensorflow.tensorflow_emitter import TensorflowEmitter
 
-    model, case = rebuild(bundle)
+    model, case = rebuild(bundle, request)
     shape = list(arrays.inputs(case, case.samples()[0])[0].shape)
     if len(case.inputs) != 1 or len(shape) != 4:
         raise Refused("NotOnePicture", "MMdnn reads torch models of one input with four dimensions")

@@ -46,7 +46,7 @@ def convert(bundle: str, artifact: str, request: Dict[str, Any]) -> None:
     import tensorflow as tf
     import torch
 
-    model, case = rebuild(bundle)
+    model, case = rebuild(bundle, request)
     example = [torch.from_numpy(array.copy()) for array in arrays.inputs(case, case.samples()[0])]
     open_ = {
         tensor: tuple(None if isinstance(d, str) else d for d in one.shape) for one, tensor in zip(case.inputs, example)

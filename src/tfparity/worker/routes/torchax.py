@@ -55,7 +55,7 @@ def convert(bundle: str, artifact: str, request: Dict[str, Any]) -> None:
     from jax.experimental import jax2tf
     from torchax.export import exported_program_to_jax
 
-    model, case = rebuild(bundle)
+    model, case = rebuild(bundle, request)
     # AUTO: torch finds the range that the model allows, and what must be equal; a size that it bakes in is seen later.
     open_ = torch.export.Dim.AUTO
     shapes = tuple({d: open_ for d, axis in enumerate(one.shape) if isinstance(axis, str)} for one in case.inputs)
