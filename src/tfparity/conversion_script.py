@@ -27,16 +27,24 @@ def write(
     remedies: Sequence[str],
     *,
     tflite: bool,
+    select_tf_ops: bool,
 ) -> str | None:
-    """Write export.py and convert.py into `folder`; the lines of a shell that run them. None where the route has no
-    script. `environments`: the source's, then the target's where that is another; `remedies`: those that were taken."""
-    if route not in _ROUTES:
+    """Write export.py and convert.py into `folder`; the lines of a shell that run them. None where no script can say it
+    all: of a route that has none, of a case whose inputs a function gives, of a remedy that changes what is declared.
+
+    environments: the source's, then the target's where that is another. remedies: those that were taken. tflite:
+    whether a .tflite file is made of the SavedModel; select_tf_ops: with TensorFlow's operators beside TFLite's.
+    """
+    changed = any(_has(name, "declare") for name in remedies)
+    if route not in _ROUTES or changed or any(one.kind == "given" for one in case.inputs):
         return None
     exporting, converting = _ROUTES[route]
     source, target = environments[0], environments[-1]
+    if case.onnx_opset:
+        exporting = _EXPORT_FILE
     values = {
         "model": _model(case),
-        "example": _listed(_example(one) for one in case.inputs),
+        "example": _listed(_example(one, case) for one in case.inputs),
         "names": repr([one.name for one in case.inputs]),
         "outputs": repr([output.name for output in case.outputs]),
         "axes": repr(_axes(case)),
@@ -46,17 +54,21 @@ def write(
         ),
         "images": repr([one.name for one in case.inputs if len(one.shape) in (3, 4, 5)]),
         "opset": str(opset),
-        "dynamo": "dynamo=False, " if Version(source.pins.get("torch", "0")) >= Version("2.5") else "",
+        "dynamo": "dynamo=False, " if _pinned(source, "torch") >= Version("2.5") else "",
         "around_export": _around("exporting", remedies),
         "rewritten": _rewritten(remedies),
         "around_convert": _around("converting", remedies),
+        "direct": "flatbuffer_direct_output_saved_model=True, " if _pinned(target, "onnx2tf") >= Version("2") else "",
+        "select": _SELECT if select_tf_ops else "",
+        "file_opset": f"exported = version_converter.convert_version(exported, {opset})"
+        if opset != case.onnx_opset
+        else "",
     }
-    ran = []
-    if exporting and not case.onnx_opset:
-        _write(folder / "export.py", exporting, values, source, remedies)
-        ran.append(f"{source.id}/bin/python export.py")
-    elif case.onnx_opset:
-        ran.append("# put your file here as model.onnx")
+    ran = ["# your .onnx file is read as yours.onnx"] if case.onnx_opset else []
+    if values["model"] == _YOURS and not case.onnx_opset:
+        ran.append("# first put your model into export.py, where it says so")
+    _write(folder / "export.py", exporting, values, source, remedies)
+    ran.append(f"{source.id}/bin/python export.py")
     _write(folder / "convert.py", converting + (_TFLITE if tflite else ""), values, target, remedies)
     ran.append(f"{target.id}/bin/python convert.py")
     if remedies or target.shims or source.shims:
@@ -97,12 +109,13 @@ def _model(case: Case) -> str:
     return _YOURS
 
 
-def _example(given: Input) -> str:
-    """An input of the exported shape as a torch expression. Batch 2: an exporter may take 1 for a constant."""
-    shape = [
-        2 if isinstance(size, str) and size == "batch" else 16 if isinstance(size, str) else size
-        for size in given.shape
-    ]
+def _pinned(environment: Environment, package: str) -> Version:
+    return Version(environment.pins.get(package, "0"))
+
+
+def _example(given: Input, case: Case) -> str:
+    """An input of the exported shape as a torch expression."""
+    shape = [case.axes[size][0] if isinstance(size, str) else size for size in given.shape]
     arguments = dict(given.arguments)
     if given.kind == "integers":
         made = f"torch.randint({int(arguments['low'])}, {int(arguments['high'])}, {shape})"
@@ -130,6 +143,9 @@ def _rewritten(remedies: Sequence[str]) -> str:
         return ""
     calls = "\n".join(f"{name}.rewrite(exported)  # carried" for name in names)
     return f'import onnx\n\nexported = onnx.load("model.onnx")\n{calls}\nonnx.save(exported, "model.onnx")'
+
+
+_SELECT = "converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS, tf.lite.OpsSet.SELECT_TF_OPS]"
 
 
 def _has(name: str, part: str) -> bool:
@@ -171,10 +187,21 @@ with torch.no_grad():
 «rewritten»
 """
 
+_EXPORT_FILE = """
+import onnx
+from onnx import version_converter
+
+exported = onnx.load("yours.onnx")
+«file_opset»
+onnx.save(exported, "model.onnx")
+«rewritten»
+"""
+
 _TFLITE = """
 import tensorflow as tf
 
 converter = tf.lite.TFLiteConverter.from_saved_model("saved_model", signature_keys=["serving_default"])
+«select»
 with open("model.tflite", "wb") as file:
     file.write(converter.convert())
 """
@@ -202,7 +229,7 @@ from onnx2tf import onnx2tf
 
 onnx2tf.convert(
     input_onnx_file_path="model.onnx", output_folder_path="saved_model", output_signaturedefs=True,
-    flatbuffer_direct_output_saved_model=True, keep_ncw_or_nchw_or_ncdhw_input_names=«images» or None,
+    «direct»keep_ncw_or_nchw_or_ncdhw_input_names=«images» or None,
 )
 """,
     ),

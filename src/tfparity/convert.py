@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -49,10 +50,12 @@ def convert(asked: Campaign, folder: Path, targets: Sequence[str], observer: Obs
 
     Raises UsageError for a folder that is there, a model that is several cases of the zoo, or a choice without a way.
     """
-    if folder.exists():
+    if os.path.lexists(folder):
         raise UsageError(f"{folder}: is there already; name a folder that is not")
     asked.read()
     cells = _ways(asked, targets)
+    if not os.access(folder.absolute().parent, os.W_OK):
+        raise UsageError(f"{folder}: its folder is not there or may not be written")
     if not cells:
         reasons = (
             "; ".join(dict.fromkeys(str(cell.reason) for cell in asked.cells if cell.reason)) or "none is declared"
@@ -89,8 +92,9 @@ def _ways(asked: Campaign, targets: Sequence[str]) -> list[PlannedCell]:
         for cell in asked.cells
         if cell.applicable and all(target in _gives(plan.route(cell.route, asked.project)) for target in targets)
     ]
-    if not asked.choice.sources and len({cell.case for cell in possible}) > 1:
-        raise UsageError(f"name one case of the zoo, not {', '.join(sorted({cell.case for cell in possible}))}")
+    forms = {cell.case.removesuffix("-eager") if asked.choice.sources else cell.case for cell in possible}
+    if len(forms) > 1:
+        raise UsageError(f"one model at a time, not {', '.join(sorted(forms))}: put it into a file of its own")
     core = [case.id for case in asked.cases.values() if plan.in_tier(case, plan.CORE)]
     ways = dict.fromkeys((cell.toolchain, cell.route) for cell in possible)
     first = possible[0].case if possible else ""
@@ -121,7 +125,7 @@ def _write(asked: Campaign, crossing: Crossing, done: Converted) -> None:
     """The folder, under another name until it is whole."""
     assert crossing.wanted is not None
     temporary = done.folder.with_name(f".{done.folder.name}-{uuid.uuid4().hex[:8]}")
-    temporary.mkdir(parents=True)
+    temporary.mkdir()
     try:
         artifact = crossing.wanted / "artifact"
         if SAVED_MODEL in _gives(crossing.route):
@@ -131,6 +135,8 @@ def _write(asked: Campaign, crossing: Crossing, done: Converted) -> None:
         if done.target is not None:
             shutil.copy(crossing.wanted / "target" / "model.tflite", temporary)
         matrix = asked.matrix
+        gives = getattr(crossing.route, "GIVES", {})
+        shims = list(dict.fromkeys([*crossing.source.environment.shims, *crossing.target.environment.shims]))
         used = list(dict.fromkeys((crossing.source.environment.id, crossing.target.environment.id)))
         for id in used:
             shutil.copy(asked.project.lockfiles / f"{id}.txt", temporary / f"requirements-{id}.txt")
@@ -142,17 +148,19 @@ def _write(asked: Campaign, crossing: Crossing, done: Converted) -> None:
             done.attempt["opset"],
             done.attempt["remedies"],
             tflite=done.target is not None,
+            select_tf_ops=bool(done.target and done.target["target"].get("select_tf_ops")),
         )
-        paths.write_text(temporary / "verdict.json", json.dumps(_verdict(done), indent=1) + "\n")
-        paths.write_text(temporary / "README.md", _readme(done, used, asked, script))
+        paths.write_text(temporary / "verdict.json", json.dumps(_verdict(done, shims, gives), indent=1) + "\n")
+        paths.write_text(temporary / "README.md", _readme(done, used, asked, script, shims, gives))
         temporary.rename(done.folder)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
 
 
-def _verdict(done: Converted) -> dict[str, Any]:
-    """What was measured, without the seconds."""
+def _verdict(done: Converted, shims: Sequence[str], gives: Mapping[str, Any]) -> dict[str, Any]:
+    """What was measured, without the seconds; the shims of the environments, and what the route makes of layout and
+    integers."""
 
     def measured(attempt: Mapping[str, Any]) -> dict[str, Any]:
         names = ("opset", "remedies", "grade", "max_abs", "rms", "cosine", "top_k", "floor", "dynamic", "signature")
@@ -162,6 +170,9 @@ def _verdict(done: Converted) -> dict[str, Any]:
         "case": done.case.id,
         "toolchain": done.cell.toolchain,
         "route": done.cell.route,
+        "shims": shims,
+        "layout": gives.get("layout"),
+        "integers": gives.get("integers"),
         **measured(done.attempt),
     }
     if done.target is not None:
@@ -169,7 +180,14 @@ def _verdict(done: Converted) -> dict[str, Any]:
     return found
 
 
-def _readme(done: Converted, used: Sequence[str], asked: Campaign, script: str | None) -> str:
+def _readme(
+    done: Converted,
+    used: Sequence[str],
+    asked: Campaign,
+    script: str | None,
+    shims: Sequence[str],
+    gives: Mapping[str, Any],
+) -> str:
     attempt = done.attempt
     kept = ", ".join(attempt["dynamic"]) or "none declared"
     lines = [
@@ -177,12 +195,15 @@ def _readme(done: Converted, used: Sequence[str], asked: Campaign, script: str |
         "",
         f"- by `{done.cell.route}` on toolchain `{done.cell.toolchain}`"
         + (f", opset {attempt['opset']}" if attempt["opset"] else "")
-        + (f", remedies: {', '.join(attempt['remedies'])}" if attempt["remedies"] else ""),
+        + (f", remedies: {', '.join(attempt['remedies'])}" if attempt["remedies"] else "")
+        + (f", shims: {', '.join(shims)}" if shims else ""),
     ]
     lines.append(
         f"- largest difference from torch in float64: {attempt['max_abs']:.1e} ({attempt['grade']}), over three seeds "
         f"and every size of the axes ({kept}); all names kept"
     )
+    if gives.get("layout", "kept") != "kept":
+        lines.append(f"- takes and gives images {gives['layout']}: they were transposed for the check")
     if done.target is not None:
         told = done.target["target"]
         needs = "; needs a runtime with TensorFlow's own operators (SELECT_TF_OPS)" if told["select_tf_ops"] else ""

@@ -1,0 +1,133 @@
+"""What is handed over with a converted model, and which way is taken first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tfparity import cases, conversion_script, evidence, matrix, paths, recommend
+from tfparity.evidence import Evidence
+from tfparity.worker import declare, plugins
+from tfparity.worker.declare import Case
+
+PROJECT = paths.project(Path(__file__).parents[2])
+MATRIX = matrix.load(PROJECT.matrix)
+
+MADE = """\
+# Made by tfparity from what --cases names.
+from tfparity import case, integers, normal
+
+PLACE = '/somewhere'
+
+
+@case(
+    'yours/net',
+    inputs=[integers('batch', 'sequence', high=50, name='ids'), normal('batch', 3, name='images')],
+    outputs=['logits'],
+    axes={'sequence': [9, 5, 12]},
+    trained=True,
+)
+def model():
+    "A net."
+    import torch
+
+    return torch.nn.Identity().eval()
+"""
+
+
+@pytest.fixture
+def case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Case:
+    monkeypatch.setattr(declare, "_registry", {})
+    monkeypatch.setattr(plugins, "_loaded", {})
+    (tmp_path / "made.py").write_text(MADE)
+    (found,) = cases.load([tmp_path / "made.py"]).values()
+    return found
+
+
+def written(folder: Path, case: Case, route: str, *ids: str, remedies: tuple[str, ...] = (), **others: bool) -> str:
+    folder.mkdir(exist_ok=True)
+    environments = [MATRIX.environments[id] for id in ids]
+    options = {"tflite": True, "select_tf_ops": False, **others}
+    lines = conversion_script.write(folder, route, case, environments, 12, remedies, **options)
+    assert lines is not None
+    for path in folder.rglob("*.py"):
+        compile(path.read_text(), str(path), "exec")
+        assert "\u00ab" not in path.read_text()
+    return lines
+
+
+@pytest.mark.parametrize("route", ["onnx-tf", "onnx2tf", "hf-from-pt"])
+def test_every_script_is_python_with_nothing_left_to_fill_in(tmp_path: Path, case: Case, route: str) -> None:
+    written(tmp_path / "out", case, route, "tf2.15-torch2.15")
+
+
+def test_the_script_exports_what_was_checked(tmp_path: Path, case: Case) -> None:
+    lines = written(tmp_path / "out", case, "onnx-tf", "source-torch2.15", "target-tf2.15")
+    text = (tmp_path / "out" / "export.py").read_text()
+    assert "opset_version=12" in text
+    assert "torch.randint(0, 50, [2, 9])" in text
+    assert "{'ids': {0: 'batch', 1: 'sequence'}, 'images': {0: 'batch'}}" in text
+    assert "def model():" in text
+    assert lines.splitlines() == ["source-torch2.15/bin/python export.py", "target-tf2.15/bin/python convert.py"]
+
+
+def test_remedies_are_carried_and_need_nothing_of_ours(tmp_path: Path, case: Case) -> None:
+    written(tmp_path / "out", case, "onnx-tf", "tf2.15-torch2.15", remedies=("explicit-attention", "squeeze-handlers"))
+    carried = tmp_path / "out" / "carried"
+    assert {path.name for path in (carried / "remedies").iterdir()} >= {"explicit_attention.py", "squeeze_handlers.py"}
+    assert not [path for path in carried.rglob("*.py") if "import tfparity" in path.read_text()]
+    assert not [path for path in carried.rglob("*.py") if "from tfparity" in path.read_text()]
+    assert "with explicit_attention.exporting():" in (tmp_path / "out" / "export.py").read_text()
+    assert "with squeeze_handlers.converting():" in (tmp_path / "out" / "convert.py").read_text()
+
+
+def test_tensorflows_operators_are_asked_for_where_the_checked_file_needed_them(tmp_path: Path, case: Case) -> None:
+    written(tmp_path / "plain", case, "onnx-tf", "tf2.15-torch2.15")
+    written(tmp_path / "flex", case, "onnx-tf", "tf2.15-torch2.15", select_tf_ops=True)
+    assert "SELECT_TF_OPS" not in (tmp_path / "plain" / "convert.py").read_text()
+    assert "SELECT_TF_OPS" in (tmp_path / "flex" / "convert.py").read_text()
+
+
+def test_an_option_that_the_older_onnx2tf_lacks_is_not_passed(tmp_path: Path, case: Case) -> None:
+    written(tmp_path / "old", case, "onnx2tf", "source-torch2.15", "target-onnx2tf1.29")
+    written(tmp_path / "new", case, "onnx2tf", "source-torch2.15", "target-onnx2tf2.6")
+    assert "flatbuffer_direct" not in (tmp_path / "old" / "convert.py").read_text()
+    assert "flatbuffer_direct" in (tmp_path / "new" / "convert.py").read_text()
+
+
+def test_what_no_script_can_say_has_none(tmp_path: Path, case: Case) -> None:
+    environments = [MATRIX.environments["tf2.15-torch2.15"]]
+    options: dict[str, Any] = {"tflite": False, "select_tf_ops": False}
+    assert conversion_script.write(tmp_path, "torchax", case, environments, 0, (), **options) is None
+    assert conversion_script.write(tmp_path, "onnx-tf", case, environments, 12, ("fixed-axes",), **options) is None
+
+
+# Which way first
+
+
+def recorded(toolchain: str, **verdicts: str) -> Evidence:
+    cells = [
+        {"case": case, "route": "r", "verdict": verdict.replace("_", "-"), "max_abs": 1e-6}
+        for case, verdict in verdicts.items()
+    ]
+    return evidence.Evidence(toolchain, {}, "source", {"r": "target"}, {}, cells)
+
+
+WAYS = [("a", "r"), ("b", "r"), ("c", "r")]
+
+
+def test_a_way_that_works_for_the_case_comes_before_one_by_a_remedy_and_one_that_fails_last() -> None:
+    known = {"a": recorded("a", x="broken"), "b": recorded("b", x="works_with_remedy"), "c": recorded("c", x="works")}
+    assert recommend.ways(known, WAYS, "x", [], "a") == [("c", "r"), ("b", "r"), ("a", "r")]
+
+
+def test_of_equals_the_default_comes_first_and_then_what_works_for_most() -> None:
+    known = {"a": recorded("a", y="broken"), "b": recorded("b", y="works"), "c": recorded("c", y="broken")}
+    assert recommend.ways(known, WAYS, "x", ["y"], "c") == [("c", "r"), ("b", "r"), ("a", "r")]
+
+
+def test_nothing_is_recommended_where_nothing_gets_across() -> None:
+    assert recommend.best({"a": recorded("a", x="broken")}, WAYS, "x") is None
+    assert recommend.best({"b": recorded("b", x="works")}, WAYS, "x") == ("b", "r")
