@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import shutil
 import textwrap
 from collections.abc import Sequence
@@ -16,6 +17,8 @@ from tfparity.worker.declare import Case, Input
 
 #: What stands where a model of the zoo is built by parts that the script cannot show.
 _YOURS = "model = ...  # your model, in eval mode"
+
+_UNMANAGED = re.compile(r"^( *)if True:\n((?:\1    .*\n)+)", re.MULTILINE)
 
 
 def write(
@@ -54,7 +57,7 @@ def write(
         ),
         "images": repr([one.name for one in case.inputs if len(one.shape) in (3, 4, 5)]),
         "opset": str(opset),
-        "dynamo": "dynamo=False, " if _pinned(source, "torch") >= Version("2.5") else "",
+        "dynamo": "dynamo=False," if _pinned(source, "torch") >= Version("2.5") else "",
         "around_export": _around("exporting", remedies),
         "rewritten": _rewritten(remedies),
         "around_convert": _around("converting", remedies),
@@ -82,6 +85,9 @@ def _write(
     text = textwrap.dedent(template).strip("\n") + "\n"
     for name, value in values.items():
         text = text.replace(f"«{name}»", value)
+    # What stands under no context manager moves out to the left; a line ends where its words do.
+    text = _UNMANAGED.sub(lambda block: textwrap.indent(textwrap.dedent(block[2]), block[1]), text)
+    text = "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
     head = "# Made by tfparity; see README.md.\n"
     if environment.shims:
         names = [name.replace("-", "_") for name in environment.shims]
@@ -181,8 +187,14 @@ import torch
 with torch.no_grad():
     «around_export»
         torch.onnx.export(
-            model, tuple(«example»), "model.onnx", opset_version=«opset», «dynamo»
-            input_names=«names», output_names=«outputs», dynamic_axes=«axes»,
+            model,
+            tuple(«example»),
+            "model.onnx",
+            opset_version=«opset»,
+            input_names=«names»,
+            output_names=«outputs»,
+            dynamic_axes=«axes»,
+            «dynamo»
         )
 «rewritten»
 """
