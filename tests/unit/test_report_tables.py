@@ -156,7 +156,7 @@ def test_a_file_of_cases_counts_those_that_ran_somewhere():
 def test_what_the_outputs_mean_is_told_for_both_sides(torch, tensorflow, said):
     answer = {"torch": torch, "tensorflow": tensorflow}
     made = record("works")
-    told = [{"opset": 13, "error": None, "answer": answer}]
+    told = [{"opset": 13, "remedies": [], "error": None, "answer": answer}]
     assert f"f/one: {said}" in shown([CellRecord("t1", "f/one", "onnx-tf", "works", cell=made.cell, attempts=told)])
     told = pages.by_case({"f/one": [replace(standing("works"), answer=answer)]})
     assert f"t1, onnx-tf: {markdown.text(said)}." in told
