@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from tfparity import judge
+from tfparity import compare, judge
 from tfparity.evidence import Evidence
 
 #: A toolchain and a route.
@@ -34,13 +34,15 @@ def ways(
     return sorted(possible, key=rank)
 
 
-def best(recorded: Mapping[str, Evidence], possible: Sequence[Way], case: str) -> Way | None:
-    """The way on which the case is recorded to get across: without a remedy before with one, the smaller error first;
-    None where it is recorded on none."""
+def best(recorded: Mapping[str, Evidence], possible: Sequence[Way], case: str, default: str) -> Way | None:
+    """The way on which the case is recorded to get across: without a remedy before with one; of equals on the toolchain
+    `default`, then on the last of `possible`, which is the newest; None where it is recorded on none. Differences
+    within a grade say nothing: another seed would turn them round."""
     found = []
     for place, (toolchain, route) in enumerate(possible):
         content = recorded.get(toolchain)
         cell = content.cell(case, route) if content else None
         if cell and cell["verdict"] in ACROSS:
-            found.append((ACROSS.index(cell["verdict"]), cell["max_abs"] or 0.0, place, (toolchain, route)))
+            grade = compare.rank(cell["grade"])
+            found.append((ACROSS.index(cell["verdict"]), grade, toolchain != default, -place, (toolchain, route)))
     return min(found)[-1] if found else None

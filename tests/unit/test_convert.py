@@ -109,7 +109,7 @@ def test_what_no_script_can_say_has_none(tmp_path: Path, case: Case) -> None:
 
 def recorded(toolchain: str, **verdicts: str) -> Evidence:
     cells = [
-        {"case": case, "route": "r", "verdict": verdict.replace("_", "-"), "max_abs": 1e-6}
+        {"case": case, "route": "r", "verdict": verdict.replace("_", "-"), "grade": "float32-noise"}
         for case, verdict in verdicts.items()
     ]
     return evidence.Evidence(toolchain, {}, "source", {"r": "target"}, {}, cells)
@@ -129,5 +129,11 @@ def test_of_equals_the_default_comes_first_and_then_what_works_for_most() -> Non
 
 
 def test_nothing_is_recommended_where_nothing_gets_across() -> None:
-    assert recommend.best({"a": recorded("a", x="broken")}, WAYS, "x") is None
-    assert recommend.best({"b": recorded("b", x="works")}, WAYS, "x") == ("b", "r")
+    assert recommend.best({"a": recorded("a", x="broken")}, WAYS, "x", "a") is None
+
+
+def test_of_ways_that_work_the_default_is_recommended_and_then_the_newest() -> None:
+    known = {name: recorded(name, x="works") for name in "abc"}
+    assert recommend.best(known, WAYS, "x", "b") == ("b", "r")
+    assert recommend.best(known, WAYS, "x", "other") == ("c", "r")
+    assert recommend.best({**known, "b": recorded("b", x="works_with_remedy")}, WAYS, "x", "b") == ("c", "r")

@@ -35,8 +35,8 @@ def page(standings: Standings) -> str:
         "## By case",
         (
             "The best cell of each route over all toolchains: largest difference from torch in float64. The "
-            "recommended way needs no remedy if there is such a one, then has the smallest difference; of equals the "
-            "default toolchain comes first."
+            "recommended way needs no remedy if there is such a one, then has the best grade; of equals the default "
+            "toolchain comes first, then the newest."
         ),
         markdown.table(
             ["case", *routes, "recommended"],
@@ -96,8 +96,7 @@ def _recommended(standings: Standings, case: str, cells: Sequence[Standing]) -> 
 
 def _chosen(standings: Standings, case: str, cells: Sequence[Standing]) -> recommend.Way | None:
     possible = [(c.planned.toolchain, c.planned.route) for c in cells if c.verdict in recommend.ACROSS]
-    possible.sort(key=lambda way: way[0] != standings.default)
-    return recommend.best(standings.explained, possible, case)
+    return recommend.best(standings.explained, possible, case, standings.default)
 
 
 def _block(standings: Standings, case: str, cells: Sequence[Standing]) -> str:

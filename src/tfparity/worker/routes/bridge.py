@@ -38,13 +38,7 @@ REQUIRES: Dict[str, Dict[str, str]] = {"source": _BOTH, "target": _BOTH}
 #: torch._dynamo brings triton, which crashes where TensorFlow is there before it:
 #: https://github.com/tensorflow/tensorflow/issues/124205
 IMPORTS: Dict[str, List[str]] = {"source": ["torch"], "target": ["torch", "torch._dynamo", "tensorflow"]}
-GIVES: Dict[str, Any] = {
-    "targets": ("saved-model",),
-    "dynamic": True,
-    "layout": "kept",
-    "integers": "kept",
-    "trainable": True,
-}
+GIVES: Dict[str, Any] = {"targets": ("saved-model",)}
 
 
 def convert(bundle: str, artifact: str, request: Dict[str, Any]) -> None:
