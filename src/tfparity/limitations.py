@@ -16,7 +16,16 @@ from typing import Annotated, Any, Literal
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
 
 from tfparity import yaml_input
 from tfparity.errors import LimitationError
@@ -93,6 +102,16 @@ Remedy = Annotated[str, AfterValidator(_known_remedy)]
 
 Text = Annotated[str, BeforeValidator(_one_line)]
 
+Pattern = Annotated[Text, AfterValidator(_pattern)]
+
+#: One, or a list of which one is met.
+Patterns = Annotated[
+    tuple[Pattern, ...],
+    BeforeValidator(lambda value: [value] if isinstance(value, str) else value),
+    WithJsonSchema({"type": ["string", "array"], "items": {"type": "string"}, "minItems": 1}),
+    Field(min_length=1),
+]
+
 
 class Limitation(BaseModel):
     """One rule; `holds` says where."""
@@ -105,8 +124,9 @@ class Limitation(BaseModel):
         description='Package, "opset" or "python" to version specifier; "route", "toolchain" to a glob. All must hold.',
     )
     stage: Stage = Field(description="The stage that fails.")
-    matches: Annotated[Text, AfterValidator(_pattern)] = Field(
-        description="Literal text in '<type>: <message>'; '*' stands for anything. Twelve or more characters in a row."
+    matches: Patterns = Field(
+        description="Literal text in '<type>: <message>'; '*' stands for anything. Twelve or more characters in a row. "
+        "Or a list of such, of which one is met."
     )
     cases: tuple[str, ...] = Field(default=("*",), min_length=1, description="Globs of case ids.")
     cause: Text = Field(description="Why, or 'unknown'.")
@@ -130,7 +150,8 @@ class Limitation(BaseModel):
 
     @cached_property
     def _regex(self) -> re.Pattern[str]:
-        return re.compile(".*".join(re.escape(part) for part in self.matches.split("*")), re.DOTALL)
+        anything = (".*".join(re.escape(part) for part in pattern.split("*")) for pattern in self.matches)
+        return re.compile("|".join(anything), re.DOTALL)
 
     def holds(
         self,

@@ -293,7 +293,7 @@ def _limitation(limitation: Limitation, cells: Sequence[Standing]) -> str:
     lines = [
         f'## <a id="{limitation.id}"></a>{limitation.id}',
         f"- where: {markdown.text(when)}, stage {limitation.stage}",
-        f"- the error has: {markdown.code(limitation.matches)}",
+        f"- the error has: {' or '.join(map(markdown.code, limitation.matches))}",
         f"- cause: {markdown.text(limitation.cause)}",
         f"- link: {link}",
         f"- remedy: {markdown.text(limitation.remedy)}",

@@ -1,23 +1,35 @@
 """Functions of torch put in the place of others while a model is traced."""
 
 from contextlib import contextmanager
-from typing import Any, Callable, Dict, Iterator
+from typing import Any, Callable, Dict, Iterator, NamedTuple
 
 from tfparity.worker.messages import Refused
+
+
+class Found(NamedTuple):
+    """What functions answer that find elements, as torch's own answers are called."""
+
+    values: Any
+    indices: Any
+
+
+def function_mode() -> Any:
+    """The class of torch for that. Raises Refused where torch is older than it (1.13)."""
+    try:
+        from torch.overrides import TorchFunctionMode
+    except ImportError:
+        raise Refused("TooOldForRemedy", "torch has no TorchFunctionMode before 1.13") from None
+    return TorchFunctionMode
 
 
 @contextmanager
 def replaced(table: Dict[Any, Callable[..., Any]]) -> Iterator[None]:
     """Within it, a call of a key of `table` is a call of its value; where that gives NotImplemented, of itself.
 
-    Raises Refused where torch is older than its function modes (1.13).
+    Raises Refused as `function_mode` does.
     """
-    try:
-        from torch.overrides import TorchFunctionMode
-    except ImportError:
-        raise Refused("TooOldForRemedy", "torch has no TorchFunctionMode before 1.13") from None
 
-    class Instead(TorchFunctionMode):  # type: ignore[misc]
+    class Instead(function_mode()):  # type: ignore[misc]
         def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             answer: Any = NotImplemented
             if function in table:
@@ -26,3 +38,16 @@ def replaced(table: Dict[Any, Callable[..., Any]]) -> Iterator[None]:
 
     with Instead():
         yield
+
+
+def by_name(table: Dict[str, Callable[..., Any]]) -> Dict[Any, Callable[..., Any]]:
+    """`table`, whose keys are names, with every function of such a name in torch as keys: torch.diff, Tensor.diff."""
+    import torch
+
+    places = (torch, torch.Tensor, torch.special, torch.linalg, torch.nn.functional)
+    found = {}
+    for name, instead in table.items():
+        for place in places:
+            if hasattr(place, name):
+                found[getattr(place, name)] = instead
+    return found

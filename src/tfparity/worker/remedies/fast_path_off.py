@@ -1,0 +1,26 @@
+"""torch's transformer layers leave their fast path, fused operators for inference that no exporter writes.
+
+https://docs.pytorch.org/docs/stable/generated/torch.nn.TransformerEncoderLayer.html
+"""
+
+from contextlib import contextmanager
+from typing import Iterator
+
+from tfparity.worker.messages import Refused
+
+REVISION = 1
+
+
+@contextmanager
+def exporting() -> Iterator[None]:
+    import torch
+
+    switches = getattr(torch.backends, "mha", None)
+    if switches is None:
+        raise Refused("TooOldForRemedy", "torch cannot turn its fast path off before 2.0")
+    before = switches.get_fastpath_enabled()
+    switches.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        switches.set_fastpath_enabled(before)
