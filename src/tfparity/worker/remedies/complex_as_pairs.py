@@ -4,6 +4,7 @@ The transform of an axis holds for its exported size: https://docs.pytorch.org/d
 """
 
 import math
+import operator
 from typing import Any, Callable, ContextManager, Dict, Optional, Sequence
 
 from tfparity.worker.messages import Refused
@@ -13,10 +14,35 @@ REVISION = 1
 
 #: What moves elements about and does the same to both parts.
 _MOVES = """
-__getitem__ chunk contiguous clone expand flatten flip index_select movedim narrow permute repeat reshape select split
+chunk contiguous clone expand flatten flip index_select movedim narrow permute repeat reshape select split
 squeeze t transpose unflatten unsqueeze view
 """
 MOVES = frozenset(_MOVES.split())
+
+#: By the names of torch's functions, without underscores.
+OPERATORS: Dict[str, Callable[..., Any]] = {
+    "add": operator.add,
+    "div": operator.truediv,
+    "mul": operator.mul,
+    "multiply": operator.mul,
+    "radd": operator.add,
+    "rmul": operator.mul,
+    "rsub": lambda first, second: second - first,
+    "sub": operator.sub,
+    "true_divide": operator.truediv,
+    "truediv": operator.truediv,
+}
+
+HALVES = ("real", "imag")
+
+#: Of these a complex tensor, a table of the model's, becomes a Pair; others, such as detach, are as they were.
+KNOWN = MOVES | frozenset((*OPERATORS, *HALVES, "abs", "cat", "conj", "getitem", "stack", "view_as_real"))
+
+
+def _is_complex(value: Any) -> bool:
+    import torch
+
+    return isinstance(value, torch.Tensor) and value.is_complex()
 
 
 class Pair:
@@ -31,10 +57,10 @@ class Pair:
         """`value`, or its Pair where it is a complex tensor: a constant of the trace."""
         import torch
 
-        if isinstance(value, torch.Tensor) and value.is_complex():
-            known = value.detach().resolve_conj().numpy()
-            return cls(torch.from_numpy(known.real.copy()), torch.from_numpy(known.imag.copy()))
-        return value
+        if not _is_complex(value):
+            return value
+        known = value.detach().resolve_conj().numpy()
+        return cls(torch.from_numpy(known.real.copy()), torch.from_numpy(known.imag.copy()))
 
     @classmethod
     def __torch_function__(cls, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -102,34 +128,44 @@ class Pair:
         return True
 
 
+def _as_pair(value: Any) -> Pair:
+    """A tensor as a Pair, with zeros for its imaginary half where it is real."""
+    import torch
+
+    value = Pair.of(value)
+    return value if isinstance(value, Pair) else Pair(value, torch.zeros_like(value))
+
+
+def _concerns(args: Sequence[Any], known: bool) -> bool:
+    """Whether a Pair is among the arguments or in a list there; or, for a known function, a complex tensor."""
+    flat = [one for arg in args for one in (arg if isinstance(arg, (tuple, list)) else (arg,))]
+    return any(isinstance(one, Pair) or (known and _is_complex(one)) for one in flat)
+
+
 def _apply(function: Any, args: Sequence[Any], kwargs: Dict[str, Any]) -> Any:
     """A function of torch of which one argument at least is a Pair."""
     import torch
 
+    name = function.__name__.strip("_")
     args = [Pair.of(one) for one in args]
-    name = function.__name__
-    if name == "__get__":
-        return getattr(args[0], function.__self__.__name__)
-    if name == "view_as_real":
-        return torch.stack((args[0].real, args[0].imag), -1)
-    if name in ("mul", "multiply", "__mul__", "__rmul__"):
-        return args[0] * args[1] if isinstance(args[0], Pair) else args[1] * args[0]
-    if name in ("add", "__add__", "__radd__"):
-        return args[0] + args[1] if isinstance(args[0], Pair) else args[1] + args[0]
-    if name in ("sub", "__sub__"):
-        return args[0] - args[1] if isinstance(args[0], Pair) else args[1].__rsub__(args[0])
+    if name in OPERATORS:
+        first, second = args[:2]
+        return OPERATORS[name](_as_pair(first) if isinstance(first, torch.Tensor) else first, second)
     if name in ("cat", "stack"):
-        parts = [one if isinstance(one, Pair) else Pair(one, torch.zeros_like(one)) for one in map(Pair.of, args[0])]
-        made = [function([getattr(one, part) for one in parts], *args[1:], **kwargs) for part in ("real", "imag")]
-        return Pair(*made)
-    if isinstance(args[0], Pair):
-        found = getattr(args[0], name)
-        return found if name in ("real", "imag") else found(*args[1:], **kwargs)
-    raise Refused("ComplexFunction", "complex-as-pairs knows no %s of complex numbers" % name)
+        parts = [_as_pair(one) for one in args[0]]
+        return Pair(*(function([getattr(one, half) for one in parts], *args[1:], **kwargs) for half in HALVES))
+    first = args[0]
+    if not isinstance(first, Pair):
+        raise Refused("ComplexFunction", "complex-as-pairs knows no %s of complex numbers" % name)
+    if name == "view_as_real":
+        return torch.stack((first.real, first.imag), -1)
+    if name == "get":
+        return getattr(first, function.__self__.__name__)
+    found = getattr(first, "__getitem__" if name == "getitem" else name)
+    return found if name in HALVES else found(*args[1:], **kwargs)
 
 
 def exporting() -> ContextManager[None]:
-    import torch
 
     made = _makers()
 
@@ -140,7 +176,7 @@ def exporting() -> ContextManager[None]:
                 answer = made[function](*args, **kwargs)
                 if answer is not NotImplemented:
                     return answer
-            if any(isinstance(one, Pair) or (isinstance(one, torch.Tensor) and one.is_complex()) for one in args):
+            if _concerns(args, function.__name__.strip("_") in KNOWN):
                 return _apply(function, args, kwargs)
             return function(*args, **kwargs)
 

@@ -31,7 +31,8 @@ def exporting() -> ContextManager[None]:
     def take_along_dim(x: Any, indices: Any, dim: Any = None) -> Any:
         if dim is None:
             return torch.gather(x.flatten(), 0, indices.flatten())
-        return torch.gather(x, dim, indices)
+        across, along = torch.zeros_like(indices.narrow(dim, 0, 1)), torch.zeros_like(x.narrow(dim, 0, 1))
+        return torch.gather(x + across.to(x.dtype), dim, indices + along.to(indices.dtype))
 
     def diag_embed(x: Any, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Any:
         if (offset, dim1, dim2) != (0, -2, -1):
