@@ -146,14 +146,14 @@ def apart(wanted, got):
 
 
 class Called(TorchFunctionMode):
-    """Which functions of torch were called."""
+    """Which functions of torch were called, on what."""
 
     def __init__(self):
         super().__init__()
-        self.functions = set()
+        self.calls = set()
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
-        self.functions.add(function)
+        self.calls.add((function, str(args), str(kwargs)))
         return function(*args, **(kwargs or {}))
 
 
@@ -165,5 +165,5 @@ for remedy, named in FUNCTIONS.items():
             wanted = function()
         with Called() as instead, remedies.around("exporting", [remedy]):
             got = function()
-        answers[remedy][name] = apart(wanted, got) if plainly.functions - instead.functions else None
+        answers[remedy][name] = apart(wanted, got) if plainly.calls - instead.calls else None
 print(json.dumps(answers))
