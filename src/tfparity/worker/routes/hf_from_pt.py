@@ -26,7 +26,7 @@ __all__ = [
     "refusal",
 ]
 
-REVISION = 1
+REVISION = 2
 SIDES = "split"
 FRAMEWORK = "pytorch"
 EXPORTER = "hf-checkpoint"
@@ -38,7 +38,10 @@ REQUIRES: Dict[str, Dict[str, str]] = {
     "source": {"torch": ">=1.7", "transformers": ">=4.5"},
     "target": {"torch": ">=1.7", "transformers": ">=4.5,<5", "tensorflow": ">=2.3"},
 }
-IMPORTS: Dict[str, List[str]] = {"source": ["torch", "onnx"], "target": ["tensorflow", "transformers"]}
+IMPORTS: Dict[str, List[str]] = {
+    "source": ["torch", "onnx"],
+    "target": ["tfparity.worker.torch_ahead", "tensorflow", "transformers"],
+}
 GIVES: Dict[str, Any] = {
     "targets": ("saved-model", "tflite-float32"),
     "dynamic": True,
