@@ -1,4 +1,4 @@
-"""torch, for processes that import TensorFlow as well: the one that comes second may crash, and here that is TensorFlow.
+"""torch, for processes that import TensorFlow as well: what comes second may crash, and here that is TensorFlow.
 
 torch._dynamo brings triton, which aborts where TensorFlow 2.20 or later is there before it
 (https://github.com/tensorflow/tensorflow/issues/124205); torch 1.8 segfaults after TensorFlow 2.4.
@@ -6,7 +6,7 @@ torch._dynamo brings triton, which aborts where TensorFlow 2.20 or later is ther
 
 import contextlib
 
-import torch  # noqa: F401
+import torch
 
 with contextlib.suppress(ImportError):  # torch before 2.0 has none
     import torch._dynamo  # noqa: F401
