@@ -110,6 +110,9 @@ FUNCTIONS = {
         "batch_norm": lambda: functional.batch_norm(IMAGES, None, None, torch.ones(3), torch.ones(3), training=True),
         "group_norm": lambda: functional.group_norm(A, 2, torch.arange(4.0), torch.ones(4)),
         "instance_norm": lambda: functional.instance_norm(IMAGES, weight=torch.arange(3.0)),
+        "instance_norm by statistics": lambda: functional.instance_norm(
+            IMAGES, torch.ones(3), torch.full((3,), 2.0), use_input_stats=False
+        ),
         "layer_norm": lambda: functional.layer_norm(A, (4, 5), B[0], B[1]),
     },
     "complex-as-pairs": {
