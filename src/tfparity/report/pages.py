@@ -1,7 +1,7 @@
 """The generated parts of README.md and docs/: made from results/, the matrix and the limitations alone.
 
 README.md and docs/compatibility.md have tables between markers; docs/limitations.md, docs/toolchains/ (a page per
-toolchain), docs/zoo/ (a page per case file) and docs/routes.md are whole.
+toolchain), docs/zoo/ (a page per case file), docs/routes.md and docs/remedies.md are whole.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tfparity.judge import VERDICTS
 from tfparity.limitations import NO_LINK, Limitation
 from tfparity.matrix import Toolchain
 from tfparity.paths import Project
-from tfparity.report import markdown, routes, words
+from tfparity.report import markdown, remedies, routes, words
 from tfparity.report.standing import Standing, Standings
 from tfparity.report.why import why
 
@@ -59,6 +59,7 @@ def contents(standings: Standings) -> dict[Path, str]:
         ),
         project.docs / "limitations.md": MADE + limitations(standings),
         project.docs / "routes.md": MADE + routes.page(standings),
+        project.docs / "remedies.md": MADE + remedies.page(standings),
     }
     for toolchain in standings.toolchains:
         made[project.docs / "toolchains" / f"{toolchain.id}.md"] = MADE + page(standings, toolchain)

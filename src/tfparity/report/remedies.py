@@ -1,0 +1,90 @@
+"""docs/remedies.md: every named change, the failures that it is tried on, and the cases that it got across."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+
+from tfparity.paths import WORKER
+from tfparity.report import markdown
+from tfparity.report.standing import Standing, Standings
+from tfparity.worker import remedies
+
+#: Which part of a remedy acts where, in the order of a crossing.
+_PARTS = {"declare": "the case", "exporting": "the export", "rewrite": "the file", "converting": "the conversion"}
+
+
+def page(standings: Standings) -> str:
+    names = sorted(
+        path.stem.replace("_", "-") for path in (WORKER / "remedies").glob("*.py") if not path.stem.startswith("_")
+    )
+    across: dict[str, list[Standing]] = {name: [] for name in names}
+    for cells in standings.cells.values():
+        for cell in cells:
+            if cell.cell is not None and cell.verdict in ("works-with-remedy", "partial"):
+                for name in cell.cell["remedies"]:
+                    if name in across:
+                        across[name].append(cell)
+    saved = {cell.planned.case for cells in across.values() for cell in cells if cell.verdict == "works-with-remedy"}
+    parts = [
+        "# Remedies",
+        (
+            "Named changes that get a model across where the plain way fails. A rule of "
+            "[limitations.yaml](limitations.md) names those that may help, a toolchain the cases that try them "
+            "(`remedies:` in matrix.yaml); the cell keeps every attempt, and parity is held against the model as it "
+            "was before any. [Converting](converting.md) leaves them beside the script that uses them; what each does "
+            "stands below, for code of your own."
+        ),
+        (
+            f"{len(saved)} cases work by one or more of these on some toolchain. Lower opsets, shims and models made "
+            "with another attention are not counted here."
+        ),
+        markdown.table(
+            ["remedy", "changes", "works with it", "partly"],
+            [
+                [
+                    f"[{name}](#{name})",
+                    _place(name),
+                    str(_cases(across[name], "works-with-remedy")),
+                    str(_cases(across[name], "partial")),
+                ]
+                for name in names
+            ],
+        ),
+        "Works with it, partly: cases, on any toolchain.",
+        *(_block(standings, name, across[name]) for name in names),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _place(name: str) -> str:
+    module = remedies.load(name)
+    return ", ".join(place for part, place in _PARTS.items() if hasattr(module, part))
+
+
+def _cases(cells: Sequence[Standing], verdict: str) -> int:
+    return len({cell.planned.case for cell in cells if cell.verdict == verdict})
+
+
+def _block(standings: Standings, name: str, cells: Sequence[Standing]) -> str:
+    words = (inspect.getdoc(remedies.load(name)) or "").split()
+    says = " ".join(f"<{word}>" if word.startswith("https://") else markdown.text(word) for word in words)
+    rules = [
+        f"[{rule.id}](limitations.md#{rule.id})" for rule in standings.limitations if name in rule.remedies
+    ]  # fmt: skip
+    by_case: dict[tuple[str, str, str], list[str]] = {}
+    for cell in cells:
+        assert cell.cell is not None
+        others = ", ".join(one for one in cell.cell["remedies"] if one != name)
+        by_case.setdefault((cell.planned.case, cell.planned.route, others), []).append(cell.planned.toolchain)
+    listed = "\n".join(
+        f"- {markdown.code(case)} ({route}{others and f', with {markdown.text(others)}'}): {', '.join(toolchains)}"
+        for (case, route, others), toolchains in by_case.items()
+    )
+    parts = [
+        f'## <a id="{name}"></a>{name}',
+        says,
+        f"Tried on: {', '.join(rules)}.",
+        markdown.folded(f"{len(cells)} cells", listed) if cells else "It got no recorded cell across.",
+    ]
+    return "\n\n".join(parts)
