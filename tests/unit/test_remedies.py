@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +19,7 @@ from tfparity.errors import LimitationError
 from tfparity.limitations import Limitation
 from tfparity.paths import Cache, Project
 from tfparity.plan import PlannedCell
+from tfparity.report import remedies as report
 from tfparity.setting import Options, Setting
 from tfparity.sides import Sides
 from tfparity.worker import remedies
@@ -40,6 +43,26 @@ def test_a_remedy_says_what_it_does_and_does_something(name: str) -> None:
 def test_every_remedy_is_named_by_a_rule_of_ours_and_the_other_way_round() -> None:
     rules = limitations.load(HERE.parents[1] / "limitations.yaml")
     assert {name for rule in rules for name in rule.remedies} == set(EVERY)
+
+
+def test_the_page_tells_what_each_remedy_got_across() -> None:
+    planned = PlannedCell("tf2.15", "blocks/a", "onnx-tf")
+    across = {"remedies": ["opset-12", "auto-cast", "explicit-attention"]}
+    cells = [
+        SimpleNamespace(planned=planned, verdict="works-with-remedy", cell=across),
+        SimpleNamespace(planned=replace(planned, case="blocks/b"), verdict="partial", cell={"remedies": ["auto-cast"]}),
+        SimpleNamespace(planned=replace(planned, case="blocks/c"), verdict="stale", cell=across),
+        SimpleNamespace(planned=replace(planned, case="blocks/d"), verdict="untested", cell=None),
+    ]
+    rules = limitations.load(HERE.parents[1] / "limitations.yaml")
+    made: Any = SimpleNamespace(cells={"tf2.15": cells}, limitations=rules)
+    page = report.page(made)
+    assert all(f"[{name}](#{name})" in page for name in EVERY)
+    assert "1 cases work by one or more" in page
+    assert "| [auto-cast](#auto-cast) | the conversion | 1 | 1 |" in page
+    assert "<code>blocks/a</code> (onnx-tf, with opset-12, explicit-attention): tf2.15" in page
+    assert "blocks/c" not in page
+    assert page.count("It got no recorded cell across.") == len(EVERY) - 2
 
 
 def test_a_rule_with_an_unknown_remedy_is_refused_with_its_line(tmp_path: Path) -> None:
