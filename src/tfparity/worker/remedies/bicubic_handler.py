@@ -1,14 +1,11 @@
-"""A handler for Resize in the mode cubic as torch means it: the border is repeated, and any coefficient is taken.
-
-A neighbour at distance d weighs (a + 2)d³ - (a + 3)d² + 1 up to 1, ad³ - 5ad² + 8ad - 4a up to 2:
-https://onnx.ai/onnx/operators/onnx__Resize.html
-"""
+"""A handler for Resize in the mode cubic as torch means it: the border is repeated, and any coefficient is taken."""
 
 from contextlib import contextmanager
-from typing import Any, Iterator, List, Optional
+from typing import Any, Iterator, List
 
 from tfparity.worker.messages import Refused
 from tfparity.worker.remedies._handlers import changed
+from tfparity.worker.remedies._resize import along, axes, neighbour
 
 REVISION = 1
 
@@ -30,50 +27,21 @@ def converting() -> Iterator[None]:
 
 
 def resize(node: Any, tensors: Any) -> List[Any]:
-    """Images of (batch, channels, height, width), to the sizes or by the scales that are given."""
+    """Four neighbours along each axis: (a + 2)d³ - (a + 3)d² + 1 of one at d < 1, else ad³ - 5ad² + 8ad - 4a."""
     import tensorflow as tf
 
-    given: List[Any] = [tensors[name] if name else None for name in node.inputs]
-    image, _, scales, sizes = given + [None] * (4 - len(given))
+    image, a = tensors[node.inputs[0]], node.attrs.get("cubic_coeff_a", -0.75)
     if image.shape.rank not in (4, None) or not image.dtype.is_floating:
         raise Refused("OtherResize", "bicubic of %s of rank %s" % (image.dtype.name, image.shape.rank))
-    mode = node.attrs.get("coordinate_transformation_mode", "half_pixel")
-    found = tf.cast(image, tf.float64 if image.dtype == tf.float64 else tf.float32)
-    for axis in (2, 3):
-        old = tf.shape(image)[axis]
-        scale = scales[axis] if sizes is None else None
-        new = tf.cast(sizes[axis] if scale is None else tf.floor(tf.cast(old, scale.dtype) * scale), tf.int32)
-        found = along(found, axis, old, new, positions(mode, old, new, scale, found.dtype), node)
+    dtype = tf.float64 if image.dtype == tf.float64 else tf.float32
+    found = tf.cast(image, dtype)
+    for axis, old, where in axes(node, tensors, dtype):
+        first, total = tf.floor(where), 0
+        for step in (-1, 0, 1, 2):
+            d = tf.abs(where - first - step)
+            weight = (
+                ((a + 2) * d - (a + 3)) * d * d + 1 if step in (0, 1) else ((a * d - 5 * a) * d + 8 * a) * d - 4 * a
+            )
+            total += neighbour(found, axis, old, first + step) * along(weight, axis, image.shape.rank)
+        found = total
     return [tf.cast(found, image.dtype)]
-
-
-def positions(mode: str, old: Any, new: Any, scale: Optional[Any], dtype: Any) -> Any:
-    """Where in the old axis each place of the new one lies."""
-    import tensorflow as tf
-
-    places, before, after = tf.cast(tf.range(new), dtype), tf.cast(old, dtype), tf.cast(new, dtype)
-    if mode == "align_corners":
-        return places * (before - 1) / tf.maximum(after - 1, 1)
-    step = before / after if scale is None else 1 / tf.cast(scale, dtype)
-    if mode == "asymmetric":
-        return places * step
-    if mode not in ("half_pixel", "pytorch_half_pixel"):
-        raise Refused("OtherResize", "bicubic in coordinates %s" % mode)
-    halves = (places + 0.5) * step - 0.5
-    return halves if mode == "half_pixel" else tf.where(new > 1, halves, tf.zeros_like(halves))
-
-
-def along(given: Any, axis: int, old: Any, new: Any, where: Any, node: Any) -> Any:
-    """The sums of four neighbours each, along one axis."""
-    import tensorflow as tf
-
-    a = node.attrs.get("cubic_coeff_a", -0.75)
-    first = tf.floor(where)
-    found: Any = 0
-    for step in (-1, 0, 1, 2):
-        far = tf.abs(where - first - step)
-        near_weight = ((a + 2) * far - (a + 3)) * far * far + 1
-        weight = near_weight if step in (0, 1) else ((a * far - 5 * a) * far + 8 * a) * far - 4 * a
-        neighbour = tf.gather(given, tf.clip_by_value(tf.cast(first, tf.int32) + step, 0, old - 1), axis=axis)
-        found += neighbour * tf.reshape(weight, [-1] + [1] * (3 - axis))
-    return found
