@@ -256,6 +256,12 @@ with open("class.txt", "w") as file:
     file.write("TF" + type(inside).__name__)
 """,
         """
+import contextlib
+
+import torch
+
+with contextlib.suppress(ImportError):  # torch before TensorFlow: what comes second may crash
+    import torch._dynamo
 import tensorflow as tf
 import transformers
 
