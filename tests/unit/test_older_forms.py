@@ -11,7 +11,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from tfparity.worker.messages import Refused
-from tfparity.worker.remedies import opset_12_forms
+from tfparity.worker.remedies import older_forms
 
 GIVEN = np.random.default_rng(0).standard_normal((2, 4, 6, 6)).astype(np.float32)
 FLOATS = TensorProto.FLOAT
@@ -88,7 +88,7 @@ AXES = np.array([1, -1])
 )
 def test_the_older_form_answers_alike(made: onnx.ModelProto) -> None:
     wanted = answers(made)
-    opset_12_forms.rewrite(made)
+    older_forms.rewrite(made)
     assert [(entry.domain, entry.version) for entry in made.opset_import] == [("", 12)]
     onnx.checker.check_model(made)
     got = answers(made)
@@ -112,7 +112,7 @@ def test_the_older_form_answers_alike(made: onnx.ModelProto) -> None:
 )
 def test_what_opset_12_cannot_say_is_refused(made: onnx.ModelProto, says: str) -> None:
     with pytest.raises(Refused, match=says):
-        opset_12_forms.rewrite(made)
+        older_forms.rewrite(made)
 
 
 def test_the_graphs_within_are_rewritten_too() -> None:
@@ -130,7 +130,7 @@ def test_the_graphs_within_are_rewritten_too() -> None:
     constants = [numpy_helper.from_array(np.array(True), "yes"), numpy_helper.from_array(AXES, "axes_of_all")]
     made = whole(nodes, ["out"], constants)
     wanted = answers(made)
-    opset_12_forms.rewrite(made)
+    older_forms.rewrite(made)
     np.testing.assert_allclose(answers(made)[0], wanted[0], rtol=1e-6)
 
 
@@ -144,12 +144,12 @@ def test_functions_of_the_file_are_put_in_where_they_are_called() -> None:
     made.functions.append(helper.make_function("own", "mean", ["x"], ["y"], body, opsets[:1]))
     made.graph.output[0].CopyFrom(helper.make_tensor_value_info("y0", FLOATS, ["batch", 1, 6, 1]))
     wanted = answers(made)
-    opset_12_forms.rewrite(made)
+    older_forms.rewrite(made)
     np.testing.assert_allclose(answers(made)[0], wanted[0], rtol=1e-6)
 
 
 def test_an_older_file_is_left_as_it_is() -> None:
     made = model("Relu", opset=11)
     before = made.SerializeToString()
-    opset_12_forms.rewrite(made)
+    older_forms.rewrite(made)
     assert made.SerializeToString() == before
