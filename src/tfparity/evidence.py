@@ -6,7 +6,7 @@ not run is not stored: `verdicts` derives it from the plan. evidence_file reads 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -187,30 +187,35 @@ def explain(content: Evidence, limitations: Sequence[Limitation], *, beside: Evi
     attempt that met it); None without one. Packages are those of the side that ran the stage. `beside`: what is
     recorded of the toolchain, whose other cells count too.
     """
-    toolchain = content.toolchain
     met: dict[str, dict[bool, list[dict[str, Any]]]] = {name: {True: [], False: []} for name in content.errors}
-    whole = update(beside, content)
-    for cell in whole.cells:
-        for attempt in cell["attempts"]:
-            name = attempt["error"]
-            if name in met:
-                decides = name == cell["error"] and judge.decided(cell, attempt)
-                packages = _packages(whole, cell["route"], content.errors[name]["stage"])
-                place = {
-                    "packages": packages,
-                    "opset": attempt["opset"],
-                    "route": cell["route"],
-                    "toolchain": toolchain,
-                    "case": cell["case"],
-                }
-                met[name][decides].append(place)
+    for name, decides, place in _met(update(beside, content), content.errors):
+        met[name][decides].append(place)
     errors = {}
     for name, error in content.errors.items():
-        said = {"stage": error["stage"], "message": f"{error['type']}: {error['message']}"}
         places = met[name][True] or met[name][False]
-        rules = [rule for rule in limitations if places and all(rule.holds(**place, **said) for place in places)]
+        rules = [rule for rule in limitations if places and all(rule.holds(**place) for place in places)]
         errors[name] = {**error, "limitation": rules[0].id if rules else None}
     return replace(content, errors=errors)
+
+
+def _met(content: Evidence, errors: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, bool, dict[str, Any]]]:
+    """Every attempt that met one of `errors`: the error's name, whether it decided its cell, and all that
+    `Limitation.holds` asks for."""
+    for cell in content.cells:
+        for attempt in cell["attempts"]:
+            name = attempt["error"]
+            if name in errors:
+                error = errors[name]
+                place = {
+                    "packages": _packages(content, cell["route"], error["stage"]),
+                    "opset": attempt["opset"],
+                    "route": cell["route"],
+                    "toolchain": content.toolchain,
+                    "case": cell["case"],
+                    "stage": error["stage"],
+                    "message": f"{error['type']}: {error['message']}",
+                }
+                yield name, name == cell["error"] and judge.decided(cell, attempt), place
 
 
 def unexplained(content: Evidence) -> list[CellId]:
@@ -234,8 +239,14 @@ def not_understood(evidence: Iterable[Evidence], limitations: Sequence[Limitatio
 
 
 def unused(evidence: Iterable[Evidence], limitations: Sequence[Limitation]) -> list[Limitation]:
-    """The rules that explain no error of the evidence: of the whole evidence, else it says nothing."""
+    """The rules that explain no error of the evidence, and are the first for no attempt that met one: of the whole
+    evidence, else it says nothing."""
+    evidence = list(evidence)
     used = {error["limitation"] for content in evidence for error in content.errors.values()}
+    for content in evidence:
+        for _, _, place in _met(content, content.errors):
+            if any(rule.id not in used and rule.holds(**place) for rule in limitations):
+                used.add(next(rule.id for rule in limitations if rule.holds(**place)))
     return [rule for rule in limitations if rule.id not in used]
 
 

@@ -356,6 +356,14 @@ def test_a_rule_that_explains_nothing_is_found():
     assert evidence.unused([explained], [*RULES, idle]) == [idle]
 
 
+def test_a_rule_for_attempts_of_a_working_cell_alone_is_of_use():
+    content = document(Record("a/works", [broken(), attempt(12)]), Record("a/fails", [broken()]))
+    fails, works = rule("fails", cases=["a/fails"]), rule("works", cases=["a/works"])
+    later = rule("later", cases=["a/works"])
+    explained = evidence.explain(content, [fails, works, later])
+    assert evidence.unused([explained], [fails, works, later]) == [later]
+
+
 def test_committed_evidence_may_not_leave_failures_or_rules_unexplained():
     failing = Record("operators/gelu", [broken()])
     silent = evidence.explain(document(failing), [])
