@@ -84,6 +84,7 @@ FUNCTIONS = {
         "bilinear": lambda: functional.bilinear(A, B, torch.ones(3, 5, 5) + THETA[0, 0, 0], torch.ones(3)),
         "diag_embed": lambda: torch.diag_embed(A),
         "diff": lambda: torch.diff(A, 2, 1),
+        "diff after a first": lambda: torch.diff(A, dim=1, prepend=B[:, :1]),
         "fold": folded(kernel_size=(3, 2), stride=2, padding=1),
         "fold dilated": folded(kernel_size=2, dilation=2, stride=(1, 3)),
         "kthvalue": lambda: A.kthvalue(2, 1),
