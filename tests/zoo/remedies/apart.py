@@ -82,6 +82,7 @@ FUNCTIONS = {
         "affine_grid by corners": lambda: functional.affine_grid(THETA, [2, 1, 4, 5], align_corners=True),
         "avg_pool2d": lambda: functional.avg_pool2d(IMAGES, (3, 2), 2, 1, divisor_override=5),
         "bilinear": lambda: functional.bilinear(A, B, torch.ones(3, 5, 5) + THETA[0, 0, 0], torch.ones(3)),
+        "cumsum of booleans": lambda: (A > 0).cumsum(1),
         "diag_embed": lambda: torch.diag_embed(A),
         "diff": lambda: torch.diff(A, 2, 1),
         "diff after a first": lambda: torch.diff(A, dim=1, prepend=B[:, :1]),

@@ -10,6 +10,10 @@ REVISION = 1
 def exporting() -> ContextManager[None]:
     import torch
 
+    def cumsum(x: Any, dim: int, dtype: Any = None) -> Any:
+        """Of booleans, which the file's operator does not sum."""
+        return torch.cumsum(x.to(torch.int64), dim) if x.dtype == torch.bool and dtype is None else NotImplemented
+
     def diff(x: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Any:
         parts = [part for part in (prepend, x, append) if part is not None]
         x = torch.cat(parts, dim) if len(parts) > 1 else x
@@ -116,6 +120,7 @@ def exporting() -> ContextManager[None]:
                 "affine_grid": affine_grid,
                 "avg_pool2d": avg_pool2d,
                 "bilinear": bilinear,
+                "cumsum": cumsum,
                 "diag_embed": diag_embed,
                 "diff": diff,
                 "fold": fold,
