@@ -30,7 +30,7 @@ from tfparity.workers import PARENT_DIED, Answer
 OLDEST_OPSET = 9
 
 #: How many remedies an attempt may take together.
-MOST_REMEDIES = 4
+MOST_REMEDIES = 3
 
 #: What a source worker imports ahead where it is locked: most cases need it.
 PRELOAD = ("torchvision", "transformers")
