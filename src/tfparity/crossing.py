@@ -153,9 +153,9 @@ class Crossing:
 
     @property
     def tries_remedies(self) -> bool:
-        """Whether the toolchain asks for remedies where this case fails."""
+        """Whether the toolchain asks for remedies where this case fails, or somebody wants the artifact."""
         globs = self.setting.matrix.toolchains[self.planned.toolchain].remedies
-        return any(fnmatch.fnmatchcase(self.case.id, glob) for glob in globs)
+        return self.wanted is not None or any(fnmatch.fnmatchcase(self.case.id, glob) for glob in globs)
 
     def key_of(self, cell: Mapping[str, Any], error: Mapping[str, Any] | None) -> str:
         """The key of a cell that came out like that, `error` its error ({"stage", "type", "message"}): of one that got

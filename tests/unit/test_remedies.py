@@ -203,6 +203,16 @@ def test_a_toolchain_that_does_not_ask_for_remedies_tries_none(
     assert (made, verdict) == ([(13, ()), (12, ())], "broken")
 
 
+def test_where_the_artifact_is_wanted_they_are_tried_whatever_the_toolchain_says(
+    crossing: Crossing, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    toolchain = crossing.setting.matrix.toolchains["both"]
+    monkeypatch.setitem(crossing.setting.matrix.toolchains, "both", toolchain.model_copy(update={"remedies": ()}))
+    crossing.wanted = tmp_path / "wanted"
+    made, verdict = tried(crossing, monkeypatch, {**PLAIN, (12, ("auto-cast",)): "pass"})
+    assert (made[-1], verdict) == ((12, ("auto-cast",)), "works")
+
+
 def cell(verdict: str, *remedies: str, tried: Sequence[str] = ()) -> dict[str, Any]:
     attempts = [{"remedies": []}, *({"remedies": [name]} for name in tried)]
     return {"verdict": verdict, "remedies": list(remedies), "opset": 12, "attempts": attempts}
