@@ -39,8 +39,8 @@ def whole(nodes: list[Any], outputs: list[str], constants: list[Any], opset: int
         )
     )
     for value in kinds.graph.output:
-        if not value.type.tensor_type.elem_type:
-            value.type.tensor_type.elem_type = FLOATS
+        if not value.type.tensor_type.HasField("shape"):
+            value.CopyFrom(helper.make_tensor_value_info(value.name, FLOATS, [None] * 4))
     kinds.ir_version = 8
     return kinds
 
@@ -52,6 +52,8 @@ def answers(made: onnx.ModelProto) -> list[Any]:
 
 
 AXES = np.array([1, -1])
+BOXES = np.array([[0, 0, 3.3, 4.1], [1, 0.5, 5, 5]], np.float32)
+POOLED = {"output_height": 2, "output_width": 2}
 
 
 @pytest.mark.parametrize(
@@ -78,8 +80,19 @@ AXES = np.array([1, -1])
         model("Shape"),
         model("LayerNormalization", np.arange(6, dtype=np.float32), np.ones(6, np.float32), epsilon=1e-3),
         model("LayerNormalization", np.ones((6, 6), np.float32), axis=2),
+        model("LayerNormalization", np.ones(6, np.float32), axis=2),
+        model("LayerNormalization", np.ones(6, np.float32), outputs=3),
         model("Mish"),
         model("HardSwish"),
+        model("Gelu", opset=20),
+        model("Gelu", opset=20, approximate="tanh"),
+        model("GroupNormalization", *[np.array([1, 2], np.float32)] * 2, num_groups=2),
+        model("GroupNormalization", *[np.arange(4, dtype=np.float32)] * 2, num_groups=2, opset=21),
+        model("Swish", opset=24),
+        model("CastLike", np.array([1])),
+        model("Trilu"),
+        model("Trilu", np.array(-1), upper=0),
+        model("RoiAlign", BOXES, np.array([0, 1]), **POOLED, coordinate_transformation_mode="output_half_pixel"),
         model("Relu"),
         model("Pad", np.array([0, 0, 1, 1, 0, 0, 1, 1]), mode="reflect"),
         model("BatchNormalization", *[np.ones(4, np.float32)] * 4, training_mode=0),
@@ -103,8 +116,11 @@ def test_the_older_form_answers_alike(made: onnx.ModelProto) -> None:
         (model("ReduceMean", "axes"), "computed by the model"),
         (model("Resize", "", np.ones(4, np.float32), mode="linear", antialias=1), "no antialias"),
         (model("Reshape", np.array([0, 4, 36]), allowzero=1), "no allowzero"),
-        (model("Trilu"), "ONNX has no Trilu at opset 12"),
-        (model("LayerNormalization", np.ones(6, np.float32), outputs=2), "mean and deviation"),
+        (model("GridSample", np.zeros((2, 3, 3, 2), np.float32)), "ONNX has no GridSample at opset 12"),
+        (model("RoiAlign", BOXES, np.array([0, 1]), **POOLED), "no half_pixel"),
+        (model("Pad", np.array([1, 1]), "", np.array([2])), "input size 4 not in range"),
+        (model("Pad", np.array([0, 0, 1, 1] * 2), mode="wrap", opset=19), "no mode wrap"),
+        (model("ReduceL2", np.array([], np.int64), noop_with_empty_axes=1), "over no axis"),
         (model("QuantizeLinear", np.ones(4, np.float32), np.zeros(4, np.uint8), axis=1), "by channels"),
         (model("ScatterND", np.array([[0]]), GIVEN[:1], reduction="add"), "no reduction"),
     ],
@@ -113,6 +129,31 @@ def test_the_older_form_answers_alike(made: onnx.ModelProto) -> None:
 def test_what_opset_12_cannot_say_is_refused(made: onnx.ModelProto, says: str) -> None:
     with pytest.raises(Refused, match=says):
         older_forms.rewrite(made)
+
+
+def test_what_comes_before_it_tells_sizes_and_axes() -> None:
+    """The last part of an uneven Split is smaller; axes may be a Constant of integers."""
+    nodes = [
+        helper.make_node("Constant", [], ["ends"], value_ints=[5]),
+        helper.make_node("Constant", [], ["of"], value_ints=[2]),
+        helper.make_node("Constant", [], ["start"], value_ints=[0]),
+        helper.make_node("Slice", ["x", "start", "ends", "of"], ["five"]),
+        helper.make_node("Split", ["five"], ["y0", "part"], axis=2, num_outputs=2),
+        helper.make_node("ReduceSum", ["part", "of"], ["y1"]),
+    ]
+    made = whole(nodes, ["y0", "y1"], [])
+    wanted = answers(made)
+    older_forms.rewrite(made)
+    for right, given in zip(wanted, answers(made), strict=True):
+        np.testing.assert_array_equal(given, right)
+
+
+def test_a_triangle_drops_what_is_no_number() -> None:
+    """What is dropped is 0, not 0 times what was there."""
+    made = whole([helper.make_node("Log", ["x"], ["log"]), helper.make_node("Trilu", ["log"], ["y"])], ["y"], [])
+    wanted = answers(made)
+    older_forms.rewrite(made)
+    np.testing.assert_array_equal(answers(made)[0], wanted[0])
 
 
 def test_the_graphs_within_are_rewritten_too() -> None:
@@ -146,6 +187,16 @@ def test_functions_of_the_file_are_put_in_where_they_are_called() -> None:
     wanted = answers(made)
     older_forms.rewrite(made)
     np.testing.assert_allclose(answers(made)[0], wanted[0], rtol=1e-6)
+
+
+def test_a_function_of_another_opset_is_refused() -> None:
+    body = [helper.make_node("Relu", ["x"], ["y"])]
+    made = whole([helper.make_node("Identity", ["x"], ["y0"])], ["y0"], [])
+    made.graph.node[0].CopyFrom(helper.make_node("own_relu", ["x"], ["y0"], domain="own"))
+    made.opset_import.append(helper.make_opsetid("own", 1))
+    made.functions.append(helper.make_function("own", "own_relu", ["x"], ["y"], body, [helper.make_opsetid("", 17)]))
+    with pytest.raises(Refused, match="own_relu is of another opset"):
+        older_forms.rewrite(made)
 
 
 def test_an_older_file_is_left_as_it_is() -> None:

@@ -1,9 +1,9 @@
-"""Operators of opsets 13 to 18 are written in their forms of opset 12, where ONNX's version converter gives up.
+"""Operators of opsets 13 and later are written in their forms of opset 12, where ONNX's version converter gives up.
 
 What each version changed: https://onnx.ai/onnx/operators/
 """
 
-from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional
+from typing import Any, Callable, Dict, Iterator, List, Optional
 
 from tfparity.worker.messages import Refused
 
@@ -22,39 +22,101 @@ def rewrite(model: Any) -> None:
     if model.functions:
         from onnx import inliner
 
-        model.CopyFrom(inliner.inline_local_functions(model))
+        model.CopyFrom(onnx.shape_inference.infer_shapes(inliner.inline_local_functions(model)))
+        if model.functions:  # the inliner leaves those
+            raise Refused("NoOlderForm", "the function %s is of another opset" % model.functions[0].name)
+    version = max((entry.version for entry in model.opset_import if not entry.domain), default=0)
+    if version > OPSET:
+        _spell_out(model, version)
+        _Graph(model.graph, version).rewrite()
+        model.ir_version = IR
     for entry in model.opset_import:
-        if not entry.domain and entry.version > OPSET:
-            _Graph(model.graph, entry.version, {}, {}).rewrite()
-            entry.version = OPSET
-            model.ir_version = IR
+        if not entry.domain:
+            entry.version = min(entry.version, OPSET)
     try:
         onnx.checker.check_model(model)
     except onnx.checker.ValidationError as error:
         raise Refused("NoOlderForm", str(error).strip().splitlines()[0]) from None
 
 
-class _Graph:
-    """One graph, or one inside an If, Loop or Scan, which sees the constants and ranks of those around it."""
+def _spell_out(model: Any, version: int) -> None:
+    """Operators that opset 12 has not and ONNX defines by others (Gelu, GroupNormalization) are written with those,
+    where the installed onnx does that."""
+    from inspect import signature
 
-    def __init__(self, graph: Any, version: int, constants: Mapping[str, Any], ranks: Mapping[str, int]) -> None:
+    from onnx import defs, helper, inliner, shape_inference
+
+    known = {schema.name for schema in defs.get_all_schemas() if not schema.domain}
+    lacking = {kind for kind in known if kind not in FORMS and not _since(kind)}
+    found = [node for node in _nodes(model.graph) if node.op_type in lacking]
+    if not found or "inline_schema_functions" not in signature(inliner.inline_selected_functions).parameters:
+        return
+    # what the inliner does not see: attributes left at their defaults, types of initializers
+    for node in found:
+        given = {attribute.name for attribute in node.attribute}
+        for name, attribute in defs.get_schema(node.op_type, version, "").attributes.items():
+            if name not in given and attribute.default_value.name:
+                node.attribute.append(attribute.default_value)
+    typed = shape_inference.infer_shapes(model)
+    seen = {value.name for value in (*typed.graph.input, *typed.graph.value_info)}
+    for tensor in typed.graph.initializer:
+        if tensor.name not in seen:
+            value = helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
+            typed.graph.value_info.append(value)
+    try:
+        wanted = [("", kind) for kind in sorted(lacking)]
+        model.CopyFrom(inliner.inline_selected_functions(typed, wanted, inline_schema_functions=True))
+    except RuntimeError as error:
+        kinds = ", ".join(sorted({node.op_type for node in found}))
+        raise Refused("NoOlderForm", "%s: %s" % (kinds, error)) from None
+
+
+def _nodes(graph: Any) -> Iterator[Any]:
+    """The nodes of ONNX's own operators in a graph and in those inside it."""
+    for node in graph.node:
+        if not node.domain:
+            yield node
+        for attribute in node.attribute:
+            for inner in [attribute.g] if attribute.HasField("g") else attribute.graphs:
+                yield from _nodes(inner)
+
+
+class _Graph:
+    """One graph, or one inside an If, Loop or Scan, which sees the constants, types and shapes of those around it."""
+
+    def __init__(self, graph: Any, version: int, around: "Optional[_Graph]" = None) -> None:
+        import numpy
         from onnx import numpy_helper
 
         self.graph = graph
         self.version = version
-        self.constants: Dict[str, Any] = dict(constants)
-        self.ranks: Dict[str, int] = dict(ranks)
-        for tensor in graph.initializer:
-            self.constants[tensor.name] = tensor
-            self.ranks[tensor.name] = len(tensor.dims)
-        for node in graph.node:
-            if node.op_type == "Constant" and node.attribute[0].name == "value":
-                self.constants[node.output[0]] = node.attribute[0].t
-        for value in (*graph.input, *graph.value_info, *graph.output):
-            if value.type.tensor_type.HasField("shape"):
-                self.ranks[value.name] = len(value.type.tensor_type.shape.dim)
         self.array = numpy_helper.to_array
         self.count = 0
+        self.constants: Dict[str, Any] = dict(around.constants) if around else {}
+        self.types: Dict[str, int] = dict(around.types) if around else {}
+        self.shapes: Dict[str, List[Optional[int]]] = dict(around.shapes) if around else {}
+        for tensor in graph.initializer:
+            self.keep(tensor.name, tensor)
+        for node in graph.node:
+            for attribute in node.attribute if node.op_type == "Constant" else []:
+                if attribute.name == "value":
+                    self.keep(node.output[0], attribute.t)
+                elif attribute.name == "value_ints":
+                    whole = numpy.array(attribute.ints, numpy.int64)
+                    self.keep(node.output[0], numpy_helper.from_array(whole))
+        for value in (*graph.input, *graph.value_info, *graph.output):
+            kind = value.type.tensor_type
+            if kind.elem_type:
+                self.types[value.name] = kind.elem_type
+            if kind.HasField("shape"):
+                sizes = kind.shape.dim
+                self.shapes[value.name] = [size.dim_value if size.HasField("dim_value") else None for size in sizes]
+
+    def keep(self, name: str, tensor: Any) -> None:
+        """A constant, in the form in which the file has it."""
+        self.constants[name] = tensor
+        self.types[name] = tensor.data_type
+        self.shapes[name] = list(tensor.dims)
 
     def rewrite(self) -> None:
         nodes = [made for node in list(self.graph.node) for made in self.forms(node)]
@@ -67,7 +129,7 @@ class _Graph:
 
         for attribute in node.attribute:
             for inner in [attribute.g] if attribute.HasField("g") else attribute.graphs:
-                _Graph(inner, self.version, self.constants, self.ranks).rewrite()
+                _Graph(inner, self.version, self).rewrite()
         if node.domain:
             yield node
             return
@@ -76,7 +138,7 @@ class _Graph:
         if special is not None and now.since_version > OPSET:
             yield from special(self, node)
             return
-        if not defs.has(node.op_type, "") or _since(node.op_type) is None:
+        if _since(node.op_type) is None:
             raise Refused("NoOlderForm", "ONNX has no %s at opset %d" % (node.op_type, OPSET))
         self.drop_defaults(node)
         yield node
@@ -87,6 +149,9 @@ class _Graph:
 
         before, now = _since(node.op_type), defs.get_schema(node.op_type, self.version, "")
         for attribute in list(node.attribute):
+            if helper.get_attribute_value(attribute) == NEWER_VALUES.get((node.op_type, attribute.name)):
+                words = (node.op_type, OPSET, attribute.name, attribute.s.decode())
+                raise Refused("NoOlderForm", "%s of opset %d has no %s %s" % words)
             if attribute.name in before.attributes:
                 continue
             default = now.attributes[attribute.name].default_value
@@ -98,10 +163,15 @@ class _Graph:
         """The integers of an input; None where it is left out. Raises Refused where the model computes it."""
         if len(node.input) <= place or not node.input[place]:
             return None
-        tensor = self.constants.get(node.input[place])
-        if tensor is None:
+        if node.input[place] not in self.constants:
             raise Refused("ComputedAxes", "input %d of %s is computed by the model" % (place, node.op_type))
-        return [int(value) for value in self.array(tensor).reshape(-1)]
+        return [int(value) for value in self.array(self.constants[node.input[place]]).reshape(-1)]
+
+    def type(self, node: Any, name: str) -> int:
+        """The type of a value's elements. Raises Refused where the file does not tell."""
+        if name not in self.types:
+            raise Refused("UnknownType", "the file does not tell the type of %r at %s" % (name, node.op_type))
+        return self.types[name]
 
     def attribute(self, node: Any, name: str, default: Any) -> Any:
         """An attribute's value, which is taken off the node."""
@@ -151,6 +221,8 @@ def _axes(graph: _Graph, node: Any) -> Iterator[Any]:
     axes = graph.known(node, 1)
     del node.input[1:]
     if graph.attribute(node, "noop_with_empty_axes", 0) and not axes:
+        if node.op_type not in ("ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd", "ReduceSum"):
+            raise Refused("NoOlderForm", "%s over no axis" % node.op_type)  # runtimes differ
         yield graph.made("Identity", [node.input[0]], node.output[0])
         return
     if axes:
@@ -159,10 +231,16 @@ def _axes(graph: _Graph, node: Any) -> Iterator[Any]:
 
 
 def _split(graph: _Graph, node: Any) -> Iterator[Any]:
-    """The sizes were an attribute; without them it splits evenly, or fails where that cannot be."""
-    sizes = graph.known(node, 1)
+    """The sizes were an attribute; without them it splits evenly, or fails where that cannot be. By a number of outputs
+    the last part was the smaller one."""
+    sizes, count = graph.known(node, 1), graph.attribute(node, "num_outputs", None)
     del node.input[1:]
-    graph.attribute(node, "num_outputs", None)
+    if count is not None:
+        axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 0)
+        size = graph.shapes[node.input[0]][axis] if node.input[0] in graph.shapes else None
+        if size is not None and size % count:
+            part = -(-size // count)
+            sizes = [part] * (count - 1) + [size - part * (count - 1)]
     if sizes is not None:
         _set(node, "split", sizes)
     yield node
@@ -171,7 +249,8 @@ def _split(graph: _Graph, node: Any) -> Iterator[Any]:
 def _softmax(graph: _Graph, node: Any) -> Iterator[Any]:
     """Below opset 13 it runs over all axes from the given one on: the axis has to be the last."""
     axis = graph.attribute(node, "axis", -1)
-    rank = graph.ranks.get(node.input[0], graph.ranks.get(node.output[0]))
+    shape = graph.shapes.get(node.input[0], graph.shapes.get(node.output[0]))
+    rank = None if shape is None else len(shape)
     if rank is None and axis != -1:
         raise Refused("UnknownRank", "%s along axis %d of a tensor of unknown rank" % (node.op_type, axis))
     if rank is None or axis in (-1, rank - 1):
@@ -221,18 +300,21 @@ def _shape(graph: _Graph, node: Any) -> Iterator[Any]:
 
 
 def _layer_normalization(graph: _Graph, node: Any) -> Iterator[Any]:
-    """(x - mean) / √(variance + epsilon) · scale + bias over as many last axes as the scale has."""
+    """(x - mean) / √(variance + epsilon) · scale + bias over the axes from the given one on; the mean and the divisor's
+    inverse are further outputs."""
     import numpy
+    from onnx import helper
 
-    if len([name for name in node.output if name]) > 1:
-        raise Refused("NoOlderForm", "LayerNormalization with mean and deviation as outputs")
-    if node.input[1] not in graph.ranks:
-        raise Refused("UnknownRank", "the scale of LayerNormalization is computed by the model")
-    axes = list(range(-graph.ranks[node.input[1]], 0))
-    scale = graph.constants.get(node.input[1])
-    kind = numpy.float32 if scale is None else graph.array(scale).dtype
-    epsilon = graph.constant(numpy.array(graph.attribute(node, "epsilon", 1e-5), kind))
-    mean = graph.made("ReduceMean", [node.input[0]], axes=axes, keepdims=1)
+    axis = graph.attribute(node, "axis", -1)
+    if axis >= 0:
+        if node.input[0] not in graph.shapes:
+            raise Refused("UnknownRank", "LayerNormalization from axis %d on of a tensor of unknown rank" % axis)
+        axis -= len(graph.shapes[node.input[0]])
+    axes, answers = list(range(axis, 0)), [*node.output, "", ""]
+    kind = graph.types.get(node.input[1], graph.types.get(node.input[0], 1))
+    number = numpy.array(graph.attribute(node, "epsilon", 1e-5), helper.tensor_dtype_to_np_dtype(kind))
+    epsilon = graph.constant(number)
+    mean = graph.made("ReduceMean", [node.input[0]], answers[1], axes=axes, keepdims=1)
     centred = graph.made("Sub", [node.input[0], mean.output[0]])
     square = graph.made("Mul", [centred.output[0]] * 2)
     variance = graph.made("ReduceMean", [square.output[0]], axes=axes, keepdims=1)
@@ -240,6 +322,8 @@ def _layer_normalization(graph: _Graph, node: Any) -> Iterator[Any]:
     deviation = graph.made("Sqrt", [raised.output[0]])
     normal = graph.made("Div", [centred.output[0], deviation.output[0]])
     yield from (mean, centred, square, variance, raised, deviation, normal)
+    if answers[2]:
+        yield graph.made("Reciprocal", [deviation.output[0]], answers[2])
     if len(node.input) > 2 and node.input[2]:
         scaled = graph.made("Mul", [normal.output[0], node.input[1]])
         yield from (scaled, graph.made("Add", [scaled.output[0], node.input[2]], node.output[0]))
@@ -258,9 +342,43 @@ def _hard_swish(graph: _Graph, node: Any) -> Iterator[Any]:
     yield from (gate, graph.made("Mul", [node.input[0], gate.output[0]], node.output[0]))
 
 
+def _cast_like(graph: _Graph, node: Any) -> Iterator[Any]:
+    yield graph.made("Cast", [node.input[0]], node.output[0], to=graph.type(node, node.input[1]))
+
+
+def _trilu(graph: _Graph, node: Any) -> Iterator[Any]:
+    """What is kept is chosen by how far to the right of its row's number each column is."""
+    import numpy
+    from onnx import helper
+
+    given, upper = node.input[0], graph.attribute(node, "upper", 1)
+    zero = numpy.zeros((), helper.tensor_dtype_to_np_dtype(graph.type(node, given)))
+    start, step = (graph.constant(numpy.array(value, numpy.int64)) for value in (0, 1))
+    whole = graph.made("Shape", [given])
+    yield whole
+    places = []
+    for axis in (-2, -1):
+        size = graph.made("Gather", [whole.output[0], graph.constant(numpy.array(axis, numpy.int64))])
+        places.append(graph.made("Range", [start, size.output[0], step]))
+        yield from (size, places[-1])
+    rows = graph.made("Unsqueeze", [places[0].output[0]], axes=[1])
+    right = graph.made("Sub", [places[1].output[0], rows.output[0]])
+    first = node.input[1] if len(node.input) > 1 and node.input[1] else start
+    dropped = graph.made("Less" if upper else "Greater", [right.output[0], first])
+    chosen = graph.made("Where", [dropped.output[0], graph.constant(zero), given], node.output[0])
+    yield from (rows, right, dropped, chosen)
+
+
+def _roi_align(graph: _Graph, node: Any) -> Iterator[Any]:
+    """It had no half pixel, which came as the default."""
+    if graph.attribute(node, "coordinate_transformation_mode", b"half_pixel") != b"output_half_pixel":
+        raise Refused("NoOlderForm", "RoiAlign of opset %d has no half_pixel" % OPSET)
+    yield node
+
+
 def _one_scale(graph: _Graph, node: Any) -> Iterator[Any]:
     """Of a whole tensor; below opset 13 there is none for each channel."""
-    if graph.ranks.get(node.input[1]) != 0:
+    if graph.shapes.get(node.input[1]) != []:
         raise Refused("NoOlderForm", "%s by channels at opset %d" % (node.op_type, OPSET))
     graph.attribute(node, "axis", 1)
     yield node
@@ -271,6 +389,7 @@ _REDUCTIONS = "ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax ReduceMe
 #: Operators whose newer forms are more than attributes that are left at their defaults.
 FORMS: Dict[str, Callable[[_Graph, Any], Iterator[Any]]] = {
     **dict.fromkeys(("Squeeze", "Unsqueeze", "ReduceSumSquare", *_REDUCTIONS.split()), _axes),
+    "CastLike": _cast_like,
     "DequantizeLinear": _one_scale,
     "HardSwish": _hard_swish,
     "Hardmax": _softmax,
@@ -280,7 +399,15 @@ FORMS: Dict[str, Callable[[_Graph, Any], Iterator[Any]]] = {
     "QuantizeLinear": _one_scale,
     "Reshape": _reshape,
     "Resize": _resize,
+    "RoiAlign": _roi_align,
     "Shape": _shape,
     "Softmax": _softmax,
     "Split": _split,
+    "Trilu": _trilu,
+}
+
+#: Values of attributes that opset 12 knows by other values.
+NEWER_VALUES = {
+    ("Pad", "mode"): b"wrap",
+    ("Resize", "coordinate_transformation_mode"): b"half_pixel_symmetric",
 }
