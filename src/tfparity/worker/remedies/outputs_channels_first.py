@@ -3,6 +3,7 @@
 import os
 import shutil
 from contextlib import contextmanager
+from functools import wraps
 from typing import Any, Dict, Iterator, Sequence
 
 REVISION = 1
@@ -60,6 +61,7 @@ def converting() -> Iterator[None]:
 
     kept = onnx2tf.convert
 
+    @wraps(kept)  # the route asks its signature which options it has
     def convert(input_onnx_file_path: str, output_folder_path: str, **options: Any) -> None:
         kept(input_onnx_file_path=input_onnx_file_path, output_folder_path=output_folder_path, **options)
         graph = onnx.load(input_onnx_file_path, load_external_data=False).graph
