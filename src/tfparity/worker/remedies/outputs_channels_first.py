@@ -29,7 +29,7 @@ def _wrap(folder: str, declared: Dict[str, Sequence[Any]]) -> None:
     module = tf.Module()
     module.loaded = loaded  # keeps its variables
 
-    @tf.function
+    @tf.function(autograph=False)  # type: ignore[untyped-decorator]
     def serve(**inputs: Any) -> Dict[str, Any]:
         answer = served(**inputs)
         return {
@@ -65,7 +65,7 @@ def converting() -> Iterator[None]:
     def convert(input_onnx_file_path: str, output_folder_path: str, **options: Any) -> None:
         kept(input_onnx_file_path=input_onnx_file_path, output_folder_path=output_folder_path, **options)
         graph = onnx.load(input_onnx_file_path, load_external_data=False).graph
-        declared = {
+        declared: Dict[str, Sequence[Any]] = {
             one.name: [
                 size.dim_value if size.HasField("dim_value") else None for size in one.type.tensor_type.shape.dim
             ]
