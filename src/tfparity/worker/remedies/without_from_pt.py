@@ -18,7 +18,7 @@ def converting() -> Iterator[None]:
     def from_pretrained(cls: Any, folder: str, from_pt: bool = False, **options: Any) -> Any:
         return kept.__func__(cls, folder, **options)
 
-    TFPreTrainedModel.from_pretrained = classmethod(from_pretrained)
+    TFPreTrainedModel.from_pretrained = classmethod(from_pretrained)  # type: ignore[arg-type]
     try:
         yield
     finally:
