@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from tfparity import cases as zoo
 from tfparity import conversion_script, judge, paths, plan, recommend
 from tfparity.bundles import Exported
 from tfparity.campaign import Campaign
@@ -95,13 +96,40 @@ def _ways(asked: Campaign, targets: Sequence[str]) -> list[PlannedCell]:
     forms = {cell.case.removesuffix("-eager") if asked.choice.sources else cell.case for cell in possible}
     if len(forms) > 1:
         raise UsageError(f"one model at a time, not {', '.join(sorted(forms))}: put it into a file of its own")
-    core = [case.id for case in asked.cases.values() if plan.in_tier(case, plan.CORE)]
-    ways = dict.fromkeys((cell.toolchain, cell.route) for cell in possible)
-    first = possible[0].case if possible else ""
-    ordered = recommend.ways(asked.recorded, list(ways), first, core, asked.matrix.default)
+    ways = asked.matrix.oldest_first(dict.fromkeys((cell.toolchain, cell.route) for cell in possible))
+    ordered = recommend.ways(ways, _standing(asked, possible), _like(asked, ways, possible), asked.matrix.default)
     # Of a folder's two forms the one with eager attention is the last, and needs no remedy.
     found = [cell for way in ordered for cell in reversed(possible) if (cell.toolchain, cell.route) == way]
     return found[: MOST_WAYS * len({cell.case for cell in possible})]
+
+
+def _standing(asked: Campaign, cells: Sequence[PlannedCell]) -> recommend.Standing:
+    """How the first of the cases stands by each way, where something is recorded."""
+    mine = [cell for cell in cells if cell.case == cells[0].case]
+    found = {}
+    for (toolchain, case, route), verdict in asked.verdicts(mine).items():
+        content = asked.recorded.get(toolchain)
+        kept = content.cell(case, route) if content else None
+        if kept:
+            found[toolchain, route] = verdict, kept["grade"]
+    return found
+
+
+def _like(asked: Campaign, ways: Sequence[recommend.Way], cells: Sequence[PlannedCell]) -> dict[recommend.Way, int]:
+    """How many of the core models like these get across by each way: those of Hugging Face, or all others."""
+    known = zoo.load([asked.project.cases]) if asked.choice.sources else asked.cases
+    kinds = {_of_transformers(asked.cases[cell.case]) for cell in cells}
+    like = {case.id for case in known.values() if plan.in_tier(case, plan.CORE) and _of_transformers(case) in kinds}
+    counts = dict.fromkeys(ways, 0)
+    for toolchain, content in asked.recorded.items():
+        for cell in content.cells:
+            way = toolchain, cell["route"]
+            counts[way] = counts.get(way, 0) + (cell["case"] in like and cell["verdict"] in recommend.ACROSS)
+    return counts
+
+
+def _of_transformers(case: Case) -> bool:
+    return case.id.startswith("huggingface/") or "transformers" in case.requires
 
 
 def _gives(route: ModuleType) -> tuple[str, ...]:

@@ -130,7 +130,8 @@ class Crossing:
             best = further
 
     def _named(self, attempt: Mapping[str, Any]) -> tuple[str, ...]:
-        """The remedies that the limitation of a failed attempt names."""
+        """The remedies that the limitation of a failed attempt names. Of a model that is not of the zoo, those of every
+        rule that would hold for some case: which cases a rule has been seen at says nothing of it."""
         error = attempt["error"]
         if error is None:
             return ()
@@ -138,18 +139,22 @@ class Crossing:
         packages: dict[str, str] = {}
         for side in sides:
             packages.update(side.locked.packages, python=side.environment.python)
-        for rule in self.setting.limitations:
+        own = not Path(self.case.file).is_relative_to(self.setting.project.cases)
+        held = (
+            rule.remedies
+            for rule in self.setting.limitations
             if rule.holds(
                 packages=packages,
                 opset=attempt["opset"],
                 route=self.planned.route,
                 toolchain=self.planned.toolchain,
-                case=self.planned.case,
+                case=None if own else self.planned.case,
                 stage=error["stage"],
                 message=f"{error['type']}: {error['message']}",
-            ):
-                return rule.remedies
-        return ()
+                remedies=judge.named(attempt["remedies"]),
+            )
+        )
+        return tuple(dict.fromkeys(name for names in held for name in names)) if own else next(held, ())
 
     @property
     def tries_remedies(self) -> bool:
@@ -165,7 +170,7 @@ class Crossing:
             names = judge.named(cell["remedies"])
         elif self.tries_remedies:
             tried = [name for attempt in cell["attempts"] for name in attempt["remedies"]]
-            names = sorted({*tried, *self._named({"opset": cell["opset"], "error": error})})
+            names = sorted({*tried, *self._named({**cell, "error": error})})
         else:
             names = []
         return key(self.key, [(name, _revision(name)) for name in names]) if names else self.key

@@ -214,6 +214,7 @@ def _met(content: Evidence, errors: Mapping[str, Mapping[str, Any]]) -> Iterator
                     "case": cell["case"],
                     "stage": error["stage"],
                     "message": f"{error['type']}: {error['message']}",
+                    "remedies": judge.named(attempt["remedies"]),
                 }
                 yield name, name == cell["error"] and judge.decided(cell, attempt), place
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -78,7 +78,7 @@ def _pattern(value: str) -> str:
 
 def _condition(when: dict[str, str]) -> dict[str, str]:
     for name, specifier in when.items():
-        if name in ("route", "toolchain"):
+        if name in ("route", "toolchain", "remedy"):
             continue
         if name != canonicalize_name(name):
             raise ValueError(f"write the package {name!r} as {canonicalize_name(name)!r}")
@@ -121,7 +121,8 @@ class Limitation(BaseModel):
     id: str = Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", description="Name, unique in the file.")
     when: Annotated[dict[str, str], AfterValidator(_condition)] = Field(
         default={},
-        description='Package, "opset" or "python" to version specifier; "route", "toolchain" to a glob. All must hold.',
+        description='Package, "opset" or "python" to version specifier; "route", "toolchain" to a glob; '
+        '"remedy" to a glob of one that the attempt took. All must hold.',
     )
     stage: Stage = Field(description="The stage that fails.")
     matches: Patterns = Field(
@@ -160,24 +161,31 @@ class Limitation(BaseModel):
         opset: int | None,
         route: str,
         toolchain: str,
-        case: str,
+        case: str | None,
         stage: str,
         message: str,
+        remedies: Collection[str] = (),
     ) -> bool:
         """Whether this rule explains an error met there.
 
         packages: package to exact version, on the side that ran the stage, and "python". opset: the one asked for;
-        None before the export, where a rule with `opset` never holds. message: "<type>: <message>"; no rule explains
-        one that begins with DEFECT.
+        None before the export, where a rule with `opset` never holds. case: None of a model that is not of the zoo, of
+        which no rule's globs can know. message: "<type>: <message>"; no rule explains one that begins with DEFECT.
+        remedies: those that the attempt took.
         """
         if message.startswith(DEFECT):
             return False
-        if stage != self.stage or not any(fnmatch.fnmatchcase(case, glob) for glob in self.cases):
+        if stage != self.stage:
+            return False
+        if case is not None and not any(fnmatch.fnmatchcase(case, glob) for glob in self.cases):
             return False
         met = {**packages, "opset": None if opset is None else str(opset)}
         for name, wanted in self.when.items():
             if name in ("route", "toolchain"):
                 if not fnmatch.fnmatchcase(route if name == "route" else toolchain, wanted):
+                    return False
+            elif name == "remedy":
+                if not fnmatch.filter(remedies, wanted):
                     return False
             elif not _within(met.get(name), wanted):
                 return False

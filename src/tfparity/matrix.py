@@ -9,6 +9,7 @@ import datetime
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -237,6 +238,10 @@ class Matrix(_Strict):
     environments: dict[str, Environment]
     toolchains: dict[str, Toolchain]
     limits: Limits
+
+    def oldest_first(self, ways: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Ways (toolchain, route) by the day of their target environments; of one day in the given order."""
+        return sorted(ways, key=lambda way: self.environments[self.toolchains[way[0]].routes[way[1]]].as_of)
 
 
 def load(path: Path) -> Matrix:

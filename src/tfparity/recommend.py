@@ -2,47 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from tfparity import compare, judge
-from tfparity.evidence import Evidence
 
 #: A toolchain and a route.
 Way = tuple[str, str]
+
+#: The verdict and the grade of a case by a way, where current evidence has it.
+Standing = Mapping[Way, tuple[str, str | None]]
 
 #: Verdicts of a case that got across, the better first.
 ACROSS = ("works", "works-with-remedy")
 
 
-def ways(
-    recorded: Mapping[str, Evidence], possible: Sequence[Way], case: str, like: Collection[str], default: str
-) -> list[Way]:
-    """`possible`, the most promising first: those on which the case itself is recorded to get across, without a remedy
-    before with one, and last those on which it is recorded to fail; among equals the toolchain `default`, then those on
-    which most of the cases `like` get across."""
+def ways(possible: Sequence[Way], standing: Standing, like: Mapping[Way, int], default: str) -> list[Way]:
+    """`possible`, which counts from old to new, the most promising first.
 
-    def verdict(way: Way, of: str) -> str | None:
-        content = recorded.get(way[0])
-        cell = content.cell(of, way[1]) if content else None
-        return cell["verdict"] if cell else None
+    Those on which the case itself gets across, without a remedy before with one, the better grade first; of equals the
+    toolchain `default`, then the newest. Next those that are not known, and last those on which the case fails: of
+    both first where any of the models like it get across (`like`: how many), on the toolchain `default` before
+    others, then where most do. Differences within a grade say nothing: another seed would turn them round.
+    """
 
-    def rank(way: Way) -> tuple[int, bool, int]:
-        own = verdict(way, case)
-        place = ACROSS.index(own) if own in ACROSS else len(ACROSS) + (own in judge.FAILING)
-        return place, way[0] != default, -sum(verdict(way, other) in ACROSS for other in like)
+    def rank(place: int) -> tuple[int, bool | int, bool, int, int]:
+        way = possible[place]
+        other = way[0] != default
+        verdict, grade = standing.get(way, ("untested", None))
+        if verdict in ACROSS:
+            assert grade is not None  # what gets across has one
+            return ACROSS.index(verdict), compare.rank(grade), other, 0, -place
+        across = like.get(way, 0)
+        return len(ACROSS) + (verdict in judge.FAILING), across == 0, other, -across, -place
 
-    return sorted(possible, key=rank)
+    return [possible[place] for place in sorted(range(len(possible)), key=rank)]
 
 
-def best(recorded: Mapping[str, Evidence], possible: Sequence[Way], case: str, default: str) -> Way | None:
-    """The way on which the case is recorded to get across: without a remedy before with one; of equals on the toolchain
-    `default`, then on the last of `possible`, which is the newest; None where it is recorded on none. Differences
-    within a grade say nothing: another seed would turn them round."""
-    found = []
-    for place, (toolchain, route) in enumerate(possible):
-        content = recorded.get(toolchain)
-        cell = content.cell(case, route) if content else None
-        if cell and cell["verdict"] in ACROSS:
-            grade = compare.rank(cell["grade"])
-            found.append((ACROSS.index(cell["verdict"]), grade, toolchain != default, -place, (toolchain, route)))
-    return min(found)[-1] if found else None
+def best(possible: Sequence[Way], standing: Standing, default: str) -> Way | None:
+    """The first of `ways` on which the case gets across; None where it does on none."""
+    across = [way for way in possible if standing.get(way, ("", None))[0] in ACROSS]
+    return ways(across, standing, {}, default)[0] if across else None

@@ -194,3 +194,14 @@ def test_an_unknown_cause_with_what_was_tried_is_honest(tmp_path):
 
 def test_the_schema_knows_every_key():
     assert set(json_schema()["items"]["properties"]) == set(Limitation.model_fields)
+
+
+def test_a_rule_can_ask_for_a_remedy_that_the_attempt_took():
+    asked = rule(when={"remedy": "fixed-*"})
+    assert not asked.holds(**MET)
+    assert not asked.holds(**MET, remedies=["gelu-by-parts"])
+    assert asked.holds(**MET, remedies=["gelu-by-parts", "fixed-axes"])
+
+
+def test_of_a_model_that_is_not_of_the_zoo_no_rule_knows_the_cases():
+    assert rule(cases=("torchvision/*",)).holds(**{**MET, "case": None})

@@ -41,7 +41,7 @@ def page(standings: Standings) -> str:
         markdown.table(
             ["case", *routes, "recommended"],
             [
-                [markdown.code(case), *(_best(cells, name) for name in routes), _recommended(standings, case, cells)]
+                [markdown.code(case), *(_best(cells, name) for name in routes), _recommended(standings, cells)]
                 for case, cells in by_case.items()
             ],
         ),
@@ -86,17 +86,17 @@ def _best(cells: Sequence[Standing], route: str) -> str:
     return f"{shown.sign} {shown.words}"
 
 
-def _recommended(standings: Standings, case: str, cells: Sequence[Standing]) -> str:
-    chosen = _chosen(standings, case, cells)
+def _recommended(standings: Standings, cells: Sequence[Standing]) -> str:
+    chosen = _chosen(standings, cells)
     if chosen is None:
         return "none gets across"
     toolchain, route = chosen
     return f"{route} on [{toolchain}](toolchains/{toolchain}.md)"
 
 
-def _chosen(standings: Standings, case: str, cells: Sequence[Standing]) -> recommend.Way | None:
-    possible = [(c.planned.toolchain, c.planned.route) for c in cells if c.verdict in recommend.ACROSS]
-    return recommend.best(standings.explained, possible, case, standings.default)
+def _chosen(standings: Standings, cells: Sequence[Standing]) -> recommend.Way | None:
+    standing = {(c.planned.toolchain, c.planned.route): (c.verdict, (c.cell or {}).get("grade")) for c in cells}
+    return recommend.best(standings.oldest_first(standing), standing, standings.default)
 
 
 def _block(standings: Standings, case: str, cells: Sequence[Standing]) -> str:
@@ -122,7 +122,7 @@ def _block(standings: Standings, case: str, cells: Sequence[Standing]) -> str:
         )
     head = ["toolchain", "route", "verdict", "grade", "max error", "axes kept", "layout", "MB", "seconds to convert"]
     table = markdown.table(head, rows, align="lllllllrr") if rows else "No cell of it was run."
-    chosen = _chosen(standings, case, cells)
+    chosen = _chosen(standings, cells)
     summary = f"{markdown.code(case)}: "
     if chosen:
         pins = standings.pins(*chosen)

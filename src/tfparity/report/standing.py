@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ from tfparity.matrix import Toolchain
 from tfparity.options import Choice
 from tfparity.paths import Project
 from tfparity.plan import CORE, SMOKE, PlannedCell, in_tier
+from tfparity.recommend import Way
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,10 @@ class Standings:
     @property
     def default(self) -> str:
         return self._campaign.matrix.default
+
+    def oldest_first(self, ways: Iterable[Way]) -> list[Way]:
+        """Ways by the day of their target environments."""
+        return self._campaign.matrix.oldest_first(ways)
 
     @property
     def limitations(self) -> list[Limitation]:

@@ -1,0 +1,59 @@
+"""Which way first."""
+
+from tfparity import recommend
+
+WAYS = [("a", "r"), ("b", "r"), ("c", "r")]
+
+RIGHT = ("works", "float32-noise")
+BY_REMEDY = ("works-with-remedy", "float32-noise")
+BROKEN = ("broken", None)
+
+
+def first_letters(ways: list[recommend.Way]) -> str:
+    return "".join(toolchain for toolchain, _ in ways)
+
+
+def standing(**found: tuple[str, str | None]) -> recommend.Standing:
+    return {(name, "r"): verdict for name, verdict in found.items()}
+
+
+def test_a_way_that_works_for_the_case_comes_before_one_by_a_remedy_and_one_that_fails_last() -> None:
+    known = standing(a=BROKEN, b=BY_REMEDY, c=RIGHT)
+    assert first_letters(recommend.ways(WAYS, known, {}, "a")) == "cba"
+
+
+def test_a_way_of_which_the_evidence_is_stale_counts_as_not_known() -> None:
+    known = standing(a=("stale", "float32-noise"), b=RIGHT, c=BROKEN)
+    assert first_letters(recommend.ways(WAYS, known, {}, "a")) == "bac"
+
+
+def test_of_ways_that_are_not_known_the_default_comes_first_and_then_where_most_models_like_it_get_across() -> None:
+    like = {("a", "r"): 2, ("b", "r"): 5, ("c", "r"): 1}
+    assert first_letters(recommend.ways(WAYS, {}, like, "c")) == "cba"
+
+
+def test_a_way_that_takes_no_model_like_it_is_not_tried_early_even_on_the_default() -> None:
+    like = {("a", "r"): 2, ("b", "r"): 5, ("c", "r"): 0}
+    assert first_letters(recommend.ways(WAYS, {}, like, "c")) == "bac"
+
+
+def test_the_better_grade_goes_before_the_default() -> None:
+    known = standing(a=("works", "1e-3"), b=RIGHT)
+    assert first_letters(recommend.ways(WAYS, known, {}, "a")) == "bac"
+
+
+def test_nothing_is_recommended_where_nothing_gets_across() -> None:
+    assert recommend.best(WAYS, standing(a=BROKEN), "a") is None
+
+
+def test_of_ways_that_work_the_default_is_recommended_and_then_the_newest() -> None:
+    known = standing(a=RIGHT, b=RIGHT, c=RIGHT)
+    assert recommend.best(WAYS, known, "b") == ("b", "r")
+    assert recommend.best(WAYS, known, "other") == ("c", "r")
+    assert recommend.best(WAYS, {**known, ("b", "r"): BY_REMEDY}, "b") == ("c", "r")
+
+
+def test_what_is_recommended_is_what_is_tried_first() -> None:
+    known = standing(a=RIGHT, b=("works", "1e-3"), c=BY_REMEDY)
+    for default in "abc":
+        assert recommend.best(WAYS, known, default) == recommend.ways(WAYS, known, {("b", "r"): 9}, default)[0]
