@@ -213,6 +213,19 @@ def test_where_the_artifact_is_wanted_they_are_tried_whatever_the_toolchain_says
     assert (made[-1], verdict) == ((12, ("auto-cast",)), "works")
 
 
+@pytest.mark.parametrize(("folder", "names"), [(".", ("gru-handler", "auto-cast")), ("cases", ("auto-cast",))])
+def test_only_a_case_of_the_zoo_is_kept_from_remedies_by_the_cases_of_a_rule(
+    crossing: Crossing, monkeypatch: pytest.MonkeyPatch, folder: str, names: Sequence[str]
+) -> None:
+    elsewhere = rule("narrow", "the first obstacle", "gru-handler").model_copy(update={"cases": ("b/*",)})
+    everywhere = rule("any", "the first obstacle", "auto-cast")
+    monkeypatch.setattr(crossing.setting, "limitations", (elsewhere, everywhere))
+    file = crossing.setting.project.root / folder / "zoo.py"
+    monkeypatch.setattr(crossing, "case", crossing.case._replace(file=str(file)))
+    made, _ = tried(crossing, monkeypatch, PLAIN)
+    assert [name for opset, tries in made if opset == 12 for name in tries] == list(names)
+
+
 def cell(verdict: str, *remedies: str, tried: Sequence[str] = ()) -> dict[str, Any]:
     attempts = [{"remedies": []}, *({"remedies": [name]} for name in tried)]
     return {"verdict": verdict, "remedies": list(remedies), "opset": 12, "attempts": attempts}
