@@ -83,6 +83,12 @@ def route(name: str, project: Project) -> ModuleType:
     return module
 
 
+def layout(module: ModuleType) -> str:
+    """The layout of what gets across by a route: "kept", or "channels-last" where the route turns images to and fro for
+    the check. Parity is held on the user's own, so that other outputs in another layout are broken."""
+    return "channels-last" if getattr(module, "GIVES", {}).get("layout") == "channels-last" else "kept"
+
+
 @dataclass(frozen=True)
 class Way:
     """How a case gets to a route: the framework that runs it, the exporter, the opsets in the order of trying."""

@@ -104,7 +104,7 @@ def _block(standings: Standings, case: str, cells: Sequence[Standing]) -> str:
     rows = []
     for cell in (cell for cell in cells if cell.verdict in _RUN):
         recorded = cell.cell or {}
-        gives = getattr(plan.route(cell.planned.route, standings.project), "GIVES", {})
+        layout = plan.layout(plan.route(cell.planned.route, standings.project))
         made = cell.artifact or {}
         shown = words.verdict(cell.verdict)
         rows.append(
@@ -115,7 +115,7 @@ def _block(standings: Standings, case: str, cells: Sequence[Standing]) -> str:
                 markdown.text(recorded.get("grade") or "–"),
                 words.number(recorded.get("max_abs")),
                 words.axes(recorded.get("dynamic")),
-                markdown.text(gives.get("layout", "–")),
+                "–" if cell.verdict == "broken" else layout,
                 f"{made['megabytes']}" if made else "–",
                 f"{made['seconds']:.0f}" if made else "–",
             ]

@@ -1,10 +1,9 @@
 """What onnx2tf left channels last comes out channels first: the SavedModel is wrapped in transposes of its outputs."""
 
-import os
-import shutil
 from contextlib import contextmanager
-from functools import wraps
-from typing import Any, Dict, Iterator, Sequence
+from typing import Any, Iterator, Sequence, Tuple
+
+from tfparity.worker.remedies._serving import Declared, changed
 
 REVISION = 1
 
@@ -21,60 +20,16 @@ def _is_turned(given: Sequence[Any], declared: Sequence[Any]) -> bool:
     return all(None in pair or pair[0] == pair[1] for pair in zip([given[axis] for axis in turn], declared))
 
 
-def _wrap(folder: str, declared: Dict[str, Sequence[Any]]) -> None:
+def _first(value: Any, output: Declared) -> Tuple[str, Any]:
     import tensorflow as tf
 
-    loaded = tf.saved_model.load(folder)
-    served = loaded.signatures["serving_default"]
-    module = tf.Module()
-    module.loaded = loaded  # keeps its variables
-
-    @tf.function(autograph=False)  # type: ignore[untyped-decorator]
-    def serve(**inputs: Any) -> Dict[str, Any]:
-        answer = served(**inputs)
-        return {
-            name: tf.transpose(value, _TURNS[len(value.shape)])
-            if value.shape.rank is not None and _is_turned(value.shape.as_list(), declared.get(name, ()))
-            else value
-            for name, value in answer.items()
-        }
-
-    specs = {
-        name: tf.TensorSpec(one.shape, one.dtype, name) for name, one in served.structured_input_signature[1].items()
-    }
-    wrapped = folder + ".channels-first"
-    tf.saved_model.save(module, wrapped, signatures=serve.get_concrete_function(**specs))
-    for name in os.listdir(wrapped):  # what lies beside it, such as a .tflite file, stays
-        old = os.path.join(folder, name)
-        if os.path.isdir(old):
-            shutil.rmtree(old)
-        elif os.path.exists(old):
-            os.remove(old)
-        shutil.move(os.path.join(wrapped, name), old)
-    os.rmdir(wrapped)
+    name, sizes = output
+    if value.shape.rank is not None and _is_turned(value.shape.as_list(), sizes):
+        value = tf.transpose(value, _TURNS[value.shape.rank])
+    return name, value
 
 
 @contextmanager
 def converting() -> Iterator[None]:
-    import onnx
-    from onnx2tf import onnx2tf
-
-    kept = onnx2tf.convert
-
-    @wraps(kept)  # the route asks its signature which options it has
-    def convert(input_onnx_file_path: str, output_folder_path: str, **options: Any) -> None:
-        kept(input_onnx_file_path=input_onnx_file_path, output_folder_path=output_folder_path, **options)
-        graph = onnx.load(input_onnx_file_path, load_external_data=False).graph
-        declared: Dict[str, Sequence[Any]] = {
-            one.name: [
-                size.dim_value if size.HasField("dim_value") else None for size in one.type.tensor_type.shape.dim
-            ]
-            for one in graph.output
-        }
-        _wrap(output_folder_path, declared)
-
-    onnx2tf.convert = convert
-    try:
+    with changed(_first):
         yield
-    finally:
-        onnx2tf.convert = kept

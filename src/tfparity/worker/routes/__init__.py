@@ -10,8 +10,9 @@ A route is a module with
     REQUIRES                     {"source": {package: specifier}, "target": {...}}: else not applicable
     IMPORTS                      {"source": [...], "target": [...]}: what a warm parent imports
     GIVES                        what a person gets (may be left out): "targets" (see targets), whether axes stay
-                                 "dynamic" by its design, the "layout" ("kept", "channels-last"), "integers" ("kept",
-                                 or what they become), whether the artifact has "trainable" variables
+                                 "dynamic" by its design, the "layout" ("kept", "inputs kept", "channels-last"),
+                                 "integers" ("kept", or what they become), whether the artifact has "trainable"
+                                 variables
     pin_threads(n)
     convert(bundle folder, artifact folder, request)
     load(artifact folder) -> runner: run([(input name, array)]) -> [(output name, array)],

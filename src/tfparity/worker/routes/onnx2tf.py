@@ -1,10 +1,12 @@
 """torch.onnx.export (tracing) → ONNX → onnx2tf → SavedModel, called through `serving_default`.
 
-Inputs keep torch's layout (-k); without that, onnx2tf turns images to channels last: https://github.com/PINTO0309/onnx2tf#cli-parameter
+Inputs keep torch's layout (-k); without that, onnx2tf turns images to channels last, as it may what comes out:
+https://github.com/PINTO0309/onnx2tf#cli-parameter
 """
 
 import inspect
 import os
+import shutil
 import sys
 from typing import Any, Dict, List
 
@@ -25,7 +27,7 @@ __all__ = [
     "pin_threads",
 ]
 
-REVISION = 1
+REVISION = 2
 SIDES = "split"
 FRAMEWORK = "pytorch"
 EXPORTER = "onnx-legacy"
@@ -42,10 +44,13 @@ IMPORTS: Dict[str, List[str]] = {"source": ["torch", "onnx"], "target": ["tensor
 GIVES: Dict[str, Any] = {
     "targets": ("saved-model", "tflite-float32"),
     "dynamic": True,
-    "layout": "kept",
+    "layout": "inputs kept",
     "integers": "kept",
     "trainable": False,
 }
+
+#: What a SavedModel is made of; beside it onnx2tf leaves .tflite files, their schema and reports.
+_SAVED_MODEL = ("saved_model.pb", "fingerprint.pb", "variables", "assets")
 
 #: Ranks of which onnx2tf holds an input as channels first.
 _IMAGES = (3, 4, 5)
@@ -66,7 +71,13 @@ def convert(bundle: str, artifact: str, request: Dict[str, Any]) -> None:
     # From 2.0 on it writes TFLite by itself, and a SavedModel where asked.
     if "flatbuffer_direct_output_saved_model" in inspect.signature(onnx2tf.convert).parameters:
         options["flatbuffer_direct_output_saved_model"] = True
+    made = artifact + ".made"
     try:
-        onnx2tf.convert(input_onnx_file_path=path, output_folder_path=artifact, **options)
+        onnx2tf.convert(input_onnx_file_path=path, output_folder_path=made, **options)
     except RuntimeError as wrapped:  # it hides its reason behind "fast path failed"
         raise wrapped.__cause__ or wrapped from None
+    os.makedirs(artifact, exist_ok=True)
+    for name in _SAVED_MODEL:
+        if os.path.exists(os.path.join(made, name)):
+            shutil.move(os.path.join(made, name), artifact)
+    shutil.rmtree(made)

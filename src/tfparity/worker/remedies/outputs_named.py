@@ -1,0 +1,18 @@
+"""The outputs that onnx2tf has numbered get the names of the file again: the SavedModel is wrapped."""
+
+from contextlib import contextmanager
+from typing import Any, Iterator, Tuple
+
+from tfparity.worker.remedies._serving import Declared, changed
+
+REVISION = 1
+
+
+def _named(value: Any, output: Declared) -> Tuple[str, Any]:
+    return output[0], value
+
+
+@contextmanager
+def converting() -> Iterator[None]:
+    with changed(_named):
+        yield
