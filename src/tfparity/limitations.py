@@ -67,6 +67,8 @@ def _one_line(value: object) -> object:
 def _link(value: str) -> str:
     if value != NO_LINK and not re.match(r"https://[^\s/]+/\S+$", value):
         raise ValueError(f"{value!r} is neither a link (https://…) nor {NO_LINK!r}")
+    if value.rstrip("/").endswith("/issues"):
+        raise ValueError(f"{value!r} is a list of issues: name the one, or {NO_LINK!r}")
     return value
 
 

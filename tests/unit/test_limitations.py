@@ -148,6 +148,7 @@ def test_a_pre_release_counts_as_a_version():
         ("  remedy: Export at opset 12.\n", "", 1, "the key 'remedy' is missing"),
         ("  link: https://github.com/onnx/onnx-tensorflow/issues/997\n", "", 1, "the key 'link' is missing"),
         ("https://github.com/onnx/onnx-tensorflow/issues/997", "see the forum", 6, "neither a link"),
+        ("onnx-tensorflow/issues/997", "onnx-tensorflow/issues", 6, "a list of issues"),
         ("stage: convert", "stage: conversion", 3, "stage: Input should be"),
         ('"Unsqueeze version 13 is not implemented"', '"version*13"', 4, "12 or more characters in a row"),
         ('onnx-tf: "<=1.10.0"', 'onnx-tf: "1.10.0"', 2, "no version specifier"),
