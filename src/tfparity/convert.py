@@ -13,8 +13,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from tfparity import bundles, conversion_script, judge, paths, plan, recommend
 from tfparity import cases as zoo
-from tfparity import conversion_script, judge, paths, plan, recommend
 from tfparity.bundles import Exported
 from tfparity.campaign import Campaign
 from tfparity.crossing import Crossing
@@ -168,22 +168,33 @@ def _write(asked: Campaign, crossing: Crossing, done: Converted) -> None:
         used = list(dict.fromkeys((crossing.source.environment.id, crossing.target.environment.id)))
         for id in used:
             shutil.copy(asked.project.lockfiles / f"{id}.txt", temporary / f"requirements-{id}.txt")
-        script = conversion_script.write(
-            temporary,
-            done.cell.route,
-            done.case,
-            [matrix.environments[id] for id in used],
-            done.attempt["opset"],
-            done.attempt["remedies"],
-            tflite=done.target is not None,
-            select_tf_ops=bool(done.target and done.target["target"].get("select_tf_ops")),
+        unsaid = conversion_script.unsaid(done.cell.route, done.case)
+        script = (
+            None
+            if unsaid
+            else conversion_script.write(
+                temporary,
+                done.cell.route,
+                done.case,
+                [matrix.environments[id] for id in used],
+                done.attempt["opset"],
+                done.attempt["remedies"],
+                output_axes=_output_axes(crossing, done),
+                tflite=done.target is not None,
+                select_tf_ops=bool(done.target and done.target["target"].get("select_tf_ops")),
+            )
         )
         paths.write_text(temporary / "verdict.json", json.dumps(_verdict(done, shims, gives), indent=1) + "\n")
-        paths.write_text(temporary / "README.md", _readme(done, used, asked, script, shims, gives))
+        paths.write_text(temporary / "README.md", _readme(done, used, asked, script, unsaid, shims, gives))
         temporary.rename(done.folder)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
+
+
+def _output_axes(crossing: Crossing, done: Converted) -> list[dict[int, str]]:
+    exported = crossing.export(done.attempt["opset"], done.attempt["remedies"])
+    return conversion_script.output_axes(done.case, bundles.read_arrays(exported.io))
 
 
 def _verdict(done: Converted, shims: Sequence[str], gives: Mapping[str, Any]) -> dict[str, Any]:
@@ -213,9 +224,11 @@ def _readme(
     used: Sequence[str],
     asked: Campaign,
     script: str | None,
+    unsaid: str | None,
     shims: Sequence[str],
     gives: Mapping[str, Any],
 ) -> str:
+    """`script`: the lines that run it; where there is none, `unsaid` tells why."""
     attempt = done.attempt
     kept = ", ".join(attempt["dynamic"]) or "none declared"
     lines = [
@@ -240,11 +253,13 @@ def _readme(
             f"against the same inputs{needs}"
         )
     lines += ["", "Checked in a process that had not converted it; figures in verdict.json.", ""]
+    lines += ["To make it again without tfparity:" if script else "Its environment:", "", "```sh"]
+    for id in used:
+        lines.append(f"uv venv --python {asked.matrix.environments[id].python} {id}")
+        lines.append(f"uv pip sync --python {id} --require-hashes requirements-{id}.txt")
+    lines += [*(script or "").splitlines(), "```", ""]
     if script:
-        lines += ["To make it again without tfparity:", "", "```sh"]
-        for id in used:
-            python = asked.matrix.environments[id].python
-            lines.append(f"uv venv --python {python} {id}")
-            lines.append(f"uv pip install --python {id} --require-hashes -r requirements-{id}.txt")
-        lines += [*script.splitlines(), "```", ""]
-    return "\n".join(lines)
+        lines.append(f"That writes into `{conversion_script.MADE}/`; what was checked stays as it is.")
+    else:
+        lines.append(f"There is no script that makes it again without tfparity: {unsaid}.")
+    return "\n".join([*lines, ""])

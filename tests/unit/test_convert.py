@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 
 from tfparity import cases, conversion_script, evidence, matrix, paths, recommend
+from tfparity.conversion_script import templates
 from tfparity.evidence import Evidence
 from tfparity.worker import declare, plugins
 from tfparity.worker.declare import Case
@@ -49,18 +52,24 @@ def case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Case:
 def written(folder: Path, case: Case, route: str, *ids: str, remedies: tuple[str, ...] = (), **others: bool) -> str:
     folder.mkdir(exist_ok=True)
     environments = [MATRIX.environments[id] for id in ids]
-    options = {"tflite": True, "select_tf_ops": False, **others}
+    options: dict[str, Any] = {"tflite": True, "select_tf_ops": False, "output_axes": [{0: "batch"}], **others}
+    assert conversion_script.unsaid(route, case) is None
     lines = conversion_script.write(folder, route, case, environments, 12, remedies, **options)
-    assert lines is not None
     for path in folder.rglob("*.py"):
         compile(path.read_text(), str(path), "exec")
         assert "\u00ab" not in path.read_text()
     return lines
 
 
-@pytest.mark.parametrize("route", ["onnx-tf", "onnx2tf", "hf-from-pt"])
+@pytest.mark.parametrize("route", sorted(templates.ROUTES))
 def test_every_script_is_python_with_nothing_left_to_fill_in(tmp_path: Path, case: Case, route: str) -> None:
     written(tmp_path / "out", case, route, "tf2.15-torch2.15")
+
+
+def test_every_route_has_a_script_or_a_reason_why_not() -> None:
+    known = {route for toolchain in MATRIX.toolchains.values() for route in toolchain.routes}
+    assert known == {*templates.ROUTES, *templates.UNSAID}
+    assert not templates.ROUTES.keys() & templates.UNSAID.keys()
 
 
 def test_the_script_exports_what_was_checked(tmp_path: Path, case: Case) -> None:
@@ -68,7 +77,7 @@ def test_the_script_exports_what_was_checked(tmp_path: Path, case: Case) -> None
     text = (tmp_path / "out" / "export.py").read_text()
     assert "opset_version=12" in text
     assert "torch.randint(0, 50, [2, 9])" in text
-    assert "{'ids': {0: 'batch', 1: 'sequence'}, 'images': {0: 'batch'}}" in text
+    assert "{'ids': {0: 'batch', 1: 'sequence'}, 'images': {0: 'batch'}, 'logits': {0: 'batch'}}" in text
     assert "def model():" in text
     assert lines.splitlines() == ["source-torch2.15/bin/python export.py", "target-tf2.15/bin/python convert.py"]
 
@@ -97,11 +106,41 @@ def test_an_option_that_the_older_onnx2tf_lacks_is_not_passed(tmp_path: Path, ca
     assert "flatbuffer_direct" in (tmp_path / "new" / "convert.py").read_text()
 
 
-def test_what_no_script_can_say_has_none(tmp_path: Path, case: Case) -> None:
-    environments = [MATRIX.environments["tf2.15-torch2.15"]]
-    options: dict[str, Any] = {"tflite": False, "select_tf_ops": False}
-    assert conversion_script.write(tmp_path, "torchax", case, environments, 0, (), **options) is None
-    assert conversion_script.write(tmp_path, "onnx-tf", case, environments, 12, ("fixed-axes",), **options) is None
+@pytest.mark.parametrize("route", sorted(templates.ROUTES))
+def test_nothing_that_was_checked_is_written_over(tmp_path: Path, case: Case, route: str) -> None:
+    written(tmp_path / "out", case, route, "source-torch2.15", "target-onnx2tf2.6")
+    text = "".join(path.read_text() for path in (tmp_path / "out").glob("*.py"))
+    places = re.findall(r"[\"']([^\"'\n]*(?:saved_model|model\.tflite|model\.onnx))[\"']", text)
+    assert places
+    assert all(place.startswith("made/") for place in places)
+
+
+def test_one_process_does_what_has_one_environment(tmp_path: Path, case: Case) -> None:
+    lines = written(tmp_path / "out", case, "nobuco", "nobuco0.17-tf2.15")
+    assert lines == "nobuco0.17-tf2.15/bin/python convert.py"
+    assert not (tmp_path / "out" / "export.py").exists()
+    assert "zip(example, [(None, None), (None, 3)])" in (tmp_path / "out" / "convert.py").read_text()
+
+
+def test_what_is_exported_at_one_size_has_no_open_axis(tmp_path: Path, case: Case) -> None:
+    written(tmp_path / "out", case, "onnx-tf", "tf2.15-torch2.15", remedies=("fixed-axes",))
+    assert "dynamic_axes={}" in (tmp_path / "out" / "export.py").read_text()
+    assert not (tmp_path / "out" / "carried").exists()
+
+
+def test_the_axes_of_an_output_are_those_that_its_size_follows(case: Case) -> None:
+    references = {
+        f"float32/{sample.index}/logits": numpy.zeros((sample.sizes["batch"], 4, sample.sizes["sequence"]))
+        for sample in case.samples()
+    }
+    assert conversion_script.output_axes(case, references) == [{0: "batch", 2: "sequence"}]
+
+
+def test_what_no_script_can_say_has_a_reason(case: Case) -> None:
+    assert "by tfparity's own code" in str(conversion_script.unsaid("keras-rebuild", case))
+    assert conversion_script.unsaid("mine.py", case) == "the route is none of tfparity's own"
+    given = case._replace(inputs=(case.inputs[0]._replace(kind="given"),))
+    assert conversion_script.unsaid("onnx-tf", given) == "a function of the case's file gives ids"
 
 
 # Which way first
