@@ -243,6 +243,11 @@ def _readme(
         f"- largest difference from torch in float64: {attempt['max_abs']:.1e} ({attempt['grade']}), over three seeds "
         f"and every size of the axes ({kept}); all names kept"
     )
+    if not done.case.trained and (attempt["model"] or {}).get("parameters") != 0:
+        lines.append(
+            "- random weights, since the case is not declared `trained`: this shows the way across; for your own "
+            "checkpoint, name its folder, file or function in place of the case"
+        )
     if gives.get("layout", "kept") != "kept":
         lines.append(f"- takes and gives images {gives['layout']}: they were transposed for the check")
     if done.target is not None:
