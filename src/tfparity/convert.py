@@ -163,7 +163,7 @@ def _write(asked: Campaign, crossing: Crossing, done: Converted) -> None:
         if done.target is not None:
             shutil.copy(crossing.wanted / "target" / "model.tflite", temporary)
         matrix = asked.matrix
-        gives = getattr(crossing.route, "GIVES", {})
+        gives = {**getattr(crossing.route, "GIVES", {}), "layout": plan.layout(crossing.route)}
         shims = list(dict.fromkeys([*crossing.source.environment.shims, *crossing.target.environment.shims]))
         used = list(dict.fromkeys((crossing.source.environment.id, crossing.target.environment.id)))
         for id in used:
@@ -210,7 +210,7 @@ def _verdict(done: Converted, shims: Sequence[str], gives: Mapping[str, Any]) ->
         "toolchain": done.cell.toolchain,
         "route": done.cell.route,
         "shims": shims,
-        "layout": gives.get("layout"),
+        "layout": gives["layout"],
         "integers": gives.get("integers"),
         **measured(done.attempt),
     }
@@ -248,7 +248,7 @@ def _readme(
             "- random weights, since the case is not declared `trained`: this shows the way across; for your own "
             "checkpoint, name its folder, file or function in place of the case"
         )
-    if gives.get("layout", "kept") != "kept":
+    if gives["layout"] != "kept":
         lines.append(f"- takes and gives images {gives['layout']}: they were transposed for the check")
     if done.target is not None:
         told = done.target["target"]

@@ -9,9 +9,8 @@ from typing import Any
 import numpy
 import pytest
 
-from tfparity import cases, conversion_script, evidence, matrix, paths, recommend
+from tfparity import cases, conversion_script, matrix, paths
 from tfparity.conversion_script import templates
-from tfparity.evidence import Evidence
 from tfparity.worker import declare, plugins
 from tfparity.worker.declare import Case
 
@@ -141,38 +140,3 @@ def test_what_no_script_can_say_has_a_reason(case: Case) -> None:
     assert conversion_script.unsaid("mine.py", case) == "the route is none of tfparity's own"
     given = case._replace(inputs=(case.inputs[0]._replace(kind="given"),))
     assert conversion_script.unsaid("onnx-tf", given) == "a function of the case's file gives ids"
-
-
-# Which way first
-
-
-def recorded(toolchain: str, **verdicts: str) -> Evidence:
-    cells = [
-        {"case": case, "route": "r", "verdict": verdict.replace("_", "-"), "grade": "float32-noise"}
-        for case, verdict in verdicts.items()
-    ]
-    return evidence.Evidence(toolchain, {}, "source", {"r": "target"}, {}, cells)
-
-
-WAYS = [("a", "r"), ("b", "r"), ("c", "r")]
-
-
-def test_a_way_that_works_for_the_case_comes_before_one_by_a_remedy_and_one_that_fails_last() -> None:
-    known = {"a": recorded("a", x="broken"), "b": recorded("b", x="works_with_remedy"), "c": recorded("c", x="works")}
-    assert recommend.ways(known, WAYS, "x", [], "a") == [("c", "r"), ("b", "r"), ("a", "r")]
-
-
-def test_of_equals_the_default_comes_first_and_then_what_works_for_most() -> None:
-    known = {"a": recorded("a", y="broken"), "b": recorded("b", y="works"), "c": recorded("c", y="broken")}
-    assert recommend.ways(known, WAYS, "x", ["y"], "c") == [("c", "r"), ("b", "r"), ("a", "r")]
-
-
-def test_nothing_is_recommended_where_nothing_gets_across() -> None:
-    assert recommend.best({"a": recorded("a", x="broken")}, WAYS, "x", "a") is None
-
-
-def test_of_ways_that_work_the_default_is_recommended_and_then_the_newest() -> None:
-    known = {name: recorded(name, x="works") for name in "abc"}
-    assert recommend.best(known, WAYS, "x", "b") == ("b", "r")
-    assert recommend.best(known, WAYS, "x", "other") == ("c", "r")
-    assert recommend.best({**known, "b": recorded("b", x="works_with_remedy")}, WAYS, "x", "b") == ("c", "r")
