@@ -117,7 +117,9 @@ def _standing(asked: Campaign, cells: Sequence[PlannedCell]) -> recommend.Standi
 
 def _like(asked: Campaign, ways: Sequence[recommend.Way], cells: Sequence[PlannedCell]) -> dict[recommend.Way, int]:
     """How many of the core models like these get across by each way: those of Hugging Face, or all others."""
-    known = zoo.load([asked.project.cases]) if asked.choice.sources else asked.cases
+    known = asked.cases
+    if asked.choice.sources:
+        known = zoo.load([asked.project.cases]) if asked.project.cases.is_dir() else {}
     kinds = {_of_transformers(asked.cases[cell.case]) for cell in cells}
     like = {case.id for case in known.values() if plan.in_tier(case, plan.CORE) and _of_transformers(case) in kinds}
     counts = dict.fromkeys(ways, 0)
