@@ -1,7 +1,12 @@
-"""Functions of torch put in the place of others while a model is traced."""
+"""Functions of torch put in the place of others while a model is traced.
 
+torch asks about the outermost call alone: what a function of torch.nn.functional calls in its turn, such as
+multi_head_attention_forward scaled_dot_product_attention, stays torch's own.
+"""
+
+import inspect
 from contextlib import contextmanager
-from typing import Any, Callable, Dict, Iterator, NamedTuple
+from typing import Any, Callable, Dict, Iterator, NamedTuple, Sequence
 
 from tfparity.worker.messages import Refused
 
@@ -22,19 +27,28 @@ def function_mode() -> Any:
     return TorchFunctionMode
 
 
+def asked(instead: Callable[..., Any], args: Sequence[Any], kwargs: Dict[str, Any]) -> Any:
+    """What `instead` answers; NotImplemented as well where it does not know such arguments."""
+    try:
+        inspect.signature(instead).bind(*args, **kwargs)
+    except TypeError:
+        return NotImplemented
+    return instead(*args, **kwargs)
+
+
 @contextmanager
 def replaced(table: Dict[Any, Callable[..., Any]]) -> Iterator[None]:
-    """Within it, a call of a key of `table` is a call of its value; where that gives NotImplemented, of itself.
+    """Within it, a call of a key of `table` is a call of its value; where that gives NotImplemented, or has not all
+    arguments of the call, of itself.
 
     Raises Refused as `function_mode` does.
     """
 
     class Instead(function_mode()):  # type: ignore[misc]
         def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            answer: Any = NotImplemented
-            if function in table:
-                answer = table[function](*args, **(kwargs or {}))
-            return function(*args, **(kwargs or {})) if answer is NotImplemented else answer
+            kwargs = kwargs or {}
+            answer = asked(table[function], args, kwargs) if function in table else NotImplemented
+            return function(*args, **kwargs) if answer is NotImplemented else answer
 
     with Instead():
         yield

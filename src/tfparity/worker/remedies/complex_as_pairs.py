@@ -1,6 +1,7 @@
 """Complex numbers, of which ONNX has next to none, are carried as two real tensors; Fourier transforms are matrices.
 
 The transform of an axis holds for its exported size: https://docs.pytorch.org/docs/stable/generated/torch.fft.fft.html
+What a function that is not known here makes complex is taken for a table of the model's: a constant.
 """
 
 import math
@@ -8,7 +9,7 @@ import operator
 from typing import Any, Callable, ContextManager, Dict, Optional, Sequence
 
 from tfparity.worker.messages import Refused
-from tfparity.worker.remedies._functions import function_mode
+from tfparity.worker.remedies._functions import asked, function_mode
 
 REVISION = 1
 
@@ -19,7 +20,7 @@ squeeze t transpose unflatten unsqueeze view
 """
 MOVES = frozenset(_MOVES.split())
 
-#: By the names of torch's functions, without underscores.
+#: By the names of torch's functions, without underscores around them.
 OPERATORS: Dict[str, Callable[..., Any]] = {
     "add": operator.add,
     "div": operator.truediv,
@@ -45,6 +46,16 @@ def _is_complex(value: Any) -> bool:
     return isinstance(value, torch.Tensor) and value.is_complex()
 
 
+def _name(function: Any) -> str:
+    """Without the underscores on both sides; one at the end alone says that the function works in place."""
+    name: str = function.__name__
+    return name[2:-2] if name.startswith("__") and name.endswith("__") else name.lstrip("_")
+
+
+def _unknown(name: str) -> Refused:
+    return Refused("ComplexFunction", "complex-as-pairs knows no %s of complex numbers" % name)
+
+
 class Pair:
     """A tensor of complex numbers: `real` and `imag` of one shape."""
 
@@ -54,9 +65,11 @@ class Pair:
 
     @classmethod
     def of(cls, value: Any) -> Any:
-        """`value`, or its Pair where it is a complex tensor: a constant of the trace."""
+        """`value`, or its Pair where it is a complex number or tensor: a constant of the trace."""
         import torch
 
+        if isinstance(value, complex):
+            return cls(value.real, value.imag)
         if not _is_complex(value):
             return value
         known = value.detach().resolve_conj().numpy()
@@ -71,9 +84,13 @@ class Pair:
             return lambda *args, **kwargs: self._moved(name, *args, **kwargs)
         if name in ("shape", "size", "dim", "ndim", "device"):
             return getattr(self.real, name)
-        raise Refused("ComplexFunction", "complex-as-pairs knows no %s of complex numbers" % name)
+        raise _unknown(name)
 
     def _moved(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        import torch
+
+        if any(isinstance(one, torch.dtype) for one in (*args, *kwargs.values())):
+            raise _unknown(name + " as another type")
         real, imag = [getattr(part, name)(*args, **kwargs) for part in (self.real, self.imag)]
         if isinstance(real, (tuple, list)):
             return tuple(Pair(*both) for both in zip(real, imag))
@@ -146,17 +163,21 @@ def _apply(function: Any, args: Sequence[Any], kwargs: Dict[str, Any]) -> Any:
     """A function of torch of which one argument at least is a Pair."""
     import torch
 
-    name = function.__name__.strip("_")
+    name = _name(function)
     args = [Pair.of(one) for one in args]
     if name in OPERATORS:
-        first, second = args[:2]
+        if len(args) != 2 or any(name not in ("add", "sub") or option != "alpha" for option in kwargs):
+            raise _unknown("%s with such arguments" % name)
+        first, second = args
+        if kwargs.get("alpha", 1) != 1:
+            second = second * kwargs["alpha"]
         return OPERATORS[name](_as_pair(first) if isinstance(first, torch.Tensor) else first, second)
-    if name in ("cat", "stack"):
+    if name in ("cat", "stack") and args:
         parts = [_as_pair(one) for one in args[0]]
         return Pair(*(function([getattr(one, half) for one in parts], *args[1:], **kwargs) for half in HALVES))
-    first = args[0]
+    first = args[0] if args else None
     if not isinstance(first, Pair):
-        raise Refused("ComplexFunction", "complex-as-pairs knows no %s of complex numbers" % name)
+        raise _unknown(name)
     if name == "view_as_real":
         return torch.stack((first.real, first.imag), -1)
     if name == "get":
@@ -173,10 +194,10 @@ def exporting() -> ContextManager[None]:
         def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             kwargs = kwargs or {}
             if function in made:
-                answer = made[function](*args, **kwargs)
+                answer = asked(made[function], args, kwargs)
                 if answer is not NotImplemented:
                     return answer
-            if _concerns(args, function.__name__.strip("_") in KNOWN):
+            if _concerns(args, _name(function) in KNOWN):
                 return _apply(function, args, kwargs)
             return function(*args, **kwargs)
 

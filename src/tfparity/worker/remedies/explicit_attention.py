@@ -1,6 +1,7 @@
 """scaled_dot_product_attention is spelt out as products and a softmax, which every opset has.
 
 softmax(q k^T · scale + mask) v: https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.scaled_dot_product_attention.html
+A row that is masked entirely gives the mean of the values by a mask of booleans, NaN by -inf; torch 2.15 gives zeros.
 """
 
 import math
@@ -30,6 +31,8 @@ def attention(
     """As torch's, without dropout. query (…, heads, queries, size), key and value (…, heads, keys, size)."""
     import torch
 
+    if is_causal and attn_mask is not None:
+        return NotImplemented
     if enable_gqa:
         key, value = [
             part.unsqueeze(-3).repeat_interleave(query.size(-3) // part.size(-3), -3).flatten(-4, -3)

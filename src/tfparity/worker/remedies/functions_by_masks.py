@@ -1,6 +1,6 @@
 """What the exporter lacks because it counts, sorts in or runs along an axis is written by comparing all with all.
 
-The mask has the square of the axis' size, so this is for short axes.
+The mask has the square of the axis' size, so this is for short axes; and for numbers that are finite.
 """
 
 from typing import Any, ContextManager
@@ -39,10 +39,17 @@ def exporting() -> ContextManager[None]:
         return found if found is NotImplemented else Found(-found.values, found.indices)
 
     def isin(elements: Any, test_elements: Any, assume_unique: bool = False, invert: bool = False) -> Any:
+        if not (isinstance(elements, torch.Tensor) and isinstance(test_elements, torch.Tensor)):
+            return NotImplemented
         met = (elements.unsqueeze(-1) == test_elements.flatten()).to(torch.int64).sum(-1)
         return met == 0 if invert else met > 0
 
-    def searchsorted(sorted_sequence: Any, values: Any, out_int32: bool = False, right: bool = False) -> Any:
+    def searchsorted(
+        sorted_sequence: Any, values: Any, out_int32: bool = False, right: bool = False, side: Any = None
+    ) -> Any:
+        if not isinstance(values, torch.Tensor) or values.dim() == 0 or (right and side == "left"):
+            return NotImplemented
+        right = right or side == "right"
         before, each = sorted_sequence.unsqueeze(-2), values.unsqueeze(-1)
         count = ((before <= each) if right else (before < each)).to(torch.int64).sum(-1)
         return count.to(torch.int32) if out_int32 else count
@@ -61,7 +68,12 @@ def exporting() -> ContextManager[None]:
         fillers = {"sum": 0, "amax": -float("inf"), "amin": float("inf"), "prod": 1}
         if reduce not in fillers or not include_self or (reduce != "sum" and not x.dtype.is_floating_point):
             return NotImplemented
-        if any(x.dim() != part.dim() for part in (index, src)):
+        if not (x.dtype.is_floating_point or x.dtype == torch.int64) or src.dtype != x.dtype:
+            return NotImplemented
+        if any(x.dim() != part.dim() for part in (index, src)) or x.dim() == 0:
+            return NotImplemented
+        wanted = [index if axis == dim % x.dim() else x for axis in range(x.dim())]
+        if any(part.size(axis) != one.size(axis) for part in (index, src) for axis, one in enumerate(wanted)):
             return NotImplemented
         at, given = index.transpose(dim, -1).unsqueeze(-2), src.transpose(dim, -1).unsqueeze(-2)
         hit = at == order(x, dim).unsqueeze(-1)

@@ -1,4 +1,8 @@
-"""Functions that the exporter lacks are written with others that it has: slices, products, sorts, a convolution."""
+"""Functions that the exporter lacks are written with others that it has: slices, products, sorts, a convolution.
+
+Whatever an open axis comes to, a flat roll is taken to be by no more than all elements, and a side of affine_grid by
+corners to be more than one.
+"""
 
 from typing import Any, ContextManager, Sequence
 
@@ -15,6 +19,8 @@ def exporting() -> ContextManager[None]:
         return torch.cumsum(x.to(torch.int64), dim) if x.dtype == torch.bool and dtype is None else NotImplemented
 
     def diff(x: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Any:
+        if x.dtype == torch.bool:
+            return NotImplemented
         parts = [part for part in (prepend, x, append) if part is not None]
         x = torch.cat(parts, dim) if len(parts) > 1 else x
         for _ in range(n):
@@ -27,7 +33,8 @@ def exporting() -> ContextManager[None]:
         return x
 
     def roll(x: Any, shifts: Any, dims: Any = None) -> Any:
-        if dims or not isinstance(shifts, int):
+        """Of all elements in a row, by no more than their number."""
+        if dims not in (None, (), []) or not isinstance(shifts, int) or abs(shifts) > x.numel():
             return NotImplemented
         flat = x.flatten()
         return torch.cat((flat[-shifts:], flat[:-shifts])).reshape(x.shape) if shifts else x
@@ -56,7 +63,10 @@ def exporting() -> ContextManager[None]:
         """With a divisor of one's own; the mean over the whole window is the sum by another."""
         if divisor_override is None or ceil_mode:
             return NotImplemented
-        height, width = kernel_size if isinstance(kernel_size, (tuple, list)) else (kernel_size, kernel_size)
+        kernel = kernel_size if isinstance(kernel_size, (tuple, list)) else (kernel_size, kernel_size)
+        if len(kernel) != 2:
+            return NotImplemented
+        height, width = kernel
         pooled = torch.nn.functional.avg_pool2d(x, kernel_size, stride, padding)
         return pooled * (height * width / divisor_override)
 
@@ -86,8 +96,12 @@ def exporting() -> ContextManager[None]:
         """For images, theta (batch, 2, 3); volumes are left to torch."""
         if len(size) != 4:
             return NotImplemented
+        if align_corners and any(count == 1 and not isinstance(count, int) for count in size[2:]):
+            return NotImplemented
 
         def places(count: Any) -> Any:
+            if align_corners and count == 1:  # the middle
+                return torch.zeros(1, dtype=theta.dtype)
             at = torch.arange(count).to(theta.dtype)
             return 2 * at / (count - 1) - 1 if align_corners else (2 * at + 1) / count - 1
 
@@ -102,7 +116,7 @@ def exporting() -> ContextManager[None]:
             one if isinstance(one, (tuple, list)) else (one, one)
             for one in (output_size, kernel_size, dilation, padding, stride)
         ]
-        if x.dim() != 3:
+        if x.dim() != 3 or any(len(pair) != 2 for pair in (size, kernel, dilation, padding, stride)):
             return NotImplemented
         reach = [size[a] + 2 * padding[a] - dilation[a] * (kernel[a] - 1) - 1 for a in (0, 1)]
         counts = [reach[a] // stride[a] + 1 for a in (0, 1)]
