@@ -15,12 +15,12 @@ from typing import Any
 
 from tfparity import bundles, conversion_script, judge, paths, plan, recommend
 from tfparity import cases as zoo
-from tfparity.bundles import Exported
 from tfparity.campaign import Campaign
 from tfparity.crossing import Crossing
 from tfparity.errors import UsageError
 from tfparity.plan import PlannedCell
 from tfparity.run import Observer
+from tfparity.worker import plugins
 from tfparity.worker.declare import Case
 
 SAVED_MODEL = "saved-model"
@@ -67,7 +67,7 @@ def convert(asked: Campaign, folder: Path, targets: Sequence[str], observer: Obs
             told(f"{cell.case} by {cell.route} on {cell.toolchain}")
             sides = engine.sides(stack)
             crossing = Crossing(engine.setting, cell, sides)
-            crossing.wanted = engine.setting.folder / f"wanted-{uuid.uuid4().hex[:8]}"
+            crossing.wanted = _fresh(crossing)
             attempts = crossing.attempts()
             attempt = judge.decisive(attempts)
             if judge.verdict(attempt) != "works":
@@ -75,8 +75,7 @@ def convert(asked: Campaign, folder: Path, targets: Sequence[str], observer: Obs
                 continue
             target = None
             if TFLITE in targets and SAVED_MODEL in _gives(crossing.route):
-                exported = crossing.export(attempt["opset"], attempt["remedies"])
-                target = _delivered(crossing, TFLITE, attempt["opset"], exported, attempt["remedies"])
+                attempt, target = _with_target(crossing, TFLITE, attempt)
                 if judge.verdict(target) != "works":
                     told(f"  the SavedModel is right, {TFLITE} is not: {_why(target)}")
                     continue
@@ -139,11 +138,31 @@ def _gives(route: ModuleType) -> tuple[str, ...]:
     return tuple(route.GIVES["targets"]) if hasattr(route, "GIVES") else TARGETS
 
 
-def _delivered(
-    crossing: Crossing, target: str, opset: int, exported: Exported, remedies: Sequence[str]
-) -> dict[str, Any]:
+def _with_target(
+    crossing: Crossing, target: str, attempt: Mapping[str, Any]
+) -> tuple[Mapping[str, Any], dict[str, Any]]:
+    """That target made of the attempt's SavedModel, and where it is wrong, of another's, by the target's remedies: the
+    attempt that it was made of, and its own record."""
+    made = _delivered(crossing, target, attempt)
+    for name in plugins.load(target, "tfparity.worker.targets").REMEDIES:
+        if judge.verdict(made) == "works":
+            break
+        crossing.wanted = _fresh(crossing)
+        again = crossing.attempt(attempt["opset"], (*attempt["remedies"], name))
+        if judge.verdict(again) == "works":
+            attempt, made = again, _delivered(crossing, target, again)
+    return attempt, made
+
+
+def _delivered(crossing: Crossing, target: str, attempt: Mapping[str, Any]) -> dict[str, Any]:
     assert crossing.wanted is not None
-    return crossing.arrival.deliver(target, opset, exported, crossing.wanted, remedies)
+    exported = crossing.export(attempt["opset"], attempt["remedies"])
+    return crossing.arrival.deliver(target, attempt["opset"], exported, crossing.wanted, attempt["remedies"])
+
+
+def _fresh(crossing: Crossing) -> Path:
+    """A folder of the run's own, not there yet, for the artifact."""
+    return crossing.setting.folder / f"wanted-{uuid.uuid4().hex[:8]}"
 
 
 def _why(attempt: Mapping[str, Any]) -> str:

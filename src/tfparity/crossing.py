@@ -101,7 +101,7 @@ class Crossing:
         where the toolchain tries remedies, by them."""
         made = []
         for opset in self.way.opsets:
-            made.append(self._attempt(opset))
+            made.append(self.attempt(opset))
             if judge.settled(made[-1]):
                 break
         if self.tries_remedies:
@@ -117,7 +117,7 @@ class Crossing:
             further = None
             for name in (name for name in self._named(best) if name not in chain):
                 for opset in dict.fromkeys((best["opset"], *self.way.opsets)):
-                    made.append(self._attempt(opset, (*chain, name)))
+                    made.append(self.attempt(opset, (*chain, name)))
                     if judge.verdict(made[-1]) == "works":
                         return
                     if judge.further(made[-1], best) and any(
@@ -185,9 +185,10 @@ class Crossing:
             return []
         done = {attempt["opset"] for attempt in made}
         window = range(OLDEST_OPSET, int(newest or max(self.way.opsets)) + 1)
-        return [self._attempt(opset) for opset in window if opset not in done]
+        return [self.attempt(opset) for opset in window if opset not in done]
 
-    def _attempt(self, opset: int, remedies: tuple[str, ...] = ()) -> dict[str, Any]:
+    def attempt(self, opset: int, remedies: tuple[str, ...] = ()) -> dict[str, Any]:
+        """One attempt at that opset by those remedies, from the store or made now."""
         name = "+".join([f"opset-{opset}", *(f"{remedy}-{_revision(remedy)}" for remedy in remedies)])
         kept = None if self.setting.options.again else self.setting.store.get(self.key, name)
         worked = kept is not None and judge.verdict(kept) == "works"

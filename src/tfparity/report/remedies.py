@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from tfparity.paths import WORKER
 from tfparity.report import markdown
 from tfparity.report.standing import Standing, Standings
-from tfparity.worker import remedies
+from tfparity.worker import plugins, remedies
 
 #: Which part of a remedy acts where, in the order of a crossing.
 _PARTS = {"declare": "the case", "exporting": "the export", "rewrite": "the file", "converting": "the conversion"}
@@ -57,6 +57,12 @@ def page(standings: Standings) -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def _targets(name: str) -> list[str]:
+    modules = (path.stem for path in (WORKER / "targets").glob("*.py") if not path.stem.startswith("_"))
+    targets = sorted(stem.replace("_", "-") for stem in modules)
+    return [target for target in targets if name in plugins.load(target, "tfparity.worker.targets").REMEDIES]
+
+
 def _place(name: str) -> str:
     module = remedies.load(name)
     return ", ".join(place for part, place in _PARTS.items() if hasattr(module, part))
@@ -72,6 +78,7 @@ def _block(standings: Standings, name: str, cells: Sequence[Standing]) -> str:
     rules = [
         f"[{rule.id}](limitations.md#{rule.id})" for rule in standings.limitations if name in rule.remedies
     ]  # fmt: skip
+    rules += [f"the target {target} that is wrong where its SavedModel is right" for target in _targets(name)]
     by_case: dict[tuple[str, str, str], list[str]] = {}
     for cell in cells:
         assert cell.cell is not None

@@ -6,9 +6,12 @@ from typing import Any, Dict
 from tfparity.worker.saved_model import pin_threads
 from tfparity.worker.tflite import MODEL, load
 
-__all__ = ["REVISION", "load", "make", "pin_threads"]
+__all__ = ["REMEDIES", "REVISION", "load", "make", "pin_threads"]
 
 REVISION = 1
+
+#: Each is tried where the SavedModel is right and the file is not.
+REMEDIES = ("max-pool-without-pads",)
 
 
 def make(artifact: str, folder: str) -> Dict[str, Any]:
