@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import uuid
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -96,7 +97,7 @@ def _ways(asked: Campaign, targets: Sequence[str]) -> list[PlannedCell]:
     if len(forms) > 1:
         raise UsageError(f"one model at a time, not {', '.join(sorted(forms))}: put it into a file of its own")
     ways = asked.matrix.oldest_first(dict.fromkeys((cell.toolchain, cell.route) for cell in possible))
-    ordered = recommend.ways(ways, _standing(asked, possible), _like(asked, ways, possible), asked.matrix.default)
+    ordered = recommend.ways(ways, _standing(asked, possible), _like(asked, possible), asked.matrix.default)
     # Of a folder's two forms the one with eager attention is the last, and needs no remedy.
     found = [cell for way in ordered for cell in reversed(possible) if (cell.toolchain, cell.route) == way]
     return found[: MOST_WAYS * len({cell.case for cell in possible})]
@@ -114,19 +115,19 @@ def _standing(asked: Campaign, cells: Sequence[PlannedCell]) -> recommend.Standi
     return found
 
 
-def _like(asked: Campaign, ways: Sequence[recommend.Way], cells: Sequence[PlannedCell]) -> dict[recommend.Way, int]:
+def _like(asked: Campaign, cells: Sequence[PlannedCell]) -> Counter[recommend.Way]:
     """How many of the core models like these get across by each way: those of Hugging Face, or all others."""
     known = asked.cases
     if asked.choice.sources:
         known = zoo.load([asked.project.cases]) if asked.project.cases.is_dir() else {}
     kinds = {_of_transformers(asked.cases[cell.case]) for cell in cells}
     like = {case.id for case in known.values() if plan.in_tier(case, plan.CORE) and _of_transformers(case) in kinds}
-    counts = dict.fromkeys(ways, 0)
-    for toolchain, content in asked.recorded.items():
-        for cell in content.cells:
-            way = toolchain, cell["route"]
-            counts[way] = counts.get(way, 0) + (cell["case"] in like and cell["verdict"] in recommend.ACROSS)
-    return counts
+    return Counter(
+        (toolchain, cell["route"])
+        for toolchain, content in asked.recorded.items()
+        for cell in content.cells
+        if cell["case"] in like and cell["verdict"] in recommend.ACROSS
+    )
 
 
 def _of_transformers(case: Case) -> bool:

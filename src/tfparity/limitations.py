@@ -29,7 +29,7 @@ from pydantic import (
 
 from tfparity import yaml_input
 from tfparity.errors import LimitationError
-from tfparity.paths import WORKER
+from tfparity.paths import worker_modules
 
 #: A pattern needs a run of this many literal characters: fewer match what nobody meant.
 SHORTEST_LITERAL = 12
@@ -92,9 +92,7 @@ def _condition(when: dict[str, str]) -> dict[str, str]:
 
 
 def _known_remedy(value: str) -> str:
-    known = sorted(
-        path.stem.replace("_", "-") for path in (WORKER / "remedies").glob("*.py") if not path.stem.startswith("_")
-    )
+    known = worker_modules("remedies")
     if value not in known:
         raise ValueError(f"no remedy {value!r}{yaml_input.did_you_mean(value, known)}; there are {', '.join(known)}")
     return value

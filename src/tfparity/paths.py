@@ -83,6 +83,12 @@ class Cache:
         return self.root / "work"
 
 
+def worker_modules(kind: str) -> list[str]:
+    """The names of the worker's modules in that folder ("remedies", "targets"), with hyphens, in order."""
+    files = (WORKER / kind).glob("*.py")
+    return sorted(path.stem.replace("_", "-") for path in files if not path.stem.startswith("_"))
+
+
 def project(root: Path | str | None = None) -> Project:
     """The project at `root`, at $TFPARITY_PROJECT, at the nearest folder upwards with a matrix.yaml, or the one that
     came with the installed package."""

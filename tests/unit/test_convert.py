@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy
 import pytest
 
-from tfparity import cases, conversion_script, matrix, paths
+from tfparity import cases, conversion_script, convert, matrix, paths
 from tfparity.conversion_script import templates
+from tfparity.plan import PlannedCell
 from tfparity.worker import declare, plugins
 from tfparity.worker.declare import Case
 
@@ -140,3 +142,25 @@ def test_what_no_script_can_say_has_a_reason(case: Case) -> None:
     assert conversion_script.unsaid("mine.py", case) == "the route is none of tfparity's own"
     given = case._replace(inputs=(case.inputs[0]._replace(kind="given"),))
     assert conversion_script.unsaid("onnx-tf", given) == "a function of the case's file gives ids"
+
+
+# Models like it
+
+
+@pytest.mark.parametrize(("requires", "like"), [({}, {"a/relu"}), ({"transformers": ">=4"}, {"huggingface/bert"})])
+def test_of_a_model_of_ones_own_the_core_of_the_zoo_is_like_it_by_kind(
+    case: Case, monkeypatch: pytest.MonkeyPatch, requires: dict[str, str], like: set[str]
+) -> None:
+    zoo = {name: case._replace(id=name, tags=("core",), requires={}) for name in ("a/relu", "huggingface/bert")}
+    zoo["a/rare"] = case._replace(id="a/rare", tags=(), requires={})
+    monkeypatch.setattr(cases, "load", lambda _: zoo)
+    verdicts = {"a/relu": "works", "a/rare": "works", "huggingface/bert": "works-with-remedy"}
+    cells = [{"case": name, "route": name, "verdict": verdict} for name, verdict in verdicts.items()]
+    cells.append({"case": next(iter(like)), "route": "broken-there", "verdict": "broken"})
+    asked: Any = SimpleNamespace(
+        cases={case.id: case._replace(requires=requires)},
+        choice=SimpleNamespace(sources=("mine:net",)),
+        project=PROJECT,
+        recorded={"t": SimpleNamespace(cells=cells)},
+    )
+    assert convert._like(asked, [PlannedCell("t", case.id, "r")]) == {("t", name): 1 for name in like}

@@ -28,9 +28,7 @@ from tfparity.worker.remedies import fixed_axes
 from tfparity.worker.targets import tflite_float32
 
 HERE = Path(__file__).parent
-EVERY = sorted(
-    path.stem.replace("_", "-") for path in (paths.WORKER / "remedies").glob("*.py") if not path.stem.startswith("_")
-)
+EVERY = paths.worker_modules("remedies")
 
 
 @pytest.mark.parametrize("name", EVERY)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Sequence
 
-from tfparity.paths import WORKER
+from tfparity.paths import worker_modules
 from tfparity.report import markdown
 from tfparity.report.standing import Standing, Standings
 from tfparity.worker import plugins, remedies
@@ -15,9 +15,7 @@ _PARTS = {"declare": "the case", "exporting": "the export", "rewrite": "the file
 
 
 def page(standings: Standings) -> str:
-    names = sorted(
-        path.stem.replace("_", "-") for path in (WORKER / "remedies").glob("*.py") if not path.stem.startswith("_")
-    )
+    names = worker_modules("remedies")
     across: dict[str, list[Standing]] = {name: [] for name in names}
     for cells in standings.cells.values():
         for cell in cells:
@@ -58,9 +56,11 @@ def page(standings: Standings) -> str:
 
 
 def _targets(name: str) -> list[str]:
-    modules = (path.stem for path in (WORKER / "targets").glob("*.py") if not path.stem.startswith("_"))
-    targets = sorted(stem.replace("_", "-") for stem in modules)
-    return [target for target in targets if name in plugins.load(target, "tfparity.worker.targets").REMEDIES]
+    return [
+        target
+        for target in worker_modules("targets")
+        if name in plugins.load(target, "tfparity.worker.targets").REMEDIES
+    ]
 
 
 def _place(name: str) -> str:
