@@ -124,8 +124,9 @@ def verdict(attempt: Mapping[str, Any]) -> str:
 
 
 def settled(attempt: Mapping[str, Any]) -> bool:
-    """Whether trying another opset has no point: this one works, or it failed before an opset matters."""
-    return verdict(attempt) == "works" or attempt["stage"] in _BEFORE_EXPORT
+    """Whether trying another opset has no point: this one works, it failed before an opset matters, or it used up the
+    time of a request, which the next would do as well."""
+    return verdict(attempt) == "works" or attempt["stage"] in _BEFORE_EXPORT or attempt["outcome"] == "timeout"
 
 
 def cell(

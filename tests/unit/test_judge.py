@@ -124,6 +124,11 @@ def test_another_opset_has_a_point_after_a_later_failure(stage):
     assert not judge.settled(failed(stage))
 
 
+def test_another_opset_has_no_point_after_the_time_is_used_up():
+    assert judge.settled(failed("convert", outcome="timeout"))
+    assert not judge.settled(failed("convert", outcome="out-of-memory"))
+
+
 def test_a_failure_without_a_word_gets_one():
     made = attempt(stages=stages("convert", "crash"), outputs=None)
     assert made["error"] == {"type": "crash", "message": "no error text came back", "stage": "convert"}
