@@ -1,0 +1,41 @@
+"""onnx-tf's function with its weights as constants of its own graph, where it captures each of them.
+
+TensorFlow before 2.13 infers the shapes of a saved function anew for every tensor that it captures: a ResNet 101 takes
+it minutes (https://github.com/tensorflow/tensorflow/issues/54681).
+"""
+
+from contextlib import contextmanager
+from typing import Any, Iterator
+
+REVISION = 1
+
+
+@contextmanager
+def converting() -> Iterator[None]:
+    import tensorflow as tf
+    from onnx_tf.backend_rep import TensorflowRep
+    from onnx_tf.backend_tf_module import BackendTFModule
+
+    captured = BackendTFModule.__call__
+
+    def call(self: Any, **given: Any) -> Any:
+        weights = self.initializer_dict
+        self.initializer_dict = {name: tf.constant(weight.numpy()) for name, weight in weights.items()}
+        try:
+            return captured.python_function(self, **given)
+        finally:
+            self.initializer_dict = weights
+
+    def export(self: Any, path: str) -> None:
+        """The one function under both names: two would hold the weights twice."""
+        self.tf_module.is_export = True
+        holder = tf.Module()
+        holder.__call__ = self.tf_module.__call__.get_concrete_function(**self.signatures)
+        tf.saved_model.save(holder, path, signatures=holder.__call__)
+
+    exported = TensorflowRep.export_graph
+    BackendTFModule.__call__, TensorflowRep.export_graph = tf.function(call), export
+    try:
+        yield
+    finally:
+        BackendTFModule.__call__, TensorflowRep.export_graph = captured, exported
