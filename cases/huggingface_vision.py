@@ -1164,7 +1164,7 @@ def perceiver_image():
         "num_self_attends_per_block": 2,
         "num_self_attention_heads": 4,
         "num_cross_attention_heads": 1,
-        "initializer_range": 0.3,
+        "initializer_range": 0.2,
         "num_labels": 10,
     }
     return Classifier(_network("PerceiverForImageClassificationLearned", "PerceiverConfig", settings)).eval()
