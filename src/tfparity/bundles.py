@@ -13,6 +13,7 @@ import shutil
 import threading
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,8 @@ def export(
                 on_stage,
                 aborted,
             )
+        with suppress(OSError):  # used now, see prune; one that did not build has none
+            os.utime(folder / "io.npz")
     return kept
 
 
@@ -136,9 +139,9 @@ def _is_reply(stage: Any) -> bool:
 
 
 def _facts(folder: Path) -> dict[str, Any] | None:
-    """The facts of a bundle that is there as a whole, which counts as used now (see prune); else None."""
+    """The facts of a bundle that is there as a whole, else None."""
     try:
-        os.utime(folder / "io.npz")
+        (folder / "io.npz").stat()
         return dict(messages.read_json(str(folder / DESCRIPTION))["facts"])
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -151,6 +151,8 @@ def _bundles_export(given: argparse.Namespace) -> int:
 
     asked = _campaign(given)
     without = {cell.case: None for cell in asked.cells if cell.applicable}
+    if not without:
+        raise UsageError(f"no chosen case can be exported: {asked.cells[0].reason}")
 
     def told(cell: PlannedCell, opset: int, error: str | None) -> None:
         if error is None:
@@ -173,13 +175,14 @@ def _bundles_run(given: argparse.Namespace) -> int:
 
     asked = Campaign(options.Choice(toolchains=(given.toolchain,), download=given.download))
     shared = exchange.read(given.folder, given.case or ())
-    route = plan.route(given.route, asked.project)
+    wanted = str(Path(given.route).absolute()) if given.route.endswith(".py") else given.route
+    route = plan.route(wanted, asked.project)
     if given.python:
         name, side = given.python.name, Side(given.python.absolute(), (), tuple(route.IMPORTS["target"]))
     else:
-        name, side = exchange.target(asked, given.route, lambda text: print(text, file=sys.stderr))
+        name, side = exchange.target(asked, wanted, lambda text: print(text, file=sys.stderr))
     records: list[CellRecord] = []
-    located = plan.locate(given.route, asked.project)
+    located = plan.locate(wanted, asked.project)
     for record in exchange.run(shared, name, route, located, side, limits(asked.matrix), asked.cache.work):
         records.append(record)
         shown = words.verdict(record.verdict)

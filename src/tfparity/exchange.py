@@ -42,25 +42,31 @@ def export(asked: Campaign, folder: Path, told: Callable[[PlannedCell, int, str 
     written = 0
     with asked.engine(Silent()) as engine, ExitStack() as stack:
         sides: dict[str, Sides] = {}
+        begun: set[str] = set()
         for cell in (cell for cell in asked.cells if cell.applicable):
             if cell.toolchain not in sides:
                 sides[cell.toolchain] = engine.sides(stack)
+            if cell.case not in begun:  # a bundle gathers the exports of all routes
+                discard(folder, cell.case)
+                begun.add(cell.case)
             for opset, error in write(Crossing(engine.setting, cell, sides[cell.toolchain]), folder):
                 written += error is None
                 told(cell, opset, error)
     return written
 
 
+def discard(folder: Path, case: str) -> None:
+    """Remove what another run left of a case's bundle: it belongs to other inputs and references."""
+    (folder / case / bundles.DESCRIPTION).unlink(missing_ok=True)
+    shutil.rmtree(folder / case, ignore_errors=True)
+
+
 def write(crossing: Crossing, folder: Path) -> Iterator[tuple[int, str | None]]:
-    """Write a cell's bundle, exported at each opset of its route: the opset, and why there is no export, or None."""
-    first = True
+    """Add to a case's bundle a cell's exports, at each opset of its route: the opset, and why there is no export, or
+    None."""
     for opset in crossing.way.opsets:
         exported = crossing.export(opset)
         if exported.passed:
-            if first:  # what another run left there belongs to other inputs and references
-                (folder / crossing.case.id / bundles.DESCRIPTION).unlink(missing_ok=True)
-                shutil.rmtree(folder / crossing.case.id, ignore_errors=True)
-                first = False
             _copy(exported, folder / crossing.case.id, f"{Path(crossing.way.exporter).stem}-{opset}")
             yield opset, None
             continue
@@ -94,17 +100,7 @@ def read(folder: Path, globs: Sequence[str] = ()) -> list[Shared]:
     or of another format."""
     found = []
     for description in sorted(folder.rglob(bundles.DESCRIPTION)):
-        try:
-            value = messages.read_json(str(description))
-            format = value["format"]
-            case = declare.declared(value["case"])
-            origin = dict(value["origin"])
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as wrong:
-            raise InputError(
-                f"is no bundle: {type(wrong).__name__}: {wrong}; export it again", file=description
-            ) from None
-        if format != bundles.FORMAT:
-            raise InputError(f"has format {format}, this tfparity reads {bundles.FORMAT}", file=description)
+        case, origin = _described(description)
         if globs and not any(fnmatch.fnmatch(case.id, glob) for glob in globs):
             continue
         exports = {}
@@ -119,9 +115,22 @@ def read(folder: Path, globs: Sequence[str] = ()) -> list[Shared]:
     return sorted(found, key=lambda shared: shared.case.id)
 
 
+def _described(description: Path) -> tuple[Case, dict[str, Any]]:
+    """The case of a bundle and where it is from."""
+    try:
+        value = messages.read_json(str(description))
+        if value["format"] != bundles.FORMAT:
+            raise InputError(f"has format {value['format']}, this tfparity reads {bundles.FORMAT}", file=description)
+        return declare.declared(value["case"]), dict(value["origin"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as wrong:
+        raise InputError(f"is no bundle: {type(wrong).__name__}: {wrong}; export it again", file=description) from None
+
+
 def target(asked: Campaign, route: str, told: Callable[[str], None]) -> tuple[str, Side]:
     """The name and the target side, installed, of the chosen toolchain under that route. Raises UsageError where it has
     no such route, and what installing raises."""
+    if len(asked.toolchains) != 1:
+        raise UsageError("bundles run takes one toolchain, by its id")
     (name,) = asked.toolchains
     toolchain = asked.matrix.toolchains[name]
     module = plan.route(route, asked.project)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tfparity import cases, exchange, matrix, paths, plan
-from tfparity.crossing import Crossing
+from tfparity.campaign import Campaign
 from tfparity.environments import install
 from tfparity.errors import InputError, UsageError
-from tfparity.run import Engine, Options
-from tfparity.setting import CellRecord, Setting, limits
+from tfparity.options import Choice
+from tfparity.setting import CellRecord, limits
 from tfparity.workers import Side
 
 HERE = Path(__file__).parent
@@ -25,15 +25,16 @@ TOOLCHAIN = "numpy-py3.11"
 @pytest.fixture
 def handed_on(tmp_path: Path, cache: paths.Cache) -> Path:
     """A folder with the planted network's bundle."""
-    route = str(shutil.copy(HERE / "planted.py", tmp_path / "faithful.py"))
-    project, zoo = paths.project(HERE), cases.load([HERE / "cases"])
-    own = MATRIX.toolchains[TOOLCHAIN].model_copy(update={"routes": {route: TOOLCHAIN}})
-    changed = MATRIX.model_copy(update={"toolchains": {TOOLCHAIN: own}})
-    (cell,) = plan.plan(changed, zoo, project, toolchains=[TOOLCHAIN], case_globs=["planted/net"])
+    routes = [str(shutil.copy(HERE / "planted.py", tmp_path / f"{name}.py")) for name in ("faithful", "another")]
+    own = MATRIX.toolchains[TOOLCHAIN].model_copy(update={"routes": dict.fromkeys(routes, TOOLCHAIN)})
+    choice = Choice(toolchains=(TOOLCHAIN,), tier="all", case_globs=("planted/net",))
+    asked = Campaign(choice, paths.project(HERE), cache)
+    asked.matrix = MATRIX.model_copy(update={"toolchains": {TOOLCHAIN: own}})
+    asked.limitations = []
     (tmp_path / "bundles" / "planted" / "net" / "exporter-9").mkdir(parents=True)  # of an earlier run
-    with Engine(Setting(project, changed, zoo, cache, Options())) as engine, ExitStack() as stack:
-        told = list(exchange.write(Crossing(engine.setting, cell, engine.sides(stack)), tmp_path / "bundles"))
-    assert told == [(13, None), (12, None)]
+    told = []
+    assert exchange.export(asked, tmp_path / "bundles", lambda _, opset, error: told.append((opset, error))) == 4
+    assert told == [(13, None), (12, None)] * 2
     assert not (tmp_path / "bundles" / "planted" / "net" / "exporter-9").exists()
     return tmp_path / "bundles"
 
@@ -74,7 +75,7 @@ def test_a_bundle_tells_its_case_and_where_it_is_from(handed_on: Path) -> None:
     zoo = cases.load([HERE / "cases"])
     assert shared.case.declaration() == zoo["planted/net"].declaration()
     assert shared.origin["environment"] == TOOLCHAIN
-    assert sorted(shared.exports) == [("faithful", 12), ("faithful", 13)]
+    assert sorted(shared.exports) == [("another", 12), ("another", 13), ("faithful", 12), ("faithful", 13)]
 
 
 def test_an_export_that_lost_a_file_is_none(handed_on: Path, cache: paths.Cache) -> None:
@@ -84,7 +85,7 @@ def test_an_export_that_lost_a_file_is_none(handed_on: Path, cache: paths.Cache)
     assert judged(handed_on, cache, "faithful").verdict == "not-applicable"
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"format": 2, "case": {"id": 1}, "origin": {}}'])
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"format": 2, "case": {"id": 1}, "origin": {}}', '{"format": 2}'])
 def test_a_description_that_is_none_is_told(tmp_path: Path, text: str) -> None:
     (tmp_path / "bundle.json").write_text(text)
     with pytest.raises(InputError, match=r"bundle\.json: is no bundle"):
@@ -102,7 +103,7 @@ def test_an_id_that_is_none_is_told(handed_on: Path, id: object) -> None:
 
 def test_another_format_is_told(handed_on: Path) -> None:
     description = handed_on / "planted" / "net" / "bundle.json"
-    description.write_text(json.dumps({**json.loads(description.read_text()), "format": 99}))
+    description.write_text('{"format": 99, "of another": "shape"}')
     with pytest.raises(InputError, match="has format 99"):
         exchange.read(handed_on)
 
@@ -111,3 +112,17 @@ def test_no_bundle_is_told(handed_on: Path, tmp_path: Path) -> None:
     for folder, globs in ((tmp_path / "empty", []), (handed_on, ["other/*"])):
         with pytest.raises(UsageError, match="no bundle"):
             exchange.read(folder, globs)
+
+
+def test_a_folder_that_one_may_only_read_is_read(handed_on: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "utime", refused)
+    assert exchange.read(handed_on)[0].exports
+
+
+def test_bundles_run_on_one_toolchain(cache: paths.Cache) -> None:
+    asked = Campaign(Choice(toolchains=("all",)), paths.project(HERE), cache)
+    with pytest.raises(UsageError, match="takes one toolchain"):
+        exchange.target(asked, "onnx-tf", print)
