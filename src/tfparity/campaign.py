@@ -47,6 +47,9 @@ class Campaign:
         """Read all that the choice needs now: what is wrong with a file is told before anything runs."""
         if self.choice.record:
             self.refuse_to_mix()
+        for folder in self.choice.path:
+            if not folder.is_dir():
+                raise UsageError(f"--path {folder}: is no folder")
         _ = self.cells, self.limitations, self.recorded, self.seconds
 
     def refuse_to_mix(self) -> None:

@@ -48,8 +48,9 @@ def _import(file: Path) -> None:
         lines = [
             frame.lineno for frame in traceback.extract_tb(wrong.__traceback__) if frame.filename == str(file.resolve())
         ]
+        hint = "; import frameworks inside the factory" if isinstance(wrong, ImportError) else ""
         raise CaseError(
-            f"raises {type(wrong).__name__} when imported: {wrong}; import frameworks inside the factory",
+            f"raises {type(wrong).__name__} when imported: {wrong}{hint}",
             file=file,
             line=lines[-1] if lines else None,
         ) from None

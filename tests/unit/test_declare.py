@@ -179,7 +179,16 @@ def test_a_second_case_of_an_id_is_refused_with_the_place_of_the_first() -> None
         ({"axes": {"batch": (2,)}}, "two or more different sizes"),
         ({"axes": {"batch": (2, 2)}}, "two or more different sizes"),
         ({"axes": {"batch": (2, 0)}}, "two or more different sizes"),
+        ({"axes": {"batch": (2, 2.5)}}, "two or more different sizes"),
+        ({"axes": {"batch": 3}}, "two or more different sizes"),
         ({"axes": {"width": (2, 3)}}, "axes names width, which no input has"),
+        ({"inputs": [normal(0)]}, "input 0: sizes are 1 or more"),
+        ({"inputs": [normal(2.5)]}, "sizes are 1 or more"),  # type: ignore[arg-type]
+        ({"inputs": [integers(2, high="a")]}, "bounds are numbers"),  # type: ignore[arg-type]
+        ({"inputs": [integers(2, high=0)]}, "high is above low"),
+        ({"inputs": ["images"]}, "input 0: 'images' is no input"),
+        ({"outputs": [3]}, "3 is no output"),
+        ({"requires": {"torch": 2}}, "requires holds texts only"),
     ],
 )
 def test_a_wrong_declaration_is_refused_with_its_cause(given: dict[str, Any], cause: str) -> None:

@@ -190,7 +190,7 @@ def test_what_is_declared_goes_before_what_a_config_tells(made: Any, tmp_path: P
         ("nets.seg:build", {"inputs": ("x=integers(3, high='x')",)}, "bounds are numbers"),
         ("nets.seg:build", {"inputs": ("x=integers(3, high=0)",)}, "high is above low"),
         ("nets.seg:build", {"inputs": ("x=integers(3, high=9, dtype='lol')",)}, "a dtype is one of"),
-        ("nets.seg:build", {"inputs": ("x=normal(3, name='y')",)}, "sizes are 1 or more"),
+        ("nets.seg:build", {"inputs": ("x=normal(3, name='y')",)}, "a name stands before"),
         ("nets.seg:build", {"inputs": ("x=normal(3, **3)",)}, "unexpected keyword|cannot be read"),
         ("nets.seg:build", {"inputs": IMAGES, "outputs": ("odd(y)",)}, "kinds: floating"),
         ("nets.seg:build", {"inputs": IMAGES, "axes": ("batch=2",)}, "the exported size first"),

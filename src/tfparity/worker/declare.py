@@ -16,6 +16,9 @@ BATCH = (2, 1, 5)
 #: Seeds of the inputs that every comparison uses.
 SEEDS = (0, 1, 2)
 
+#: What an input may be.
+DTYPES = ("float64", "float32", "float16", "int64", "int32", "int16", "int8", "uint8", "bool")
+
 
 class DeclarationError(Exception):
     """A case is declared wrongly; `file` and `line` say where."""
@@ -220,6 +223,18 @@ def set_of_boxes(name: str) -> Output:
     return Output(name, "set-of-boxes")
 
 
+def problem(declared: Any) -> Optional[str]:
+    """What is wrong with one input, its name and axes left aside; None where nothing is."""
+    if not isinstance(declared, Input):
+        return "%r is no input: write normal(…), integers(…), …" % (declared,)
+    sizes = [size for size in declared.shape if not isinstance(size, str)]
+    numbers = all(type(value) in (int, float) for _, value in declared.arguments)
+    if not all(type(size) is int and size > 0 for size in sizes) or not numbers or declared.dtype not in DTYPES:
+        return "sizes are 1 or more and whole, bounds are numbers, a dtype is one of %s" % ", ".join(DTYPES)
+    bounds = dict(declared.arguments)
+    return "high is above low" if "high" in bounds and bounds["low"] >= bounds["high"] else None
+
+
 _registry: Dict[str, Case] = {}
 
 
@@ -258,7 +273,9 @@ def case(
     """
 
     def register(factory: Callable[[], Any]) -> Callable[[], Any]:
-        code = factory.__code__
+        code = getattr(factory, "__code__", None)
+        if code is None:
+            raise DeclarationError("case %r: @case stands over a function, which makes the model" % (id,))
         file, line = os.path.abspath(code.co_filename), code.co_firstlineno
 
         def refuse(message: str) -> None:
@@ -273,6 +290,16 @@ def case(
                 refuse("%s takes a list: [%r]" % (what, given))
         if not inputs or not outputs:
             refuse("needs at least one input and one output")
+        for number, one in enumerate(inputs):
+            wrong = problem(one)
+            if wrong:
+                refuse("input %s: %s" % (getattr(one, "name", "") or number, wrong))
+        for output in outputs:
+            if not isinstance(getattr(output, "name", output), str):
+                refuse("%r is no output: write its name, or floating(name), ranking(name), …" % (output,))
+        for texts, what in ((requires, "requires"), (insensitive, "insensitive")):
+            if not all(isinstance(part, str) for pair in dict(texts or {}).items() for part in pair):
+                refuse("%s holds texts only, such as {'torch': '>=2'}" % what)
         named = [i if i.name or len(inputs) > 1 else i._replace(name="input") for i in inputs]
         made = [o if isinstance(o, Output) else floating(o) for o in outputs]
         names = [i.name for i in named] + [o.name for o in made]
@@ -287,8 +314,9 @@ def case(
         others = dict(axes or {})
         used = {axis for i in named for axis in i.axes()}
         for axis in sorted(used):
-            tried = tuple(others.pop(axis, BATCH if axis == "batch" else ()))
-            if len(tried) < 2 or len(set(tried)) != len(tried) or min(tried) < 1:
+            asked = others.pop(axis, BATCH if axis == "batch" else ())
+            tried = tuple(asked) if isinstance(asked, (tuple, list)) else ()
+            if len(set(tried)) < max(2, len(tried)) or not all(type(size) is int and size > 0 for size in tried):
                 refuse(
                     "axis %r needs axes={%r: (exported size, another, ...)}, two or more different sizes" % (axis, axis)
                 )
