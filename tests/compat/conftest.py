@@ -111,6 +111,13 @@ def limitation(request, record):
     return request.config.stash[RUN].campaign.explain(record)
 
 
+@pytest.fixture
+def recorded(request, cell):
+    """The recorded verdict of the test's cell, see Campaign.verdicts."""
+    (verdict,) = request.config.stash[RUN].campaign.verdicts([cell]).values()
+    return verdict
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_report_teststatus(report, config):
     """Our own progress says how cells end; pytest's letters would run through it."""
