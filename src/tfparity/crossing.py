@@ -125,6 +125,8 @@ class Crossing:
                     ):
                         chain, further = (*chain, name), made[-1]
                         break
+                    if judge.settled(made[-1]):
+                        break
                 if further:
                     break
             best = further

@@ -30,6 +30,7 @@ def converting() -> Iterator[None]:
         """The one function under both names: two would hold the weights twice."""
         self.tf_module.is_export = True
         holder = tf.Module()
+        holder.handler_variables = self.tf_module.handler_variables
         holder.__call__ = self.tf_module.__call__.get_concrete_function(**self.signatures)
         tf.saved_model.save(holder, path, signatures=holder.__call__)
 
