@@ -209,6 +209,11 @@ class Campaign:
         id = evidence.limitation_of(self.found([record])[record.toolchain], record.cell)
         return next((rule for rule in self.limitations if rule.id == id), None)
 
+    def regressed(self, record: CellRecord) -> bool:
+        """Whether a record fails, or is partial, of a cell that evidence which is not stale has working."""
+        cells = [cell for cell in self.cells if cell.id == record.id and record.verdict in judge.FAILING]
+        return any(verdict in ("works", "works-with-remedy") for verdict in self.verdicts(cells).values())
+
     def record(self, records: Iterable[CellRecord], *, drop_unplanned: bool = False) -> list[Path]:
         """Write records into results/; cells that were not run keep what was recorded, also by a run beside this one,
         but those that `drop_unplanned` finds in no plan of the whole zoo. The files written."""

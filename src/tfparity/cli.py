@@ -221,7 +221,8 @@ def _carried_out(asked: Campaign) -> list[CellRecord]:
 
 
 def _run(given: argparse.Namespace) -> int:
-    """Run cells and end with a table; 1 if one fails and no limitation says why."""
+    """Run cells and end with a table; 1 if one fails that no limitation explains, or that results/ has working."""
+    from tfparity import judge
     from tfparity.report import terminal
 
     asked = _campaign(given)
@@ -229,7 +230,11 @@ def _run(given: argparse.Namespace) -> int:
     if asked.choice.record:
         asked.record(records)
     terminal.show(_console(), records, asked.explain)
-    return 1 if any(record.verdict in ("partial", "broken") and not asked.explain(record) for record in records) else 0
+    failing = [record for record in records if record.verdict in judge.FAILING]
+    regressed = [record for record in failing if asked.regressed(record)]
+    for record in regressed:
+        print(f"tfparity: {record.id} is {record.verdict}; results/ has it working", file=sys.stderr)
+    return 1 if regressed or not all(map(asked.explain, failing)) else 0
 
 
 def _convert(given: argparse.Namespace) -> int:

@@ -112,10 +112,9 @@ def limitation(request, record):
 
 
 @pytest.fixture
-def recorded(request, cell):
-    """The recorded verdict of the test's cell, see Campaign.verdicts."""
-    (verdict,) = request.config.stash[RUN].campaign.verdicts([cell]).values()
-    return verdict
+def regressed(request, record):
+    """Whether it fails and evidence has it working."""
+    return request.config.stash[RUN].campaign.regressed(record)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -6,19 +6,17 @@ from tfparity.campaign import deciding
 from tfparity.report.why import lost
 from tfparity.report.words import failure
 
-WORKING = ("works", "works-with-remedy")
 
-
-def test_cell(record, limitation, recorded):
+def test_cell(record, limitation, regressed):
     """A cell works, or a limitation says why it does not. A known reason is no excuse where evidence for the same
     versions has it working."""
-    if record.verdict in WORKING:
+    if record.verdict in ("works", "works-with-remedy"):
         return
     if record.cell is None:
         pytest.skip(f"{record.verdict}: {record.reason}")
-    if limitation is not None and recorded not in WORKING:
+    if limitation is not None and not regressed:
         pytest.xfail(limitation.id)
-    why = f"{recorded} in results/" if recorded in WORKING else "no limitation says why"
+    why = "results/ has it working" if regressed else "no limitation says why"
     lines = [f"{record.id} is {record.verdict} and {why}", *lost(record.cell)]
     attempt = deciding(record)
     if attempt:

@@ -256,6 +256,18 @@ def test_what_no_rule_explains_is_not_explained(campaign: Make, given: CellRecor
     assert campaign().explain(given) is None
 
 
+@pytest.mark.parametrize(
+    ("recorded", "regressed"), [("works", True), ("works-with-remedy", True), ("broken", False), ("stale", False)]
+)
+def test_a_cell_that_evidence_has_working_has_regressed(
+    campaign: Make, monkeypatch: pytest.MonkeyPatch, recorded: str, regressed: bool
+) -> None:
+    asked = campaign()
+    monkeypatch.setattr(asked, "verdicts", lambda cells: {(c.toolchain, c.case, c.route): recorded for c in cells})
+    assert asked.regressed(record("add", attempt(UNSQUEEZE))) is regressed
+    assert not asked.regressed(record("add"))
+
+
 def test_a_changed_rule_is_reported_then_written_and_nothing_else_is(
     project: Project, campaign: Make, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
