@@ -91,7 +91,7 @@ def distilbert():
     outputs=[ranking("logits")],
     axes=SEQUENCE,
     requires=HAS_CHOICE,
-    tags={"encoder", "smoke"},
+    tags={"encoder", "core"},
     insensitive={"*.attention.k_lin.bias": KEY_BIAS},
 )
 def distilbert_eager():

@@ -46,7 +46,7 @@ def mobilenet_v2():
     return _untrained(models.mobilenet_v2)
 
 
-@case("torchvision/squeezenet1-1", inputs=IMAGES, outputs=LOGITS, tags={"classifier", "smoke"})
+@case("torchvision/squeezenet1-1", inputs=IMAGES, outputs=LOGITS, tags={"classifier", "core"})
 def squeezenet1_1():
     """MaxPool with ceil_mode and concatenated branches, no batch norm."""
     from torchvision import models
