@@ -1,13 +1,15 @@
 """Mutations: cells that work, run again over a file in which one thing was changed."""
 
 import random
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tfparity import options
+from tfparity import judge, options
 from tfparity.campaign import Campaign
+from tfparity.crossing import Crossing
 from tfparity.pytest_front import add_options, ends_in_a_line, read_all
 from tfparity.setting import Silent
 
@@ -21,7 +23,9 @@ class Mutations:
     def __init__(self, config):
         self.campaign = Campaign(replace(options.chosen(config.getoption), routes=("onnx-tf",)))
         self.size = config.getoption("--sample")
-        self.records = None
+        self._stack = ExitStack()
+        self._engine = None
+        self._sides = {}
 
     def cells(self):
         verdicts = self.campaign.verdicts(self.campaign.cells)
@@ -39,20 +43,27 @@ class Mutations:
         model = (ran.get(cell.case) or {}).get("model") or {}
         return bool(model.get("weights"))
 
-    def record(self, cell, cells):
-        if self.records is None:
-            self.records = {record.id: record for record in self._run(cells)}
-        return self.records[cell.id]
+    def attempt(self, cell):
+        """The attempt that is recorded to get the cell across, its opset and remedies, over the changed file."""
+        if self._engine is None:
+            self._engine = self._stack.enter_context(self.campaign.engine(Silent()))
+            self._engine.setting.matrix = self._changed(self._engine.setting.matrix)
+        if cell.toolchain not in self._sides:
+            self._sides[cell.toolchain] = self._engine.sides(self._stack)
+        recorded = self.campaign.recorded[cell.toolchain].cell(cell.case, "onnx-tf")
+        crossing = Crossing(self._engine.setting, cell, self._sides[cell.toolchain])
+        return crossing.attempt(recorded["opset"], tuple(judge.named(recorded["remedies"])))
 
-    def _run(self, cells):
-        with self.campaign.engine(Silent()) as engine:
-            whole = engine.setting.matrix
-            changed = {}
-            for name in self.campaign.toolchains:
-                toolchain = whole.toolchains[name]
-                changed[name] = toolchain.model_copy(update={"routes": {ROUTE: toolchain.routes["onnx-tf"]}})
-            engine.setting.matrix = whole.model_copy(update={"toolchains": changed})
-            yield from engine.run(cells)
+    def _changed(self, matrix):
+        """The matrix, where the chosen toolchains have the route that changes the file."""
+        toolchains = dict(matrix.toolchains)
+        for name in self.campaign.toolchains:
+            toolchain = toolchains[name]
+            toolchains[name] = toolchain.model_copy(update={"routes": {ROUTE: toolchain.routes["onnx-tf"]}})
+        return matrix.model_copy(update={"toolchains": toolchains})
+
+    def end(self):
+        self._stack.close()
 
 
 def pytest_addoption(parser):
@@ -75,8 +86,11 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("cell", cells, ids=[f"{cell.toolchain}/{cell.case}" for cell in cells])
 
 
+def pytest_unconfigure(config):
+    config.stash[MUTATIONS].end()
+
+
 @pytest.fixture
-def record(request, cell):
-    cells = [item.callspec.params["cell"] for item in request.session.items]
+def attempt(request, cell):
     with ends_in_a_line():
-        return request.config.stash[MUTATIONS].record(cell, cells)
+        return request.config.stash[MUTATIONS].attempt(cell)
