@@ -31,6 +31,7 @@ _LARGE = "its windows take clips of 224 pixels, too large for any tier"
 
 #: Builders without a case, and why: a case has to tell a right answer from a wrong one (tried, and refused).
 WITHOUT = {
+    "efficientnet-b4": _UNSEEN,
     "efficientnet-b6": _UNSEEN,
     "efficientnet-b7": _UNSEEN,
     "efficientnet-v2-m": _UNSEEN,
