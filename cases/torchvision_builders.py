@@ -64,28 +64,6 @@ def _classifier(name, since=None, size=64, tags=(), **settings):
         return _readable(_untrained(getattr(models, name), settings))
 
 
-def _deep_efficientnet(name, since):
-    """The builder of that name at 32 pixels, with branches that add a tenth of what passes them: a hundred of them at
-    three tenths make float32's rounding as large as the answer."""
-
-    @case(
-        "torchvision/" + name.replace("_", "-"),
-        inputs=[normal("batch", 3, 32, 32, name="images")],
-        outputs=[ranking("logits")],
-        requires={"torchvision": ">=" + since},
-        tags={"classifier"},
-    )
-    def build():
-        import torch
-        from torchvision import models
-
-        network = _readable(_untrained(getattr(models, name), {}))
-        for module in network.modules():
-            if getattr(module, "use_res_connect", False):
-                torch.nn.init.constant_(module.block[-1][1].weight, 0.1)
-        return network
-
-
 def _quantizable(name, since=None, size=64, tags=(), **settings):
     """A network made for quantization, still in float: stubs at both ends, sums and products as modules."""
 
@@ -198,9 +176,27 @@ _classifier("efficientnet_b0", since="0.11")
 _classifier("efficientnet_b1", since="0.11", size=32)
 _classifier("efficientnet_b2", since="0.11", size=32)
 _classifier("efficientnet_b3", since="0.11", size=32)
-_deep_efficientnet("efficientnet_b5", since="0.11")
 _classifier("efficientnet_v2_s", since="0.13")
-_deep_efficientnet("efficientnet_v2_l", since="0.13")
+
+
+@case(
+    "torchvision/efficientnet-b5",
+    inputs=[normal("batch", 3, 32, 32, name="images")],
+    outputs=[ranking("logits")],
+    requires={"torchvision": ">=0.11"},
+    tags={"classifier"},
+)
+def efficientnet_b5():
+    """Branches add a tenth of what passes them: at three tenths float32's rounding is as large as the answer."""
+    import torch
+    from torchvision import models
+
+    network = _readable(_untrained(models.efficientnet_b5, {}))
+    for module in network.modules():
+        if getattr(module, "use_res_connect", False):
+            torch.nn.init.constant_(module.block[-1][1].weight, 0.1)
+    return network
+
 
 # RegNet: grouped bottlenecks; y with squeeze and excitation.
 _classifier("regnet_x_400mf", since="0.11")

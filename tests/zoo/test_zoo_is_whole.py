@@ -34,6 +34,7 @@ WITHOUT = {
     "efficientnet-b4": _UNSEEN,
     "efficientnet-b6": _UNSEEN,
     "efficientnet-b7": _UNSEEN,
+    "efficientnet-v2-l": _UNSEEN,
     "efficientnet-v2-m": _UNSEEN,
     "fasterrcnn-mobilenet-v3-large-320-fpn": _UNSEEN,
     "fasterrcnn-mobilenet-v3-large-fpn": _UNSEEN,
