@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from tfparity import matrix, options, paths
 from tfparity.environments import estimate, install, interpreters, lock
-from tfparity.errors import DiskError, EvidenceError, LockError, TfparityError, UsageError
+from tfparity.errors import DiskError, EvidenceError, LockError, MachineFault, TfparityError, UsageError
 
 # What a command alone needs is imported there: `lock --check` answers in less time than the engine takes to import.
 if TYPE_CHECKING:
@@ -234,7 +234,20 @@ def _run(given: argparse.Namespace) -> int:
     regressed = [record for record in failing if asked.regressed(record)]
     for record in regressed:
         print(f"tfparity: {record.id} is {record.verdict}; results/ has it working", file=sys.stderr)
+    _raise_for_machine(records)
     return 1 if regressed or not all(map(asked.explain, failing)) else 0
+
+
+def _raise_for_machine(records: Sequence[CellRecord]) -> None:
+    """Raises MachineFault where this machine ended cells: nothing is known of them."""
+    interrupted = [record for record in records if record.interrupted]
+    for record in interrupted:
+        print(f"tfparity: {record.id} is untested: {record.reason}", file=sys.stderr)
+    if interrupted:
+        raise MachineFault(
+            f"this machine ended {len(interrupted)} of {len(records)} cells, and nothing is recorded of them: "
+            "look at its memory and disk, then run them again"
+        )
 
 
 def _convert(given: argparse.Namespace) -> int:
@@ -304,6 +317,7 @@ def _gate(given: argparse.Namespace) -> int:
     if given.update:
         asked.record(records, drop_unplanned=True)
         print(f"{asked.project.results} has what came out of {len(records)} cells")
+        _raise_for_machine(records)
         return 0
     return gating.report(asked, records, _console(), junit=given.junit, summary_file=summary)
 

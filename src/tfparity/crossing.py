@@ -16,15 +16,14 @@ from typing import Any
 from tfparity import bundles, judge, paths, plan, referee, revisions
 from tfparity import cases as zoo
 from tfparity.arrival import Arrival
-from tfparity.environments import uv_command
-from tfparity.errors import DiskError, InstallError, TfparityError, WorkerError
+from tfparity.errors import InstallError, MachineFault, TfparityError
 from tfparity.plan import PlannedCell
 from tfparity.setting import Setting
 from tfparity.sides import Sides, Where
 from tfparity.store import key
 from tfparity.worker import plugins
 from tfparity.worker.remedies import at_source, revision
-from tfparity.workers import PARENT_DIED, Answer
+from tfparity.workers import Answer
 
 #: The oldest opset of the window that --all-opsets fills.
 OLDEST_OPSET = 9
@@ -57,6 +56,8 @@ class Crossing:
             [str(folder) for folder in setting.options.path],
         )
         self.ran = False
+        #: Whether nothing else of this run is on the machine: see _made.
+        self.alone = setting.options.jobs == 1
         #: Where the artifact and the exported files of an attempt that works go; None where nobody wants them.
         self.wanted: Path | None = None
         digest = zoo.digest(self.case)
@@ -198,18 +199,13 @@ class Crossing:
             return kept
         self.ran = True
         began = time.monotonic()
-        made = self._made_alive(opset, remedies)
+        made = self._made(opset, remedies)
         self._go_on()
-        if _disk_full(made):
-            raise DiskError(
-                f"the disk filled up during {self.planned.id}, stage {made['stage']}: make room, run it again"
-            )
         made["total_seconds"] = time.monotonic() - began
         made["ran_at"] = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         made["host"] = f"{platform.system()} {platform.machine()}"
         made["limits"] = [self.setting.limits.seconds, self.setting.limits.memory_mib]
-        made["repeats"] = not _machine_made(made)
-        if made["repeats"]:
+        if not _unsettled(made):
             self.setting.store.put(self.key, name, made)
         return made
 
@@ -217,15 +213,28 @@ class Crossing:
         if self.setting.aborted.is_set():
             raise TfparityError("the run was interrupted")
 
-    def _made_alive(self, opset: int, remedies: tuple[str, ...]) -> dict[str, Any]:
-        """An attempt, once more with a new worker where its parent died: what runs beside may have killed it."""
+    def _made(self, opset: int, remedies: tuple[str, ...]) -> dict[str, Any]:
+        """An attempt made now. What the system kills twice while it runs alone, with more than half of its memory limit
+        in use, is out of memory: a model that the kernel always kills would else stay untested for ever.
+
+        Raises MachineFault where this machine ended it otherwise.
+        """
         try:
-            made = self._make(opset, remedies)
-        except WorkerError:
-            made = None
-        if self.setting.aborted.is_set() or not (made is None or _error_type(made) == PARENT_DIED):
-            return made or {}
-        return self._make(opset, remedies)
+            return self._make(opset, remedies)
+        except MachineFault as fault:
+            if not (self.alone and self._fills_memory(fault)):
+                raise
+        try:
+            return self._make(opset, remedies)
+        except MachineFault as fault:
+            if not self._fills_memory(fault):
+                raise
+            error = {"type": "OutOfMemory", "message": "killed twice by the system, with over half of the limit in use"}
+            stage = {"stage": fault.stage, "outcome": "out-of-memory", "seconds": None, "error": error}
+            return self._judged(opset, [{**stage, "peak_mib": fault.memory_mib}], remedies=remedies)
+
+    def _fills_memory(self, fault: MachineFault) -> bool:
+        return fault.stage is not None and (fault.memory_mib or 0.0) > self.setting.limits.memory_mib / 2
 
     def _limited(self, kept: Mapping[str, Any]) -> bool:
         """Whether a limit ended it that has been raised since."""
@@ -315,21 +324,11 @@ def _revision(name: str) -> int | None:
         return None
 
 
-def _error_type(made: Mapping[str, Any]) -> str | None:
-    return made["error"]["type"] if made["error"] else None
-
-
-def _disk_full(made: Mapping[str, Any]) -> bool:
-    """Whether a stage failed, or was killed, because nothing could be written."""
-    return bool(made["error"]) and uv_command.disk_full(made["error"]["message"])
-
-
-def _machine_made(made: Mapping[str, Any]) -> bool:
-    """Whether what came out may be this machine's own, so that it is not kept: an install, a parent that died, a
-    SIGKILL that was not ours, a referee that a limit ended."""
-    killed = bool(made["error"]) and "ended by SIGKILL" in made["error"]["message"]
-    unasked = str((made["referee"] or {}).get("error", "")).startswith(referee.LIMITED)
-    return made["stage"] == "install" or _error_type(made) == PARENT_DIED or killed or unasked
+def _unsettled(made: Mapping[str, Any]) -> bool:
+    """Whether another machine may come to another end, so that the store does not keep it: an install that failed, a
+    referee that a limit ended."""
+    limited = str((made["referee"] or {}).get("error", "")).startswith(referee.LIMITED)
+    return made["stage"] == "install" or limited
 
 
 def _model(facts: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -86,3 +86,16 @@ class WorkerError(TfparityError):
     """The worker process itself could not be started or spoken to."""
 
     exit_code = 20
+
+
+class MachineFault(TfparityError):
+    """This machine ended a request: a signal from outside, a dead parent, a full disk. It says nothing of a toolchain.
+
+    `stage`: the one that was running; `memory_mib`: the last reading of the request's memory, None without one.
+    """
+
+    exit_code = 21
+
+    def __init__(self, message: str, stage: str | None = None, memory_mib: float | None = None) -> None:
+        self.stage, self.memory_mib = stage, memory_mib
+        super().__init__(message)

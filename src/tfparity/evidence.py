@@ -168,10 +168,12 @@ def update(recorded: Evidence | None, new: Evidence) -> Evidence:
 
 def _with_earlier(cell: dict[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:
     """The cell with what was recorded of other opsets after its own attempts: it decides nothing, as with
-    --all-opsets."""
+    --all-opsets. Nothing of a record that contradicts this one: what it rests on did not come out again."""
     if before is None or before["key"] != cell["key"]:
         return cell
     tried = {attempt["opset"] for attempt in cell["attempts"]}
+    if any(attempt not in cell["attempts"] for attempt in before["attempts"] if attempt["opset"] in tried):
+        return cell
     return {**cell, "attempts": [*cell["attempts"], *(a for a in before["attempts"] if a["opset"] not in tried)]}
 
 

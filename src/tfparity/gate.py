@@ -79,6 +79,7 @@ def compare(
     declared: Collection[CellId] | None = None,
     limitations: Sequence[Limitation] | None = None,
     whole: bool = False,
+    untested: Mapping[CellId, str] | None = None,
 ) -> Verdict:
     """Compare a run with the committed evidence.
 
@@ -87,6 +88,7 @@ def compare(
     declared: every cell that the matrix and the cases make of the expected toolchains, whatever was chosen of them. A
         recorded cell of such a toolchain that is none of them has vanished.
     limitations: the rules of limitations.yaml.
+    untested: why cells that were to run have no result.
     whole: the run is the whole matrix and zoo: it must have every recorded cell, and every rule must explain something.
     """
     plan = {(cell.toolchain, cell.case, cell.route): cell for cell in expected}
@@ -99,7 +101,7 @@ def compare(
     ]
     findings = [_missing(id, "the plan has no such cell any more", before[id][1]) for id in vanished]
     for id, planned in plan.items():
-        found = _finding(id, planned, before.get(id), after.get(id))
+        found = _finding(id, planned, before.get(id), after.get(id), (untested or {}).get(id))
         if found:
             findings.append(found)
     if whole and limitations is not None:
@@ -133,13 +135,16 @@ def _missing(id: CellId, why: str, was: Mapping[str, Any] | None) -> Finding:
     return Finding("missing", name(id), f"recorded as {verdict}; {why}" if verdict else why, id, verdict)
 
 
-def _finding(id: CellId, planned: Planned, before: _Stored | None, after: _Stored | None) -> Finding | None:
+def _finding(
+    id: CellId, planned: Planned, before: _Stored | None, after: _Stored | None, untested: str | None
+) -> Finding | None:
     """The one thing to say of a planned cell: the first that applies, in the order of `EXIT_CODES`, save that
     "missing" needs a cell that is not there."""
     if planned.verdict is not None:
         return _not_run(id, planned, before[1] if before else None)
     if after is None:
-        return _missing(id, "the run has no result for it", before[1] if before else None)
+        why = f"untested: {untested}" if untested else "the run has no result for it"
+        return _missing(id, why, before[1] if before else None)
     content, cell = after
     if before is None:
         if cell["verdict"] in judge.FAILING and evidence.limitation_of(content, cell) is None:

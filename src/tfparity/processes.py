@@ -46,6 +46,11 @@ class Watched:
         seen = [mib for at, mib in self.memory if began <= at <= ended]
         return max(seen) if seen else None
 
+    @property
+    def last(self) -> float | None:
+        """The last reading in MiB, None without one."""
+        return self.memory[-1][1] if self.memory else None
+
 
 def watch(
     group: int,
@@ -132,10 +137,3 @@ def _cap(log: Path) -> None:
             os.truncate(log, 0)
     except OSError:
         pass
-
-
-def signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

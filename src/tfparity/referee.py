@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 import json
-import signal
 import subprocess
 import sys
 import threading
@@ -13,13 +12,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tfparity import processes
+from tfparity import machine, processes
+from tfparity.errors import MachineFault
 from tfparity.processes import Limits
 
 SECONDS = 300.0
 
-#: How the reason of a referee begins that a limit, or somebody, ended: it says nothing of the file.
-LIMITED = ("Timeout: ", "OutOfMemory: ", "Killed: ")
+#: How the reason of a referee begins that a limit ended: it says nothing of the file.
+LIMITED = ("Timeout: ", "OutOfMemory: ", "TooManyProcesses: ")
 
 SCRIPT = Path(__file__).with_name("referee_process.py")
 
@@ -45,7 +45,8 @@ def ask(
 ) -> Verdict:
     """Run the referee over every sample; `outputs` are those the case declares.
 
-    A model that it cannot run gives a Verdict with the reason. It ends where `aborted` says so.
+    A model that it cannot run gives a Verdict with the reason. It ends where `aborted` says so. Raises MachineFault
+    where this machine ended it.
     """
     process = subprocess.Popen(
         [sys.executable, "-I", str(SCRIPT), str(model), str(io), str(result), json.dumps(list(outputs))],
@@ -72,17 +73,20 @@ def ask(
     if stopped == "timeout":
         return Verdict(None, f"Timeout: still running after {SECONDS:.0f} s")
     if stopped == "crash":
-        return Verdict(None, "Killed: it started processes without end")
+        return Verdict(None, "TooManyProcesses: it started processes without end")
     if stopped:
         return Verdict(None, f"OutOfMemory: more than {memory_mib:.0f} MiB")
-    if status == -signal.SIGKILL:
-        return Verdict(None, "Killed: ended by SIGKILL")
+    outside = machine.ended_from_outside(status)
+    if outside:
+        raise MachineFault(f"the referee was ended by {outside}", "check")
     try:
         said = json.loads(printed[-1])
     except (IndexError, ValueError):
         return Verdict(None, f"Exit: ended with status {status}")
     if not isinstance(said, dict):
         return Verdict(None, f"Exit: ended with status {status}")
+    if "disk" in said:
+        raise MachineFault(f"the referee could not write its answer: {said['disk']}", "check")
     if "error" in said:
         return Verdict(None, f"{said['error']['type']}: {said['error']['message']}")
     return Verdict(result, None, {str(sample): str(reason) for sample, reason in said.get("failed", {}).items()})

@@ -1,7 +1,8 @@
 """The referee's own process: `python -I referee_process.py MODEL.onnx IO.npz RESULT.npz OUTPUTS`.
 
 It answers every sample of io.npz and prints one line of JSON: {"failed": {sample: message}}, for samples of other
-sizes than the exported ones, or {"error": {"type", "message"}}. OUTPUTS is a JSON list of the declared names. Imports
+sizes than the exported ones, {"error": {"type", "message"}}, or {"disk": why} where its answer could not be
+written. OUTPUTS is a JSON list of the declared names. Imports
 nothing of ours.
 """
 
@@ -52,8 +53,12 @@ def _main(model: str, io: str, result: str, declared: str) -> None:
     except Exception as unable:  # noqa: BLE001 - whatever the runtime raises is its verdict
         print(json.dumps({"error": {"type": type(unable).__name__, "message": str(unable)[:600]}}))
         return
-    with Path(result).open("wb") as file:
-        numpy.savez(file, **stored)
+    try:
+        with Path(result).open("wb") as file:
+            numpy.savez(file, **stored)
+    except OSError as full:
+        print(json.dumps({"disk": str(full)}))
+        return
     print(json.dumps({"failed": failed}))
 
 

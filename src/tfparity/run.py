@@ -17,6 +17,7 @@ from types import TracebackType
 
 from tfparity import bundles, judge, plan
 from tfparity.crossing import Crossing
+from tfparity.errors import MachineFault
 from tfparity.plan import PlannedCell
 from tfparity.setting import CellRecord, Observer, Options, Setting, Silent
 from tfparity.sides import Sides
@@ -31,7 +32,8 @@ class Engine:
     """Runs cells. Use as a context manager; `run` once.
 
     Raises DiskError, NetworkError, InterpreterError and WorkerError: they say nothing of a toolchain. An
-    environment that does not install or import is a record like any other.
+    environment that does not install or import is a record like any other. A cell that this machine ended is tried once
+    more, alone, and then untested: its record has no cell to keep.
     """
 
     def __init__(self, setting: Setting, seconds: Mapping[tuple[str, str, str], float] | None = None) -> None:
@@ -80,12 +82,13 @@ class Engine:
 
     def _run_toolchain(self, cells: Sequence[PlannedCell]) -> Iterator[CellRecord]:
         finished: queue.Queue[CellRecord | BaseException] = queue.Queue()
+        again: list[PlannedCell] = []
         with ExitStack() as stack:
             sides = self.sides(stack)
 
             def work(cell: PlannedCell) -> None:
                 try:
-                    finished.put(self._told(self._cell(cell, sides)))
+                    finished.put(self._cell(cell, sides))
                 except BaseException as wrong:  # noqa: BLE001 - raised again where the records are read
                     self._stop.set()
                     finished.put(wrong)
@@ -98,7 +101,14 @@ class Engine:
                         ended = finished.get()
                         if isinstance(ended, BaseException):
                             raise ended  # noqa: TRY301 - the handlers below are for it as well
-                        yield ended
+                        if ended.interrupted:
+                            told = f"{ended.case}: {ended.reason}; it runs once more, alone, at the end"
+                            self.setting.observer.environment(ended.toolchain, told)
+                            again.append(next(cell for cell in cells if cell.id == ended.id))
+                            continue
+                        yield self._told(ended)
+                    for cell in again:
+                        yield self._told(self._cell(cell, sides, alone=True))
                 except GeneratorExit:  # the caller has enough: what runs comes to its end
                     self._stop.set()
                     raise
@@ -120,7 +130,8 @@ class Engine:
         self.setting.observer.cell_finished(record)
         return record
 
-    def _cell(self, planned: PlannedCell, sides: Sides) -> CellRecord:
+    def _cell(self, planned: PlannedCell, sides: Sides, *, alone: bool = False) -> CellRecord:
+        """What comes of a cell; untested where this machine ends it. `alone`: nothing else of this run is under way."""
         late = (
             self._deadline is not None
             and time.monotonic() + self.seconds.get((planned.toolchain, planned.case, planned.route), 0.0)
@@ -131,9 +142,16 @@ class Engine:
             return CellRecord(planned.toolchain, planned.case, planned.route, "untested", reason)
         self.setting.observer.cell_started(planned)
         crossing = Crossing(self.setting, planned, sides)
-        attempts = crossing.attempts()
+        crossing.alone = crossing.alone or alone
+        try:
+            attempts = crossing.attempts()
+            extra = crossing.extra_attempts(attempts) if self.setting.options.all_opsets else []
+        except MachineFault as fault:
+            if self.setting.aborted.is_set():
+                raise
+            reason = f"{fault}{f', during {fault.stage}' if fault.stage else ''}"
+            return CellRecord(planned.toolchain, planned.case, planned.route, "untested", reason, interrupted=True)
         names = [*crossing.source.environment.shims, *crossing.target.environment.shims]
-        extra = crossing.extra_attempts(attempts) if self.setting.options.all_opsets else []
         cell = judge.cell(
             planned.toolchain,
             planned.case,

@@ -43,8 +43,11 @@ class Silent:
 
 @dataclass(frozen=True)
 class CellRecord:
-    """All that came of a cell. `cell` is as in the evidence (None where no run was needed or none was
-    possible), `attempts` in full, `environments` by id as in the evidence."""
+    """All that came of a cell.
+
+    `cell` is as in the evidence (None where no run was needed or none was possible), `attempts` in full, `environments`
+    by id as in the evidence. `interrupted`: untested, because this machine ended what ran, and `reason` says how.
+    """
 
     toolchain: str
     case: str
@@ -58,15 +61,11 @@ class CellRecord:
     ran_at: str | None = None
     host: str | None = None
     cached: bool = False
+    interrupted: bool = False
 
     @property
     def id(self) -> str:
         return f"{self.toolchain}/{self.case}/{self.route}"
-
-    @property
-    def repeats(self) -> bool:
-        """Whether it would come out so again: not where this machine ended an attempt (see crossing)."""
-        return all(attempt.get("repeats", True) or attempt["stage"] == "install" for attempt in self.attempts)
 
 
 @dataclass(frozen=True)

@@ -20,16 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from tfparity import paths
-from tfparity.errors import WorkerError
-from tfparity.processes import Limits, kill, signal_name, watch
+from tfparity import machine, paths
+from tfparity.errors import MachineFault, WorkerError
+from tfparity.processes import Limits, kill, watch
 from tfparity.worker import messages
 
 #: Seconds that a warm parent may take to import its frameworks; a cold disk makes them slow.
 IMPORT_SECONDS = 600.0
-
-#: Type of the error of a request whose parent died under it: by its doing, a neighbour's, or the machine's.
-PARENT_DIED = "ParentDied"
 
 STAGES = {
     "source": ("build", "export", "check"),
@@ -168,9 +165,16 @@ class Worker:
             self.imports = self._interrupted(control, "timeout", f"still importing after {IMPORT_SECONDS:.0f} s")
         elif not ready:
             code = self._process.wait()
+            outside = machine.ended_from_outside(code)
+            if outside:
+                raise MachineFault(f"the worker was ended by {outside} while it imported", "import")
             self.imports = self._interrupted(control, "crash", _ending(code, control / messages.LOG))
         else:
             self.imports, self.facts = ready[0]["imports"], ready[0]["facts"]
+        failed = self.failed_import
+        caused = machine.caused(failed["error"]["message"]) if failed else None
+        if caused:
+            raise MachineFault(caused, "import")
 
     def _interrupted(self, control: Path, outcome: str, message: str) -> list[dict[str, Any]]:
         try:
@@ -255,7 +259,10 @@ class Worker:
     def ask(
         self, kind: str, request: dict[str, Any], limits: Limits, *, on_stage: Callable[[str], None] | None = None
     ) -> Answer:
-        """Run one request to its end and return what came of it; never raises for what the code under test did."""
+        """Run one request to its end and return what came of it; never raises for what the code under test did.
+
+        Raises MachineFault for what this machine did to it.
+        """
         control = self._request_folder(kind)
         messages.write_json(str(control / messages.REQUEST), {"kind": kind, **request})
         seen: list[str] = []
@@ -278,9 +285,15 @@ class Worker:
         for stage in stages:
             stage["peak_mib"] = watched.peak(stage["began"], stage["began"] + stage["seconds"])
         if not reply.get("done"):
-            stages.append(
-                _unfinished(kind, reply, watched.stopped, status, limits, watched.peak(0, time.time()), control)
-            )
+            stage = _stage_reached(kind, reply)
+            if watched.stopped is None:
+                _raise_for_machine(stage, status, watched.last)
+            peak = watched.peak(0, time.time())
+            stages.append(_unfinished(stage, watched.stopped, status, limits, peak, control))
+        error = stages[-1]["error"] if stages else None
+        caused = machine.caused(error["message"]) if error else None
+        if caused:
+            raise MachineFault(caused, stages[-1]["stage"], watched.last)
         return Answer(stages, reply.get("facts", {}), control)
 
     def _hand_over(self, control: Path) -> int:
@@ -290,11 +303,11 @@ class Worker:
                 self._process.stdin.write(json.dumps({"run": str(control)}) + "\n")
                 self._process.stdin.flush()
             except OSError:
-                raise WorkerError(f"the warm parent of {self.side.python} is gone") from None
+                raise MachineFault("the worker's parent process is gone") from None
         with self._told:
             self._told.wait_for(lambda: str(control) in self._started or self._gone.is_set(), 60)
             if str(control) not in self._started:
-                raise WorkerError(f"the warm parent of {self.side.python} does not answer")
+                raise MachineFault("the worker's parent process ended or does not answer")
             return self._started.pop(str(control))
 
     def _still_runs(self, control: Path, seconds: float) -> bool:
@@ -310,28 +323,36 @@ def _reply(control: Path) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _unfinished(
-    kind: str,
-    reply: dict[str, Any],
-    stopped: str | None,
-    status: int | None,
-    limits: Limits,
-    peak: float | None,
-    control: Path,
-) -> dict[str, Any]:
+def _stage_reached(kind: str, reply: dict[str, Any]) -> str:
     """The stage that a process was in when it ended before its time."""
     past = [stage["stage"] for stage in reply.get("stages", [])]
     names: Sequence[str] = STAGES.get(kind, (kind,))
-    stage = reply.get("running") or next((name for name in names if name not in past), names[-1])
+    return str(reply.get("running") or next((name for name in names if name not in past), names[-1]))
+
+
+def _raise_for_machine(stage: str, status: int | None, memory_mib: float | None) -> None:
+    """Raises MachineFault where a process that ended before its time did not end by its own code."""
+    if status is None:
+        raise MachineFault("the worker's parent process ended while it ran", stage, memory_mib)
+    if status == messages.DISK_FAILED:
+        raise MachineFault("the disk is full or failing", stage, memory_mib)
+    outside = machine.ended_from_outside(status)
+    if outside:
+        raise MachineFault(f"ended by {outside}", stage, memory_mib)
+
+
+def _unfinished(
+    stage: str, stopped: str | None, status: int | None, limits: Limits, peak: float | None, control: Path
+) -> dict[str, Any]:
+    """The reply for a stage that a limit or a crash ended."""
     if stopped == "timeout":
         error = {"type": "Timeout", "message": f"still running after {limits.seconds:.0f} s"}
     elif stopped == "out-of-memory":
         error = {"type": "OutOfMemory", "message": f"more than {limits.memory_mib:.0f} MiB"}
     elif stopped == "crash":
         error = {"type": "TooManyProcesses", "message": "started processes without end"}
-    elif status is None:
-        error = {"type": PARENT_DIED, "message": "the worker's parent process ended while this ran"}
     else:
+        assert status is not None  # see _raise_for_machine
         error = {"type": "Signal" if status < 0 else "Exit", "message": _ending(status, control / messages.LOG)}
     return {"stage": stage, "outcome": stopped or "crash", "seconds": None, "peak_mib": peak, "error": error}
 
@@ -342,7 +363,7 @@ _LAST_WORDS = ("Check failed", "Fatal Python error", "terminate called", "what()
 
 def _ending(status: int, log: Path) -> str:
     """How a process ended, with the last words of a runtime that gave any."""
-    how = f"ended by {signal_name(-status)}" if status < 0 else f"exited with status {status}"
+    how = f"ended by {machine.signal_name(-status)}" if status < 0 else f"exited with status {status}"
     try:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - 65536))

@@ -250,11 +250,17 @@ def test_an_update_keeps_the_opsets_that_it_did_not_try_while_the_key_is_the_sam
     assert "Squeeze is not there." not in {error["message"] for error in other.errors.values()}
 
 
-def test_an_opset_tried_again_takes_the_place_of_the_earlier_attempt():
+def test_a_record_leaves_nothing_of_an_earlier_one_that_it_contradicts():
     old = document(Record("a/b", [broken(), broken(opset=12)]))
     (cell,) = evidence.update(old, document(Record("a/b", [attempt(13)]))).cells
-    assert [(tried["opset"], tried["outcome"]) for tried in cell["attempts"]] == [(13, "pass"), (12, "fail")]
+    assert [(tried["opset"], tried["outcome"]) for tried in cell["attempts"]] == [(13, "pass")]
     assert (cell["verdict"], cell["error"]) == ("works", None)
+
+
+def test_opsets_that_a_record_did_not_try_stay_beside_what_came_out_again():
+    old = document(Record("a/b", [attempt(13), broken(opset=12)]))
+    (cell,) = evidence.update(old, document(Record("a/b", [attempt(13)]))).cells
+    assert [(tried["opset"], tried["outcome"]) for tried in cell["attempts"]] == [(13, "pass"), (12, "fail")]
 
 
 def test_an_update_drops_errors_that_no_cell_names_any_more():

@@ -9,7 +9,7 @@ from tfparity.paths import PACKAGE
 
 #: The layers of our side, lowest first: a module imports from its own layer's siblings listed before it, or from below.
 LAYERS = (
-    ("errors", "paths", "revisions"),
+    ("errors", "paths", "revisions", "machine"),
     ("onnx_reader",),
     ("yaml_input", "processes", "case_source"),
     ("yours",),

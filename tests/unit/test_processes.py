@@ -245,8 +245,3 @@ def test_a_log_within_its_limit_stays(tmp_path: Path, group: Group, monkeypatch:
 
 def test_a_log_that_is_not_there_is_no_error(tmp_path: Path, group: Group) -> None:
     assert group.watch(log=tmp_path / "none").stopped is None
-
-
-@pytest.mark.parametrize(("number", "name"), [(11, "SIGSEGV"), (9, "SIGKILL"), (6, "SIGABRT"), (250, "signal 250")])
-def test_a_signal_is_called_by_its_name(number: int, name: str) -> None:
-    assert processes.signal_name(number) == name

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tfparity import processes, referee
+from tfparity.errors import MachineFault
 from tfparity.processes import Limits, Watched
 from tfparity.referee import Verdict
 
@@ -104,7 +105,7 @@ def test_an_error_is_its_reason(ask: Ask) -> None:
     [
         ("timeout", -9, "Timeout: still running after 300 s"),
         ("out-of-memory", -9, "OutOfMemory: more than 512 MiB"),
-        (None, -9, "Killed: ended by SIGKILL"),
+        ("crash", -9, "TooManyProcesses: "),
     ],
 )
 def test_what_a_limit_ended_is_told_as_such(
@@ -115,6 +116,12 @@ def test_what_a_limit_ended_is_told_as_such(
     assert found.result is None
     assert str(found.error).startswith(reason)
     assert str(found.error).startswith(referee.LIMITED)
+
+
+@pytest.mark.parametrize(("lines", "status"), [((), -9), ((), -15), (('{"disk": "[Errno 28] No space left"}',), 0)])
+def test_what_this_machine_ended_is_no_answer(ask: Ask, lines: tuple[str, ...], status: int) -> None:
+    with pytest.raises(MachineFault, match="the referee"):
+        ask(Process(*lines, status=status))
 
 
 @pytest.mark.parametrize("lines", [(), ("",), ("no json",), ("[]",), ("null",)])

@@ -4,9 +4,11 @@ The converter's fault is the file's own name: a test copies this file as `swap-o
 library and numpy, Python 3.7 and later: it runs inside a worker.
 """
 
+import errno
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 
@@ -141,6 +143,37 @@ def check(folder):
 
 # The converter, and its faults.
 
+#: What a machine does to a request → how often before it lets it be.
+MACHINE = {
+    "killed-once": 1,
+    "killed": 99,
+    "terminated-once": 1,
+    "killed-with-much-memory": 99,
+    "parent-killed-once": 1,
+    "child-killed-once": 1,
+    "disk-full-once": 1,
+    "disk-full": 99,
+}
+
+
+def _as_the_machine_does():
+    kind = FAULT.replace("-once", "")
+    if kind == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif kind == "terminated":
+        os.kill(os.getpid(), signal.SIGTERM)
+    elif kind == "killed-with-much-memory":
+        eaten = b"x" * (360 * 2**20)
+        time.sleep(2)
+        os.kill(os.getpid(), len(eaten) and signal.SIGKILL)
+    elif kind == "parent-killed":
+        os.kill(os.getppid(), signal.SIGKILL)
+    elif kind == "child-killed":
+        subprocess.check_call([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"])
+    elif kind == "disk-full":
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "model.pb")
+    time.sleep(600)
+
 
 def convert(bundle, artifact, request):
     import numpy
@@ -173,6 +206,12 @@ def convert(bundle, artifact, request):
     elif FAULT == "kill-the-parent":
         os.kill(os.getppid(), signal.SIGKILL)
         time.sleep(600)
+    elif FAULT in MACHINE:
+        told = os.path.join(os.path.dirname(__file__), FAULT + ".told")
+        with open(told, "a") as file:
+            file.write(".")
+        if os.path.getsize(told) <= MACHINE[FAULT]:
+            _as_the_machine_does()
     elif FAULT == "hang":
         time.sleep(600)
     elif FAULT == "exit":

@@ -50,9 +50,36 @@ def test_a_planted_fault_gets_its_verdict_and_stage(
     assert (error["type"] if isinstance(error, dict) else None) == kind
 
 
-def test_a_converter_that_kills_its_parent_is_a_crash_and_others_go_on(convert: Converter) -> None:
-    attempt = decisive(convert("kill-the-parent"))
-    assert (attempt["stage"], attempt["outcome"]) == ("convert", "crash")
+@pytest.mark.parametrize(
+    "fault", ["killed-once", "terminated-once", "parent-killed-once", "child-killed-once", "disk-full-once"]
+)
+@pytest.mark.parametrize("fresh_process", [False, True], ids=["forked", "fresh"])
+def test_what_the_machine_did_once_leaves_no_trace(convert: Converter, fault: str, fresh_process: bool) -> None:
+    record = convert(fault, fresh_process=fresh_process)
+    assert (record.verdict, record.reason) == ("works", None)
+    assert [attempt["opset"] for attempt in record.attempts] == [13]
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [("killed", "ended by SIGKILL from outside, during convert"), ("disk-full", "the disk is full")],
+)
+def test_what_the_machine_does_again_is_untested_and_kept_nowhere(convert: Converter, fault: str, said: str) -> None:
+    for _ in range(2):  # the second finds nothing in the store
+        record = convert(fault, again=False)
+        assert (record.verdict, record.interrupted, record.cell, record.cached) == ("untested", True, None, False)
+        assert str(record.reason).startswith(said)
+
+
+def test_what_is_killed_twice_while_it_uses_much_memory_is_out_of_memory(convert: Converter) -> None:
+    attempt = decisive(convert("killed-with-much-memory", memory_gib=0.5))
+    assert (attempt["stage"], attempt["outcome"]) == ("convert", "out-of-memory")
+
+
+def test_a_converter_that_kills_its_parent_says_nothing_and_others_go_on(convert: Converter) -> None:
+    record = convert("kill-the-parent")
+    assert (record.verdict, record.interrupted) == ("untested", True)
+    assert "parent" in str(record.reason)
     assert convert("faithful").verdict == "works"
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from tfparity import machine
 from tfparity.environments import estimate, interpreters, lock, uv_command
 from tfparity.environments.lock import LockStatus, silent
 from tfparity.environments.uv_command import Runner
@@ -111,7 +112,7 @@ def _make(environment: Environment, locked: LockStatus, folder: Path, interprete
 
 def _reason(environment: Environment, errors: str, folder: Path, path: Path) -> Exception:
     words = uv_command.masked(errors, {str(folder): "<env>", str(path): path.name, str(Path.home()): "<home>"})
-    if uv_command.disk_full(errors):
+    if machine.disk_failed(errors):
         return DiskError(f"the disk filled up while {environment.id} was installed:\n{words}")
     if uv_command.unreachable(errors):
         return NetworkError(f"the package index cannot be reached to install {environment.id}:\n{words}")

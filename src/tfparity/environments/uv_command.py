@@ -43,7 +43,6 @@ _UNREACHABLE = re.compile(
     re.IGNORECASE,
 )
 _PROGRESS = re.compile(r"^\s*(Using (C?Python|\S+ environment)|Resolved|Prepared|Audited|Downloading|Building|Built)\b")
-_DISK_FULL = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -89,11 +88,6 @@ def run(command: Sequence[str], *, stdin: str = "", cwd: Path | None = None) -> 
 def unreachable(text: str) -> bool:
     """Whether uv failed because the index did not answer, rather than for what the index says."""
     return bool(_UNREACHABLE.search(text)) and "Hash mismatch" not in text  # that came, and was something else
-
-
-def disk_full(text: str) -> bool:
-    """Whether uv failed because the disk is full."""
-    return bool(_DISK_FULL.search(text))
 
 
 def masked(text: str, places: Mapping[str, str]) -> str:

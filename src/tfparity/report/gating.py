@@ -28,6 +28,11 @@ def judged(asked: Campaign, records: Sequence[CellRecord]) -> Verdict:
         declared=asked.declared,
         limitations=asked.limitations,
         whole=asked.everything,
+        untested={
+            (record.toolchain, record.case, record.route): record.reason or "nothing was run"
+            for record in records
+            if record.verdict == "untested"
+        },
     )
 
 

@@ -5,6 +5,7 @@ code under test printed). The reply names the stage that is running, so that a p
 is blamed on the stage it was in.
 """
 
+import errno
 import json
 import os
 import threading
@@ -14,6 +15,10 @@ from typing import Any, Callable, Dict, List, Optional, TypeVar
 REQUEST = "request.json"
 REPLY = "reply.json"
 LOG = "log.txt"
+
+#: Exit status of a request whose reply could not be written for want of disk, and the errors that mean it.
+DISK_FAILED = 74
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 #: Longest error text that a reply carries, in characters: the head and the tail of a longer one are kept.
 MESSAGE_LIMIT = 4000

@@ -196,12 +196,17 @@ def _child(directory: str, asked: float, replies: Any, bare: Optional[Dict[str, 
         status = 0
     except SystemExit as leaving:
         status = leaving.code if isinstance(leaving.code, int) else 1
-    except BaseException:
-        traceback.print_exc()
+    except BaseException as wrong:
+        if isinstance(wrong, OSError) and wrong.errno in messages.DISK_ERRORS:
+            status = messages.DISK_FAILED
+        else:
+            traceback.print_exc()
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
+        try:  # a full disk must not change the status
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:
+            os._exit(status)
 
 
 def _kill_group(group: int) -> None:
