@@ -105,7 +105,7 @@ def run_compat(session: nox.Session, toolchain: str) -> None:
         # 19: an environment does not install, which the run tells of as a result
         session.run_install("python", "-m", "tfparity", "install", *download, *chosen, success_codes=[0, 19])
     given = [] if asked_for(session.posargs, "--toolchain") else ["--toolchain", toolchain]
-    session.run("python", "-m", "pytest", "tests/compat", *given, *session.posargs)
+    session.run("python", "-m", "pytest", "-p", "tfparity.pytest_plugin", "tests/compat", *given, *session.posargs)
 
 
 @nox.session
@@ -147,20 +147,27 @@ def table(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def lock(session: nox.Session) -> None:
-    """Resolve every environment into lockfiles/ (-- --check: digests, offline; -- --check --resolve: again)."""
+    """Resolve what has no lockfile that fits (-- --again IDS: what fits too; -- --check: digests, offline)."""
     prepare(session)
     if all(word.startswith("-") for word in session.posargs):  # no environment is named: ours too
-        lock_ourselves(session, check="--check" in session.posargs)
+        lock_ourselves(session, check="--check" in session.posargs, again="--again" in session.posargs)
     tfparity(session, "lock", *session.posargs)
 
 
-def lock_ourselves(session: nox.Session, *, check: bool) -> None:
-    """requirements.in → requirements.txt for every platform and Python from 3.11 on, with the digest of its input."""
+def lock_ourselves(session: nox.Session, *, check: bool, again: bool = False) -> None:
+    """requirements.in → requirements.txt for every platform and Python from 3.11 on, with the digest of its input.
+
+    One that is of this input stays as it is, unless `again`.
+    """
     source = ROOT / "requirements.in"
     digest = f"# of requirements.in with sha256 {hashlib.sha256(source.read_bytes()).hexdigest()}\n"
+    fits = digest in REQUIREMENTS.read_text()
     if check:
-        if digest not in REQUIREMENTS.read_text():
+        if not fits:
             session.error("requirements.txt is not made from this requirements.in: run `nox -s lock`")
+        return
+    if fits and not again:
+        session.log("requirements.txt: as it was")
         return
     fresh = Path(session.create_tmp()) / "requirements.txt"
     fresh.unlink(missing_ok=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import errno
+import gc
 import json
 import os
 import sys
@@ -11,16 +11,17 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tfparity import matrix, options, paths
-from tfparity.environments import estimate, install, interpreters, lock
-from tfparity.errors import DiskError, EvidenceError, LockError, MachineFault, TfparityError, UsageError
+from tfparity import paths
+from tfparity.errors import EvidenceError, LockError, MachineFault, TfparityError, UsageError
+from tfparity.planning import options
 
-# What a command alone needs is imported there: `lock --check` answers in less time than the engine takes to import.
+# What a command needs is imported there: --help answers in less time than pydantic takes to import, `table --check` in
+# less than the engine does.
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from tfparity.campaign import Campaign
-    from tfparity.run import CellRecord
+    from tfparity.features.session import Session
+    from tfparity.records.cells import CellRecord, PlannedCell
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -29,6 +30,8 @@ INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit code is 0, 1 (something is not as it should be), that of an error, or 130."""
+    # A plan is a hundred thousand objects that live to the end: looking for cycles among them took a fifth of the time.
+    gc.set_threshold(100_000, 50, 100)
     try:
         given = _parser().parse_args(arguments)
         return int(given.command(given))
@@ -39,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (TfparityError, OSError) as wrong:
+        from tfparity.report.ending import in_a_line
+
         ended = in_a_line(wrong)
         print(f"tfparity: {ended}", file=sys.stderr)
         return ended.exit_code
@@ -47,18 +52,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def command() -> None:
     """The program `tfparity`."""
     sys.exit(main())
-
-
-def in_a_line(wrong: TfparityError | OSError) -> TfparityError:
-    """The error that a command ends with: our own, or what the system refused, with the path and the reason."""
-    if isinstance(wrong, TfparityError):
-        return wrong
-    reason = wrong.strerror or str(wrong) or type(wrong).__name__
-    places = " → ".join(str(name) for name in (wrong.filename, wrong.filename2) if name is not None)
-    said = f"{places}: {reason}" if places else reason
-    if wrong.errno in (errno.ENOSPC, errno.EDQUOT):
-        return DiskError(f"{said}; make room: {paths.cache().root} is safe to delete")
-    return TfparityError(said)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -105,7 +98,10 @@ def _parser() -> argparse.ArgumentParser:
     tables = command("table", _table)
     tables.add_argument("--check", action="store_true", help="write nothing; fail where a table is not up to date")
     locks = command("lock", _lock)
-    locks.add_argument("environment", nargs="*", help="only these environments")
+    locks.add_argument("environment", nargs="*", help="only these environments, or those of these toolchains")
+    locks.add_argument(
+        "--again", action="store_true", help="resolve what fits its pins too; what then comes out may be other packages"
+    )
     locks.add_argument("--check", action="store_true", help="compare digests, offline; write nothing")
     locks.add_argument("--resolve", action="store_true", help="with --check: resolve again and compare")
     locks.add_argument("--jobs", type=int, default=2, metavar="N", help="resolutions side by side")
@@ -146,10 +142,9 @@ def _bundles_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser
 
 def _bundles_export(given: argparse.Namespace) -> int:
     """Write bundles; 1 where a case gave none."""
-    from tfparity import exchange
-    from tfparity.plan import PlannedCell
+    from tfparity.features import bundle_exchange
 
-    asked = _campaign(given)
+    asked = _session(given)
     without = {cell.case: None for cell in asked.cells if cell.applicable}
     if not without:
         raise UsageError(f"no chosen case can be exported: {asked.cells[0].reason}")
@@ -160,35 +155,35 @@ def _bundles_export(given: argparse.Namespace) -> int:
         said = " ".join((error or "exported").split())
         print(f"{cell.case}  {cell.route}  opset {opset}  {said[:200]}", flush=True)
 
-    written = exchange.export(asked, given.folder, told)
+    written = bundle_exchange.export(asked, given.folder, told)
     print(f"{written} exports in {given.folder}; without any: {', '.join(without) or 'none'}")
     return 1 if without else 0
 
 
 def _bundles_run(given: argparse.Namespace) -> int:
     """Run bundles and end with a table; 1 where one does not work."""
-    from tfparity import exchange, plan
-    from tfparity.campaign import Campaign
+    from tfparity.engine.worker_client import Side
+    from tfparity.features import bundle_exchange
+    from tfparity.features.session import Session
+    from tfparity.planning import options, routes
     from tfparity.report import terminal, words
-    from tfparity.setting import limits
-    from tfparity.workers import Side
 
-    asked = Campaign(options.Choice(toolchains=(given.toolchain,), download=given.download))
-    shared = exchange.read(given.folder, given.case or ())
+    asked = Session(options.Choice(toolchains=(given.toolchain,), download=given.download))
+    shared = bundle_exchange.read(given.folder, given.case or ())
     wanted = str(Path(given.route).absolute()) if given.route.endswith(".py") else given.route
-    route = plan.route(wanted, asked.project)
+    route = routes.route(wanted, asked.selection.project)
     if given.python:
-        name, side = given.python.name, Side(given.python.absolute(), (), tuple(route.IMPORTS["target"]))
+        name, side = given.python.name, Side(given.python.absolute(), (), tuple(route.imports["target"]))
     else:
-        name, side = exchange.target(asked, wanted, lambda text: print(text, file=sys.stderr))
+        name, side = bundle_exchange.target(asked, wanted, lambda text: print(text, file=sys.stderr))
     records: list[CellRecord] = []
-    located = plan.locate(wanted, asked.project)
-    for record in exchange.run(shared, name, route, located, side, limits(asked.matrix), asked.cache.work):
+    for record in bundle_exchange.run(asked, shared, name, wanted, side):
         records.append(record)
         shown = words.verdict(record.verdict)
         print(f"[{len(records)}/{len(shared)}] {shown.sign} {record.case}  {shown.words}", file=sys.stderr, flush=True)
     terminal.show(_console(), records, lambda _: None)
-    return 0 if all(record.verdict in ("works", "works-with-remedy") for record in records) else 1
+    _raise_for_machine(records)
+    return 0 if all(record.verdict.works for record in records) else 1
 
 
 def _console() -> Console:
@@ -197,14 +192,18 @@ def _console() -> Console:
     return terminal.console(sys.stdout)
 
 
-def _campaign(given: argparse.Namespace) -> Campaign:
-    from tfparity.campaign import Campaign
+def _session(given: argparse.Namespace) -> Session:
+    from tfparity.features.session import Session
 
-    return Campaign(options.chosen(lambda name: getattr(given, name, None)))
+    return Session(_choice(given))
 
 
-def _carried_out(asked: Campaign) -> list[CellRecord]:
-    """Run the campaign's cells with progress on the error stream; records in the plan's order."""
+def _choice(given: argparse.Namespace) -> options.Choice:
+    return options.chosen(lambda name: getattr(given, name, None))
+
+
+def _carried_out(asked: Session) -> list[CellRecord]:
+    """Run the session's cells with progress on the error stream; records in the plan's order."""
     from tfparity.report import progress, terminal, words
 
     console = terminal.console(sys.stderr)
@@ -214,7 +213,7 @@ def _carried_out(asked: Campaign) -> list[CellRecord]:
     if runnable:
         console.print(f"{words.cells(len(runnable))} to run: at most about {words.duration(asked.estimate(runnable))}")
     records: dict[str, CellRecord] = {}
-    with progress.progress(console, cells, asked.seconds) as display, asked.engine(display) as engine:
+    with progress.progress(console, cells, asked.query.seconds) as display, asked.engine(display) as engine:
         for record in engine.run(cells):
             records[record.id] = record
     return [records[cell.id] for cell in cells]
@@ -222,15 +221,14 @@ def _carried_out(asked: Campaign) -> list[CellRecord]:
 
 def _run(given: argparse.Namespace) -> int:
     """Run cells and end with a table; 1 if one fails that no limitation explains, or that results/ has working."""
-    from tfparity import judge
     from tfparity.report import terminal
 
-    asked = _campaign(given)
+    asked = _session(given)
     records = _carried_out(asked)
     if asked.choice.record:
-        asked.record(records)
+        asked.recorder.record(records)
     terminal.show(_console(), records, asked.explain)
-    failing = [record for record in records if record.verdict in judge.FAILING]
+    failing = [record for record in records if record.verdict.failing]
     regressed = [record for record in failing if asked.regressed(record)]
     for record in regressed:
         print(f"tfparity: {record.id} is {record.verdict}; results/ has it working", file=sys.stderr)
@@ -251,28 +249,32 @@ def _raise_for_machine(records: Sequence[CellRecord]) -> None:
 
 
 def _convert(given: argparse.Namespace) -> int:
-    """Take one model across by the way that is recorded to work best, check it, and write it into a folder."""
+    """Convert one model by the way that is recorded to work best, check it, and write it into a folder."""
     from dataclasses import replace
 
-    from tfparity import convert
-    from tfparity.campaign import Campaign
-    from tfparity.run import Silent
+    from tfparity.features.convert import convert
+    from tfparity.features.session import Session
+    from tfparity.planning import options
+    from tfparity.planning.selection import Selection
+    from tfparity.records.observer import Silent
+    from tfparity.records.vocabulary import Target, Tier
 
-    asked = options.chosen(lambda name: getattr(given, name, None))
-    zoo = Campaign(replace(asked, declared=options.Choice().declared)).cases if not Path(given.model).exists() else {}
-    asked = replace(asked, tier="all", toolchains=tuple(given.toolchain or ("all",)), jobs=1)
+    asked = _choice(given)
+    plain = replace(asked, declared=options.Choice().declared)
+    zoo = Selection(plain).cases if not Path(given.model).exists() else {}
+    asked = replace(asked, tier=Tier.ALL, toolchains=tuple(given.toolchain or ("all",)), jobs=1)
     known = given.model in zoo
     asked = replace(asked, case_globs=(given.model,)) if known else replace(asked, sources=(given.model,))
 
     def say(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
 
-    done = convert.convert(Campaign(asked), given.output_folder, given.target or [convert.SAVED_MODEL], Silent(), say)
-    if done is None:
+    targets = [Target(name) for name in given.target or (Target.SAVED_MODEL,)]
+    if convert.convert(Session(asked), given.output_folder, targets, Silent(), say) is None:
         say("no way across was right; name another with --toolchain and --route")
         return 1
-    print((done.folder / "README.md").read_text(encoding="utf-8"))
-    print(f"{done.folder}: {', '.join(sorted(path.name for path in done.folder.iterdir()))}")
+    print((given.output_folder / "README.md").read_text(encoding="utf-8"))
+    print(f"{given.output_folder}: {', '.join(sorted(path.name for path in given.output_folder.iterdir()))}")
     return 0
 
 
@@ -280,7 +282,7 @@ def _plan(given: argparse.Namespace) -> int:
     """Say which cells there are, which of them can be, and how long they take; run nothing."""
     from tfparity.report import words
 
-    asked = _campaign(given)
+    asked = _session(given)
     for cell in asked.cells:
         print(cell.id if cell.applicable else f"{cell.id}  {cell.verdict}: {' '.join((cell.reason or '').split())}")
     runnable = [cell for cell in asked.cells if cell.applicable]
@@ -293,9 +295,9 @@ def _cases(given: argparse.Namespace) -> int:
     from tfparity.report import zoo
 
     given.tier = given.tier or "all"
-    entries = zoo.listed(_campaign(given))
+    entries = zoo.listed(_session(given).query)
     if given.json:
-        print(json.dumps(entries, indent=1, ensure_ascii=False))
+        print(json.dumps([entry.document() for entry in entries], indent=1, ensure_ascii=False))
     else:
         _console().print(zoo.table(entries))
         print(f"{len(entries)} cases; a least weight is what the answer changes by when 1 % is put on it")
@@ -304,22 +306,23 @@ def _cases(given: argparse.Namespace) -> int:
 
 def _gate(given: argparse.Namespace) -> int:
     """Compare a run with the committed evidence; an exit code for each kind of change."""
-    from tfparity.report import gating
+    from tfparity.features.gate import report
 
-    asked = _campaign(given)
+    asked = _session(given)
     if given.update:
-        asked.refuse_to_mix()
-    summary = given.summary or Path(os.environ.get("GITHUB_STEP_SUMMARY") or os.devnull)
+        asked.selection.refuse_to_mix()
+    asked_for = os.environ.get("GITHUB_STEP_SUMMARY")
+    summary = given.summary or (Path(asked_for) if asked_for else None)
     for option, path in (("--junit", given.junit), ("--summary", summary)):
         if path is not None:
             _make_room(option, path)
     records = _carried_out(asked)
     if given.update:
-        asked.record(records, drop_unplanned=True)
-        print(f"{asked.project.results} has what came out of {len(records)} cells")
+        asked.recorder.record(records, drop_unplanned=True)
+        print(f"{asked.selection.project.results} has what came out of {len(records)} cells")
         _raise_for_machine(records)
         return 0
-    return gating.report(asked, records, _console(), junit=given.junit, summary_file=summary)
+    return report.report(asked, records, _console(), junit=given.junit, summary_file=summary)
 
 
 def _make_room(option: str, path: Path) -> None:
@@ -336,47 +339,57 @@ def _make_room(option: str, path: Path) -> None:
 
 def _table(given: argparse.Namespace) -> int:
     """Write the generated tables of README.md and docs/ from results/, and into results/ which rule explains what."""
-    from tfparity import evidence
-    from tfparity.campaign import Campaign
+    from tfparity.evidence import explain
+    from tfparity.evidence.query import Query
+    from tfparity.evidence.recorder import Recorder
+    from tfparity.planning import options
+    from tfparity.planning.selection import Selection
     from tfparity.report import pages
 
-    recorded = Campaign(options.Choice())
+    everything = Selection(options.Choice(toolchains=("all",), tier="all"))
     if not given.check:
-        for path in [*recorded.explain_recorded(), *pages.write(recorded.project)]:
+        for path in [*Recorder(everything).explain_recorded(), *pages.write(Query(everything))]:
             print(f"{path}: written")
         return 0
-    stale = pages.write(recorded.project, check=True)
+    query = Query(everything)
+    stale = pages.write(query, check=True)
     for path in stale:
         print(f"{path}: is not what results/ says: run `nox -s table`")
-    faults = evidence.dishonest(list(recorded.recorded.values()), recorded.limitations)
+    faults = explain.dishonest(list(query.recorded.values()), everything.limitations)
     for fault in faults:
         print(fault)
     return 1 if faults or stale else 0
 
 
 def _lock(given: argparse.Namespace) -> int:
-    """Resolve environments into lockfiles/, or check them."""
+    """Resolve the environments that have no lockfile that fits their pins, or check the lockfiles."""
+    from tfparity.environments import lock
+    from tfparity.inputs import matrix
+
     project = paths.project()
     declared = matrix.load(project.matrix)
     ids = given.environment or None
     if given.resolve and not given.check:
-        raise UsageError("--resolve goes with --check; without --check everything is resolved anyway")
+        raise UsageError("--resolve goes with --check; to resolve and write, use --again")
+    if given.again and given.check:
+        raise UsageError("--again writes and --check does not; to resolve and compare, use --check --resolve")
     if given.check:
         findings = lock.check(project, declared, ids, resolve_again=given.resolve, jobs=given.jobs)
         for finding in findings:
             print(f"{finding.environment}: {finding.text}")
         return LockError.exit_code if findings else 0
-    lock.lock(project, declared, ids, jobs=given.jobs, download=given.download, progress=print)
+    lock.lock(project, declared, ids, again=given.again, jobs=given.jobs, download=given.download, progress=print)
     return 0
 
 
 def _install(given: argparse.Namespace) -> int:
     """Make the environments of toolchains; those that are there already are left alone."""
-    from tfparity.campaign import Campaign
+    from tfparity.environments import estimate, install
+    from tfparity.planning.selection import Selection
 
-    asked = Campaign(options.Choice(toolchains=tuple(given.toolchain) or (options.DEFAULT,)))
+    asked = Selection(options.Choice(toolchains=tuple(given.toolchain) or (options.DEFAULT,)))
     for environment in asked.environments:
-        locked = lock.status(asked.project, environment)
+        locked = asked.keys.locked(environment)
         if locked.kind == "unresolvable":
             print(f"{environment.id}: cannot be resolved, which is a result too: {locked.path.name}")
             continue
@@ -392,6 +405,9 @@ def _install(given: argparse.Namespace) -> int:
 
 def _interpreters(given: argparse.Namespace) -> int:
     """List the Python interpreters that are found, 3.7 to 3.13."""
+    from tfparity.environments import interpreters
+    from tfparity.inputs import matrix
+
     there = interpreters.found()
     for version in matrix.PYTHONS:
         if version in there:
@@ -403,7 +419,7 @@ def _interpreters(given: argparse.Namespace) -> int:
 
 def _schema(given: argparse.Namespace) -> int:
     """Write docs/matrix.schema.json and docs/limitations.schema.json, which editors read, from the models."""
-    from tfparity import limitations
+    from tfparity.inputs import limitations, matrix
 
     for name, content in (("matrix", matrix.json_schema()), ("limitations", limitations.json_schema())):
         path = paths.project().docs / f"{name}.schema.json"

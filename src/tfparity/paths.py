@@ -4,8 +4,10 @@ cache's."""
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
+import re
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -56,13 +58,18 @@ class Project:
 
 @dataclass(frozen=True)
 class Cache:
-    """A folder outside git, safe to delete: environments by lock digest, the store, bundles."""
+    """A folder outside git, safe to delete: environments by lock digest, the store, bundles, files read."""
 
     root: Path
 
     @property
     def environments(self) -> Path:
         return self.root / "environments"
+
+    @property
+    def adhoc(self) -> Path:
+        """Lockfiles of environments that no matrix names."""
+        return self.root / "adhoc"
 
     @property
     def store(self) -> Path:
@@ -78,15 +85,21 @@ class Cache:
         return self.root / "made"
 
     @property
+    def read(self) -> Path:
+        """What reading case files came to."""
+        return self.root / "read"
+
+    @property
     def work(self) -> Path:
         """Control directories and artifacts of running requests."""
         return self.root / "work"
 
 
-def worker_modules(kind: str) -> list[str]:
+@functools.cache
+def worker_modules(kind: str) -> tuple[str, ...]:
     """The names of the worker's modules in that folder ("remedies", "targets"), with hyphens, in order."""
     files = (WORKER / kind).glob("*.py")
-    return sorted(path.stem.replace("_", "-") for path in files if not path.stem.startswith("_"))
+    return tuple(sorted(path.stem.replace("_", "-") for path in files if not path.stem.startswith("_")))
 
 
 def project(root: Path | str | None = None) -> Project:
@@ -130,7 +143,8 @@ def write_text(path: Path, text: str) -> None:
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file, whole or not at all: under a name beside it, then renamed. A link stays a link.
 
-    What is there and no file, such as /dev/null, is written to. Raises OSError, which names `path`.
+    What killed writers of that file left beside it is removed. What is there and no file, such as /dev/null, is written
+    to. Raises OSError, which names `path`.
     """
     place = path.resolve()
     temporary = place.with_name(f".{place.name}.{os.getpid()}.{threading.get_ident()}")
@@ -138,6 +152,7 @@ def write_bytes(path: Path, data: bytes) -> None:
         if path.exists() and not path.is_file():
             path.write_bytes(data)
             return
+        clear_unfinished(place)
         temporary.write_bytes(data)
         temporary.replace(place)
     except OSError as wrong:  # a full disk names no file, the others may name the temporary one
@@ -145,3 +160,24 @@ def write_bytes(path: Path, data: bytes) -> None:
     finally:
         with contextlib.suppress(OSError):  # renamed away, or never made
             temporary.unlink()
+
+
+def clear_unfinished(path: Path) -> None:
+    """Remove what writers of that file left beside it when they were killed: the temporary files of `write_bytes` and
+    of the worker's `messages.write_json` whose process is gone. A file that cannot be removed stays."""
+    named = re.compile(rf"\.?{re.escape(path.name)}\.(\d+)\.\d+")
+    with contextlib.suppress(OSError):  # there is no folder yet
+        for beside in path.parent.iterdir():
+            match = named.fullmatch(beside.name)
+            if match and not _is_running(int(match[1])):
+                with contextlib.suppress(OSError):
+                    beside.unlink()
+
+
+def _is_running(pid: int) -> bool:
+    import psutil  # only here: `lock --check` answers in less time without
+
+    try:
+        return psutil.pid_exists(pid)
+    except OverflowError:  # no number of a process
+        return False

@@ -5,25 +5,32 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
-from tfparity import machine
 from tfparity.environments import estimate, interpreters, lock, uv_command
 from tfparity.environments.lock import LockStatus, silent
 from tfparity.environments.uv_command import Runner
 from tfparity.errors import DiskError, InstallError, LockError, NetworkError
-from tfparity.matrix import Environment
+from tfparity.inputs.matrix import Environment
 from tfparity.paths import Cache, Project
+from tfparity.records import machine
 
 #: Says in an environment's folder that the install came to its end: an interrupted one has none and is made again.
 COMPLETE = "tfparity-complete.json"
 
 #: Gigabytes (10^9 bytes) that an install leaves free.
 LEFT_FREE_GB = 1.0
+
+#: Seconds between two looks for room on the disk, and between two words on how far an install is.
+ROOM_SECONDS = 1.0
+TOLD_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,7 @@ def ensure(
 ) -> Installed:
     """The environment, installed from its lockfile if it is not there yet; one process at a time makes it.
 
+    Several may be made at once, where the disk has room for all of them together; else one waits for the others.
     Raises LockError (no lockfile that fits, or unresolvable), InterpreterError, DiskError before anything is
     fetched, NetworkError, InstallError with uv's own reason.
     """
@@ -55,24 +63,25 @@ def ensure(
     if locked.kind == "unresolvable":
         raise LockError(f"{environment.id} cannot be resolved:\n{locked.reason}")
     if locked.kind != "locked":
-        raise LockError(f"{locked.reason}: run `{lock.COMMAND}`")
+        raise LockError(f"{locked.reason}: {f'run `{lock.COMMAND}`' if environment.published else 'resolve it again'}")
     folder = place(environment, locked, cache)
     installed = Installed(folder / "bin" / "python", folder, locked.sha256, locked.packages)
     if (folder / COMPLETE).is_file() and installed.python.exists():
         return installed
     cache.environments.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_name(f".{folder.name}.lock")):
+    with FileLock(_lock_of(folder)):
         if (folder / COMPLETE).is_file() and installed.python.exists():
             return installed
-        _room(environment, locked, cache.environments, free_bytes)
-        interpreter = interpreters.find(environment.python, download=download, run=run)
-        progress(f"installing {len(locked.packages)} packages on Python {environment.python}")
-        shutil.rmtree(folder, ignore_errors=True)
-        try:
-            _make(environment, locked, folder, interpreter, run)
-        except BaseException:
+        with _room(environment, locked, folder, free_bytes, progress):
+            interpreter = interpreters.find(environment.python, download=download, run=run)
             shutil.rmtree(folder, ignore_errors=True)
-            raise
+            try:
+                told = f"installing {len(locked.packages)} packages on Python {environment.python}"
+                with _counted(folder, told, progress):
+                    _make(environment, locked, folder, interpreter, run)
+            except BaseException:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
         progress("installed")
     return installed
 
@@ -83,14 +92,83 @@ def place(environment: Environment, locked: LockStatus, cache: Cache) -> Path:
     return cache.environments / f"{environment.id}-{made_of[:12]}"
 
 
-def _room(environment: Environment, locked: LockStatus, folder: Path, free_bytes: Callable[[Path], int]) -> None:
+def _lock_of(folder: Path) -> Path:
+    """What is locked while that environment is made."""
+    return folder.with_name(f".{folder.name}.lock")
+
+
+@contextmanager
+def _room(
+    environment: Environment,
+    locked: LockStatus,
+    folder: Path,
+    free_bytes: Callable[[Path], int],
+    progress: Callable[[str], None],
+) -> Iterator[None]:
+    """Disk for an install, set aside while it lasts.
+
+    Installs under way, of other processes too, count with all that they are estimated to need: where the disk may not
+    have room for all of them, this waits until it is known what they took. Raises DiskError where there is no room for
+    this one alone. To be entered under the environment's own lock, by which the others see that this one lives.
+    """
     needed = estimate.installed_gb(locked.packages) + LEFT_FREE_GB
-    free = free_bytes(folder) / 1e9
-    if free < needed:
-        raise DiskError(
-            f"{environment.id} needs {needed:.1f} GB of disk and {free:.1f} GB are free in {folder}: "
-            "make room, or set TFPARITY_CACHE to a folder on a larger disk"
-        )
+    mine = folder.with_name(f".{folder.name}.room")
+    waits = False
+    while True:
+        with FileLock(folder.with_name(".room.lock")):
+            free = free_bytes(folder.parent) / 1e9
+            if free < needed:
+                raise DiskError(
+                    f"{environment.id} needs {needed:.1f} GB of disk and {free:.1f} GB are free in {folder.parent}: "
+                    "make room, or set TFPARITY_CACHE to a folder on a larger disk"
+                )
+            if free >= needed + _set_aside(folder.parent, mine):
+                mine.write_text(f"{needed - LEFT_FREE_GB}\n", encoding="utf-8")
+                break
+        if not waits:
+            progress("waiting for other installs: the disk may not have room for all of them")
+        waits = True
+        time.sleep(ROOM_SECONDS)
+    try:
+        yield
+    finally:
+        mine.unlink(missing_ok=True)
+
+
+def _set_aside(environments: Path, mine: Path) -> float:
+    """Gigabytes that installs under way need; what a killed one set aside is given back."""
+    needed = 0.0
+    for other in environments.glob(".*.room"):
+        if other == mine:
+            continue
+        with suppress(OSError, ValueError):  # it has just ended, or is another user's
+            try:
+                with FileLock(other.with_suffix(".lock"), timeout=0):
+                    other.unlink(missing_ok=True)
+            except Timeout:
+                needed += float(other.read_text(encoding="utf-8"))
+    return needed
+
+
+@contextmanager
+def _counted(folder: Path, doing: str, progress: Callable[[str], None]) -> Iterator[None]:
+    """Say what is done, then how many packages are there, or for how long they have been fetched, as it goes on."""
+    over = threading.Event()
+    began = time.monotonic()
+
+    def count() -> None:
+        while not over.wait(TOLD_SECONDS):
+            there = sum(1 for _ in folder.glob("lib/python*/site-packages/*.dist-info"))
+            progress(f"{doing}: {f'{there} there' if there else f'fetching, {time.monotonic() - began:.0f} s'}")
+
+    progress(doing)
+    counting = threading.Thread(target=count, daemon=True)
+    counting.start()
+    try:
+        yield
+    finally:
+        over.set()
+        counting.join()
 
 
 def _make(environment: Environment, locked: LockStatus, folder: Path, interpreter: Path, run: Runner) -> None:

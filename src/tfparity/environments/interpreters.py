@@ -1,4 +1,7 @@
-"""Interpreters: on PATH, in pyenv's versions folder, or uv's own."""
+"""Interpreters: on PATH, in pyenv's versions folder, or uv's own.
+
+Searched for here: of pyenv's versions python-discovery (1.9.5) finds only the selected one, and `uv python find` none.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from pathlib import Path
 from tfparity.environments import uv_command
 from tfparity.environments.uv_command import Runner
 from tfparity.errors import InterpreterError, NetworkError
-from tfparity.matrix import PYTHONS
+from tfparity.inputs.matrix import PYTHONS
 
 _PROBE = (
     "import json, sys; v = sys.version_info; print(json.dumps([list(v[:3]), sys.implementation.name, v.releaselevel]))"

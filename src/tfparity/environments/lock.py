@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from tfparity import paths, yaml_input
+from tfparity import paths
 from tfparity.environments import interpreters, uv_command
 from tfparity.environments.uv_command import Runner
 from tfparity.errors import LockError, NetworkError, UsageError
-from tfparity.matrix import Environment, Matrix
+from tfparity.inputs import yaml_input
+from tfparity.inputs.matrix import Environment, Matrix
 from tfparity.paths import Project
 
 #: What lockfiles are for. Old glibc counts as new here: an environment runs where our side runs.
@@ -79,12 +80,16 @@ def lock(
     matrix: Matrix,
     ids: Iterable[str] | None = None,
     *,
+    again: bool = False,
     jobs: int = 1,
     download: bool = False,
     run: Runner = uv_command.run,
     progress: Callable[[str], None] = silent,
 ) -> list[Locked]:
-    """Resolve environments (all, or those of these ids) and write their lockfiles; files that none owns go.
+    """Resolve environments (all, or those of these ids) that have no lockfile that fits their pins, and write it.
+
+    A lockfile that fits stays as it is, and so does a recorded refusal: another resolution would make all evidence of
+    the environment stale. With `again` those are resolved too. Without ids, files that no environment owns are removed.
 
     ids: of environments or toolchains. What cannot be resolved is no error: its reason is written. Raises
     UsageError for an unknown id, LockError for a failed build or a day that is not over, InterpreterError and
@@ -94,11 +99,9 @@ def lock(
     project.lockfiles.mkdir(exist_ok=True)
 
     def one(environment: Environment) -> Locked:
-        resolved = resolve(environment, download=download, run=run)
-        changed = _write(project, environment, resolved)
-        kind: Literal["locked", "unresolvable"] = "unresolvable" if resolved.reason else "locked"
-        progress(f"{environment.id}: {kind}{'' if changed else ', as it was'}")
-        return Locked(environment.id, kind, changed, resolved.reason)
+        settled = settle(project.lockfiles, environment, again=again, download=download, run=run)
+        progress(f"{environment.id}: {settled.kind}{'' if settled.changed else ', as it was'}")
+        return settled
 
     with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
         results = list(pool.map(one, chosen))
@@ -106,6 +109,35 @@ def lock(
         for path in _strays(project, matrix):
             path.unlink()
     return results
+
+
+def settle(
+    folder: Path,
+    environment: Environment,
+    *,
+    again: bool = False,
+    download: bool = False,
+    run: Runner = uv_command.run,
+) -> Locked:
+    """One environment's lockfile in that folder: resolved and written where none fits its pins, or with `again`.
+
+    Raises as `lock`.
+    """
+    fits = None if again else fitting(folder, environment)
+    if fits is not None:
+        return Locked(environment.id, "unresolvable" if fits.reason else "locked", False, fits.reason)
+    resolved = resolve(environment, download=download, run=run)
+    changed = _write(folder, environment, resolved)
+    return Locked(environment.id, "unresolvable" if resolved.reason else "locked", changed, resolved.reason)
+
+
+def fitting(folder: Path, environment: Environment) -> LockStatus | None:
+    """What that folder has that fits the pins; None where it is missing, outdated or cannot be read."""
+    try:
+        now = status_in(folder, environment)
+    except LockError:
+        return None
+    return now if now.kind in ("locked", "unresolvable") else None
 
 
 def check(
@@ -134,8 +166,13 @@ def check(
 
 
 def status(project: Project, environment: Environment) -> LockStatus:
-    """What is there for this environment. Offline. Raises LockError for a file that cannot be read."""
-    locked, reason_file = _paths(project, environment.id)
+    """What is there for this environment, in its project or where else its lockfile is; as `status_in`."""
+    return status_in(environment.lock_folder(project.lockfiles), environment)
+
+
+def status_in(folder: Path, environment: Environment) -> LockStatus:
+    """What that folder has for this environment. Offline. Raises LockError for a file that cannot be read."""
+    locked, reason_file = _paths(folder, environment.id)
     there = [path for path in (locked, reason_file) if path.is_file()]
     if not there:
         return LockStatus("missing", locked, "", {}, f"{locked.name} is missing")
@@ -227,13 +264,15 @@ def _hashed(environment: Environment, requirements: str) -> None:
             raise LockError(f"uv gave no hash in {environment.id} for {entry.split()[0] if entry else 'any package'}")
 
 
-def _write(project: Project, environment: Environment, resolved: Resolved) -> bool:
+def _write(folder: Path, environment: Environment, resolved: Resolved) -> bool:
     """Put the answer in its place; whether a file is now another than before."""
-    locked, reason_file = _paths(project, environment.id)
+    locked, reason_file = _paths(folder, environment.id)
     path, other = (reason_file, locked) if resolved.reason else (locked, reason_file)
     body = (resolved.reason or resolved.requirements).strip() + "\n"
     header = [
-        f"# Made by `{COMMAND}` from matrix.yaml: change it there.",
+        f"# Made by `{COMMAND}` from matrix.yaml: change it there."
+        if environment.published
+        else "# Made for pins that no matrix.yaml names: of this machine's cache, never committed.",
         f"# environment: {environment.id}",
         f"# python: {environment.python} on {PLATFORM}",
         f"# as-of: {environment.as_of.isoformat()}",
@@ -283,12 +322,12 @@ def _chosen(matrix: Matrix, ids: Iterable[str] | None) -> list[Environment]:
     return [matrix.environments[id] for id in dict.fromkeys(wanted)]
 
 
-def _paths(project: Project, id: str) -> tuple[Path, Path]:
-    return project.lockfiles / f"{id}.txt", project.lockfiles / f"{id}.unresolvable.txt"
+def _paths(folder: Path, id: str) -> tuple[Path, Path]:
+    return folder / f"{id}.txt", folder / f"{id}.unresolvable.txt"
 
 
 def _strays(project: Project, matrix: Matrix) -> Sequence[Path]:
-    owned = {path.name for id in matrix.environments for path in _paths(project, id)}
+    owned = {path.name for id in matrix.environments for path in _paths(project.lockfiles, id)}
     return sorted(path for path in project.lockfiles.glob("*.txt") if path.name not in owned)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from tfparity.fingerprint import printable
+from tfparity.records.fingerprint import printable
 
 #: Settings of a user's that would change what is resolved. Where the index is, and how to reach it, stays theirs.
 CHANGES_RESOLUTION = (

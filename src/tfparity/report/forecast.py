@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from time import monotonic
 
-from tfparity.plan import CELL_SECONDS, PlannedCell
+from tfparity.planning.estimate import CELL_SECONDS
+from tfparity.records.cells import CellId, PlannedCell
 
 
 class Forecast:
@@ -14,15 +15,12 @@ class Forecast:
     def __init__(
         self,
         cells: Iterable[PlannedCell],
-        seconds: Mapping[tuple[str, str, str], float],
+        seconds: Mapping[CellId, float],
         *,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        self._open = {
-            cell.id: seconds.get((cell.toolchain, cell.case, cell.route), CELL_SECONDS)
-            for cell in cells
-            if cell.applicable
-        }
+        self._open = {cell.id: seconds.get(cell.place, CELL_SECONDS) for cell in cells if cell.applicable}
+        self._expected_left = sum(self._open.values())
         self._clock = clock
         self._began: float | None = None
         self._expected_done = 0.0
@@ -40,10 +38,11 @@ class Forecast:
         if expected is not None:
             self.done += 1
             self._expected_done += expected
+            self._expected_left -= expected
 
     def left(self) -> float | None:
         """Seconds to the end; None before the first cell is done."""
         if self._began is None or not self._expected_done:
             return None
         pace = (self._clock() - self._began) / self._expected_done
-        return sum(self._open.values()) * pace
+        return max(0.0, self._expected_left) * pace

@@ -6,18 +6,16 @@ toolchain), docs/zoo/ (a page per case file), docs/routes.md and docs/remedies.m
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tfparity import paths
 from tfparity.errors import EvidenceError
-from tfparity.judge import VERDICTS
-from tfparity.limitations import NO_LINK, Limitation
-from tfparity.matrix import Toolchain
-from tfparity.paths import Project
+from tfparity.evidence.query import Query, Standing, Table, counted
+from tfparity.inputs.limitations import NO_LINK, Limitation
+from tfparity.inputs.matrix import Toolchain
+from tfparity.records.vocabulary import Verdict
 from tfparity.report import markdown, remedies, routes, words
-from tfparity.report.standing import Standing, Standings
 from tfparity.report.why import why
 
 MADE = "<!-- Made by `nox -s table` from results/, matrix.yaml and limitations.yaml. Do not edit. -->\n\n"
@@ -25,19 +23,17 @@ MADE = "<!-- Made by `nox -s table` from results/, matrix.yaml and limitations.y
 #: The two models that every guide converts: they stand in the overview, by the form of it that goes best.
 LANDMARKS = {"resnet18": ("torchvision/resnet18",), "BERT": ("huggingface/bert", "huggingface/bert-eager")}
 
-#: The verdicts of a cell that was run as it now is.
-RUN = ("works", "works-with-remedy", "partial", "broken")
-
 #: Longest error text in a table, in characters.
 SHOWN = 240
 
 
-def write(project: Project, *, check: bool = False) -> list[Path]:
+def write(query: Query, *, check: bool = False) -> list[Path]:
     """Write what is out of date; returns those files (with `check`, only returns them).
 
     Raises EvidenceError where a marker is missing in README.md or docs/compatibility.md.
     """
-    made = contents(Standings(project))
+    project = query.selection.project
+    made = contents(Table(query))
     strays = sorted({page for name in ("toolchains", "zoo") for page in (project.docs / name).glob("*.md")} - set(made))
     stale = [path for path, text in made.items() if not path.is_file() or path.read_bytes() != text.encode()]
     if not check:
@@ -49,21 +45,21 @@ def write(project: Project, *, check: bool = False) -> list[Path]:
     return stale + strays
 
 
-def contents(standings: Standings) -> dict[Path, str]:
+def contents(table: Table) -> dict[Path, str]:
     """Every generated file with the text that it should have."""
-    project = standings.project
+    project = table.project
     made = {
-        project.readme: _marked(project.readme, "compatibility", overview(standings, "docs/")),
+        project.readme: _marked(project.readme, "compatibility", overview(table, "docs/")),
         project.docs / "compatibility.md": _marked(
-            project.docs / "compatibility.md", "compatibility", overview(standings, "") + "\n\n" + families(standings)
+            project.docs / "compatibility.md", "compatibility", overview(table, "") + "\n\n" + families(table)
         ),
-        project.docs / "limitations.md": MADE + limitations(standings),
-        project.docs / "routes.md": MADE + routes.page(standings),
-        project.docs / "remedies.md": MADE + remedies.page(standings),
+        project.docs / "limitations.md": MADE + limitations(table),
+        project.docs / "routes.md": MADE + routes.page(table),
+        project.docs / "remedies.md": MADE + remedies.page(table),
     }
-    for toolchain in standings.toolchains:
-        made[project.docs / "toolchains" / f"{toolchain.id}.md"] = MADE + page(standings, toolchain)
-    for name, cases in standings.case_files.items():
+    for toolchain in table.toolchains:
+        made[project.docs / "toolchains" / f"{toolchain.id}.md"] = MADE + page(table, toolchain)
+    for name, cases in table.case_files.items():
         made[project.docs / "zoo" / f"{name}.md"] = MADE + f"# cases/{name}.py\n\n{by_case(cases)}\n"
     return made
 
@@ -75,30 +71,27 @@ def _marked(path: Path, name: str, content: str) -> str:
         raise EvidenceError(str(wrong), file=path) from None
 
 
-def overview(standings: Standings, folder: str) -> str:
+def overview(table: Table, folder: str) -> str:
     """A row per toolchain: its pins, how many cells work (the smoke cases by its leading route; all
     that were run), the landmarks' verdicts; the totals below."""
     rows = []
-    for toolchain in standings.toolchains:
-        pins = standings.packages(toolchain)
+    for toolchain in table.toolchains:
+        pins = table.packages(toolchain)
         name = f"[{toolchain.id}]({folder}toolchains/{toolchain.id}.md)"
-        counts = standings.counts(toolchain.id)
-        smoke = standings.counts(toolchain.id, standings.smoke)
+        counts = table.counts(toolchain.id)
+        smoke = table.counts(toolchain.id, table.smoke)
         rows.append(
             [
-                f"**{name}**" if toolchain.id == standings.default else name,
-                standings.pythons(toolchain),
+                f"**{name}**" if toolchain.id == table.default else name,
+                table.pythons(toolchain),
                 markdown.text(pins.get("torch", "–")),
                 markdown.text(pins.get("onnx", "–")),
                 markdown.text(pins.get("onnx-tf", "–")),
                 markdown.text(pins.get("tensorflow") or pins.get("tensorflow-cpu") or "–"),
-                ", ".join(markdown.text(shim) for shim in standings.shims(toolchain)) or "–",
+                ", ".join(markdown.text(shim) for shim in table.shims(toolchain)) or "–",
                 working(smoke),
                 working(counts),
-                *(
-                    brief(best([standings.verdict(toolchain.id, case) for case in cases]))
-                    for cases in LANDMARKS.values()
-                ),
+                *(brief(best([table.verdict(toolchain.id, case) for case in cases])) for cases in LANDMARKS.values()),
             ]
         )
     head = [
@@ -113,25 +106,33 @@ def overview(standings: Standings, folder: str) -> str:
         "all cells",
         *LANDMARKS,
     ]
-    return f"{markdown.table(head, rows, align='lllllllllll')}\n\n{totals(standings.counts())}\n\n{legend()}"
+    return f"{markdown.table(head, rows, align='lllllllllll')}\n\n{totals(table.counts())}\n\n{legend()}"
 
 
-def working(counts: Mapping[str, int]) -> str:
+def working(counts: Mapping[Verdict, int]) -> str:
     """ "31 of 40" (of the cells that were run), "31 of 40, 5 stale", or what there is instead."""
-    run, stale = sum(counts.get(name, 0) for name in RUN), counts.get("stale", 0)
+    run, stale = _ran(counts), counts.get(Verdict.STALE, 0)
     if run:
-        works = counts.get("works", 0) + counts.get("works-with-remedy", 0)
-        return f"{works} of {run}" + (f", {stale} {words.verdict('stale').words}" if stale else "")
-    others = ("stale", "unresolvable", "untested", "not-applicable")
-    return words.verdict(next((name for name in others if counts.get(name)), "untested")).words
+        return f"{_working(counts)} of {run}" + (f", {stale} {words.verdict(Verdict.STALE).words}" if stale else "")
+    others = (Verdict.STALE, Verdict.UNRESOLVABLE, Verdict.UNTESTED, Verdict.NOT_APPLICABLE)
+    return words.verdict(next((name for name in others if counts.get(name)), Verdict.UNTESTED)).words
+
+
+def _ran(counts: Mapping[Verdict, int]) -> int:
+    """The cells that were run as they now are."""
+    return sum(count for verdict, count in counts.items() if verdict.ran)
+
+
+def _working(counts: Mapping[Verdict, int]) -> int:
+    return sum(count for verdict, count in counts.items() if verdict.works)
 
 
 def best(forms: Sequence[Standing | None]) -> Standing | None:
     """Of several forms of a model the one with the best verdict, the earlier of equals; a form that cannot exist there
     stands for the model only where none can, one that was never run only where none was."""
     known = [form for form in forms if form is not None]
-    there = [form for form in known if form.verdict != "not-applicable"] or known
-    return min(there, key=lambda form: (form.verdict == "untested", VERDICTS.index(form.verdict)), default=None)
+    there = [form for form in known if form.verdict is not Verdict.NOT_APPLICABLE] or known
+    return min(there, key=lambda form: (form.verdict is Verdict.UNTESTED, form.verdict.position), default=None)
 
 
 def brief(standing: Standing | None) -> str:
@@ -139,20 +140,19 @@ def brief(standing: Standing | None) -> str:
     if standing is None:
         return "–"
     shown = words.verdict(standing.verdict)
-    cell = standing.cell or {}
-    if standing.verdict == "works":
-        return f"{shown.sign} {markdown.text(words.number(cell.get('max_abs')))}"
-    if standing.verdict == "works-with-remedy":
-        across = [words.remedy(name) for name in cell.get("remedies") or [] if not name.startswith("shim:")]
+    if standing.verdict is Verdict.WORKS:
+        return f"{shown.sign} {markdown.text(words.number(standing.max_abs))}"
+    if standing.verdict is Verdict.WORKS_WITH_REMEDY and standing.cell:
+        across = [words.remedy(name) for name in standing.cell.remedies if not name.startswith("shim:")]
         across += ["eager attention"] if standing.planned.case.endswith("-eager") else []
         by = f", {markdown.text(', '.join(across))}" if across else ""
-        return f"{shown.sign} {markdown.text(words.number(cell.get('max_abs')))}{by}"
-    if standing.verdict == "broken" and standing.error:
-        return f"{shown.sign} {standing.error['stage']}"
+        return f"{shown.sign} {markdown.text(words.number(standing.max_abs))}{by}"
+    if standing.verdict is Verdict.BROKEN and standing.error:
+        return f"{shown.sign} {standing.error.stage}"
     return f"{shown.sign} {shown.words}"
 
 
-def totals(counts: Mapping[str, int]) -> str:
+def totals(counts: Mapping[Verdict, int]) -> str:
     """Every planned cell once: "560 cells: 402 works, …"."""
     parts = ", ".join(f"{count} {words.verdict(name).words}" for name, count in counts.items())
     return f"{sum(counts.values())} cells: {parts}." if counts else "No cells."
@@ -170,12 +170,12 @@ def legend() -> str:
     return "\n".join(lines) + f"\n\n{counted}\n\n{measure}"
 
 
-def families(standings: Standings) -> str:
+def families(table: Table) -> str:
     """A row per file of cases: how many it has, how many of them were run, how many of those cells work."""
     rows = []
-    for name, cases in standings.case_files.items():
-        counts = Counter(cell.verdict for cells in cases.values() for cell in cells)
-        ran = sum(any(cell.verdict in RUN for cell in cells) for cells in cases.values())
+    for name, cases in table.case_files.items():
+        counts = counted(cell for cells in cases.values() for cell in cells)
+        ran = sum(any(cell.verdict.ran for cell in cells) for cells in cases.values())
         rows.append([f"[{name}](zoo/{name}.md)", str(len(cases)), str(ran), working(counts)])
     return "## By case\n\n" + markdown.table(
         ["cases", "how many", "run somewhere", "cells that work"], rows, align="lrrl"
@@ -186,41 +186,39 @@ def by_case(cases: Mapping[str, Sequence[Standing]]) -> str:
     """A block per case that opens on a click: its verdict on every toolchain and route."""
     blocks = []
     for case, mine in cases.items():
-        counts = Counter(cell.verdict for cell in mine)
+        counts = counted(mine)
         rows = [
             [cell.planned.toolchain, cell.planned.route, *_row(cell, "../")] for cell in mine if cell.cell is not None
         ]
         head = ["toolchain", "route", "verdict", "max error", "opset", "axes kept", "why"]
         parts = [markdown.table(head, rows, align="lllr")] if rows else []
-        answers = [(cell.planned, words.answer(cell.answer)) for cell in mine if cell.answer]
+        answers = [(cell.planned, words.answer(cell.run.answer)) for cell in mine if cell.run and cell.run.answer]
         parts += [f"{planned.toolchain}, {planned.route}: {markdown.text(said)}." for planned, said in answers]
-        rest = Counter(cell.verdict for cell in mine if cell.cell is None)
+        rest = counted(cell for cell in mine if cell.cell is None)
         if rest:
-            parts.append(
-                ", ".join(f"{rest[name]} {words.verdict(name).words}" for name in VERDICTS if rest[name]) + "."
-            )
-        run, works = sum(counts[name] for name in RUN), counts["works"] + counts["works-with-remedy"]
-        summary = f"{markdown.code(case)}: works in {works} of {run} cells that were run"
-        summary += f", {counts['stale']} {words.verdict('stale').words}" if counts["stale"] else ""
+            parts.append(", ".join(f"{count} {words.verdict(name).words}" for name, count in rest.items()) + ".")
+        stale = counts[Verdict.STALE]
+        summary = f"{markdown.code(case)}: works in {_working(counts)} of {_ran(counts)} cells that were run"
+        summary += f", {stale} {words.verdict(Verdict.STALE).words}" if stale else ""
         blocks.append(markdown.folded(summary, "\n\n".join(parts)))
     return "\n".join(blocks)
 
 
-def page(standings: Standings, toolchain: Toolchain) -> str:
+def page(table: Table, toolchain: Toolchain) -> str:
     """A toolchain's own page: pins, note, every cell, what was not run and why."""
-    cells = standings.cells[toolchain.id]
-    pins = standings.packages(toolchain)
+    cells = table.cells[toolchain.id]
+    pins = table.packages(toolchain)
     parts = [f"# {toolchain.id}"]
     if toolchain.note:
         parts.append(markdown.text(toolchain.note))
-    shims = standings.shims(toolchain)
+    shims = table.shims(toolchain)
     parts.append(
-        f"Python {standings.pythons(toolchain)}; " + ", ".join(f"{name} {pins[name]}" for name in sorted(pins)) + "."
+        f"Python {table.pythons(toolchain)}; " + ", ".join(f"{name} {pins[name]}" for name in sorted(pins)) + "."
     )
     locks = ", ".join(
         f"[lockfiles/{id}.txt](../../lockfiles/{id}.txt)"
         for id in toolchain.environments()
-        if (standings.project.lockfiles / f"{id}.txt").is_file()
+        if (table.project.lockfiles / f"{id}.txt").is_file()
     )
     if locks:
         parts.append(
@@ -228,13 +226,13 @@ def page(standings: Standings, toolchain: Toolchain) -> str:
         )
     if shims:
         parts.append(f"Shims: {', '.join(shims)}. A cell that works here works with a remedy.")
-    parts.append(totals(standings.counts(toolchain.id)))
+    parts.append(totals(table.counts(toolchain.id)))
     head = ["case", "route", "verdict", "max error", "opset", "axes kept", "why"]
     run = [cell for cell in cells if cell.cell is not None]
     if run:
         rows = [[markdown.code(cell.planned.case), cell.planned.route, *_row(cell, "../")] for cell in run]
         parts.append(markdown.table(head, rows, align="lllr"))
-    rest: dict[tuple[str, str], list[Standing]] = {}
+    rest: dict[tuple[Verdict, str], list[Standing]] = {}
     for cell in cells:
         if cell.cell is None:
             rest.setdefault((cell.verdict, cell.reason or ""), []).append(cell)
@@ -258,24 +256,22 @@ def _listed(group: Sequence[Standing], cells: Sequence[Standing]) -> str:
 def _row(cell: Standing, up: str) -> list[str]:
     """verdict, max error, opset, axes kept, why."""
     shown = words.verdict(cell.verdict)
-    recorded = cell.cell or {}
-    reason = cell.reason if cell.cell is None else ""
-    text = why(recorded, cell.error, None) if cell.cell is not None else " ".join((reason or "").split())
+    text = why(cell.cell, cell.error, None) if cell.cell is not None else " ".join((cell.reason or "").split())
     explained = f" ([{cell.limitation.id}]({up}limitations.md#{cell.limitation.id}))" if cell.limitation else ""
     return [
         f"{shown.sign} {shown.words}",
-        words.number(recorded.get("max_abs")),
-        words.opset(recorded),
-        words.axes(recorded.get("dynamic")),
+        words.number(cell.max_abs),
+        words.opset(cell.cell),
+        words.axes(cell.cell.dynamic if cell.cell else None),
         markdown.text(words.shortened(text, SHOWN)) + explained,
     ]
 
 
-def limitations(standings: Standings) -> str:
+def limitations(table: Table) -> str:
     """Every limitation with its cause, link and remedy, and the cells that it explains."""
-    every = [cell for cells in standings.cells.values() for cell in cells]
-    failing = [cell for cell in every if cell.verdict in ("partial", "broken")]
-    stale = sum(cell.verdict == "stale" for cell in every)
+    every = [cell for cells in table.cells.values() for cell in cells]
+    failing = [cell for cell in every if cell.verdict.failing]
+    stale = sum(cell.verdict is Verdict.STALE for cell in every)
     understood = [cell for cell in failing if cell.limitation and cell.limitation.understood]
     parts = ["# Limitations"]
     parts.append(
@@ -283,7 +279,7 @@ def limitations(standings: Standings) -> str:
         f"{len(failing) - len(understood)} are not."
         + (f" {stale} more were recorded under an older revision." if stale else "")
     )
-    for limitation in standings.limitations:
+    for limitation in table.limitations:
         parts.append(_limitation(limitation, [cell for cell in failing if cell.limitation == limitation]))
     return "\n\n".join(parts) + "\n"
 

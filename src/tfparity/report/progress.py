@@ -16,10 +16,10 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
-from tfparity.plan import PlannedCell
+from tfparity.records.cells import CellId, CellRecord, PlannedCell
+from tfparity.records.vocabulary import Verdict
 from tfparity.report import words
 from tfparity.report.forecast import Forecast
-from tfparity.run import CellRecord
 
 
 class Progress(Protocol):
@@ -38,7 +38,7 @@ class Progress(Protocol):
 def progress(
     console: Console,
     cells: Sequence[PlannedCell],
-    seconds: Mapping[tuple[str, str, str], float],
+    seconds: Mapping[CellId, float],
     *,
     live: bool | None = None,
 ) -> Progress:
@@ -56,14 +56,17 @@ def outcome(record: CellRecord, *, several: bool) -> Text:
     name = f"{record.toolchain}  {record.case}" if several else record.case
     line = Text.assemble((f"{shown.sign:<2}", shown.style), " ", (name, "bold"), "  ", (record.route, "dim"), "  ")
     line.append(shown.words, shown.style)
-    grade = (record.cell or {}).get("grade")
-    if record.verdict.startswith("works") and grade:
-        line.append(f" {words.GRADES.get(grade, grade)}")
+    if record.verdict.works and record.cell and record.cell.grade:
+        line.append(f" {words.GRADES[record.cell.grade]}")
     if record.cached:
         line.append("  done before", "dim")
     elif record.seconds:
         line.append(f"  {words.duration(record.seconds)}", "dim")
     return line
+
+
+#: So many cells that were done before have a line each; of more, only how many there are.
+MOST_BEFORE = 50
 
 
 class PlainProgress:
@@ -72,6 +75,7 @@ class PlainProgress:
     def __init__(self, console: Console, forecast: Forecast, several: bool) -> None:
         self._console, self._forecast, self._several = console, forecast, several
         self._lock = threading.Lock()
+        self._before = 0
 
     def __enter__(self) -> Self:
         return self
@@ -79,7 +83,8 @@ class PlainProgress:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        return
+        if self._before > MOST_BEFORE:
+            self._say(Text(f"{words.cells(self._before)} done before"))
 
     def _say(self, line: Text) -> None:
         self._console.print(line, soft_wrap=True, highlight=False)
@@ -98,7 +103,10 @@ class PlainProgress:
     def cell_finished(self, record: CellRecord) -> None:
         with self._lock:
             self._forecast.finished(record.id)
-            if record.verdict in ("not-applicable", "unresolvable"):
+            if record.verdict in (Verdict.NOT_APPLICABLE, Verdict.UNRESOLVABLE):
+                return
+            self._before += record.cached
+            if record.cached and self._before > MOST_BEFORE:
                 return
             line = Text(f"[{self._forecast.done:>{len(str(self._forecast.total))}}/{self._forecast.total}] ")
             line.append_text(outcome(record, several=self._several))
@@ -147,7 +155,7 @@ class LiveProgress:
                 name = f"{cell.toolchain}  {cell.case}" if self._several else cell.case
                 if not stage and self._preparing:
                     continue  # waiting for that
-                what = words.STAGES.get(stage, stage)
+                what = words.stage(stage)
                 lines.append(
                     Text.assemble("   ", (name, "bold"), f"  {what}  ", (f"{now - began:.0f} s", "dim"), no_wrap=True)
                 )
@@ -175,5 +183,5 @@ class LiveProgress:
         with self._lock:
             self._running.pop(record.id, None)
             self._forecast.finished(record.id)
-        if record.verdict not in ("not-applicable", "unresolvable"):
+        if record.verdict not in (Verdict.NOT_APPLICABLE, Verdict.UNRESOLVABLE):
             self._console.print(outcome(record, several=self._several), soft_wrap=True, highlight=False)

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 
+from tfparity.evidence.query import Standing, Table
 from tfparity.paths import worker_modules
+from tfparity.records.vocabulary import Verdict
 from tfparity.report import markdown
-from tfparity.report.standing import Standing, Standings
-from tfparity.worker import plugins, remedies
+from tfparity.worker import remedies, targets
 
 #: Which part of a remedy acts where, in the order of a crossing.
 _PARTS = {"declare": "the case", "exporting": "the export", "rewrite": "the file", "converting": "the conversion"}
 
 
-def page(standings: Standings) -> str:
+def page(table: Table) -> str:
     names = worker_modules("remedies")
     across: dict[str, list[Standing]] = {name: [] for name in names}
-    for cells in standings.cells.values():
+    for cells in table.cells.values():
         for cell in cells:
-            if cell.cell is not None and cell.verdict in ("works-with-remedy", "partial"):
-                for name in cell.cell["remedies"]:
+            if cell.cell is not None and cell.verdict in (Verdict.WORKS_WITH_REMEDY, Verdict.PARTIAL):
+                for name in cell.cell.remedies:
                     if name in across:
                         across[name].append(cell)
-    saved = {cell.planned.case for cells in across.values() for cell in cells if cell.verdict == "works-with-remedy"}
+    saved = {
+        cell.planned.case for cells in across.values() for cell in cells if cell.verdict is Verdict.WORKS_WITH_REMEDY
+    }
     parts = [
         "# Remedies",
         (
@@ -43,46 +45,42 @@ def page(standings: Standings) -> str:
                 [
                     f"[{name}](#{name})",
                     _place(name),
-                    str(_cases(across[name], "works-with-remedy")),
-                    str(_cases(across[name], "partial")),
+                    str(_cases(across[name], Verdict.WORKS_WITH_REMEDY)),
+                    str(_cases(across[name], Verdict.PARTIAL)),
                 ]
                 for name in names
             ],
         ),
         "Works with it, partly: cases, on any toolchain.",
-        *(_block(standings, name, across[name]) for name in names),
+        *(_block(table, name, across[name]) for name in names),
     ]
     return "\n\n".join(parts) + "\n"
 
 
 def _targets(name: str) -> list[str]:
-    return [
-        target
-        for target in worker_modules("targets")
-        if name in plugins.load(target, "tfparity.worker.targets").REMEDIES
-    ]
+    return [target for target in worker_modules("targets") if name in targets.load(target).remedies]
 
 
 def _place(name: str) -> str:
-    module = remedies.load(name)
-    return ", ".join(place for part, place in _PARTS.items() if hasattr(module, part))
+    remedy = remedies.load(name)
+    return ", ".join(place for part, place in _PARTS.items() if getattr(remedy, part))
 
 
-def _cases(cells: Sequence[Standing], verdict: str) -> int:
-    return len({cell.planned.case for cell in cells if cell.verdict == verdict})
+def _cases(cells: Sequence[Standing], verdict: Verdict) -> int:
+    return len({cell.planned.case for cell in cells if cell.verdict is verdict})
 
 
-def _block(standings: Standings, name: str, cells: Sequence[Standing]) -> str:
-    words = (inspect.getdoc(remedies.load(name)) or "").split()
+def _block(table: Table, name: str, cells: Sequence[Standing]) -> str:
+    words = (remedies.described(name)).split()
     says = " ".join(f"<{word}>" if word.startswith("https://") else markdown.text(word) for word in words)
     rules = [
-        f"[{rule.id}](limitations.md#{rule.id})" for rule in standings.limitations if name in rule.remedies
+        f"[{rule.id}](limitations.md#{rule.id})" for rule in table.limitations if name in rule.remedies
     ]  # fmt: skip
     rules += [f"the target {target} that is wrong where its SavedModel is right" for target in _targets(name)]
     by_case: dict[tuple[str, str, str], list[str]] = {}
     for cell in cells:
         assert cell.cell is not None
-        others = ", ".join(one for one in cell.cell["remedies"] if one != name)
+        others = ", ".join(one for one in cell.cell.remedies if one != name)
         by_case.setdefault((cell.planned.case, cell.planned.route, others), []).append(cell.planned.toolchain)
     listed = "\n".join(
         f"- {markdown.code(case)} ({route}{others and f', with {markdown.text(others)}'}): {', '.join(toolchains)}"

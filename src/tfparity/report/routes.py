@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from tfparity import plan, recommend
+from tfparity.evidence import recommend
+from tfparity.evidence.query import Standing, Table
+from tfparity.planning.routes import layout, route
+from tfparity.records.vocabulary import Verdict
 from tfparity.report import markdown, words
-from tfparity.report.standing import Standing, Standings
-
-#: The verdicts of a cell that was run as it now is.
-_RUN = ("works", "works-with-remedy", "partial", "broken")
 
 
-def page(standings: Standings) -> str:
+def page(standings: Table) -> str:
     """What each route needs and gives; per core case the best cell of each route; every cell behind a click."""
     routes = list(dict.fromkeys(name for toolchain in standings.toolchains for name in toolchain.routes))
     by_case = standings.core
@@ -51,42 +49,43 @@ def page(standings: Standings) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _route(standings: Standings, name: str, by_case: Mapping[str, Sequence[Standing]]) -> list[str]:
-    module = plan.route(name, standings.project)
-    gives: Mapping[str, Any] = getattr(module, "GIVES", {})
-    needed = {**module.REQUIRES["source"], **module.REQUIRES["target"]}
+def _route(standings: Table, name: str, by_case: Mapping[str, Sequence[Standing]]) -> list[str]:
+    declared = route(name, standings.project)
+    gives = declared.gives
+    needed = {**declared.requires["source"], **declared.requires["target"]}
     mine = [[cell for cell in cells if cell.planned.route == name] for cells in by_case.values()]
-    ran = [cells for cells in mine if any(cell.verdict in _RUN for cell in cells)]
-    across = sum(any(cell.verdict in recommend.ACROSS for cell in cells) for cells in ran)
+    ran = [cells for cells in mine if any(cell.verdict.ran for cell in cells)]
+    across = sum(any(cell.verdict.works for cell in cells) for cells in ran)
     said = {True: "yes", False: "no", None: "–"}
     return [
         f"**{name}**",
         markdown.text(", ".join(f"{package} {specifier}" for package, specifier in needed.items())),
-        markdown.text(", ".join(gives.get("targets", ())) or "–"),
-        said[gives.get("dynamic")],
-        markdown.text(gives.get("layout", "–")),
-        markdown.text(gives.get("integers", "–")),
-        said[gives.get("trainable")],
-        f"{across} of {len(ran)}" if ran else words.verdict("untested").words,
+        markdown.text(", ".join(gives.targets)),
+        said[gives.dynamic],
+        markdown.text(gives.layout or "–"),
+        markdown.text(gives.integers or "–"),
+        said[gives.trainable],
+        f"{across} of {len(ran)}" if ran else words.verdict(Verdict.UNTESTED).words,
     ]
 
 
 def _best(cells: Sequence[Standing], route: str) -> str:
     """The best cell of a route in a few characters; what all cells are where none was run."""
     mine = [cell for cell in cells if cell.planned.route == route]
-    ran = [cell for cell in mine if cell.verdict in _RUN]
+    ran = [cell for cell in mine if cell.verdict.ran]
     if not ran:
         found = {cell.verdict for cell in mine}
-        name = next((name for name in ("stale", "untested", "unresolvable") if name in found), "not-applicable")
+        others = (Verdict.STALE, Verdict.UNTESTED, Verdict.UNRESOLVABLE)
+        name = next((name for name in others if name in found), Verdict.NOT_APPLICABLE)
         return words.verdict(name).words
-    chosen = min(ran, key=lambda cell: (_RUN.index(cell.verdict), (cell.cell or {}).get("max_abs") or 0.0))
+    chosen = min(ran, key=lambda cell: (cell.verdict.position, cell.max_abs or 0.0))
     shown = words.verdict(chosen.verdict)
-    if chosen.verdict in recommend.ACROSS:
-        return f"{shown.sign} {words.number((chosen.cell or {}).get('max_abs'))}"
+    if chosen.verdict.works:
+        return f"{shown.sign} {words.number(chosen.max_abs)}"
     return f"{shown.sign} {shown.words}"
 
 
-def _recommended(standings: Standings, cells: Sequence[Standing]) -> str:
+def _recommended(standings: Table, cells: Sequence[Standing]) -> str:
     chosen = _chosen(standings, cells)
     if chosen is None:
         return "none gets across"
@@ -94,30 +93,28 @@ def _recommended(standings: Standings, cells: Sequence[Standing]) -> str:
     return f"{route} on [{toolchain}](toolchains/{toolchain}.md)"
 
 
-def _chosen(standings: Standings, cells: Sequence[Standing]) -> recommend.Way | None:
-    standing = {(c.planned.toolchain, c.planned.route): (c.verdict, (c.cell or {}).get("grade")) for c in cells}
-    return recommend.best(standings.oldest_first(standing), standing, standings.default)
+def _chosen(standings: Table, cells: Sequence[Standing]) -> recommend.Way | None:
+    known = {(c.planned.toolchain, c.planned.route): (c.verdict, c.cell.grade if c.cell else None) for c in cells}
+    return recommend.best(standings.oldest_first(known), known, standings.default)
 
 
-def _block(standings: Standings, case: str, cells: Sequence[Standing]) -> str:
+def _block(standings: Table, case: str, cells: Sequence[Standing]) -> str:
     """Every cell of a case that was run; in its head the recommended way with its pins."""
     rows = []
-    for cell in (cell for cell in cells if cell.verdict in _RUN):
-        recorded = cell.cell or {}
-        layout = plan.layout(plan.route(cell.planned.route, standings.project))
-        made = cell.artifact or {}
+    for cell in (cell for cell in cells if cell.verdict.ran):
+        made = cell.run.artifact if cell.run else None
         shown = words.verdict(cell.verdict)
         rows.append(
             [
                 cell.planned.toolchain,
                 cell.planned.route,
                 f"{shown.sign} {shown.words}",
-                markdown.text(recorded.get("grade") or "–"),
-                words.number(recorded.get("max_abs")),
-                words.axes(recorded.get("dynamic")),
-                "–" if cell.verdict == "broken" else layout,
-                f"{made['megabytes']}" if made else "–",
-                f"{made['seconds']:.0f}" if made else "–",
+                markdown.text((cell.cell and cell.cell.grade) or "–"),
+                words.number(cell.max_abs),
+                words.axes(cell.cell.dynamic if cell.cell else None),
+                "–" if cell.verdict is Verdict.BROKEN else layout(route(cell.planned.route, standings.project)),
+                f"{made.megabytes}" if made else "–",
+                f"{made.seconds:.0f}" if made else "–",
             ]
         )
     head = ["toolchain", "route", "verdict", "grade", "max error", "axes kept", "layout", "MB", "seconds to convert"]

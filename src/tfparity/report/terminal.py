@@ -13,18 +13,17 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from tfparity import evidence
-from tfparity.campaign import deciding
-from tfparity.limitations import Limitation
+from tfparity.inputs.limitations import Limitation
+from tfparity.records.cells import CellRecord
+from tfparity.records.vocabulary import Verdict
 from tfparity.report import words
 from tfparity.report.why import why
-from tfparity.run import CellRecord
 
 #: Which limitation explains a record, if any.
 Explain = Callable[[CellRecord], Limitation | None]
 
 #: Verdicts that get no row of their own, only a line below the table.
-ASIDE = ("not-applicable", "unresolvable", "untested")
+ASIDE = (Verdict.NOT_APPLICABLE, Verdict.UNRESOLVABLE, Verdict.UNTESTED)
 
 #: From this many characters on, reasons stand beside the cells; on a narrower terminal, below them.
 WIDE = 130
@@ -53,7 +52,7 @@ def show(out: Console, records: Sequence[CellRecord], explain: Explain) -> None:
                 if reasons[record.id] and not beside:
                     out.print(Padding(Text(f"{record.case} ({record.route}): {reasons[record.id]}"), (0, 0, 0, 2)))
         for record in rows:
-            said = evidence.answer(record.cell or {"opset": None, "error": None}, record.attempts)
+            said = record.deciding.answer if record.deciding else None
             if said:
                 out.print(Padding(Text(f"{record.case}: {words.answer(said)}"), (0, 0, 0, 2)))
         for line in aside(mine):
@@ -70,16 +69,18 @@ def stack(records: Sequence[CellRecord]) -> str:
     for record in records:
         for environment in record.environments.values():
             for package in ("torch", "onnx", "onnx-tf", "tensorflow"):
-                if package in environment.get("packages", {}):
-                    versions.setdefault(package, environment["packages"][package])
+                if package in environment.packages:
+                    versions.setdefault(package, environment.packages[package])
     return " · ".join(f"{package} {version}" for package, version in versions.items())
 
 
 def reason(record: CellRecord, explain: Explain) -> str:
     """Why the record has its verdict and the way round it, in one line; empty for one that simply works."""
-    failed = deciding(record)
-    text = why(record.cell or {"verdict": record.verdict}, failed["error"] if failed else None, explain(record))
-    where = (failed or {}).get("where")
+    if record.cell is None:
+        return ""
+    deciding = record.deciding
+    text = why(record.cell, deciding.error if deciding else None, explain(record))
+    where = deciding.where if deciding else None
     return words.shortened(text, 300) + (f" ({where})" if where else "")
 
 
@@ -97,15 +98,19 @@ def _table(records: Sequence[CellRecord], reasons: Mapping[str, str] | None) -> 
         table.add_column("axes kept")
         table.add_column("why, and the way round it", overflow="fold", ratio=1)
     for record in records:
-        cell = record.cell or {}
+        cell, deciding = record.cell, record.deciding
         shown = words.verdict(record.verdict)
         row = [
             Text(record.case, "bold"),
             *([Text(record.route)] if routes else []),
             Text(f"{shown.sign} {shown.words}", shown.style),
-            Text(words.number(cell.get("max_abs"))),
+            Text(words.number(deciding.max_abs if deciding else None)),
             Text(words.opset(cell)),
-            *([Text(words.axes(cell.get("dynamic"))), Text(reasons[record.id])] if reasons is not None else []),
+            *(
+                [Text(words.axes(cell.dynamic if cell else None)), Text(reasons[record.id])]
+                if reasons is not None
+                else []
+            ),
         ]
         table.add_row(*row)
     return table
@@ -113,7 +118,7 @@ def _table(records: Sequence[CellRecord], reasons: Mapping[str, str] | None) -> 
 
 def aside(records: Sequence[CellRecord]) -> list[str]:
     """A line per reason for cells that nothing was run for."""
-    reasons: dict[tuple[str, str], list[str]] = {}
+    reasons: dict[tuple[Verdict, str], list[str]] = {}
     for record in records:
         if record.verdict in ASIDE:
             reasons.setdefault((record.verdict, record.reason or ""), []).append(f"{record.case} ({record.route})")
@@ -146,5 +151,4 @@ def totals(records: Iterable[CellRecord]) -> Text:
     """ "24 cells: 18 works, 2 works with a remedy, 4 broken": the parts add up to the whole."""
     counts = Counter(record.verdict for record in records)
     parts = [f"{counts[name]} {shown.words}" for name, shown in words.VERDICTS.items() if counts[name]]
-    parts += [f"{count} {name}" for name, count in counts.items() if name not in words.VERDICTS]
     return Text(f"{words.cells(sum(counts.values()))}: {', '.join(parts) or 'none'}", "bold")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from tfparity.records.cells import Cell, Failure, Said
+from tfparity.records.vocabulary import Grade, Stage, Verdict
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Shown:
     """How a verdict is shown: a sign that needs no colour, words, and what it means in one sentence."""
 
     sign: str
@@ -18,55 +20,60 @@ class Verdict:
 
 
 #: Best first; every cell has exactly one of them.
-VERDICTS: dict[str, Verdict] = {
-    "works": Verdict(
+VERDICTS: dict[Verdict, Shown] = {
+    Verdict.WORKS: Shown(
         "✓",
         "works",
         "every stage passes, every dynamic axis and the signature are kept, numbers agree to 1e-5 or better",
         "green",
     ),
-    "works-with-remedy": Verdict(
+    Verdict.WORKS_WITH_REMEDY: Shown(
         "✓*", "works with a remedy", "the same, after a named change: a lower opset, a rewrite, a shim", "green"
     ),
-    "partial": Verdict(
+    Verdict.PARTIAL: Shown(
         "◐",
         "partly",
         "right at the exported shape, but an axis or a name is lost, or numbers agree to 1e-3 only",
         "yellow",
     ),
-    "broken": Verdict("✗", "broken", "it does not convert, does not run, or answers wrongly", "red"),
-    "unresolvable": Verdict("∅", "no such environment", "these versions cannot be installed together", "magenta"),
-    "not-applicable": Verdict("–", "not applicable", "the case or the route cannot exist there", "dim"),
-    "untested": Verdict("?", "untested", "nothing was run", "dim"),
-    "stale": Verdict("~", "stale", "recorded under an older revision: run it again", "yellow"),
+    Verdict.BROKEN: Shown("✗", "broken", "it does not convert, does not run, or answers wrongly", "red"),
+    Verdict.UNRESOLVABLE: Shown("∅", "no such environment", "these versions cannot be installed together", "magenta"),
+    Verdict.NOT_APPLICABLE: Shown("–", "not applicable", "the case or the route cannot exist there", "dim"),
+    Verdict.UNTESTED: Shown("?", "untested", "nothing was run", "dim"),
+    Verdict.STALE: Shown("~", "stale", "recorded under an older revision: run it again", "yellow"),
 }
 
 GRADES = {
-    "float32-noise": "to float32 noise",
-    "1e-5": "within 1e-5",
-    "1e-3": "within 1e-3",
-    "diverged": "different numbers",
+    Grade.FLOAT32_NOISE: "to float32 noise",
+    Grade.WITHIN_1E5: "within 1e-5",
+    Grade.WITHIN_1E3: "within 1e-3",
+    Grade.DIVERGED: "different numbers",
 }
 
 #: The stages of a cell, with what a reader would call them.
 STAGES = {
-    "resolve": "finding versions that fit",
-    "install": "installing",
-    "import": "importing",
-    "build": "building the model",
-    "export": "exporting from torch",
-    "check": "checking the ONNX file",
-    "convert": "converting to TensorFlow",
-    "load": "loading the SavedModel",
-    "parity": "comparing numbers",
-    "dynamic-shape": "running other sizes",
-    "signature": "checking names and order",
+    Stage.RESOLVE: "finding versions that fit",
+    Stage.INSTALL: "installing",
+    Stage.IMPORT: "importing",
+    Stage.BUILD: "building the model",
+    Stage.EXPORT: "exporting from torch",
+    Stage.CHECK: "checking the ONNX file",
+    Stage.CONVERT: "converting to TensorFlow",
+    Stage.LOAD: "loading the SavedModel",
+    Stage.PARITY: "comparing numbers",
+    Stage.DYNAMIC_SHAPE: "running other sizes",
+    Stage.SIGNATURE: "checking names and order",
 }
 
 
-def verdict(name: str) -> Verdict:
-    """How that verdict is shown; an unknown one is shown as it is, not hidden."""
-    return VERDICTS.get(name) or Verdict("!", name, "", "red")
+def stage(name: str) -> str:
+    """What a reader would call a stage."""
+    return STAGES[Stage(name)] if name in list(Stage) else name
+
+
+def verdict(name: Verdict) -> Shown:
+    """How that verdict is shown."""
+    return VERDICTS[name]
 
 
 def axes(dynamic: Mapping[str, bool] | None) -> str:
@@ -90,12 +97,11 @@ def cells(count: int) -> str:
     return f"{count} cell" + ("" if count == 1 else "s")
 
 
-def answer(said: Mapping[str, str | None]) -> str:
-    """What the outputs mean on both sides (see evidence.answer), in one sentence."""
-    torch, tensorflow = said.get("torch"), said.get("tensorflow")
-    if torch == tensorflow:
-        return f"torch and TensorFlow say: {torch}" if torch else "neither side has an answer"
-    return f"torch says: {torch or 'nothing'}; TensorFlow says: {tensorflow or 'nothing'}"
+def answer(said: Said) -> str:
+    """What the outputs mean on both sides, in one sentence."""
+    if said.torch == said.tensorflow:
+        return f"torch and TensorFlow say: {said.torch}" if said.torch else "neither side has an answer"
+    return f"torch says: {said.torch or 'nothing'}; TensorFlow says: {said.tensorflow or 'nothing'}"
 
 
 def remedy(name: str) -> str:
@@ -111,12 +117,11 @@ def remedies(names: Sequence[str]) -> str:
     return ", ".join(remedy(name) for name in names)
 
 
-def failure(error: Mapping[str, Any]) -> str:
+def failure(error: Failure) -> str:
     """One line of what went wrong: stage, kind and message."""
-    message = " ".join(str(error.get("message", "")).split())
-    kind = str(error.get("type", ""))
-    head = f"{kind}: " if kind and not message.startswith(kind) else ""
-    return f"{error.get('stage', '?')}: {head}{message}"
+    message = " ".join(error.message.split())
+    head = f"{error.type}: " if error.type and not message.startswith(error.type) else ""
+    return f"{error.stage}: {head}{message}"
 
 
 def duration(seconds: float) -> str:
@@ -138,15 +143,14 @@ def shortened(text: str, length: int) -> str:
 MOST_OPSETS = 5
 
 
-def opset(cell: Mapping[str, Any]) -> str:
+def opset(cell: Cell | None) -> str:
     """The opset that decided, and the file's own where the exporter wrote another: "13 (file: 18)"; all that were tried
     of a broken cell."""
-    asked = cell.get("opset")
-    if not asked:
+    if cell is None or not cell.opset:
         return "–"
-    if cell.get("verdict") == "broken":
-        tried = list(dict.fromkeys(attempt["opset"] for attempt in cell["attempts"])) or [asked]
+    if cell.verdict is Verdict.BROKEN:
+        tried = list(dict.fromkeys(attempt.opset or 0 for attempt in cell.attempts)) or [cell.opset]
         return ", ".join(map(str, tried)) if len(tried) <= MOST_OPSETS else f"{min(tried)} to {max(tried)}"
-    deciding = next((attempt for attempt in cell.get("attempts", ()) if attempt["opset"] == asked), None)
-    written = deciding["file_opset"] if deciding else None
-    return f"{asked} (file: {written})" if written not in (None, asked) else str(asked)
+    first = next((attempt for attempt in cell.attempts if attempt.opset == cell.opset), None)
+    written = first.file_opset if first else None
+    return f"{cell.opset} (file: {written})" if written not in (None, cell.opset) else str(cell.opset)

@@ -3,60 +3,77 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from tfparity.campaign import Campaign
-from tfparity.plan import CORE, HEAVY, SMOKE
+from tfparity.evidence.query import Query
+from tfparity.records.cells import Model
+from tfparity.records.keys import Json
+from tfparity.records.vocabulary import HEAVY, Tier
 from tfparity.report import words
 from tfparity.worker.declare import Case
 
 
-def listed(asked: Campaign) -> list[dict[str, Any]]:
-    """The chosen cases as JSON values, in the zoo's order.
+@dataclass(frozen=True)
+class Entry:
+    """A case of the list. tier: the smallest that has it, "heavy" for one that is in "all" alone; source: "file:line".
 
-    `model` is what the source side said of it where it ran: on the default toolchain, else on the first of the matrix
-    that has it; None where it never ran.
+    model: what the source side said of it where it ran: on the default toolchain, else on the first of the matrix that
+    has it; None where it never ran.
     """
-    models = _models(asked)
-    chosen = dict.fromkeys(cell.case for cell in asked.cells)
-    return [_entry(asked.cases[id], asked.project.root, models.get(id)) for id in chosen]
+
+    case: Case
+    tier: str
+    source: str
+    model: Model | None
+
+    def document(self) -> dict[str, Json]:
+        """As JSON values."""
+        declared = self.case.declaration()
+        return {
+            "id": self.case.id,
+            "family": self.case.id.split("/")[0],
+            "tier": self.tier,
+            "tags": declared["tags"],
+            "source": self.source,
+            "requires": declared["requires"],
+            "inputs": declared["inputs"],
+            "outputs": declared["outputs"],
+            "axes": declared["axes"],
+            "insensitive": declared["insensitive"],
+            "operators": declared["operators"],
+            "model": asdict(self.model) if self.model else None,
+        }
 
 
-def _entry(case: Case, root: Path, model: dict[str, Any] | None) -> dict[str, Any]:
+def listed(query: Query) -> list[Entry]:
+    """The chosen cases, in the zoo's order."""
+    selection = query.selection
+    models = _models(query)
+    chosen = dict.fromkeys(cell.case for cell in selection.planned)
+    return [_entry(selection.cases[id], selection.project.root, models.get(id)) for id in chosen]
+
+
+def _entry(case: Case, root: Path, model: Model | None) -> Entry:
     file = Path(case.file)
-    declared = case.declaration()
-    return {
-        "id": case.id,
-        "family": case.id.split("/")[0],
-        "tier": next((tier for tier in (SMOKE, CORE, HEAVY) if tier in case.tags), "full"),
-        "tags": declared["tags"],
-        "source": f"{file.relative_to(root) if file.is_relative_to(root) else file}:{case.line}",
-        "requires": declared["requires"],
-        "inputs": declared["inputs"],
-        "outputs": declared["outputs"],
-        "axes": declared["axes"],
-        "insensitive": declared["insensitive"],
-        "operators": declared["operators"],
-        "model": model,
-    }
+    tier = next((tier for tier in (Tier.SMOKE, Tier.CORE, HEAVY) if tier in case.tags), Tier.FULL)
+    return Entry(case, tier, f"{file.relative_to(root) if file.is_relative_to(root) else file}:{case.line}", model)
 
 
-def _models(asked: Campaign) -> dict[str, dict[str, Any]]:
-    order = [asked.matrix.default, *asked.matrix.toolchains]
-    found: dict[str, dict[str, Any]] = {}
-    for name in dict.fromkeys(order):
-        for cell in asked.runs.get(name, {}).get("cells", []):
-            if cell["model"]:
-                found.setdefault(cell["case"], cell["model"])
+def _models(query: Query) -> dict[str, Model]:
+    found: dict[str, Model] = {}
+    for name in dict.fromkeys([query.selection.matrix.default, *query.selection.matrix.toolchains]):
+        for run in query.runs[name].cells if name in query.runs else ():
+            if run.model:
+                found.setdefault(run.case, run.model)
     return found
 
 
-def table(entries: Sequence[dict[str, Any]]) -> Table:
+def table(entries: Sequence[Entry]) -> Table:
     """The list for a terminal."""
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for head, right in (
@@ -69,17 +86,16 @@ def table(entries: Sequence[dict[str, Any]]) -> Table:
         made.add_column(head, justify="right" if right else "left", no_wrap=head == "case")
     made.add_column("operators", overflow="fold", ratio=1)
     for entry in entries:
-        model = entry["model"] or {}
-        inputs = "; ".join(
-            f"{given['name']} {given['dtype']} ({', '.join(map(str, given['shape']))})" for given in entry["inputs"]
-        )
-        parameters = model.get("parameters")
+        case, model = entry.case, entry.model
+        inputs = "; ".join(f"{given.name} {given.dtype} ({', '.join(map(str, given.shape))})" for given in case.inputs)
+        parameters = model.parameters if model else None
+        operators = sorted(case.operators) or (model.operators if model else ())
         made.add_row(
-            Text(entry["id"], "bold"),
-            entry["tier"],
+            Text(case.id, "bold"),
+            entry.tier,
             "–" if parameters is None else f"{parameters:,}",
             Text(inputs),
-            words.number(model.get("change")),
-            Text(", ".join(entry["operators"] or model.get("operators", []))),
+            words.number(model.change if model else None),
+            Text(", ".join(operators)),
         )
     return made

@@ -1,4 +1,4 @@
-"""Seeded input arrays. numpy's legacy RandomState, because its streams are frozen across versions.
+"""Seeded input arrays, by numpy's legacy RandomState: its streams are frozen across versions.
 
 https://numpy.org/neps/nep-0019-rng-policy.html
 """
@@ -12,7 +12,7 @@ from tfparity.worker.declare import Case, Input, Sample
 def make(declared: Input, sizes: Mapping[str, int], seed: int) -> Any:
     """The array of one input for one sample: dtype and kind as declared, shape from `sizes`.
 
-    Raises ValueError where a function that gives it gives another shape.
+    Raises ValueError if the case's own function returns an array of another shape.
     """
     import numpy
 

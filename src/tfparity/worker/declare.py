@@ -1,7 +1,7 @@
-"""How a case says what it is: `@case`, the kinds of its inputs and outputs.
+"""How a case is declared: `@case`, the kinds of its inputs and outputs.
 
-Both sides read the same case file: our side to plan and compare, the worker to build the model.
-Registering costs nothing; the factory imports its framework inside.
+Both sides read the same case file: our side to plan and compare, the worker to build the model. Registering costs
+nothing; the factory imports its framework inside.
 """
 
 import os
@@ -91,6 +91,23 @@ class Case(NamedTuple):
                     runs.append((seed, dict(exported, **{axis: size}), axis))
         return [Sample(index, seed, dict(sizes), axis) for index, (seed, sizes, axis) in enumerate(runs)]
 
+    def output_axes(self, references: Mapping[str, Any]) -> List[Dict[int, str]]:
+        """Per output {dimension: named axis} for every dimension whose size follows one, as the reference arrays of a
+        bundle have it, by their keys "float32/<sample>/<output>"."""
+        exported, *others = [sample for sample in self.samples() if sample.seed == SEEDS[0]]
+        found: List[Dict[int, str]] = []
+        for output in self.outputs:
+            base = references["float32/%d/%s" % (exported.index, output.name)].shape
+            axes: Dict[int, str] = {}
+            for sample in others:
+                shape = references["float32/%d/%s" % (sample.index, output.name)].shape
+                if sample.axis is not None and len(shape) == len(base):
+                    for dimension, (size, before) in enumerate(zip(shape, base)):
+                        if size != before:
+                            axes.setdefault(dimension, sample.axis)
+            found.append(axes)
+        return found
+
     def declaration(self) -> Dict[str, Any]:
         """The declaration without its factory, as JSON values: what both sides exchange."""
         declared: Dict[str, Any] = {
@@ -120,7 +137,7 @@ class Case(NamedTuple):
 
 
 def is_id(text: Any) -> bool:
-    """Whether a case may be called that: it is a path below a folder, too, and goes to terminals as it is."""
+    """Whether the text may be a case's id: ids become paths below a folder and are printed to terminals unescaped."""
     parts = text.split("/") if isinstance(text, str) else []
     return len(parts) > 1 and all(
         part and all(c.islower() or c.isdigit() or c in "-_." for c in part) and part[0] != "." for part in parts
@@ -128,7 +145,7 @@ def is_id(text: Any) -> bool:
 
 
 def declared(value: Mapping[str, Any]) -> Case:
-    """The case that `Case.declaration` told of; its factory cannot be called. Raises KeyError, TypeError or
+    """The case that `Case.declaration` described; its factory raises when called. Raises KeyError, TypeError or
     ValueError."""
 
     def gone() -> Any:
@@ -198,8 +215,8 @@ def boolean(*shape: Axis, name: Optional[str] = None) -> Input:
 def given(
     *shape: Axis, make: Callable[[Tuple[int, ...], int], Any], dtype: str = "float32", name: Optional[str] = None
 ) -> Input:
-    """What `make(shape, seed)` gives, a numpy array of that shape: pictures, sentences, sounds. `make` is a function of
-    the case file; it runs where the model is built and imports inside."""
+    """The array that `make(shape, seed)` returns: pictures, sentences, sounds. `make` is a function of the case file;
+    it runs where the model is built and imports its libraries inside."""
     return _input(name, "given", shape, dtype)._replace(make=make)
 
 
@@ -224,7 +241,7 @@ def set_of_boxes(name: str) -> Output:
 
 
 def problem(declared: Any) -> Optional[str]:
-    """What is wrong with one input, its name and axes left aside; None where nothing is."""
+    """What is wrong with one input, its name and axes aside; None if it is valid."""
     if not isinstance(declared, Input):
         return "%r is no input: write normal(…), integers(…), …" % (declared,)
     sizes = [size for size in declared.shape if not isinstance(size, str)]

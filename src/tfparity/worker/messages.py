@@ -1,8 +1,7 @@
-"""The files that our side and a worker exchange: a request, and a reply that grows stage by stage.
+"""The files that our side and a worker exchange: a request, and a reply that is written stage by stage.
 
-A request directory holds `request.json` (ours), `reply.json` (the worker's) and `log.txt` (what the
-code under test printed). The reply names the stage that is running, so that a process that vanishes
-is blamed on the stage it was in.
+A request directory holds `request.json` (ours), `reply.json` (the worker's) and `log.txt` (what the code under test
+printed). The reply names the stage that is running: if the process dies, that stage has failed.
 """
 
 import errno
@@ -30,7 +29,7 @@ T = TypeVar("T")
 
 
 class Refused(Exception):
-    """A stage's own verdict on its input: reported under `type`, without a class name from a framework."""
+    """A stage rejects its input: reported under `type`, without a class name from a framework."""
 
     def __init__(self, type: str, message: str) -> None:
         super().__init__(message)
@@ -42,7 +41,7 @@ class StageFailed(Exception):
 
 
 def write_json(path: str, value: Any) -> None:
-    """Write JSON whole or not at all; threads and processes may write the same file at once."""
+    """Write JSON atomically; threads and processes may write the same file at once."""
     text = json.dumps(value)
     temporary = "%s.%d.%d" % (path, os.getpid(), threading.get_ident())
     with open(temporary, "w", encoding="utf-8") as file:
@@ -56,7 +55,7 @@ def read_json(path: str) -> Any:
 
 
 def error(exception: BaseException) -> Dict[str, str]:
-    """An exception as {"type", "message"}; an exception that cannot be printed says so."""
+    """An exception as {"type", "message"}, also if its message cannot be printed."""
     if isinstance(exception, Refused):
         return {"type": exception.type, "message": shorten(str(exception))}
     try:
@@ -74,8 +73,8 @@ def shorten(text: str) -> str:
 
 
 class Reply:
-    """The reply of one request, written after every change. Only the process that made it may write:
-    a converter that forks leaves two processes here, and the second one ends itself."""
+    """The reply of one request, written after every change. Only the process that created it may write: if a converter
+    forks, the second process that arrives here exits."""
 
     def __init__(self, directory: str) -> None:
         self.path = os.path.join(directory, REPLY)
@@ -112,7 +111,7 @@ class Reply:
         self._write()
 
     def fact(self, name: str, value: Any) -> None:
-        """Keep a fact. Raises TypeError for what is not JSON, and stays able to write."""
+        """Store a fact. Raises TypeError if it is not JSON; the reply stays writable."""
         json.dumps(value)
         self.facts[name] = value
         self._write()

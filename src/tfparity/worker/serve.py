@@ -20,7 +20,7 @@ import traceback
 from functools import partial
 from typing import Any, Dict, List, Optional
 
-from tfparity.worker import messages, plugins
+from tfparity.worker import exporters, messages, shims
 from tfparity.worker.messages import Reply, StageFailed
 
 #: prctl(PR_SET_CHILD_SUBREAPER): what leaves its group is handed to its request, and with that one's end to the
@@ -29,14 +29,12 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 
 def prepare(side: Dict[str, Any], progress: str) -> Dict[str, Any]:
-    """Put in the shims, import what the side needs, and say of each module how it went.
+    """Apply the shims, import what the side needs, and report the outcome of each import.
 
-    side: {"shims": [...], "imports": [...], "preload": [...], "facts": exporter or None}. `progress`
-    names the file that holds the module being imported, so that a crash is blamed on it. A failed
-    module in "preload" matters only to the cases that need it.
+    side: {"shims": [...], "imports": [...], "preload": [...], "newest_opset": exporter or None}. `progress` names the
+    file that holds the module being imported, so that a crash is attributed to it. A failed module in "preload" matters
+    only to the cases that need it.
     """
-    from tfparity.worker import shims
-
     imports: List[Dict[str, Any]] = []
 
     def step(name: str, work: Any) -> None:
@@ -52,12 +50,12 @@ def prepare(side: Dict[str, Any], progress: str) -> Dict[str, Any]:
         imports.append({"module": name, "outcome": "fail" if failure else "pass", "seconds": seconds, "error": failure})
 
     for shim in side["shims"]:
-        step("shim:" + shim, partial(_apply, shims, shim))
+        step("shim:" + shim, partial(_apply, shim))
     for name in side["imports"] + side["preload"]:
         step(name, partial(__import__, name))
     facts: Dict[str, Any] = {}
     if side.get("newest_opset"):
-        exporter = plugins.load(side["newest_opset"], "tfparity.worker.exporters")
+        exporter = exporters.load(side["newest_opset"])
         try:
             facts["newest_opset"] = exporter.newest_opset()
         except Exception as exception:
@@ -67,13 +65,12 @@ def prepare(side: Dict[str, Any], progress: str) -> Dict[str, Any]:
     return made
 
 
-def _apply(shims: Any, name: str) -> None:
+def _apply(name: str) -> None:
     shims.load(name).apply()
 
 
 def _prepare_apart(side: Dict[str, Any], progress: str) -> Dict[str, Any]:
-    """`prepare` in a child, so that this process stays bare. A child that dies takes this process with it,
-    the same way."""
+    """`prepare` in a child, so that this process imports nothing. If the child dies, this process dies the same way."""
     pid = os.fork()
     if pid == 0:
         status = 70
@@ -96,13 +93,13 @@ def _prepare_apart(side: Dict[str, Any], progress: str) -> Dict[str, Any]:
 def _handle(directory: str, request: Dict[str, Any], reply: Reply) -> None:
     kind = request["kind"]
     if kind == "source":
-        from tfparity.worker import source as handler
+        from tfparity.worker.requests import source as handler
     elif kind in ("convert", "execute", "target"):
-        from tfparity.worker import target as handler  # type: ignore[no-redef]
+        from tfparity.worker.requests import target as handler  # type: ignore[no-redef]
     elif kind == "latency":
-        from tfparity.worker import latency as handler  # type: ignore[no-redef]
+        from tfparity.worker.requests import latency as handler  # type: ignore[no-redef]
     elif kind == "selftest":
-        from tfparity.worker import selftest as handler  # type: ignore[no-redef]
+        from tfparity.worker.requests import selftest as handler  # type: ignore[no-redef]
     else:
         raise ValueError("unknown kind of request %r" % kind)
     try:
@@ -173,7 +170,7 @@ def _reap(running: Dict[int, str], say: Any) -> None:
 
 
 def _child(directory: str, asked: float, replies: Any, bare: Optional[Dict[str, Any]]) -> None:
-    """Never returns: runs one request in its own process group and ends without the parent's clean-up."""
+    """Never returns: runs one request in its own process group and exits without the parent's clean-up."""
     status = 70
     try:
         os.setsid()
@@ -222,8 +219,8 @@ def _become_subreaper() -> None:
 
 
 def _kill_orphans(running: Dict[int, str]) -> bool:
-    """End what left its process group: a request adopts its own while it runs, so every other child of ours is what
-    one that has ended left behind. Returns whether there was any."""
+    """Kill processes that left their request's process group: a request adopts its own orphans while it runs, so that
+    every other child of this process belonged to a request that has ended. Returns whether there was any."""
     if sys.platform != "linux":
         return False
     try:

@@ -1,6 +1,6 @@
-"""torch, for processes that import TensorFlow as well: what comes second may crash, and here that is TensorFlow.
+"""torch, imported before TensorFlow by processes that need both: in the other order TensorFlow or torch may crash.
 
-torch._dynamo brings triton, which aborts where TensorFlow 2.20 or later is there before it
+torch._dynamo imports triton, which aborts if TensorFlow 2.20 or later was imported before it
 (https://github.com/tensorflow/tensorflow/issues/124205); torch 1.8 segfaults after TensorFlow 2.4.
 """
 

@@ -5,11 +5,8 @@ import os
 from typing import Any, Dict, List
 
 from tfparity.worker.declare import Case
+from tfparity.worker.exporters import Exporter
 from tfparity.worker.messages import Refused
-
-__all__ = ["CHECKPOINT", "DESCRIPTION", "REVISION", "check", "export", "newest_opset"]
-
-REVISION = 1
 
 CHECKPOINT = "checkpoint"
 DESCRIPTION = "model.json"
@@ -23,7 +20,7 @@ def newest_opset() -> int:
 def export(
     model: Any, example: List[Any], case: Case, output_axes: List[Dict[int, str]], opset: int, folder: str
 ) -> None:
-    """Save the transformers model inside `model`, and what to call it with. Raises Refused where there is none."""
+    """Save the transformers model inside `model`, and the names to call it with. Raises Refused if there is none."""
     from transformers import PreTrainedModel
 
     inside = next((module for module in model.modules() if isinstance(module, PreTrainedModel)), None)
@@ -43,7 +40,10 @@ def export(
 
 
 def check(folder: str) -> None:
-    """That the weights were written, as a file of one of the two kinds."""
+    """Check that weights were written, in one of the two formats."""
     kinds = (".bin", ".safetensors")
     if not any(name.endswith(kinds) for name in os.listdir(os.path.join(folder, CHECKPOINT))):
         raise Refused("NoWeights", "save_pretrained wrote no weights")
+
+
+EXPORTER = Exporter(revision=1, newest_opset=newest_opset, export=export, check=check)

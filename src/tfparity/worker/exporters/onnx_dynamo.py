@@ -4,22 +4,8 @@ import os
 from typing import Any, Dict, List
 
 from tfparity.worker.declare import Case
-from tfparity.worker.exporters.onnx_files import MODEL, check, operators
-
-__all__ = ["PRELOAD", "REVISION", "check", "export", "newest_opset", "operators"]
-
-REVISION = 1
-
-#: What the first export imports, 5 s of it: imported ahead where the version has it.
-PRELOAD = (
-    "torch.export._trace",
-    "torch._export.passes",
-    "torch._dynamo",
-    "torch._inductor.decomposition",
-    "torch.onnx._internal.exporter._torchlib.ops",
-    "onnxscript.function_libs.torch_lib.ops",
-    "onnxscript.version_converter",
-)
+from tfparity.worker.exporters import Exporter
+from tfparity.worker.exporters._onnx_files import MODEL, check, operators
 
 
 def newest_opset() -> int:
@@ -51,3 +37,22 @@ def export(
         dynamic_shapes=shapes,
     )
     program.save(os.path.join(folder, MODEL))
+
+
+EXPORTER = Exporter(
+    revision=1,
+    newest_opset=newest_opset,
+    export=export,
+    check=check,
+    operators=operators,
+    # What the first export imports, 5 s of it: imported ahead where the version has it.
+    preload=(
+        "torch.export._trace",
+        "torch._export.passes",
+        "torch._dynamo",
+        "torch._inductor.decomposition",
+        "torch.onnx._internal.exporter._torchlib.ops",
+        "onnxscript.function_libs.torch_lib.ops",
+        "onnxscript.version_converter",
+    ),
+)

@@ -1,14 +1,11 @@
-"""An ONNX file as it is; at another opset than its own, by onnx's version converter."""
+"""An ONNX file as it is, or converted to another opset by onnx's version converter."""
 
 import os
 from typing import Any, Dict, List
 
 from tfparity.worker.declare import Case
-from tfparity.worker.exporters.onnx_files import MODEL, check, operators
-
-__all__ = ["REVISION", "check", "export", "newest_opset", "operators"]
-
-REVISION = 1
+from tfparity.worker.exporters import Exporter
+from tfparity.worker.exporters._onnx_files import MODEL, check, operators
 
 
 def newest_opset() -> int:
@@ -29,3 +26,6 @@ def export(
     if opset != case.onnx_opset:
         proto = version_converter.convert_version(proto, opset)
     onnx.save(proto, os.path.join(folder, MODEL))
+
+
+EXPORTER = Exporter(revision=1, newest_opset=newest_opset, export=export, check=check, operators=operators)

@@ -5,11 +5,8 @@ import os
 from typing import Any, Dict, List
 
 from tfparity.worker.declare import Case
-from tfparity.worker.exporters.onnx_files import MODEL, check, operators
-
-__all__ = ["REVISION", "check", "export", "newest_opset", "operators"]
-
-REVISION = 1
+from tfparity.worker.exporters import Exporter
+from tfparity.worker.exporters._onnx_files import MODEL, check, operators
 
 
 def newest_opset() -> int:
@@ -48,3 +45,6 @@ def export(
     tensors = tuple(torch.from_numpy(array.copy()) for array in example)
     with torch.no_grad():
         torch.onnx.export(model, tensors, os.path.join(folder, MODEL), **options)
+
+
+EXPORTER = Exporter(revision=1, newest_opset=newest_opset, export=export, check=check, operators=operators)

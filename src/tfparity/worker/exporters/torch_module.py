@@ -1,6 +1,6 @@
-"""The module itself, for routes that read torch and not a file: its weights, and the axes that it is to have open.
+"""For routes that read a torch module and no file: its weights, and the names of its dynamic axes.
 
-Such a route's other side has torch, too: `rebuild` makes the same module there.
+The target side of such a route has torch, too: `rebuild` builds the same module there.
 """
 
 import json
@@ -10,11 +10,8 @@ from typing import Any, Dict, List, Tuple
 
 from tfparity.worker import plugins
 from tfparity.worker.declare import Case, registered
+from tfparity.worker.exporters import Exporter
 from tfparity.worker.remedies import fixed_axes
-
-__all__ = ["DESCRIPTION", "REVISION", "WEIGHTS", "check", "export", "newest_opset", "rebuild"]
-
-REVISION = 2
 
 DESCRIPTION = "module.json"
 WEIGHTS = "weights.pt"
@@ -28,7 +25,7 @@ def newest_opset() -> int:
 def export(
     model: Any, example: List[Any], case: Case, output_axes: List[Dict[int, str]], opset: int, folder: str
 ) -> None:
-    """Write the weights and the names of the open axes."""
+    """Write the weights and the names of the dynamic axes."""
     import torch
 
     torch.save(model.state_dict(), os.path.join(folder, WEIGHTS))
@@ -37,15 +34,15 @@ def export(
 
 
 def check(folder: str) -> None:
-    """That the weights can be read."""
+    """Check that the weights can be read."""
     import torch
 
     torch.load(os.path.join(folder, WEIGHTS))
 
 
 def rebuild(bundle: str, request: Dict[str, Any]) -> Tuple[Any, Case]:
-    """The module that was exported, in eval mode, and its case with the axes that it was exported with. `request`: of
-    the conversion, which says where the case is."""
+    """The exported module, in eval mode, and its case with the axes that it was exported with. `request`: the
+    conversion's, which names the case file."""
     import torch
 
     from tfparity.worker.frameworks import pytorch
@@ -58,3 +55,6 @@ def rebuild(bundle: str, request: Dict[str, Any]) -> Tuple[Any, Case]:
     model = pytorch.build(case)
     model.load_state_dict(torch.load(os.path.join(bundle, WEIGHTS)))
     return model, case if described["axes"] else fixed_axes.declare(case)
+
+
+EXPORTER = Exporter(revision=2, newest_opset=newest_opset, export=export, check=check)

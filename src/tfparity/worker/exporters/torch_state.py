@@ -15,11 +15,8 @@ from typing import Any, Dict, List, Optional
 
 from tfparity.worker import arrays
 from tfparity.worker.declare import Case
+from tfparity.worker.exporters import Exporter
 from tfparity.worker.messages import Refused
-
-__all__ = ["DESCRIPTION", "FORMAT", "LAYERS", "REVISION", "STATE", "check", "export", "newest_opset", "operators"]
-
-REVISION = 2
 
 FORMAT = 1
 STATE = "state.npz"
@@ -69,7 +66,7 @@ def export(
 
 
 def check(folder: str) -> None:
-    """That the three files agree: every call's output is there, and is of a module that is described."""
+    """Check that the three files agree: every call's output is there, and belongs to a module that is described."""
     import numpy
 
     with open(os.path.join(folder, DESCRIPTION)) as file:
@@ -93,7 +90,8 @@ def operators(folder: str) -> List[str]:
 
 
 def _hooked(model: Any, tensors: List[Any], hook: Any) -> Any:
-    """The model's answer; `hook(name, module, inputs, answer)` sees every call of a module without children."""
+    """The model's outputs; `hook(name, module, inputs, outputs)` is called for every call of a module without
+    children."""
     import torch
 
     hooks = [
@@ -117,8 +115,8 @@ def _answers(case: Case, answer: Any) -> Dict[str, Any]:
 def _measure_noise(
     model: Any, tensors: List[Any], case: Case, calls: List[Dict[str, Any]], recorded: Dict[str, Any]
 ) -> Dict[str, float]:
-    """How far float32 is from float64, which tells rounding from a mistake: noted in every call, and given for every
-    output. Nothing is known of a model that has no float64."""
+    """How far float32 is from float64, which separates rounding from errors: stored in every call, and returned for
+    every output. Empty if the model does not run in float64."""
     import torch
 
     found: List[float] = []
@@ -156,7 +154,7 @@ def _state(model: Any) -> Dict[str, Any]:
 
 
 def _described(name: str, module: Any) -> Dict[str, Any]:
-    """A module: where it is, what it is, its plain public attributes, and the names of its children in their order."""
+    """A module: its name, its class, its plain public attributes, and the names of its children in order."""
     kind = type(module)
     return {
         "name": name,
@@ -167,7 +165,7 @@ def _described(name: str, module: Any) -> Dict[str, Any]:
 
 
 def _settings(values: Dict[str, Any]) -> Dict[str, Any]:
-    """What of the values is plain: numbers, words, and lists of these."""
+    """The plain values: numbers, strings, and lists of these."""
     plain = (bool, int, float, str, type(None))
     return {
         name: list(value) if isinstance(value, (tuple, list)) else value
@@ -188,3 +186,6 @@ def _first_tensor(answer: Any) -> Optional[Any]:
     while isinstance(answer, (tuple, list)) and answer:
         answer = answer[0]
     return answer if isinstance(answer, torch.Tensor) else None
+
+
+EXPORTER = Exporter(revision=2, newest_opset=newest_opset, export=export, check=check, operators=operators)

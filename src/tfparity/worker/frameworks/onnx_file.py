@@ -1,13 +1,11 @@
-"""An ONNX file as the source: what it says is what onnx.reference computes, an implementation of its own."""
+"""An ONNX file as the source; onnx.reference, an independent implementation, computes the reference outputs."""
 
 import copy
 from typing import Any, Callable, Iterator, List, Tuple
 
 from tfparity.worker.declare import Case
+from tfparity.worker.frameworks import Framework
 from tfparity.worker.messages import Refused
-
-#: onnx.reference came with it.
-REQUIRES = {"onnx": ">=1.13"}
 
 SEED = 0
 
@@ -18,7 +16,7 @@ WEIGHTS = 20
 
 
 class Graph:
-    """The model as read, `proto`, and an evaluator of it whose constants are weights that a run can replace."""
+    """The model as read, `proto`, and an evaluator whose constants are weights that a run can replace."""
 
     def __init__(self, proto: Any, outputs: List[str]) -> None:
         from onnx.reference import ReferenceEvaluator
@@ -37,7 +35,7 @@ def pin_threads(count: int) -> None:
 
 
 def build(case: Case) -> Graph:
-    """The file that the case names. Raises Refused where it is not what the case declares."""
+    """The file that the case names. Raises Refused if it is not what the case declares."""
     import onnx
 
     path = case.factory()
@@ -108,7 +106,7 @@ def timed(model: Graph, given: List[Any]) -> Callable[[], Any]:
     return lambda: run(model, given)
 
 
-def count(model: Graph) -> int:
+def parameters(model: Graph) -> int:
     total = 0
     for weight in model.weights:
         size = 1
@@ -119,7 +117,7 @@ def count(model: Graph) -> int:
 
 
 def _run(model: Graph, feeds: Any) -> List[Any]:
-    """The outputs; a floating one in the type that the file declares: the reference of onnx 1.13 widens some."""
+    """The outputs, floating ones in the type that the file declares: onnx.reference 1.13 widens some."""
     import numpy
 
     found = []
@@ -130,7 +128,7 @@ def _run(model: Graph, feeds: Any) -> List[Any]:
 
 
 def _inputs(proto: Any) -> List[str]:
-    """Names of what the graph takes: old files list their weights among the inputs."""
+    """The names of the graph's inputs without its weights, which old files list among them."""
     weights = {weight.name for weight in proto.graph.initializer}
     return [one.name for one in proto.graph.input if one.name not in weights]
 
@@ -188,3 +186,16 @@ def _widen_tensor(tensor: Any, onnx: Any) -> None:
     if tensor.data_type == onnx.TensorProto.FLOAT:
         wide = onnx.numpy_helper.to_array(tensor).astype("float64")
         tensor.CopyFrom(onnx.numpy_helper.from_array(wide, tensor.name))
+
+
+FRAMEWORK = Framework(
+    pin_threads=pin_threads,
+    build=build,
+    run=run,
+    double=double,
+    moved_weights=moved_weights,
+    parameters=parameters,
+    timed=timed,
+    # onnx.reference came with it.
+    requires={"onnx": ">=1.13"},
+)

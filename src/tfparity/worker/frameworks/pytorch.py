@@ -5,6 +5,7 @@ from typing import Any, Callable, Iterator, List, Tuple
 
 from tfparity.worker import arrays
 from tfparity.worker.declare import Case, Sample
+from tfparity.worker.frameworks import Framework
 from tfparity.worker.messages import Refused
 
 SEED = 0
@@ -46,7 +47,8 @@ def build(case: Case) -> Any:
 
 
 def _refuse_train_mode(model: Any) -> None:
-    """Any module may ask whether it is trained: dropout inside a recurrent layer, a detector's whole forward."""
+    """Every module is checked: dropout inside a recurrent layer and a detector's whole forward depend on the mode,
+    too."""
     left = [name or type(module).__name__ for name, module in model.named_modules() if module.training]
     if left:
         shown = ", ".join(left[:3]) + (" and %d more" % (len(left) - 3) if len(left) > 3 else "")
@@ -58,7 +60,8 @@ def _refuse_train_mode(model: Any) -> None:
 
 
 def _spread_constants(model: Any) -> None:
-    """A weight whose elements are all equal (a zero bias) hides what is done to it: add seeded noise."""
+    """Add seeded noise to weights whose elements are all equal (a zero bias): they would hide what a converter does to
+    them."""
     import torch
 
     random = torch.Generator().manual_seed(SEED)
@@ -68,8 +71,8 @@ def _spread_constants(model: Any) -> None:
 
 
 def _calibrate(model: Any, case: Case) -> None:
-    """Batch-norm statistics from a seeded train-mode pass: with those of a fresh network a random
-    mobilenet_v2 answers 1e-15 to everything, and any comparison passes."""
+    """Set batch-norm statistics by a seeded pass in train mode: with those of a fresh network a random mobilenet_v2
+    answers 1e-15 to everything, and any comparison passes."""
     import torch
 
     norms = [
@@ -95,8 +98,8 @@ def _calibrate(model: Any, case: Case) -> None:
 
 
 def run(model: Any, given: List[Any], double: bool = False) -> List[Any]:
-    """The model's outputs as numpy arrays. With `double`, floating inputs go in as float64, and so is what
-    `forward` makes without a dtype of its own."""
+    """The model's outputs as numpy arrays. With `double`, floating inputs are float64, and so is what `forward` creates
+    without a dtype."""
     import torch
 
     tensors = [torch.from_numpy(array.copy()) for array in given]
@@ -121,10 +124,9 @@ def double(model: Any) -> Any:
 
 
 def moved_weights(model: Any, given: List[Any]) -> Iterator[Tuple[str, List[Any]]]:
-    """Every floating weight of two or more elements in turn, each element moved by 1 % up or down.
+    """For each floating weight of two or more elements, the outputs with every element moved by 1 % up or down.
 
-    The direction is a seeded coin per element: a norm that follows cannot divide it out, as it would
-    a common factor.
+    The direction is a seeded coin per element: a norm that follows cannot divide it out, as it would a common factor.
     """
     import torch
 
@@ -155,5 +157,16 @@ def timed(model: Any, given: List[Any]) -> Callable[[], Any]:
     return call
 
 
-def count(model: Any) -> int:
+def parameters(model: Any) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
+
+
+FRAMEWORK = Framework(
+    pin_threads=pin_threads,
+    build=build,
+    run=run,
+    double=double,
+    moved_weights=moved_weights,
+    parameters=parameters,
+    timed=timed,
+)

@@ -1,7 +1,7 @@
-"""Functions of torch put in the place of others while a model is traced.
+"""Functions of torch replaced while a model is traced.
 
-torch asks about the outermost call alone: what a function of torch.nn.functional calls in its turn, such as
-multi_head_attention_forward scaled_dot_product_attention, stays torch's own.
+torch dispatches the outermost call only: what a function of torch.nn.functional calls itself, as
+multi_head_attention_forward calls scaled_dot_product_attention, is not replaced.
 """
 
 import inspect
@@ -12,14 +12,14 @@ from tfparity.worker.messages import Refused
 
 
 class Found(NamedTuple):
-    """What functions answer that find elements, as torch's own answers are called."""
+    """What functions that find elements return, with torch's names."""
 
     values: Any
     indices: Any
 
 
 def function_mode() -> Any:
-    """The class of torch for that. Raises Refused where torch is older than it (1.13)."""
+    """The class TorchFunctionMode of torch. Raises Refused if torch is too old for it (before 1.13)."""
     try:
         from torch.overrides import TorchFunctionMode
     except ImportError:
@@ -28,7 +28,7 @@ def function_mode() -> Any:
 
 
 def asked(instead: Callable[..., Any], args: Sequence[Any], kwargs: Dict[str, Any]) -> Any:
-    """What `instead` answers; NotImplemented as well where it does not know such arguments."""
+    """What `instead` returns; NotImplemented also if it does not accept such arguments."""
     try:
         inspect.signature(instead).bind(*args, **kwargs)
     except TypeError:
@@ -38,8 +38,8 @@ def asked(instead: Callable[..., Any], args: Sequence[Any], kwargs: Dict[str, An
 
 @contextmanager
 def replaced(table: Dict[Any, Callable[..., Any]]) -> Iterator[None]:
-    """Within it, a call of a key of `table` is a call of its value; where that gives NotImplemented, or has not all
-    arguments of the call, of itself.
+    """A context in which a call of a key of `table` calls its value instead; the original is called if the value
+    returns NotImplemented or does not accept the arguments.
 
     Raises Refused as `function_mode` does.
     """
@@ -55,7 +55,8 @@ def replaced(table: Dict[Any, Callable[..., Any]]) -> Iterator[None]:
 
 
 def by_name(table: Dict[str, Callable[..., Any]]) -> Dict[Any, Callable[..., Any]]:
-    """`table`, whose keys are names, with every function of such a name in torch as keys: torch.diff, Tensor.diff."""
+    """`table` with functions as keys instead of names: all of torch's functions of such a name, torch.diff and
+    Tensor.diff."""
     import torch
 
     places = (torch, torch.Tensor, torch.special, torch.linalg, torch.nn.functional)

@@ -1,4 +1,4 @@
-"""Handlers of onnx-tf, changed for the length of a conversion."""
+"""Handlers of onnx-tf, changed during a conversion."""
 
 from contextlib import contextmanager
 from typing import Any, Callable, Dict, Iterator
@@ -6,7 +6,7 @@ from typing import Any, Callable, Dict, Iterator
 
 @contextmanager
 def changed(handler: Any, methods: Dict[str, Callable[..., Any]]) -> Iterator[None]:
-    """Within it, the handler's class has those class methods: (handler, node, **kwargs) -> outputs."""
+    """A context in which the handler's class has these class methods: (handler, node, **kwargs) -> outputs."""
     before = {name: handler.__dict__.get(name) for name in methods}
     for name, method in methods.items():
         setattr(handler, name, classmethod(method))
@@ -19,7 +19,7 @@ def changed(handler: Any, methods: Dict[str, Callable[..., Any]]) -> Iterator[No
 
 @contextmanager
 def added(methods: Dict[str, Callable[..., Any]]) -> Iterator[None]:
-    """Within it, operators that onnx-tf has no handler for have one: (handler, node, **kwargs) -> outputs."""
+    """A context in which operators without a handler in onnx-tf have one: (handler, node, **kwargs) -> outputs."""
     from onnx_tf import backend
     from onnx_tf.handlers.backend.identity import Identity
 

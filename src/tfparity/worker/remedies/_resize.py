@@ -1,4 +1,4 @@
-"""Where Resize looks: https://onnx.ai/onnx/operators/onnx__Resize.html"""
+"""Source coordinates of Resize: https://onnx.ai/onnx/operators/onnx__Resize.html"""
 
 from typing import Any, Iterator, List, Optional, Tuple
 
@@ -6,9 +6,9 @@ from tfparity.worker.messages import Refused
 
 
 def axes(node: Any, tensors: Any, dtype: Any) -> Iterator[Tuple[int, Any, Any]]:
-    """Every axis behind batch and channels: itself, its size and where in it each place of the new one lies.
+    """For every spatial axis: the axis, its size, and the source coordinate of each position of the result.
 
-    By the scales where they are given, whose sizes are rounded down; else by the sizes.
+    The new size is the scaled size rounded down if scales are given, else the given size.
     """
     import tensorflow as tf
 
@@ -38,14 +38,14 @@ def positions(mode: str, old: Any, new: Any, scale: Optional[Any], dtype: Any) -
 
 
 def neighbour(given: Any, axis: int, old: Any, places: Any) -> Any:
-    """What stands at those places of an axis, whose ends are repeated."""
+    """The values at these positions of an axis, clamped to its ends."""
     import tensorflow as tf
 
     return tf.gather(given, tf.clip_by_value(tf.cast(places, tf.int32), 0, old - 1), axis=axis)
 
 
 def along(weight: Any, axis: int, rank: Optional[int]) -> Any:
-    """A vector of weights as one that meets that axis."""
+    """A vector of weights, shaped to broadcast along that axis."""
     import tensorflow as tf
 
     return tf.reshape(weight, [-1] + [1] * ((rank or 4) - 1 - axis))

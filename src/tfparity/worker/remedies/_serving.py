@@ -1,4 +1,4 @@
-"""What onnx2tf has written, wrapped anew: other outputs of serving_default, the same variables."""
+"""Re-export of what onnx2tf wrote: changed outputs of serving_default, the same variables."""
 
 import os
 import re
@@ -16,7 +16,7 @@ Change = Callable[[Any, Declared], Tuple[str, Any]]
 
 @contextmanager
 def changed(change: Change) -> Iterator[None]:
-    """onnx2tf.convert, and then `change` of every output."""
+    """A context in which onnx2tf.convert also applies `change` to every output."""
     from onnx2tf import onnx2tf
 
     kept = onnx2tf.convert
@@ -47,12 +47,13 @@ def _declared(path: str) -> List[Declared]:
 
 
 def _numbered(name: str) -> List[Any]:
-    """As in saved_model, from which a remedy that is carried stands apart: sorts output_2 before output_10."""
+    """A sort key that puts output_2 before output_10. (A copy of saved_model's: conversion scripts carry this file
+    alone.)"""
     return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
 
 
 def _wrap(folder: str, outputs: Sequence[Declared], change: Change) -> None:
-    """Save the model in `folder` anew. Where its outputs have other names than those declared, their numbers are the
+    """Save the model in `folder` again. If its outputs have other names than the declared ones, their numbers give the
     order."""
     import tensorflow as tf
 

@@ -1,10 +1,10 @@
-"""onnx-tf's own option auto_cast: a type that TensorFlow's operator lacks is cast to one that it has."""
+"""onnx-tf's own option auto_cast: a type that TensorFlow's operator does not support is cast to one that it does."""
 
 import functools
 from contextlib import contextmanager
 from typing import Iterator
 
-REVISION = 1
+from tfparity.worker.remedies import Remedy
 
 
 @contextmanager
@@ -17,3 +17,6 @@ def converting() -> Iterator[None]:
         yield
     finally:
         backend.prepare = prepare
+
+
+REMEDY = Remedy(revision=1, converting=converting)

@@ -1,11 +1,10 @@
-"""A handler for AveragePool that divides by the cells torch counts, with operators of TensorFlow alone."""
+"""A handler for AveragePool that divides by the number of cells torch counts, with TensorFlow operators only."""
 
 from contextlib import contextmanager
 from typing import Any, Iterator, List
 
+from tfparity.worker.remedies import Remedy
 from tfparity.worker.remedies._handlers import changed
-
-REVISION = 1
 
 
 @contextmanager
@@ -17,7 +16,7 @@ def converting() -> Iterator[None]:
 
 
 def pool(handler: Any, node: Any, **kwargs: Any) -> List[Any]:
-    """Padding counts with count_include_pad; what ceil_mode adds beyond it never does, and no window begins there."""
+    """Padding counts with count_include_pad; what ceil_mode adds beyond it never counts, and no window starts there."""
     import tensorflow as tf
 
     if node.attrs.get("auto_pad", "NOTSET") not in ("NOTSET", "VALID"):
@@ -51,3 +50,6 @@ def pool(handler: Any, node: Any, **kwargs: Any) -> List[Any]:
         ends = [-(-(size + begin) // stride) for size, (begin, _), stride in zip(sizes, sides, strides)]
         found = found[(slice(None), *map(slice, ends))]
     return [tf.transpose(found, [0, rank + 1, *range(1, rank + 1)])]
+
+
+REMEDY = Remedy(revision=1, converting=converting)

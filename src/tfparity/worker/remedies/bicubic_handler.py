@@ -1,13 +1,12 @@
-"""A handler for Resize in the mode cubic as torch means it: the border is repeated, and any coefficient is taken."""
+"""A handler for Resize in mode cubic as torch defines it: borders are repeated, any cubic coefficient is supported."""
 
 from contextlib import contextmanager
 from typing import Any, Iterator, List
 
 from tfparity.worker.messages import Refused
+from tfparity.worker.remedies import Remedy
 from tfparity.worker.remedies._handlers import changed
 from tfparity.worker.remedies._resize import along, axes, neighbour
-
-REVISION = 1
 
 
 @contextmanager
@@ -27,7 +26,8 @@ def converting() -> Iterator[None]:
 
 
 def resize(node: Any, tensors: Any) -> List[Any]:
-    """Four neighbours along each axis: (a + 2)d³ - (a + 3)d² + 1 of one at d < 1, else ad³ - 5ad² + 8ad - 4a."""
+    """Four neighbours along each axis, weighted by (a + 2)d³ - (a + 3)d² + 1 at distance d < 1, else by ad³ - 5ad² +
+    8ad - 4a."""
     import tensorflow as tf
 
     image, a = tensors[node.inputs[0]], node.attrs.get("cubic_coeff_a", -0.75)
@@ -45,3 +45,6 @@ def resize(node: Any, tensors: Any) -> List[Any]:
             total += neighbour(found, axis, old, first + step) * along(weight, axis, image.shape.rank)
         found = total
     return [tf.cast(found, image.dtype)]
+
+
+REMEDY = Remedy(revision=1, converting=converting)

@@ -1,7 +1,7 @@
-"""Complex numbers, of which ONNX has next to none, are carried as two real tensors; Fourier transforms are matrices.
+"""Complex numbers, which ONNX hardly supports, become two real tensors; Fourier transforms become matrix products.
 
-The transform of an axis holds for its exported size: https://docs.pytorch.org/docs/stable/generated/torch.fft.fft.html
-What a function that is not known here makes complex is taken for a table of the model's: a constant.
+The matrices are for the exported size of the axis: https://docs.pytorch.org/docs/stable/generated/torch.fft.fft.html A
+complex tensor made by a function that is not handled here is treated as a constant of the model.
 """
 
 import math
@@ -9,9 +9,8 @@ import operator
 from typing import Any, Callable, ContextManager, Dict, Optional, Sequence
 
 from tfparity.worker.messages import Refused
+from tfparity.worker.remedies import Remedy
 from tfparity.worker.remedies._functions import asked, function_mode
-
-REVISION = 1
 
 #: What moves elements about and does the same to both parts.
 _MOVES = """
@@ -47,7 +46,8 @@ def _is_complex(value: Any) -> bool:
 
 
 def _name(function: Any) -> str:
-    """Without the underscores on both sides; one at the end alone says that the function works in place."""
+    """The function's name without leading and trailing underscores; a trailing one alone marks an in-place function and
+    stays."""
     name: str = function.__name__
     return name[2:-2] if name.startswith("__") and name.endswith("__") else name.lstrip("_")
 
@@ -57,7 +57,7 @@ def _unknown(name: str) -> Refused:
 
 
 class Pair:
-    """A tensor of complex numbers: `real` and `imag` of one shape."""
+    """A complex tensor as `real` and `imag` of the same shape."""
 
     def __init__(self, real: Any, imag: Any) -> None:
         self.real = real
@@ -146,7 +146,7 @@ class Pair:
 
 
 def _as_pair(value: Any) -> Pair:
-    """A tensor as a Pair, with zeros for its imaginary half where it is real."""
+    """A tensor as a Pair; the imaginary part of a real tensor is zero."""
     import torch
 
     value = Pair.of(value)
@@ -154,13 +154,13 @@ def _as_pair(value: Any) -> Pair:
 
 
 def _concerns(args: Sequence[Any], known: bool) -> bool:
-    """Whether a Pair is among the arguments or in a list there; or, for a known function, a complex tensor."""
+    """Whether a Pair, or for a known function a complex tensor, is among the arguments or in a list among them."""
     flat = [one for arg in args for one in (arg if isinstance(arg, (tuple, list)) else (arg,))]
     return any(isinstance(one, Pair) or (known and _is_complex(one)) for one in flat)
 
 
 def _apply(function: Any, args: Sequence[Any], kwargs: Dict[str, Any]) -> Any:
-    """A function of torch of which one argument at least is a Pair."""
+    """A torch function with at least one Pair among its arguments."""
     import torch
 
     name = _name(function)
@@ -205,7 +205,7 @@ def exporting() -> ContextManager[None]:
 
 
 def _makers() -> Dict[Any, Callable[..., Any]]:
-    """The functions of torch that make complex numbers of real ones."""
+    """The torch functions that make complex numbers from real ones."""
     import torch
 
     def polar(size: Any, angle: Any) -> Any:
@@ -291,7 +291,7 @@ def _makers() -> Dict[Any, Callable[..., Any]]:
         return_complex: Optional[bool] = None,
         **rest: Any,
     ) -> Any:
-        """A convolution along time, so that the time stays open."""
+        """A convolution along time, so that the time axis stays dynamic."""
         if normalized or onesided is False or any(value for value in rest.values()):
             return NotImplemented
         length = n_fft if win_length is None else win_length
@@ -327,3 +327,6 @@ def _makers() -> Dict[Any, Callable[..., Any]]:
         torch.Tensor.stft: stft,
         torch.view_as_complex: lambda x: Pair(x[..., 0], x[..., 1]),
     }
+
+
+REMEDY = Remedy(revision=1, exporting=exporting)

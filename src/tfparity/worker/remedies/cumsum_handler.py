@@ -1,11 +1,10 @@
-"""A handler for CumSum that takes the axis of a vector of one, as the exporter writes it."""
+"""A handler for CumSum that accepts the axis as a vector of one element, which is what the exporter writes."""
 
 from contextlib import contextmanager
 from typing import Any, Iterator, List
 
+from tfparity.worker.remedies import Remedy
 from tfparity.worker.remedies._handlers import changed
-
-REVISION = 1
 
 
 @contextmanager
@@ -21,3 +20,6 @@ def total(handler: Any, node: Any, **kwargs: Any) -> List[Any]:
 
     tensors, axis = kwargs["tensor_dict"], node.inputs[1]
     return list(handler._common(node, tensor_dict={**tensors, axis: tf.reshape(tensors[axis], [])}))
+
+
+REMEDY = Remedy(revision=1, converting=converting)

@@ -1,15 +1,14 @@
-"""Handlers for a Conv with stride and dilation, and for a ConvTranspose with dilation: onnx-tf refuses both.
+"""Handlers for Conv with stride and dilation, and for ConvTranspose with dilation: onnx-tf refuses both.
 
-Of the first every n-th place is taken; the second's kernel is spread by zeros.
+Conv runs with stride 1 and keeps every n-th position; ConvTranspose's kernel is dilated with zeros.
 """
 
 import copy
 from contextlib import ExitStack, contextmanager
 from typing import Any, Iterator, List
 
+from tfparity.worker.remedies import Remedy
 from tfparity.worker.remedies._handlers import changed
-
-REVISION = 1
 
 
 @contextmanager
@@ -24,7 +23,7 @@ def converting() -> Iterator[None]:
 
 
 def otherwise(node: Any, **attributes: Any) -> Any:
-    """The node with those attributes instead."""
+    """The node with these attributes replaced."""
     other = copy.copy(node)
     other.attrs = {**node.attrs, **attributes}
     return other
@@ -55,3 +54,6 @@ def transposed(handler: Any, node: Any, **kwargs: Any) -> List[Any]:
     tensors[node.inputs[1]] = kernel
     plain = otherwise(node, dilations=[1] * len(dilations), kernel_shape=list(kernel.shape)[2:])
     return list(handler.conv(plain, tensors, transpose=True))
+
+
+REMEDY = Remedy(revision=1, converting=converting)

@@ -1,13 +1,12 @@
-"""Functions of one number that the exporter lacks are written by exp, log, erf, floor and the four operations.
+"""Elementwise functions that the exporter does not support, written with exp, log, erf, floor and arithmetic.
 
 The formulas are the definitions: https://dlmf.nist.gov/4.28, https://dlmf.nist.gov/4.37, https://dlmf.nist.gov/7.2
 """
 
 from typing import Any, ContextManager
 
+from tfparity.worker.remedies import Remedy
 from tfparity.worker.remedies._functions import by_name, replaced
-
-REVISION = 1
 
 
 def exporting() -> ContextManager[None]:
@@ -64,3 +63,6 @@ def exporting() -> ContextManager[None]:
             }
         )
     )
+
+
+REMEDY = Remedy(revision=1, exporting=exporting)

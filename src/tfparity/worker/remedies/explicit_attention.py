@@ -7,9 +7,8 @@ A row that is masked entirely gives the mean of the values by a mask of booleans
 import math
 from typing import Any, ContextManager
 
+from tfparity.worker.remedies import Remedy
 from tfparity.worker.remedies._functions import replaced
-
-REVISION = 1
 
 
 def exporting() -> ContextManager[None]:
@@ -48,3 +47,6 @@ def attention(
         least = torch.finfo(query.dtype).min
         scores = scores.masked_fill(~attn_mask, least) if attn_mask.dtype == torch.bool else scores + attn_mask
     return torch.matmul(torch.softmax(scores, -1), value)
+
+
+REMEDY = Remedy(revision=1, exporting=exporting)

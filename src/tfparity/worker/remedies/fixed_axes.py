@@ -1,14 +1,13 @@
-"""The model is exported at one size: no axis is open."""
+"""The model is exported at one size: no axis is dynamic."""
 
 from typing import Union
 
 from tfparity.worker.declare import Case
-
-REVISION = 1
+from tfparity.worker.remedies import Remedy
 
 
 def declare(case: Case) -> Case:
-    """The case with its axes at the sizes that it is exported at."""
+    """The case with its axes fixed at the exported sizes."""
     sizes = {axis: tried[0] for axis, tried in case.axes.items()}
 
     def size(dimension: Union[int, str]) -> int:
@@ -16,3 +15,6 @@ def declare(case: Case) -> Case:
 
     inputs = tuple(given._replace(shape=tuple(size(dimension) for dimension in given.shape)) for given in case.inputs)
     return case._replace(inputs=inputs, axes={})
+
+
+REMEDY = Remedy(revision=1, declare=declare)

@@ -1,24 +1,23 @@
-"""What the exporter lacks because it counts, sorts in or runs along an axis is written by comparing all with all.
+"""Functions that count, sort or accumulate along an axis, written as comparisons of all elements with all others.
 
-The mask has the square of the axis' size, so this is for short axes; and for numbers that are finite.
+The mask is quadratic in the size of the axis: for short axes, and for finite numbers.
 """
 
 from typing import Any, ContextManager
 
+from tfparity.worker.remedies import Remedy
 from tfparity.worker.remedies._functions import Found, by_name, replaced
-
-REVISION = 1
 
 
 def exporting() -> ContextManager[None]:
-    """Along an axis of n: position j of n against position i of n, as (…, i, j)."""
+    """Along an axis of size n: position j against position i, as (…, i, j)."""
     import torch
 
     def order(x: Any, axis: int) -> Any:
         return torch.arange(x.size(axis))
 
     def prefixes(x: Any, dim: int, filler: float) -> Any:
-        """The axis `dim` last, and repeated: row i holds what comes up to i, and `filler` after it."""
+        """The axis `dim` moved last and repeated: row i holds the elements up to i, and `filler` after them."""
         x = x.transpose(dim, -1)
         place = order(x, -1)
         return torch.where(place <= place.unsqueeze(-1), x.unsqueeze(-2), torch.full_like(x, filler).unsqueeze(-2))
@@ -64,7 +63,7 @@ def exporting() -> ContextManager[None]:
         return (x == bins.unsqueeze(-1)).to(torch.int64).sum(-1)
 
     def scattered(x: Any, dim: int, index: Any, src: Any, reduce: str, include_self: bool = True) -> Any:
-        """Place i of `dim` takes all of `src` whose index is i: (…, i, j) again."""
+        """Position i of `dim` takes all of `src` whose index is i: (…, i, j) again."""
         fillers = {"sum": 0, "amax": -float("inf"), "amin": float("inf"), "prod": 1}
         if reduce not in fillers or not include_self or (reduce != "sum" and not x.dtype.is_floating_point):
             return NotImplemented
@@ -109,3 +108,6 @@ def exporting() -> ContextManager[None]:
             }
         )
     )
+
+
+REMEDY = Remedy(revision=1, exporting=exporting)

@@ -1,21 +1,20 @@
-"""Functions that the exporter lacks are written with others that it has: slices, products, sorts, a convolution.
+"""Functions that the exporter does not support, written with others: slices, products, sorts, a convolution.
 
-Whatever an open axis comes to, a flat roll is taken to be by no more than all elements, and a side of affine_grid by
-corners to be more than one.
+For any size of a dynamic axis it is assumed that a flat roll shifts by at most the number of elements, and that
+affine_grid with aligned corners has sides longer than one.
 """
 
 from typing import Any, ContextManager, Sequence
 
+from tfparity.worker.remedies import Remedy
 from tfparity.worker.remedies._functions import Found, by_name, replaced
-
-REVISION = 1
 
 
 def exporting() -> ContextManager[None]:
     import torch
 
     def cumsum(x: Any, dim: int, dtype: Any = None) -> Any:
-        """Of booleans, which the file's operator does not sum."""
+        """For booleans, which ONNX's CumSum does not support."""
         return torch.cumsum(x.to(torch.int64), dim) if x.dtype == torch.bool and dtype is None else NotImplemented
 
     def diff(x: Any, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None) -> Any:
@@ -33,7 +32,7 @@ def exporting() -> ContextManager[None]:
         return x
 
     def roll(x: Any, shifts: Any, dims: Any = None) -> Any:
-        """Of all elements in a row, by no more than their number."""
+        """Over all elements flattened, by at most their number."""
         if dims not in (None, (), []) or not isinstance(shifts, int) or abs(shifts) > x.numel():
             return NotImplemented
         flat = x.flatten()
@@ -60,7 +59,7 @@ def exporting() -> ContextManager[None]:
         count_include_pad: bool = True,
         divisor_override: Any = None,
     ) -> Any:
-        """With a divisor of one's own; the mean over the whole window is the sum by another."""
+        """With divisor_override: the mean over the whole window, rescaled."""
         if divisor_override is None or ceil_mode:
             return NotImplemented
         kernel = kernel_size if isinstance(kernel_size, (tuple, list)) else (kernel_size, kernel_size)
@@ -87,7 +86,7 @@ def exporting() -> ContextManager[None]:
         return Found(*(part if keepdim else part.squeeze(dim) for part in found))
 
     def median(x: Any, dim: Any = None, keepdim: bool = False) -> Any:
-        """The lower of two in the middle."""
+        """The lower of the two middle elements."""
         if dim is None:
             return median(x.flatten(), 0).values
         return kthvalue(x, (x.size(dim) - 1) // 2 + 1, dim, keepdim)
@@ -147,3 +146,6 @@ def exporting() -> ContextManager[None]:
             }
         )
     )
+
+
+REMEDY = Remedy(revision=1, exporting=exporting)

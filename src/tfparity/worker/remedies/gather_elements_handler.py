@@ -1,12 +1,11 @@
-"""A handler for GatherElements that needs to know neither its axis from the front nor the rank for the last one."""
+"""A handler for GatherElements that accepts a negative axis and, along the last axis, an unknown rank."""
 
 from contextlib import contextmanager
 from typing import Any, Iterator, List
 
 from tfparity.worker.messages import Refused
+from tfparity.worker.remedies import Remedy
 from tfparity.worker.remedies._handlers import changed
-
-REVISION = 1
 
 
 @contextmanager
@@ -18,7 +17,7 @@ def converting() -> Iterator[None]:
 
 
 def gather(handler: Any, node: Any, **kwargs: Any) -> List[Any]:
-    """Data and indices of the same sizes but along the axis."""
+    """Data and indices have equal sizes except along the axis."""
     import tensorflow as tf
 
     data, indices = [kwargs["tensor_dict"][name] for name in node.inputs]
@@ -35,3 +34,6 @@ def gather(handler: Any, node: Any, **kwargs: Any) -> List[Any]:
     size = tf.cast(tf.shape(data)[-1], indices.dtype)
     found = tf.gather(data, tf.where(indices < 0, indices + size, indices), axis=-1, batch_dims=-1)
     return [found if axis == -1 else tf.transpose(found, order)]
+
+
+REMEDY = Remedy(revision=1, converting=converting)

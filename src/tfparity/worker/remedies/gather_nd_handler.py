@@ -1,11 +1,10 @@
-"""A handler for GatherND whose leading axes are those of a batch, as the exporter writes them."""
+"""A handler for GatherND with batch dimensions, which the exporter writes."""
 
 from contextlib import contextmanager
 from typing import Any, Iterator, List
 
+from tfparity.worker.remedies import Remedy
 from tfparity.worker.remedies._handlers import changed
-
-REVISION = 1
 
 
 @contextmanager
@@ -24,3 +23,6 @@ def gather(handler: Any, node: Any, **kwargs: Any) -> List[Any]:
     batch = node.attrs.get("batch_dims", 0)
     sizes = tf.shape(data, out_type=indices.dtype)[batch : batch + tf.shape(indices)[-1]]
     return [tf.gather_nd(data, tf.where(indices < 0, indices + sizes, indices), batch_dims=batch)]
+
+
+REMEDY = Remedy(revision=1, converting=converting)

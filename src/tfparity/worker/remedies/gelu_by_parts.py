@@ -1,13 +1,12 @@
-"""GELU is written as x · (½ + ½ erf(x / √2)), which no converter takes for an operator that it then lacks.
+"""GELU is written as x · (½ + ½ erf(x / √2)), so that no converter fuses it into an operator that it does not support.
 
 https://docs.pytorch.org/docs/stable/generated/torch.nn.GELU.html
 """
 
 from typing import Any, ContextManager
 
+from tfparity.worker.remedies import Remedy
 from tfparity.worker.remedies._functions import replaced
-
-REVISION = 1
 
 
 def exporting() -> ContextManager[None]:
@@ -17,9 +16,12 @@ def exporting() -> ContextManager[None]:
 
 
 def gelu(given: Any, approximate: str = "none") -> Any:
-    """The exact form; NotImplemented for the one by tanh."""
+    """The exact form; NotImplemented for the tanh approximation."""
     import torch
 
     if approximate != "none":
         return NotImplemented
     return given * (0.5 + 0.5 * torch.erf(given * 0.7071067811865476))
+
+
+REMEDY = Remedy(revision=1, exporting=exporting)

@@ -1,4 +1,4 @@
-"""A handler for GRU in torch's form (linear_before_reset), as a scan over time.
+"""A handler for GRU as torch defines it (linear_before_reset), as a scan over time.
 
 h' = (1 - z) · tanh(W_h x + b_h + r · (R_h h + c_h)) + z · h: https://onnx.ai/onnx/operators/onnx__GRU.html
 """
@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from typing import Any, Iterator, List
 
 from tfparity.worker.messages import Refused
+from tfparity.worker.remedies import Remedy
 from tfparity.worker.remedies._handlers import changed
-
-REVISION = 1
 
 
 @contextmanager
@@ -53,3 +52,6 @@ def gru(handler: Any, node: Any, **kwargs: Any) -> List[Any]:
         outputs.append(found)
         lasts.append(found[0] if reverse else found[-1])
     return [tf.stack(outputs, axis=1), tf.stack(lasts, axis=0)]
+
+
+REMEDY = Remedy(revision=1, converting=converting)

@@ -1,11 +1,10 @@
-"""A handler for Clip whose bounds take the type of what is clipped."""
+"""A handler for Clip that casts the bounds to the type of the tensor."""
 
 from contextlib import contextmanager
 from typing import Any, Iterator, List
 
+from tfparity.worker.remedies import Remedy
 from tfparity.worker.remedies._handlers import changed
-
-REVISION = 1
 
 
 @contextmanager
@@ -17,7 +16,7 @@ def converting() -> Iterator[None]:
 
 
 def clip(handler: Any, node: Any, **kwargs: Any) -> List[Any]:
-    """Clip from opset 11 on: the bounds are inputs, and each may be left out."""
+    """Clip from opset 11 on: the bounds are optional inputs."""
     import tensorflow as tf
 
     tensors = kwargs["tensor_dict"]
@@ -26,3 +25,6 @@ def clip(handler: Any, node: Any, **kwargs: Any) -> List[Any]:
         if len(node.inputs) > place and node.inputs[place]:
             clipped = bound(clipped, tf.cast(tensors[node.inputs[place]], clipped.dtype))
     return [clipped]
+
+
+REMEDY = Remedy(revision=1, converting=converting)

@@ -1,10 +1,9 @@
-"""A row of values is resized as an image of height one."""
+"""1-D interpolation as 2-D interpolation with height 1."""
 
 from typing import Any, ContextManager
 
+from tfparity.worker.remedies import Remedy
 from tfparity.worker.remedies._functions import replaced
-
-REVISION = 1
 
 
 def exporting() -> ContextManager[None]:
@@ -25,3 +24,6 @@ def resize(given: Any, size: Any = None, scale_factor: Any = None, mode: str = "
         scale_factor = (1.0, scale_factor[0] if isinstance(scale_factor, (tuple, list)) else scale_factor)
     others["mode"] = "bilinear" if mode == "linear" else mode
     return torch.nn.functional.interpolate(given.unsqueeze(2), size, scale_factor, **others).squeeze(2)
+
+
+REMEDY = Remedy(revision=1, exporting=exporting)

@@ -1,10 +1,9 @@
-"""Handlers for SoftmaxCrossEntropyLoss and NegativeLogLikelihoodLoss, of which onnx-tf has none."""
+"""Handlers for SoftmaxCrossEntropyLoss and NegativeLogLikelihoodLoss, for which onnx-tf has none."""
 
 from typing import Any, ContextManager, List
 
+from tfparity.worker.remedies import Remedy
 from tfparity.worker.remedies._handlers import added
-
-REVISION = 1
 
 
 def converting() -> ContextManager[None]:
@@ -12,7 +11,8 @@ def converting() -> ContextManager[None]:
 
 
 def loss(handler: Any, node: Any, **kwargs: Any) -> List[Any]:
-    """Scores (batch, classes, …), labels (batch, …), perhaps a weight for each class; the loss, and the log softmax."""
+    """Scores (batch, classes, …), labels (batch, …), optionally a weight per class; returns the loss and the log
+    softmax."""
     import tensorflow as tf
 
     given: List[Any] = [kwargs["tensor_dict"][name] if name else None for name in node.inputs]
@@ -36,3 +36,6 @@ def loss(handler: Any, node: Any, **kwargs: Any) -> List[Any]:
     if reduction == "mean":
         found /= tf.reduce_sum(counts)
     return [found, tf.transpose(logs, [0, rank - 1, *range(1, rank - 1)])]
+
+
+REMEDY = Remedy(revision=1, converting=converting)

@@ -1,9 +1,9 @@
-"""Every recurrent layer gets a cell of its own: onnx-tf keeps that of the first for all that follow."""
+"""Every recurrent layer gets its own cell: onnx-tf reuses the first layer's cell for all layers after it."""
 
 from contextlib import contextmanager
 from typing import Any, Iterator
 
-REVISION = 1
+from tfparity.worker.remedies import Remedy
 
 
 @contextmanager
@@ -21,3 +21,6 @@ def converting() -> Iterator[None]:
         yield
     finally:
         RNNMixin.rnn = kept
+
+
+REMEDY = Remedy(revision=1, converting=converting)

@@ -1,8 +1,8 @@
-"""An LSTM whose bias is left out by an empty name gets one of zeros."""
+"""An LSTM whose bias is omitted by an empty name gets a bias of zeros."""
 
 from typing import Any
 
-REVISION = 1
+from tfparity.worker.remedies import Remedy
 
 
 def rewrite(model: Any) -> None:
@@ -20,3 +20,6 @@ def rewrite(model: Any) -> None:
             helper.make_tensor(name, types.get(node.input[1], TensorProto.FLOAT), sizes, zeros)
         )
         node.input[3] = name
+
+
+REMEDY = Remedy(revision=1, rewrite=rewrite)

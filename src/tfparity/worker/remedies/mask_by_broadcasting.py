@@ -1,11 +1,10 @@
-"""The attention mask of transformers is made by broadcasting indices, in place of torch.vmap."""
+"""The attention mask of transformers is computed by broadcasting indices instead of torch.vmap."""
 
 from contextlib import contextmanager, nullcontext
 from typing import Any, Callable, Iterator
 
 from tfparity.worker.messages import Refused
-
-REVISION = 1
+from tfparity.worker.remedies import Remedy
 
 
 @contextmanager
@@ -19,7 +18,8 @@ def exporting() -> Iterator[None]:
         raise Refused("NoSuchMask", "transformers makes its masks without torch.vmap")
 
     def broadcast(function: Callable[..., Any], bh_indices: bool = True) -> Callable[..., Any]:
-        """The function of (batch, head, query, key) indices, one row of each, as a mask of four dimensions."""
+        """The mask function of (batch, head, query, key) indices, evaluated on broadcast index vectors: four
+        dimensions."""
 
         def mask(batch: Any, head: Any, query: Any, key: Any) -> Any:
             if not bh_indices:
@@ -38,3 +38,6 @@ def exporting() -> Iterator[None]:
     finally:
         masking_utils._vmap_for_bhqkv = vmap
         masking_utils.TransformGetItemToIndex = indexing
+
+
+REMEDY = Remedy(revision=1, exporting=exporting)

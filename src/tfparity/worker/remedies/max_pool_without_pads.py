@@ -1,15 +1,15 @@
-"""A padded max pool after a ReLU is a pad by zeros and a pool without: nothing there is below zero.
+"""A padded max pool after a ReLU becomes a zero Pad and a max pool without padding: no input is negative.
 
-TensorFlow Lite 2.12 and 2.13 leave out the padding that onnx-tf writes for a max pool.
+TensorFlow Lite 2.12 and 2.13 drop the padding that onnx-tf writes for a max pool.
 """
 
 from typing import Any
 
-REVISION = 1
+from tfparity.worker.remedies import Remedy
 
 
 def rewrite(model: Any) -> None:
-    """Where the pool has no ceil_mode and gives no indices; others stay as they are."""
+    """Only pools without ceil_mode and without indices; others stay as they are."""
     from onnx import TensorProto, helper
 
     graph = model.graph
@@ -33,3 +33,6 @@ def rewrite(model: Any) -> None:
         nodes.append(node)
     del graph.node[:]
     graph.node.extend(nodes)
+
+
+REMEDY = Remedy(revision=1, rewrite=rewrite)

@@ -1,11 +1,10 @@
-"""A handler for NonMaxSuppression that takes a limit beyond an int32 for none."""
+"""A handler for NonMaxSuppression that treats a limit beyond int32 as no limit."""
 
 from contextlib import contextmanager
 from typing import Any, Iterator, List
 
+from tfparity.worker.remedies import Remedy
 from tfparity.worker.remedies._handlers import changed
-
-REVISION = 1
 
 
 @contextmanager
@@ -24,3 +23,6 @@ def suppress(handler: Any, node: Any, **kwargs: Any) -> List[Any]:
         limit = tensors[node.inputs[2]]
         tensors[node.inputs[2]] = tf.minimum(limit, tf.constant(tf.int32.max, limit.dtype))
     return list(handler._common(node, tensor_dict=tensors))
+
+
+REMEDY = Remedy(revision=1, converting=converting)

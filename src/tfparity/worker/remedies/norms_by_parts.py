@@ -1,13 +1,12 @@
-"""Normalisation is written as a mean, a variance and a division, so that no size of the input has to be known.
+"""Normalization layers are written as a mean, a variance and a division, so that no input size has to be static.
 
 (x - mean) / √(variance + eps) · weight + bias: https://docs.pytorch.org/docs/stable/generated/torch.nn.LayerNorm.html
 """
 
 from typing import Any, ContextManager, Sequence
 
+from tfparity.worker.remedies import Remedy
 from tfparity.worker.remedies._functions import replaced
-
-REVISION = 1
 
 
 def exporting() -> ContextManager[None]:
@@ -20,7 +19,7 @@ def exporting() -> ContextManager[None]:
         return centred / torch.sqrt((centred * centred).mean(axes, keepdim=True) + eps)
 
     def by_channel(x: Any, weight: Any, bias: Any) -> Any:
-        """X (batch, channels, …) times and plus one number a channel."""
+        """X (batch, channels, …), scaled and shifted by one number per channel."""
         each = [1, -1] + [1] * (x.dim() - 2)
         x = x if weight is None else x * weight.reshape(each)
         return x if bias is None else x + bias.reshape(each)
@@ -73,3 +72,6 @@ def exporting() -> ContextManager[None]:
             functions.layer_norm: layer_norm,
         }
     )
+
+
+REMEDY = Remedy(revision=1, exporting=exporting)

@@ -1,4 +1,4 @@
-"""Operators of opsets 13 and later are written in their forms of opset 12, where ONNX's version converter gives up.
+"""Operators of opset 13 and later are rewritten for opset 12, where ONNX's version converter fails.
 
 What each version changed: https://onnx.ai/onnx/operators/
 """
@@ -6,8 +6,7 @@ What each version changed: https://onnx.ai/onnx/operators/
 from typing import Any, Callable, Dict, Iterator, List, Optional
 
 from tfparity.worker.messages import Refused
-
-REVISION = 1
+from tfparity.worker.remedies import Remedy
 
 OPSET = 12
 
@@ -16,7 +15,7 @@ IR = 7
 
 
 def rewrite(model: Any) -> None:
-    """Raises Refused where opset 12 cannot say what an operator does."""
+    """Raises Refused if opset 12 cannot express an operator."""
     import onnx
 
     if model.functions:
@@ -40,8 +39,8 @@ def rewrite(model: Any) -> None:
 
 
 def _spell_out(model: Any, version: int) -> None:
-    """Operators that opset 12 has not and ONNX defines by others (Gelu, GroupNormalization) are written with those,
-    where the installed onnx does that."""
+    """Operators missing from opset 12 that ONNX defines by others (Gelu, GroupNormalization) are inlined if the
+    installed onnx can do that."""
     from inspect import signature
 
     from onnx import defs, helper, inliner, shape_inference
@@ -72,7 +71,7 @@ def _spell_out(model: Any, version: int) -> None:
 
 
 def _nodes(graph: Any) -> Iterator[Any]:
-    """The nodes of ONNX's own operators in a graph and in those inside it."""
+    """The nodes of ONNX's own operators in a graph and its subgraphs."""
     for node in graph.node:
         if not node.domain:
             yield node
@@ -82,7 +81,8 @@ def _nodes(graph: Any) -> Iterator[Any]:
 
 
 class _Graph:
-    """One graph, or one inside an If, Loop or Scan, which sees the constants, types and shapes of those around it."""
+    """One graph, or a subgraph of If, Loop or Scan, which sees the constants, types and shapes of the graphs around
+    it."""
 
     def __init__(self, graph: Any, version: int, around: "Optional[_Graph]" = None) -> None:
         import numpy
@@ -113,7 +113,7 @@ class _Graph:
                 self.shapes[value.name] = [size.dim_value if size.HasField("dim_value") else None for size in sizes]
 
     def keep(self, name: str, tensor: Any) -> None:
-        """A constant, in the form in which the file has it."""
+        """A constant, stored as the file stores it."""
         self.constants[name] = tensor
         self.types[name] = tensor.data_type
         self.shapes[name] = list(tensor.dims)
@@ -124,7 +124,7 @@ class _Graph:
         self.graph.node.extend(nodes)
 
     def forms(self, node: Any) -> Iterator[Any]:
-        """What stands for a node at opset 12."""
+        """The nodes that replace a node at opset 12."""
         from onnx import defs
 
         for attribute in node.attribute:
@@ -144,7 +144,8 @@ class _Graph:
         yield node
 
     def drop_defaults(self, node: Any) -> None:
-        """Attributes that opset 12 does not know go where they say what is so without them."""
+        """Remove attributes that opset 12 does not know and that have their default value. Raises Refused for other
+        values."""
         from onnx import defs, helper
 
         before, now = _since(node.op_type), defs.get_schema(node.op_type, self.version, "")
@@ -160,7 +161,7 @@ class _Graph:
             node.attribute.remove(attribute)
 
     def known(self, node: Any, place: int) -> Optional[List[int]]:
-        """The integers of an input; None where it is left out. Raises Refused where the model computes it."""
+        """The integers of an input; None if it is omitted. Raises Refused if the model computes it."""
         if len(node.input) <= place or not node.input[place]:
             return None
         if node.input[place] not in self.constants:
@@ -168,13 +169,13 @@ class _Graph:
         return [int(value) for value in self.array(self.constants[node.input[place]]).reshape(-1)]
 
     def type(self, node: Any, name: str) -> int:
-        """The type of a value's elements. Raises Refused where the file does not tell."""
+        """The element type of a value. Raises Refused if the file does not say."""
         if name not in self.types:
             raise Refused("UnknownType", "the file does not tell the type of %r at %s" % (name, node.op_type))
         return self.types[name]
 
     def attribute(self, node: Any, name: str, default: Any) -> Any:
-        """An attribute's value, which is taken off the node."""
+        """An attribute's value; the attribute is removed from the node."""
         from onnx import helper
 
         for attribute in list(node.attribute):
@@ -201,7 +202,7 @@ class _Graph:
 
 
 def _since(kind: str) -> Any:
-    """The operator's schema at opset 12; None where it came later."""
+    """The operator's schema at opset 12; None if it was added later."""
     from onnx import defs
 
     try:
@@ -217,7 +218,7 @@ def _set(node: Any, name: str, value: Any) -> None:
 
 
 def _axes(graph: _Graph, node: Any) -> Iterator[Any]:
-    """Squeeze, Unsqueeze and the reductions: the axes were an attribute."""
+    """Squeeze, Unsqueeze and the reductions: axes were an attribute."""
     axes = graph.known(node, 1)
     del node.input[1:]
     if graph.attribute(node, "noop_with_empty_axes", 0) and not axes:
@@ -231,8 +232,8 @@ def _axes(graph: _Graph, node: Any) -> Iterator[Any]:
 
 
 def _split(graph: _Graph, node: Any) -> Iterator[Any]:
-    """The sizes were an attribute; without them it splits evenly, or fails where that cannot be. By a number of outputs
-    the last part was the smaller one."""
+    """The sizes were an attribute; without them Split divides evenly, or fails if it cannot. With num_outputs the last
+    part is the smaller one."""
     sizes, count = graph.known(node, 1), graph.attribute(node, "num_outputs", None)
     del node.input[1:]
     if count is not None:
@@ -247,7 +248,7 @@ def _split(graph: _Graph, node: Any) -> Iterator[Any]:
 
 
 def _softmax(graph: _Graph, node: Any) -> Iterator[Any]:
-    """Below opset 13 it runs over all axes from the given one on: the axis has to be the last."""
+    """Below opset 13 it runs over all axes from the given one on: the axis must be the last."""
     axis = graph.attribute(node, "axis", -1)
     shape = graph.shapes.get(node.input[0], graph.shapes.get(node.output[0]))
     rank = None if shape is None else len(shape)
@@ -265,7 +266,7 @@ def _softmax(graph: _Graph, node: Any) -> Iterator[Any]:
 
 
 def _resize(graph: _Graph, node: Any) -> Iterator[Any]:
-    """The region and the scales were asked for; what is empty says nothing."""
+    """The inputs roi and scales were required; empty inputs mean that they are not used."""
     import numpy
 
     graph.drop_defaults(node)
@@ -278,7 +279,7 @@ def _resize(graph: _Graph, node: Any) -> Iterator[Any]:
 
 
 def _reshape(graph: _Graph, node: Any) -> Iterator[Any]:
-    """A size of 0 meant the input's own size; a computed one is 0 only where the model is given nothing."""
+    """A size of 0 meant the input's own size; a computed size is 0 only for an empty input."""
     allowed = graph.attribute(node, "allowzero", 0)
     if allowed and node.input[1] in graph.constants and 0 in (graph.known(node, 1) or []):
         raise Refused("NoOlderForm", "Reshape of opset %d has no allowzero" % OPSET)
@@ -286,7 +287,7 @@ def _reshape(graph: _Graph, node: Any) -> Iterator[Any]:
 
 
 def _shape(graph: _Graph, node: Any) -> Iterator[Any]:
-    """It had no part of its own."""
+    """It had no start and end."""
     import numpy
 
     start, end = graph.attribute(node, "start", 0), graph.attribute(node, "end", None)
@@ -300,8 +301,8 @@ def _shape(graph: _Graph, node: Any) -> Iterator[Any]:
 
 
 def _layer_normalization(graph: _Graph, node: Any) -> Iterator[Any]:
-    """(x - mean) / √(variance + epsilon) · scale + bias over the axes from the given one on; the mean and the divisor's
-    inverse are further outputs."""
+    """(x - mean) / √(variance + epsilon) · scale + bias over the axes from the given one on; the mean and the inverse
+    of the divisor are further outputs."""
     import numpy
     from onnx import helper
 
@@ -347,7 +348,7 @@ def _cast_like(graph: _Graph, node: Any) -> Iterator[Any]:
 
 
 def _trilu(graph: _Graph, node: Any) -> Iterator[Any]:
-    """What is kept is chosen by how far to the right of its row's number each column is."""
+    """Elements are selected by the column's offset from the diagonal."""
     import numpy
     from onnx import helper
 
@@ -370,14 +371,14 @@ def _trilu(graph: _Graph, node: Any) -> Iterator[Any]:
 
 
 def _roi_align(graph: _Graph, node: Any) -> Iterator[Any]:
-    """It had no half pixel, which came as the default."""
+    """It had no half_pixel mode, which became the default."""
     if graph.attribute(node, "coordinate_transformation_mode", b"half_pixel") != b"output_half_pixel":
         raise Refused("NoOlderForm", "RoiAlign of opset %d has no half_pixel" % OPSET)
     yield node
 
 
 def _one_scale(graph: _Graph, node: Any) -> Iterator[Any]:
-    """Of a whole tensor; below opset 13 there is none for each channel."""
+    """One scale for the whole tensor; below opset 13 there is none per channel."""
     if graph.shapes.get(node.input[1]) != []:
         raise Refused("NoOlderForm", "%s by channels at opset %d" % (node.op_type, OPSET))
     graph.attribute(node, "axis", 1)
@@ -411,3 +412,6 @@ NEWER_VALUES = {
     ("Pad", "mode"): b"wrap",
     ("Resize", "coordinate_transformation_mode"): b"half_pixel_symmetric",
 }
+
+
+REMEDY = Remedy(revision=1, rewrite=rewrite)

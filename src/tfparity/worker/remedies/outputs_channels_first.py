@@ -1,19 +1,18 @@
-"""What onnx2tf left channels last comes out channels first: the SavedModel is wrapped in transposes of its outputs."""
+"""Outputs that onnx2tf left channels last are transposed to channels first: the SavedModel is wrapped."""
 
 from contextlib import contextmanager
 from typing import Any, Iterator, Sequence, Tuple
 
+from tfparity.worker.remedies import Remedy
 from tfparity.worker.remedies._serving import Declared, changed
-
-REVISION = 1
 
 #: From channels last to channels first, by rank.
 _TURNS = {3: (0, 2, 1), 4: (0, 3, 1, 2), 5: (0, 4, 1, 2, 3)}
 
 
 def _is_turned(given: Sequence[Any], declared: Sequence[Any]) -> bool:
-    """Whether an output's static shape may be the declared one (None where open) with its channels put last. Where
-    the sizes leave both readings open it is taken for turned; parity tells."""
+    """Whether an output's static shape can be the declared one (None where dynamic) with its channels last. If the
+    sizes allow both readings it counts as transposed; the parity stage decides."""
     turn = _TURNS.get(len(declared))
     if turn is None or len(given) != len(declared):
         return False
@@ -33,3 +32,6 @@ def _first(value: Any, output: Declared) -> Tuple[str, Any]:
 def converting() -> Iterator[None]:
     with changed(_first):
         yield
+
+
+REMEDY = Remedy(revision=1, converting=converting)

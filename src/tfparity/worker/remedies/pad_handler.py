@@ -1,12 +1,11 @@
-"""A handler for Pad whose sides may be of both signs, its value left out and its border repeated or mirrored."""
+"""A handler for Pad with sides of both signs, without a value, and in modes edge and reflect."""
 
 from contextlib import contextmanager
 from typing import Any, Iterator, List
 
 from tfparity.worker.messages import Refused
+from tfparity.worker.remedies import Remedy
 from tfparity.worker.remedies._handlers import changed
-
-REVISION = 1
 
 
 @contextmanager
@@ -36,7 +35,7 @@ def pad(handler: Any, node: Any, **kwargs: Any) -> List[Any]:
 
 
 def filled(given: Any, sides: Any, value: Any) -> Any:
-    """A negative side is cut off."""
+    """Negative sides are cropped."""
     import tensorflow as tf
 
     cut = tf.maximum(-sides, 0)
@@ -45,7 +44,7 @@ def filled(given: Any, sides: Any, value: Any) -> Any:
 
 
 def places(given: Any, axis: int, begin: Any, end: Any, mode: str) -> Any:
-    """Which place of the axis each of the padded one repeats."""
+    """The source position of every position of the padded axis."""
     import tensorflow as tf
 
     size = tf.shape(given)[axis] if given.shape[axis] is None else given.shape[axis]
@@ -54,3 +53,6 @@ def places(given: Any, axis: int, begin: Any, end: Any, mode: str) -> Any:
         return tf.clip_by_value(wanted, 0, size - 1)
     period = tf.maximum(2 * size - 2, 1)
     return tf.minimum(wanted % period, period - wanted % period)
+
+
+REMEDY = Remedy(revision=1, converting=converting)

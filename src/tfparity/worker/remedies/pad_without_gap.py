@@ -1,8 +1,8 @@
-"""A Pad whose value is left out by an empty name loses that input: zeros are its default."""
+"""A Pad whose value is omitted by an empty name loses that input: zero is its default."""
 
 from typing import Any
 
-REVISION = 1
+from tfparity.worker.remedies import Remedy
 
 
 def rewrite(model: Any) -> None:
@@ -10,3 +10,6 @@ def rewrite(model: Any) -> None:
         if node.op_type == "Pad":
             while len(node.input) > 2 and not node.input[-1]:
                 del node.input[-1]
+
+
+REMEDY = Remedy(revision=1, rewrite=rewrite)

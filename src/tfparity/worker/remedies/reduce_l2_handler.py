@@ -1,11 +1,10 @@
-"""A handler for ReduceL2 that takes the root of the sum of squares: tf.norm means another norm over two axes."""
+"""A handler for ReduceL2 that takes the root of the sum of squares: tf.norm over two axes is another norm."""
 
 from contextlib import contextmanager
 from typing import Any, Iterator, List
 
+from tfparity.worker.remedies import Remedy
 from tfparity.worker.remedies._handlers import changed
-
-REVISION = 1
 
 
 @contextmanager
@@ -22,3 +21,6 @@ def norm(handler: Any, node: Any, **kwargs: Any) -> List[Any]:
     given = kwargs["tensor_dict"][node.inputs[0]]
     kept = node.attrs.get("keepdims", 1) == 1
     return [tf.sqrt(tf.reduce_sum(tf.square(given), axis=node.attrs.get("axes"), keepdims=kept))]
+
+
+REMEDY = Remedy(revision=1, converting=converting)

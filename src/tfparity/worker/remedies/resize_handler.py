@@ -1,12 +1,11 @@
-"""A handler for Resize of any rank in the modes linear and nearest, by the very scale that the file gives."""
+"""A handler for Resize of any rank in modes linear and nearest, with exactly the scale that the file gives."""
 
 from contextlib import contextmanager
 from typing import Any, Iterator, List
 
+from tfparity.worker.remedies import Remedy
 from tfparity.worker.remedies._handlers import changed
 from tfparity.worker.remedies._resize import along, axes, neighbour
-
-REVISION = 1
 
 
 @contextmanager
@@ -29,7 +28,7 @@ def converting() -> Iterator[None]:
 
 
 def resize(node: Any, tensors: Any) -> List[Any]:
-    """The one below, or the two beside, along each axis."""
+    """The lower neighbour, or both neighbours interpolated, along each axis."""
     import tensorflow as tf
 
     image = tensors[node.inputs[0]]
@@ -44,3 +43,6 @@ def resize(node: Any, tensors: Any) -> List[Any]:
         share = along(where - first, axis, image.shape.rank)
         found = neighbour(found, axis, old, first) * (1 - share) + neighbour(found, axis, old, first + 1) * share
     return [tf.cast(found, image.dtype)]
+
+
+REMEDY = Remedy(revision=1, converting=converting)

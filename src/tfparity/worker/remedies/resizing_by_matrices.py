@@ -1,14 +1,13 @@
-"""Interpolation and adaptive average pooling of images become products with two matrices, found by asking torch.
+"""Interpolation and adaptive average pooling of images become products with two matrices, which torch computes.
 
-Both are linear in the image and act along each axis alone; what they do to unit vectors is their matrix. The matrices
-hold for the height and width that were exported.
+Both are linear in the image and separable by axis: their effect on unit vectors is the matrix. The matrices are for the
+exported height and width.
 """
 
 from typing import Any, ContextManager
 
+from tfparity.worker.remedies import Remedy
 from tfparity.worker.remedies._functions import replaced
-
-REVISION = 1
 
 #: Modes of interpolation that are linear along each axis (nearest ones pick, which is linear as well).
 MODES = ("area", "bicubic", "bilinear", "nearest", "nearest-exact")
@@ -24,7 +23,7 @@ def exporting() -> ContextManager[None]:
     pooling = torch.nn.functional.adaptive_avg_pool2d
 
     def along(size: int, resized: Any) -> Any:
-        """The matrix (size, new size): what `resized` makes of images two pixels wide with one row of ones each."""
+        """The matrix (size, new size): `resized` applied to images two pixels wide with one row of ones each."""
         return resized(torch.eye(size).reshape(size, 1, size, 1).repeat(1, 1, 1, WIDE))[..., 0].reshape(size, -1)
 
     def turned(x: Any, by_height: Any, by_width: Any) -> Any:
@@ -48,7 +47,7 @@ def exporting() -> ContextManager[None]:
         common = {"mode": mode, "align_corners": align_corners, "antialias": antialias}
 
         def rows(image: Any, axis: int) -> Any:
-            """The image, resized along its height alone, as `axis` of the real one is."""
+            """The image resized along its height only, as `axis` of the real image is."""
             if sizes is not None:
                 return interpolation(image, (int(sizes[axis]), WIDE), **common)
             return interpolation(
@@ -69,3 +68,6 @@ def exporting() -> ContextManager[None]:
         return turned(x, *matrices)
 
     return replaced({interpolation: interpolate, pooling: adaptive_avg_pool2d})
+
+
+REMEDY = Remedy(revision=1, exporting=exporting)

@@ -1,13 +1,12 @@
-"""grid_sample of images, bilinear or nearest, is written as gathers of the pixels around each point and their weights.
+"""grid_sample of images, bilinear or nearest, is written as gathers of the neighbouring pixels and their weights.
 
 https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.grid_sample.html
 """
 
 from typing import Any, ContextManager
 
+from tfparity.worker.remedies import Remedy
 from tfparity.worker.remedies._functions import replaced
-
-REVISION = 1
 
 
 def exporting() -> ContextManager[None]:
@@ -19,8 +18,8 @@ def exporting() -> ContextManager[None]:
 def sample(
     given: Any, grid: Any, mode: str = "bilinear", padding_mode: str = "zeros", align_corners: Any = None
 ) -> Any:
-    """Of `given` (batch, channels, height, width) at `grid` (batch, rows, columns, 2), x and y from -1 to 1;
-    NotImplemented for what is not spelt out here: volumes, bicubic, reflection."""
+    """Samples `given` (batch, channels, height, width) at `grid` (batch, rows, columns, 2), x and y from -1 to 1.
+    NotImplemented for volumes, bicubic interpolation and reflection padding."""
     import torch
 
     if given.dim() != 4 or mode not in ("bilinear", "nearest") or padding_mode not in ("zeros", "border"):
@@ -50,3 +49,6 @@ def sample(
     upper = gathered(top, left) * (1 - across) + gathered(top, left + 1) * across
     lower = gathered(top + 1, left) * (1 - across) + gathered(top + 1, left + 1) * across
     return upper * (1 - down) + lower * down
+
+
+REMEDY = Remedy(revision=1, exporting=exporting)

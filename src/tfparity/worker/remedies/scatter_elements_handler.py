@@ -1,12 +1,11 @@
-"""A handler for ScatterElements that takes its sizes from the tensors as they come."""
+"""A handler for ScatterElements with dynamic sizes."""
 
 from contextlib import contextmanager
 from typing import Any, Iterator, List
 
 from tfparity.worker.messages import Refused
+from tfparity.worker.remedies import Remedy
 from tfparity.worker.remedies._handlers import changed
-
-REVISION = 1
 
 
 @contextmanager
@@ -19,7 +18,7 @@ def converting() -> Iterator[None]:
 
 
 def scatter(handler: Any, node: Any, **kwargs: Any) -> List[Any]:
-    """Indices and updates are of one shape; along the axis the indices say where an update goes."""
+    """Indices and updates have the same shape; along the axis the index is the position of the update."""
     import tensorflow as tf
 
     data, indices, updates = [kwargs["tensor_dict"][name] for name in node.inputs]
@@ -39,3 +38,6 @@ def scatter(handler: Any, node: Any, **kwargs: Any) -> List[Any]:
     size = tf.shape(data, out_type=indices.dtype)[axis]
     places[axis] = tf.where(indices < 0, indices + size, indices)
     return [ways[way](data, tf.stack(places, axis=-1), updates)]
+
+
+REMEDY = Remedy(revision=1, converting=converting)

@@ -1,12 +1,11 @@
-"""Handlers for Squeeze and Unsqueeze of opset 13, which take their axes as an input: onnx-tf has none."""
+"""Handlers for Squeeze and Unsqueeze of opset 13, whose axes are an input: onnx-tf has none."""
 
 from contextlib import ExitStack, contextmanager
 from typing import Any, Iterator, List
 
 from tfparity.worker.messages import Refused
+from tfparity.worker.remedies import Remedy
 from tfparity.worker.remedies._handlers import changed
-
-REVISION = 1
 
 
 @contextmanager
@@ -47,3 +46,6 @@ def unsqueeze(handler: Any, node: Any, **kwargs: Any) -> List[Any]:
     for axis in sorted(axis % rank for axis in wanted):
         given = tf.expand_dims(given, axis)
     return [given]
+
+
+REMEDY = Remedy(revision=1, converting=converting)

@@ -1,9 +1,9 @@
-"""torchax gets weights, buffers and constants in the order in which the exported program takes them."""
+"""torchax gets weights, buffers and constants in the order in which the exported program expects them."""
 
 from contextlib import contextmanager
 from typing import Any, Iterator, List, Tuple
 
-REVISION = 1
+from tfparity.worker.remedies import Remedy
 
 
 @contextmanager
@@ -19,10 +19,13 @@ def converting() -> Iterator[None]:
 
 
 def states(program: Any) -> Tuple[List[str], List[Any]]:
-    """Names and tensors of what the program takes before its inputs."""
+    """Names and tensors of the program's parameters before its inputs."""
     from torch.export.graph_signature import InputKind
 
     kinds = (InputKind.PARAMETER, InputKind.BUFFER, InputKind.CONSTANT_TENSOR)
     names = [spec.target for spec in program.graph_signature.input_specs if spec.kind in kinds]
     known = {**program.constants, **program.state_dict}
     return names, [known[name] for name in names]
+
+
+REMEDY = Remedy(revision=1, converting=converting)

@@ -4,8 +4,7 @@ from contextlib import contextmanager
 from typing import Any, Iterator
 
 from tfparity.worker.messages import Refused
-
-REVISION = 1
+from tfparity.worker.remedies import Remedy
 
 
 @contextmanager
@@ -26,3 +25,6 @@ def converting() -> Iterator[None]:
         yield
     finally:
         onnx2tf.convert = kept
+
+
+REMEDY = Remedy(revision=1, converting=converting)

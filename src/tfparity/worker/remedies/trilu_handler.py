@@ -1,11 +1,10 @@
-"""A handler for Trilu that chooses by a mask: onnx-tf subtracts, which booleans and infinities do not survive."""
+"""A handler for Trilu that selects by a mask: onnx-tf subtracts, which is wrong for booleans and infinities."""
 
 from contextlib import contextmanager
 from typing import Any, Iterator, List
 
+from tfparity.worker.remedies import Remedy
 from tfparity.worker.remedies._handlers import changed
-
-REVISION = 1
 
 
 @contextmanager
@@ -27,3 +26,6 @@ def triangle(handler: Any, node: Any, **kwargs: Any) -> List[Any]:
     right = tf.range(sizes[-1]) - tf.range(sizes[-2])[:, tf.newaxis]
     kept = right >= first if node.attrs.get("upper", 1) else right <= first
     return [tf.where(kept, given, tf.zeros_like(given))]
+
+
+REMEDY = Remedy(revision=1, converting=converting)

@@ -1,10 +1,9 @@
-"""A product with a vector is written as one with a matrix of one column or row."""
+"""A product with a vector is written as a product with a matrix of one column or row."""
 
 from typing import Any, ContextManager
 
+from tfparity.worker.remedies import Remedy
 from tfparity.worker.remedies._functions import replaced
-
-REVISION = 1
 
 
 def exporting() -> ContextManager[None]:
@@ -16,7 +15,7 @@ def exporting() -> ContextManager[None]:
 
 
 def product(left: Any, right: Any) -> Any:
-    """The product, where one of them has one dimension; NotImplemented where none has."""
+    """The product if one operand has one dimension; NotImplemented otherwise."""
     import torch
 
     if left.dim() == 1 and right.dim() == 1:
@@ -26,3 +25,6 @@ def product(left: Any, right: Any) -> Any:
     if left.dim() == 1:
         return torch.matmul(left.unsqueeze(0), right).squeeze(-2)
     return NotImplemented
+
+
+REMEDY = Remedy(revision=1, exporting=exporting)

@@ -1,13 +1,13 @@
-"""onnx-tf's function with its weights as constants of its own graph, where it captures each of them.
+"""onnx-tf's function holds its weights as constants of its own graph instead of capturing each of them.
 
-TensorFlow before 2.13 infers the shapes of a saved function anew for every tensor that it captures: a ResNet 101 takes
-it minutes (https://github.com/tensorflow/tensorflow/issues/54681).
+TensorFlow before 2.13 infers the shapes of a saved function again for every captured tensor: minutes for a ResNet 101
+(https://github.com/tensorflow/tensorflow/issues/54681).
 """
 
 from contextlib import contextmanager
 from typing import Any, Iterator
 
-REVISION = 1
+from tfparity.worker.remedies import Remedy
 
 
 @contextmanager
@@ -27,7 +27,7 @@ def converting() -> Iterator[None]:
             self.initializer_dict = weights
 
     def export(self: Any, path: str) -> None:
-        """The one function under both names: two would hold the weights twice."""
+        """One function under both names: two would hold the weights twice."""
         self.tf_module.is_export = True
         holder = tf.Module()
         holder.handler_variables = self.tf_module.handler_variables
@@ -40,3 +40,6 @@ def converting() -> Iterator[None]:
         yield
     finally:
         BackendTFModule.__call__, TensorflowRep.export_graph = captured, exported
+
+
+REMEDY = Remedy(revision=1, converting=converting)

@@ -6,7 +6,7 @@ https://github.com/huggingface/transformers/pull/27372
 from contextlib import contextmanager
 from typing import Any, Iterator
 
-REVISION = 1
+from tfparity.worker.remedies import Remedy
 
 
 @contextmanager
@@ -23,3 +23,6 @@ def converting() -> Iterator[None]:
         yield
     finally:
         TFPreTrainedModel.from_pretrained = kept
+
+
+REMEDY = Remedy(revision=1, converting=converting)

@@ -1,20 +1,72 @@
-"""Routes: how a case crosses. A module each; our side reads its declarations, the worker runs it.
+"""Routes: how an exported model becomes a TensorFlow artifact. A module each, which declares a ROUTE.
 
-A route is a module with
-    REVISION                     raised by hand when its results can change
-    SIDES                        "split" (two environments may do it) or "together"
-    FRAMEWORK, EXPORTER          names of modules in frameworks/ and exporters/, or paths
-    ONNX_FILES                   True where it takes a case that is an .onnx file, too (may be left out)
-    refusal(case id) -> str      why a case cannot go this way, or None (may be left out)
-    OPSETS                       the order in which a cell tries them, until one converts and is right
-    REQUIRES                     {"source": {package: specifier}, "target": {...}}: else not applicable
-    IMPORTS                      {"source": [...], "target": [...]}: what a warm parent imports
-    GIVES                        what a person gets (may be left out): "targets" (see targets), whether axes stay
-                                 "dynamic" by its design, the "layout" ("kept", "inputs kept", "channels-last"),
-                                 "integers" ("kept", or what they become), whether the artifact has "trainable"
-                                 variables
-    pin_threads(n)
-    convert(bundle folder, artifact folder, request)
-    load(artifact folder) -> runner: run([(input name, array)]) -> [(output name, array)],
-        signature() -> {"inputs": [[name, dtype]], "outputs": [[name, dtype]], "ordered": bool}
+Our side reads the declaration to plan; the worker calls its functions. A module imports its converter inside them.
 """
+
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
+
+from tfparity.worker import plugins
+
+
+class Gives(NamedTuple):
+    """What a person gets from a route, by its design; None where the route does not say."""
+
+    #: The targets (see tfparity.worker.targets).
+    targets: Tuple[str, ...] = ("saved-model", "tflite-float32")
+
+    #: Whether axes stay dynamic.
+    dynamic: Optional[bool] = None
+
+    #: "kept", "inputs kept" or "channels-last".
+    layout: Optional[str] = None
+
+    #: "kept", or the type that integers become.
+    integers: Optional[str] = None
+
+    #: Whether the artifact has trainable variables.
+    trainable: Optional[bool] = None
+
+
+class Route(NamedTuple):
+    """One way from an export to an artifact."""
+
+    #: Raised by hand when a change can move the route's results: recorded evidence of it becomes stale.
+    revision: int
+
+    #: "split": the two sides may be two environments; "together": they are one.
+    sides: str
+
+    #: Names of modules in frameworks/ and exporters/, or paths of files.
+    framework: str
+    exporter: str
+
+    #: The opsets in the order in which a cell tries them, until one converts and is right.
+    opsets: Tuple[int, ...]
+
+    #: {"source": {package: version specifier}, "target": {…}}: a cell whose environments differ is not applicable.
+    requires: Dict[str, Dict[str, str]]
+
+    #: {"source": [module], "target": [module]}: what a warm parent imports before it forks.
+    imports: Dict[str, List[str]]
+
+    #: convert(bundle folder, artifact folder, request): writes the artifact.
+    convert: Callable[[str, str, Dict[str, Any]], None]
+
+    #: load(artifact folder) → a runner, as a Runtime's (see tfparity.worker.runtimes).
+    load: Callable[[str], Any]
+
+    #: pin_threads(number), before anything else in the process.
+    pin_threads: Callable[[int], None]
+
+    gives: Gives = Gives()
+
+    #: Whether the route takes cases that are .onnx files, too.
+    onnx_files: bool = False
+
+    #: refusal(case id) → why the route cannot take that case; None where it may.
+    refusal: Optional[Callable[[str], Optional[str]]] = None
+
+
+def load(name: str) -> Route:
+    """The route of that name (onnx-tf) or in that file (mine.py). Raises what plugins.declared raises."""
+    return plugins.declared(name, Route)

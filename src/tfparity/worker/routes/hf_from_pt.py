@@ -1,54 +1,16 @@
-"""The TensorFlow class of transformers, filled from the checkpoint that the torch class saved → SavedModel.
+"""The TensorFlow class of transformers, loaded from the checkpoint that the torch class saved → SavedModel.
 
 transformers 5 has no TensorFlow classes any more: https://github.com/huggingface/transformers/releases/tag/v5.0.0
 """
 
 import json
 import os
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, Optional
 
 from tfparity.worker.exporters.hf_checkpoint import CHECKPOINT, DESCRIPTION
 from tfparity.worker.messages import Refused
-from tfparity.worker.saved_model import load, pin_threads
-
-__all__ = [
-    "EXPORTER",
-    "FRAMEWORK",
-    "GIVES",
-    "IMPORTS",
-    "OPSETS",
-    "REQUIRES",
-    "REVISION",
-    "SIDES",
-    "convert",
-    "load",
-    "pin_threads",
-    "refusal",
-]
-
-REVISION = 2
-SIDES = "split"
-FRAMEWORK = "pytorch"
-EXPORTER = "hf-checkpoint"
-
-#: A checkpoint has none; one attempt.
-OPSETS = (0,)
-
-REQUIRES: Dict[str, Dict[str, str]] = {
-    "source": {"torch": ">=1.7", "transformers": ">=4.5"},
-    "target": {"torch": ">=1.7", "transformers": ">=4.5,<5", "tensorflow": ">=2.3"},
-}
-IMPORTS: Dict[str, List[str]] = {
-    "source": ["torch", "onnx"],
-    "target": ["tfparity.worker.torch_ahead", "tensorflow", "transformers"],
-}
-GIVES: Dict[str, Any] = {
-    "targets": ("saved-model", "tflite-float32"),
-    "dynamic": True,
-    "layout": "kept",
-    "integers": "kept",
-    "trainable": True,
-}
+from tfparity.worker.routes import Gives, Route
+from tfparity.worker.runtimes.saved_model import RUNTIME
 
 #: Families with TensorFlow classes in transformers 4.57 (modeling_tf_auto), as their cases are named.
 _NAMED = """
@@ -64,7 +26,7 @@ FAMILIES = frozenset(_NAMED.split())
 
 
 def refusal(case_id: str) -> Optional[str]:
-    """Why a case cannot go this way, by its name; None where it may."""
+    """Why the route cannot take a case of that id; None if it may."""
     family, _, name = case_id.partition("/")
     if family in ("blocks", "operators", "pitfalls", "torchvision", "trained"):
         return "takes models of transformers alone"
@@ -74,8 +36,8 @@ def refusal(case_id: str) -> Optional[str]:
 
 
 def convert(bundle: str, artifact: str, request: Dict[str, Any]) -> None:
-    """Load the checkpoint into the class of the same name with TF before it, and save it with a signature whose named
-    axes stay open."""
+    """Load the checkpoint into the class named TF + the torch class, and save it with a signature whose named axes are
+    dynamic."""
     import tensorflow as tf
     import transformers
 
@@ -98,3 +60,26 @@ def convert(bundle: str, artifact: str, request: Dict[str, Any]) -> None:
         return {name: answer[name] for name in described["outputs"]}
 
     tf.saved_model.save(network, artifact, signatures={"serving_default": serve.get_concrete_function()})
+
+
+ROUTE = Route(
+    revision=2,
+    sides="split",
+    framework="pytorch",
+    exporter="hf-checkpoint",
+    # A checkpoint has none; one attempt.
+    opsets=(0,),
+    requires={
+        "source": {"torch": ">=1.7", "transformers": ">=4.5"},
+        "target": {"torch": ">=1.7", "transformers": ">=4.5,<5", "tensorflow": ">=2.3"},
+    },
+    imports={
+        "source": ["torch", "onnx"],
+        "target": ["tfparity.worker.torch_ahead", "tensorflow", "transformers"],
+    },
+    convert=convert,
+    load=RUNTIME.load,
+    pin_threads=RUNTIME.pin_threads,
+    gives=Gives(dynamic=True, layout="kept", integers="kept", trainable=True),
+    refusal=refusal,
+)

@@ -1,7 +1,7 @@
-"""The network written again in tf.keras, torch's weights poured in by name → SavedModel.
+"""The network rewritten in tf.keras by hand, with torch's weights assigned by name → SavedModel.
 
-By hand, and held to torch layer by layer: a weight that is left over on either side, and a layer whose answer to the
-first sample is not torch's, are errors that name it. See tfparity.worker.rebuild.
+Every layer is checked against torch: a weight that is left over on either side, and a layer whose output for the first
+sample is not torch's, are errors that name it. See tfparity.worker.routes._rebuild.
 """
 
 import fnmatch
@@ -10,44 +10,10 @@ import os
 from typing import Any, Dict, List, Optional
 
 from tfparity.worker.messages import Refused
-from tfparity.worker.rebuild import architectures, description, verify
-from tfparity.worker.rebuild.network import Network, torch_layout
-from tfparity.worker.saved_model import load, pin_threads
-
-__all__ = [
-    "EXPORTER",
-    "FRAMEWORK",
-    "GIVES",
-    "IMPORTS",
-    "OPSETS",
-    "REPORT",
-    "REQUIRES",
-    "REVISION",
-    "SIDES",
-    "convert",
-    "load",
-    "pin_threads",
-    "rebuild",
-    "refusal",
-]
-
-REVISION = 1
-SIDES = "split"
-FRAMEWORK = "pytorch"
-EXPORTER = "torch-state"
-
-#: A state dict has none; one attempt.
-OPSETS = (0,)
-
-REQUIRES: Dict[str, Dict[str, str]] = {"source": {"torch": ">=1.7"}, "target": {"tensorflow": ">=2.6"}}
-IMPORTS: Dict[str, List[str]] = {"source": ["torch"], "target": ["tensorflow"]}
-GIVES: Dict[str, Any] = {
-    "targets": ("saved-model", "tflite-float32"),
-    "dynamic": True,
-    "layout": "kept",
-    "integers": "kept",
-    "trainable": True,
-}
+from tfparity.worker.routes import Gives, Route
+from tfparity.worker.routes._rebuild import architectures, description, verify
+from tfparity.worker.routes._rebuild.network import Network, torch_layout
+from tfparity.worker.runtimes.saved_model import RUNTIME
 
 #: What was mapped to what, and how far off each layer is, beside the model:
 #: https://www.tensorflow.org/guide/saved_model#the_savedmodel_format_on_disk
@@ -74,15 +40,15 @@ _FAMILIES = ("blocks", "huggingface", "operators", "pitfalls", "torchvision", "t
 
 
 def refusal(case_id: str) -> Optional[str]:
-    """Why a case cannot go this way, by its name; None where it may."""
+    """Why the route cannot take a case of that id; None if it may."""
     if case_id.partition("/")[0] in _FAMILIES and not any(fnmatch.fnmatchcase(case_id, glob) for glob in TAKEN):
         return "nobody wrote this network again in Keras"
     return None
 
 
 def convert(bundle: str, artifact: str, request: Dict[str, Any]) -> None:
-    """Build the network again, fill it, hold it to torch's answers, save it with a signature whose named axes stay
-    open. Raises Refused for whatever does not fit."""
+    """Build the network, assign its weights, check it against torch's outputs, and save it with a signature whose named
+    axes are dynamic. Raises Refused for any mismatch."""
     import tensorflow as tf
 
     described = description.read(bundle)
@@ -143,8 +109,8 @@ def rebuild(described: description.Description, state: Dict[str, Any], recorded:
 
 
 def chosen(declared: List[str], made: Dict[str, Any]) -> Dict[str, Any]:
-    """The declared outputs among those that an architecture gives: by name, else, where there are as many, by order.
-    Raises Refused("NoSuchOutput")."""
+    """The declared outputs among those of an architecture: by name, or by order if there are as many. Raises
+    Refused("NoSuchOutput")."""
     if set(declared) <= set(made):
         return {name: made[name] for name in declared}
     if len(declared) == len(made):
@@ -154,3 +120,20 @@ def chosen(declared: List[str], made: Dict[str, Any]) -> Dict[str, Any]:
 
 def _sizes(shape: List[Any]) -> List[Optional[int]]:
     return [None if isinstance(size, str) else size for size in shape]
+
+
+ROUTE = Route(
+    revision=1,
+    sides="split",
+    framework="pytorch",
+    exporter="torch-state",
+    # A state dict has none; one attempt.
+    opsets=(0,),
+    requires={"source": {"torch": ">=1.7"}, "target": {"tensorflow": ">=2.6"}},
+    imports={"source": ["torch"], "target": ["tensorflow"]},
+    convert=convert,
+    load=RUNTIME.load,
+    pin_threads=RUNTIME.pin_threads,
+    gives=Gives(dynamic=True, layout="kept", integers="kept", trainable=True),
+    refusal=refusal,
+)

@@ -2,44 +2,14 @@
 
 import inspect
 import os
-from typing import Any, Dict, List
+from typing import Any, Dict
 
 from tfparity.worker import arrays
 from tfparity.worker.exporters.torch_module import rebuild
-from tfparity.worker.tflite import MODEL, load
-
-__all__ = [
-    "EXPORTER",
-    "FRAMEWORK",
-    "GIVES",
-    "IMPORTS",
-    "OPSETS",
-    "REQUIRES",
-    "REVISION",
-    "SIDES",
-    "convert",
-    "load",
-    "pin_threads",
-]
-
-REVISION = 1
-SIDES = "together"
-FRAMEWORK = "pytorch"
-EXPORTER = "torch-module"
-
-#: A module has none; one attempt.
-OPSETS = (0,)
+from tfparity.worker.routes import Gives, Route
+from tfparity.worker.runtimes.tflite import MODEL, RUNTIME
 
 _BOTH = {"torch": ">=2.5", "litert-torch": ">=0.10", "ai-edge-litert": ">=2"}
-REQUIRES: Dict[str, Dict[str, str]] = {"source": _BOTH, "target": _BOTH}
-IMPORTS: Dict[str, List[str]] = {"source": ["torch"], "target": ["torch", "torch._dynamo", "litert_torch"]}
-GIVES: Dict[str, Any] = {
-    "targets": ("tflite-float32",),
-    "dynamic": False,
-    "layout": "kept",
-    "integers": "int32",
-    "trainable": False,
-}
 
 
 def pin_threads(count: int) -> None:
@@ -49,7 +19,7 @@ def pin_threads(count: int) -> None:
 
 
 def convert(bundle: str, artifact: str, request: Dict[str, Any]) -> None:
-    """With the case's names for inputs and outputs, and its axes open."""
+    """Convert with the case's names for inputs and outputs, and with its axes dynamic."""
     import litert_torch
     import torch
 
@@ -77,3 +47,19 @@ def convert(bundle: str, artifact: str, request: Dict[str, Any]) -> None:
     os.mkdir(artifact)
     converted = litert_torch.convert(Named().eval(), sample_kwargs=example, dynamic_shapes=shapes)
     converted.export(os.path.join(artifact, MODEL))
+
+
+ROUTE = Route(
+    revision=1,
+    sides="together",
+    framework="pytorch",
+    exporter="torch-module",
+    # A module has none; one attempt.
+    opsets=(0,),
+    requires={"source": _BOTH, "target": _BOTH},
+    imports={"source": ["torch"], "target": ["torch", "torch._dynamo", "litert_torch"]},
+    convert=convert,
+    load=RUNTIME.load,
+    pin_threads=pin_threads,
+    gives=Gives(targets=("tflite-float32",), dynamic=False, layout="kept", integers="int32", trainable=False),
+)

@@ -1,7 +1,7 @@
 """torch → MMdnn's IR → code of TensorFlow 1 → SavedModel, called through `serving_default` in a session.
 
-The SavedModel takes and gives pictures as TensorFlow lays them out, channels last; whoever serves it transposes.
-`load` does so for everything of four dimensions, so that torch's layout is what is judged.
+The SavedModel takes and returns images in TensorFlow's layout, channels last; its user transposes. `load` transposes
+everything of four dimensions, so that the comparison is in torch's layout.
 https://github.com/microsoft/MMdnn/tree/main/mmdnn/conversion/pytorch
 """
 
@@ -12,49 +12,10 @@ from typing import Any, Dict, List, Optional, Tuple
 from tfparity.worker import arrays, plugins
 from tfparity.worker.exporters.torch_module import rebuild
 from tfparity.worker.messages import Refused
-from tfparity.worker.saved_model import pin_threads
-
-__all__ = [
-    "EXPORTER",
-    "FRAMEWORK",
-    "GIVES",
-    "IMPORTS",
-    "OPSETS",
-    "REQUIRES",
-    "REVISION",
-    "SIDES",
-    "convert",
-    "load",
-    "pin_threads",
-    "refusal",
-]
-
-REVISION = 1
-SIDES = "together"
-FRAMEWORK = "pytorch"
-EXPORTER = "torch-module"
-
-#: The IR has none; one attempt.
-OPSETS = (0,)
+from tfparity.worker.routes import Gives, Route
+from tfparity.worker.runtimes.saved_model import RUNTIME
 
 _BOTH = {"torch": ">=1.4", "mmdnn": ">=0.3", "tensorflow": ">=1.15,<2"}
-REQUIRES: Dict[str, Dict[str, str]] = {"source": _BOTH, "target": _BOTH}
-IMPORTS: Dict[str, List[str]] = {
-    "source": ["torch"],
-    "target": [
-        "torch",
-        "tensorflow",
-        "mmdnn.conversion.pytorch.pytorch_parser",
-        "mmdnn.conversion.tensorflow.tensorflow_emitter",
-    ],
-}
-GIVES: Dict[str, Any] = {
-    "targets": ("saved-model",),
-    "dynamic": True,
-    "layout": "channels-last",
-    "integers": "kept",
-    "trainable": False,
-}
 
 _SIGNATURE = "serving_default"
 
@@ -64,15 +25,14 @@ FIRST = (0, 3, 1, 2)
 
 
 def refusal(case_id: str) -> Optional[str]:
-    """Why a case cannot go this way, by its name; None where it may."""
+    """Why the route cannot take a case of that id; None if it may."""
     return "takes convolutional networks alone" if case_id.startswith("huggingface/") else None
 
 
 def convert(bundle: str, artifact: str, request: Dict[str, Any]) -> None:
-    """As mmtoir and mmtocode do it, with the case's names in the signature.
+    """Convert as mmtoir and mmtocode do, with the case's names in the signature.
 
-    Raises Refused where the model takes anything but one batch of pictures, and where the code gives another number of
-    outputs.
+    Raises Refused if the model takes anything but one batch of images, and if the code has another number of outputs.
     """
     import tensorflow as tf
     import torch
@@ -146,3 +106,28 @@ def laid_out(array: Any, order: Tuple[int, ...]) -> Any:
 
 def load(folder: str) -> Served:
     return Served(folder)
+
+
+ROUTE = Route(
+    revision=1,
+    sides="together",
+    framework="pytorch",
+    exporter="torch-module",
+    # The IR has none; one attempt.
+    opsets=(0,),
+    requires={"source": _BOTH, "target": _BOTH},
+    imports={
+        "source": ["torch"],
+        "target": [
+            "torch",
+            "tensorflow",
+            "mmdnn.conversion.pytorch.pytorch_parser",
+            "mmdnn.conversion.tensorflow.tensorflow_emitter",
+        ],
+    },
+    convert=convert,
+    load=load,
+    pin_threads=RUNTIME.pin_threads,
+    gives=Gives(targets=("saved-model",), dynamic=True, layout="channels-last", integers="kept", trainable=False),
+    refusal=refusal,
+)

@@ -1,47 +1,18 @@
 """torch, traced call by call → nobuco → Keras 2 → SavedModel, called through `serving_default`."""
 
-from typing import Any, Dict, List
+from typing import Any, Dict
 
 from tfparity.worker import arrays
 from tfparity.worker.exporters.torch_module import rebuild
-from tfparity.worker.saved_model import load, pin_threads
-
-__all__ = [
-    "EXPORTER",
-    "FRAMEWORK",
-    "GIVES",
-    "IMPORTS",
-    "OPSETS",
-    "REQUIRES",
-    "REVISION",
-    "SIDES",
-    "convert",
-    "load",
-    "pin_threads",
-]
-
-REVISION = 1
-SIDES = "together"
-FRAMEWORK = "pytorch"
-EXPORTER = "torch-module"
-
-#: A module has none; one attempt.
-OPSETS = (0,)
+from tfparity.worker.routes import Gives, Route
+from tfparity.worker.runtimes.saved_model import RUNTIME
 
 _BOTH = {"torch": ">=1.12", "nobuco": ">=0.12", "tensorflow": ">=2.11"}
-REQUIRES: Dict[str, Dict[str, str]] = {"source": _BOTH, "target": _BOTH}
-IMPORTS: Dict[str, List[str]] = {"source": ["torch"], "target": ["torch", "torch._dynamo", "tensorflow", "nobuco"]}
-GIVES: Dict[str, Any] = {
-    "targets": ("saved-model", "tflite-float32"),
-    "dynamic": True,
-    "layout": "kept",
-    "integers": "kept",
-    "trainable": True,
-}
 
 
 def convert(bundle: str, artifact: str, request: Dict[str, Any]) -> None:
-    """In torch's order of dimensions, with the case's names and, as far as the Keras model goes, its axes open."""
+    """Convert in torch's order of dimensions, with the case's names and, as far as the Keras model allows, dynamic
+    axes."""
     import nobuco
     import tensorflow as tf
     import torch
@@ -68,3 +39,19 @@ def convert(bundle: str, artifact: str, request: Dict[str, Any]) -> None:
         return dict(zip(names, answer if isinstance(answer, (tuple, list)) else [answer]))
 
     tf.saved_model.save(network, artifact, signatures={"serving_default": serve.get_concrete_function()})
+
+
+ROUTE = Route(
+    revision=1,
+    sides="together",
+    framework="pytorch",
+    exporter="torch-module",
+    # A module has none; one attempt.
+    opsets=(0,),
+    requires={"source": _BOTH, "target": _BOTH},
+    imports={"source": ["torch"], "target": ["torch", "torch._dynamo", "tensorflow", "nobuco"]},
+    convert=convert,
+    load=RUNTIME.load,
+    pin_threads=RUNTIME.pin_threads,
+    gives=Gives(dynamic=True, layout="kept", integers="kept", trainable=True),
+)

@@ -1,6 +1,6 @@
 """torch.onnx.export (tracing) → ONNX → onnx2tf → SavedModel, called through `serving_default`.
 
-Inputs keep torch's layout (-k); without that, onnx2tf turns images to channels last, as it may what comes out:
+Inputs keep torch's layout (-k); by default onnx2tf transposes images to channels last. It may do so with outputs:
 https://github.com/PINTO0309/onnx2tf#cli-parameter
 """
 
@@ -8,46 +8,10 @@ import inspect
 import os
 import shutil
 import sys
-from typing import Any, Dict, List
+from typing import Any, Dict
 
-from tfparity.worker.saved_model import load, pin_threads
-
-__all__ = [
-    "EXPORTER",
-    "FRAMEWORK",
-    "GIVES",
-    "IMPORTS",
-    "ONNX_FILES",
-    "OPSETS",
-    "REQUIRES",
-    "REVISION",
-    "SIDES",
-    "convert",
-    "load",
-    "pin_threads",
-]
-
-REVISION = 2
-SIDES = "split"
-FRAMEWORK = "pytorch"
-EXPORTER = "onnx-legacy"
-ONNX_FILES = True
-
-#: 17 is the newest that torch 2.0 to 2.4 export by default; 13 keeps LayerNormalization and other later operators out.
-OPSETS = (17, 13)
-
-REQUIRES: Dict[str, Dict[str, str]] = {
-    "source": {"torch": ">=1.11", "onnx": ">=1.7"},
-    "target": {"onnx2tf": ">=1.29", "tensorflow": ">=2.19", "tf-keras": ">=2.19"},
-}
-IMPORTS: Dict[str, List[str]] = {"source": ["torch", "onnx"], "target": ["tensorflow", "onnx", "onnx2tf.onnx2tf"]}
-GIVES: Dict[str, Any] = {
-    "targets": ("saved-model", "tflite-float32"),
-    "dynamic": True,
-    "layout": "inputs kept",
-    "integers": "kept",
-    "trainable": False,
-}
+from tfparity.worker.routes import Gives, Route
+from tfparity.worker.runtimes.saved_model import RUNTIME
 
 #: What a SavedModel is made of; beside it onnx2tf leaves .tflite files, their schema and reports.
 _SAVED_MODEL = ("saved_model.pb", "fingerprint.pb", "variables", "assets")
@@ -81,3 +45,24 @@ def convert(bundle: str, artifact: str, request: Dict[str, Any]) -> None:
         if os.path.exists(os.path.join(made, name)):
             shutil.move(os.path.join(made, name), artifact)
     shutil.rmtree(made)
+
+
+ROUTE = Route(
+    revision=2,
+    sides="split",
+    framework="pytorch",
+    exporter="onnx-legacy",
+    # 17 is the newest that torch 2.0 to 2.4 export by default; 13 keeps LayerNormalization and other later operators
+    # out.
+    opsets=(17, 13),
+    requires={
+        "source": {"torch": ">=1.11", "onnx": ">=1.7"},
+        "target": {"onnx2tf": ">=1.29", "tensorflow": ">=2.19", "tf-keras": ">=2.19"},
+    },
+    imports={"source": ["torch", "onnx"], "target": ["tensorflow", "onnx", "onnx2tf.onnx2tf"]},
+    convert=convert,
+    load=RUNTIME.load,
+    pin_threads=RUNTIME.pin_threads,
+    gives=Gives(dynamic=True, layout="inputs kept", integers="kept", trainable=False),
+    onnx_files=True,
+)

@@ -9,43 +9,13 @@ from typing import Any, Dict, List
 from tfparity.worker import arrays
 from tfparity.worker.declare import Case
 from tfparity.worker.exporters.torch_module import rebuild
-from tfparity.worker.saved_model import load, pin_threads
-
-__all__ = [
-    "EXPORTER",
-    "FRAMEWORK",
-    "GIVES",
-    "IMPORTS",
-    "OPSETS",
-    "REQUIRES",
-    "REVISION",
-    "SIDES",
-    "convert",
-    "load",
-    "pin_threads",
-]
-
-REVISION = 1
-SIDES = "together"
-FRAMEWORK = "pytorch"
-EXPORTER = "torch-module"
-
-#: A module has none; one attempt.
-OPSETS = (0,)
+from tfparity.worker.routes import Gives, Route
+from tfparity.worker.runtimes.saved_model import RUNTIME
 
 _BOTH = {"torch": ">=2.5", "torchax": ">=0.0.10", "jax": ">=0.6", "tensorflow": ">=2.18"}
-REQUIRES: Dict[str, Dict[str, str]] = {"source": _BOTH, "target": _BOTH}
 #: torch._dynamo brings triton, which crashes where TensorFlow is there before it:
 #: https://github.com/tensorflow/tensorflow/issues/124205
 _IMPORTED = ["torch", "torch._dynamo", "tensorflow", "jax.experimental.jax2tf", "torchax.export"]
-IMPORTS: Dict[str, List[str]] = {"source": ["torch"], "target": _IMPORTED}
-GIVES: Dict[str, Any] = {
-    "targets": ("saved-model",),
-    "dynamic": True,
-    "layout": "kept",
-    "integers": "int32",
-    "trainable": False,
-}
 
 
 def convert(bundle: str, artifact: str, request: Dict[str, Any]) -> None:
@@ -89,7 +59,7 @@ def convert(bundle: str, artifact: str, request: Dict[str, Any]) -> None:
 
 
 def limits(program: Any, case: Case) -> List[str]:
-    """The largest size that torch found for each axis, such as "sequence <= 32" by a table of 32 positions."""
+    """The largest size that torch found for each axis, such as "sequence <= 32" from a table of 32 positions."""
     given = [node for node in program.graph.nodes if node.name in program.graph_signature.user_inputs]
     found = {}
     for declared, node in zip(case.inputs, given):
@@ -98,3 +68,19 @@ def limits(program: Any, case: Case) -> List[str]:
             if isinstance(axis, str) and allowed is not None and allowed.upper.is_Integer:
                 found[axis] = "%s <= %d" % (axis, int(allowed.upper))
     return sorted(found.values())
+
+
+ROUTE = Route(
+    revision=1,
+    sides="together",
+    framework="pytorch",
+    exporter="torch-module",
+    # A module has none; one attempt.
+    opsets=(0,),
+    requires={"source": _BOTH, "target": _BOTH},
+    imports={"source": ["torch"], "target": _IMPORTED},
+    convert=convert,
+    load=RUNTIME.load,
+    pin_threads=RUNTIME.pin_threads,
+    gives=Gives(targets=("saved-model",), dynamic=True, layout="kept", integers="int32", trainable=False),
+)

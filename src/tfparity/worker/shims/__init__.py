@@ -1,18 +1,21 @@
-"""Small, documented changes to an environment that revive a converter, put in before any framework.
-
-A shim is a module with `REVISION` (raised when its effect changes) and `apply()`. What works through
-one works with a remedy, never without.
+"""Shims: small, documented changes to an environment that revive a converter, applied before any framework is
+imported. A module each, which declares a SHIM. What works through one works with a remedy, never without.
 """
 
-import importlib
-from types import ModuleType
+from typing import Callable, NamedTuple
+
+from tfparity.worker import plugins
 
 
-def load(name: str) -> ModuleType:
-    """The shim of that name (hyphens as in matrix.yaml). Raises ImportError where there is none."""
-    return importlib.import_module("tfparity.worker.shims." + name.replace("-", "_"))
+class Shim(NamedTuple):
+    """One change to an environment."""
+
+    #: Raised by hand when its effect can change: recorded evidence of environments with it becomes stale.
+    revision: int
+
+    apply: Callable[[], None]
 
 
-def revision(name: str) -> int:
-    """The shim's revision, part of what evidence depends on."""
-    return int(load(name).REVISION)
+def load(name: str) -> Shim:
+    """The shim of that name (hyphens as in matrix.yaml). Raises what plugins.declared raises."""
+    return plugins.declared(name, Shim)

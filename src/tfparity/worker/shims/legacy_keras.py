@@ -9,8 +9,11 @@ https://github.com/keras-team/tf-keras
 
 import os
 
-REVISION = 1
+from tfparity.worker.shims import Shim
 
 
 def apply() -> None:
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
+
+
+SHIM = Shim(revision=1, apply=apply)

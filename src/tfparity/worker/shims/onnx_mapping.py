@@ -12,7 +12,7 @@ import sys
 import types
 from typing import Any, Dict
 
-REVISION = 1
+from tfparity.worker.shims import Shim
 
 
 def apply() -> None:
@@ -62,3 +62,6 @@ def tables() -> Dict[str, Dict[Any, Any]]:
         "TENSOR_TYPE_TO_STORAGE_TENSOR_TYPE": to_storage,
         "STORAGE_TENSOR_TYPE_TO_FIELD": by_storage,
     }
+
+
+SHIM = Shim(revision=1, apply=apply)

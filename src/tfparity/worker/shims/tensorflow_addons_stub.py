@@ -11,7 +11,7 @@ import sys
 import types
 from typing import Any
 
-REVISION = 1
+from tfparity.worker.shims import Shim
 
 
 def hardmax(logits: Any, name: Any = None) -> Any:
@@ -37,3 +37,6 @@ def apply() -> None:
     vars(addons)["seq2seq"] = seq2seq
     sys.modules["tensorflow_addons"] = addons
     sys.modules["tensorflow_addons.seq2seq"] = seq2seq
+
+
+SHIM = Shim(revision=1, apply=apply)

@@ -9,8 +9,11 @@ https://github.com/tensorflow/tensorflow/issues/60687
 
 import os
 
-REVISION = 1
+from tfparity.worker.shims import Shim
 
 
 def apply() -> None:
     os.environ["WRAPT_DISABLE_EXTENSIONS"] = "1"
+
+
+SHIM = Shim(revision=1, apply=apply)

@@ -1,9 +1,29 @@
-"""Targets: what is deployed, made from a SavedModel. A module each.
+"""Targets: what is deployed, made from a SavedModel. A module each, which declares a TARGET."""
 
-A target is a module with
-    REVISION                              raised by hand when its results can change
-    REMEDIES                              names of what is tried where the SavedModel is right and the target is not
-    pin_threads(n)
-    make(SavedModel folder, folder) -> what is to be told of how it was made, JSON values
-    load(folder) -> runner, as a route's (see routes)
-"""
+from typing import Any, Callable, Dict, NamedTuple, Tuple
+
+from tfparity.worker import plugins
+
+
+class Target(NamedTuple):
+    """One kind of artifact that is made from a SavedModel."""
+
+    #: Raised by hand when a change can move its results.
+    revision: int
+
+    #: Names of the remedies that are tried where the SavedModel is right and the target is not.
+    remedies: Tuple[str, ...]
+
+    #: make(SavedModel folder, folder) → facts about how it was made, as JSON values.
+    make: Callable[[str, str], Dict[str, Any]]
+
+    #: load(folder) → a runner, as a Runtime's (see tfparity.worker.runtimes).
+    load: Callable[[str], Any]
+
+    #: pin_threads(number), before anything else in the process.
+    pin_threads: Callable[[int], None]
+
+
+def load(name: str) -> Target:
+    """The target of that name (tflite-float32). Raises what plugins.declared raises."""
+    return plugins.declared(name, Target)

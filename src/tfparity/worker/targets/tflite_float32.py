@@ -3,19 +3,12 @@
 import os
 from typing import Any, Dict
 
-from tfparity.worker.saved_model import pin_threads
-from tfparity.worker.tflite import MODEL, load
-
-__all__ = ["REMEDIES", "REVISION", "load", "make", "pin_threads"]
-
-REVISION = 1
-
-#: Each is tried where the SavedModel is right and the file is not.
-REMEDIES = ("max-pool-without-pads",)
+from tfparity.worker.runtimes import saved_model, tflite
+from tfparity.worker.targets import Target
 
 
 def make(artifact: str, folder: str) -> Dict[str, Any]:
-    """With TFLite's own operators; where they do not suffice, with TensorFlow's beside them, which every runtime that
+    """Convert with TFLite's own operators; if they do not suffice, also with TensorFlow's, which every runtime that
     serves the file must then have: https://www.tensorflow.org/lite/guide/ops_select"""
     import tensorflow as tf
 
@@ -34,6 +27,15 @@ def make(artifact: str, folder: str) -> Dict[str, Any]:
         select = True
         model = converted(select)
     os.mkdir(folder)
-    with open(os.path.join(folder, MODEL), "wb") as file:
+    with open(os.path.join(folder, tflite.MODEL), "wb") as file:
         file.write(model)
     return {"select_tf_ops": select, "megabytes": round(len(model) / 1e6, 2)}
+
+
+TARGET = Target(
+    revision=1,
+    remedies=("max-pool-without-pads",),
+    make=make,
+    load=tflite.RUNTIME.load,
+    pin_threads=saved_model.RUNTIME.pin_threads,
+)

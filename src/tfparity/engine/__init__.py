@@ -1,0 +1,1 @@
+"""Turns planned cells into records: workers, bundles, the store. Knows no evidence."""

@@ -1,0 +1,129 @@
+"""A cell's run put together: its two sides, the workers that they ask, the store, the remedies that may be tried."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from tfparity.engine.bundles import Exported
+from tfparity.engine.cell_run import CellRun, stored_name
+from tfparity.engine.context import Context
+from tfparity.engine.source_side import HandedOn, SourceSide
+from tfparity.engine.target_side import TargetSide
+from tfparity.engine.worker_client import Answer, Worker
+from tfparity.engine.worker_pool import WorkerPool
+from tfparity.errors import InstallError, TfparityError
+from tfparity.planning import routes
+from tfparity.planning.keys import Crossing, remedy_revision
+from tfparity.records.cells import Attempt, Problem, StageReply
+from tfparity.records.keys import Json
+from tfparity.records.vocabulary import Outcome, Stage
+from tfparity.worker.declare import Case
+
+
+def of_planned(context: Context, pool: WorkerPool, crossing: Crossing, *, tries_remedies: bool) -> CellRun:
+    """The run of a planned cell."""
+    planned = crossing.planned
+
+    def on_stage(stage: str) -> None:
+        context.observer.cell_stage(planned, stage)
+
+    def ask(kind: str, request: Mapping[str, Json]) -> Answer:
+        return pool.worker(crossing.target).ask(kind, request, context.limits, on_stage=on_stage)
+
+    def named(attempt: Attempt) -> tuple[str, ...]:
+        return context.keys.remedies_named(crossing, attempt.error, attempt.opset, attempt.remedies)
+
+    def newest_opset() -> int | None:
+        try:
+            return pool.worker(crossing.source).facts.newest_opset
+        except InstallError:
+            return None
+
+    def going() -> None:
+        if context.aborted.is_set():
+            raise TfparityError("the run was interrupted")
+
+    path = [str(folder) for folder in context.options.path]
+    return CellRun(
+        opsets=crossing.way.opsets,
+        start=lambda: _started(pool, crossing),
+        source=SourceSide(context, crossing, lambda: pool.worker(crossing.source), on_stage),
+        target=TargetSide(crossing.case, routes.locate(planned.route, context.project), ask, pool.places, path),
+        folder=context.folder,
+        limits=context.limits,
+        kept=_Kept(context, crossing),
+        remedies=named if tries_remedies else None,
+        newest_opset=newest_opset,
+        going=going,
+        keep=context.options.keep,
+        alone=context.options.jobs == 1,
+    )
+
+
+def of_bundle(context: Context, worker: Worker, case: Case, exports: Mapping[int, Exported], located: str) -> CellRun:
+    """The run of a bundle that was handed on. `located`: its route, as a worker finds it. Nothing is stored."""
+    places = {
+        str(context.folder): "<tmp>",
+        str(worker.side.python.parent.parent): "<env>",
+        str(Path.home()): "<home>",
+    }
+
+    def ask(kind: str, request: Mapping[str, Json]) -> Answer:
+        return worker.ask(kind, request, context.limits)
+
+    return CellRun(
+        opsets=tuple(exports),
+        start=lambda: _import_failed(worker),
+        source=HandedOn(dict(exports)),
+        target=TargetSide(case, located, ask, places),
+        folder=context.folder,
+        limits=context.limits,
+        alone=True,
+    )
+
+
+class _Kept:
+    """Attempts at a cell in the store: they count while the revisions that they used are the same."""
+
+    def __init__(self, context: Context, crossing: Crossing) -> None:
+        self._context, self._crossing = context, crossing
+        self._cell = context.keys.base(crossing)
+
+    def get(self, opset: int, remedies: tuple[str, ...]) -> Attempt | None:
+        if self._context.options.again:
+            return None
+        found = self._context.store.attempt(self._cell, self._name(opset, remedies))
+        if found is None or found[0] != self._context.keys.revisions(self._crossing, [found[1]]):
+            return None
+        return found[1]
+
+    def put(self, attempt: Attempt) -> None:
+        assert attempt.opset is not None
+        revisions = self._context.keys.revisions(self._crossing, [attempt])
+        self._context.store.put_attempt(self._cell, self._name(attempt.opset, attempt.remedies), revisions, attempt)
+
+    def _name(self, opset: int, remedies: tuple[str, ...]) -> str:
+        return stored_name(opset, {name: remedy_revision(name) for name in remedies})
+
+
+def _started(pool: WorkerPool, crossing: Crossing) -> StageReply | None:
+    """Start both sides at once; the reply of the install or import that failed, the source's first."""
+    for started in pool.warm(crossing.source, crossing.target):
+        try:
+            failed = _import_failed(started.result())
+        except InstallError as wrong:
+            return StageReply(Stage.INSTALL, Outcome.FAIL, error=Problem("InstallError", str(wrong)))
+        if failed:
+            return failed
+    return None
+
+
+def _import_failed(worker: Worker) -> StageReply | None:
+    step = worker.failed_import
+    if step is None:
+        return None
+    error = step.error or Problem(step.outcome, "no error text came back")
+    said = replace(error, message=f"import {step.module}: {error.message}")
+    return StageReply(Stage.IMPORT, step.outcome, step.seconds, None, said)

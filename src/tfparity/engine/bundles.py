@@ -1,0 +1,211 @@
+"""Bundles on disk: what the source side leaves, kept by content key so that it is made once per source environment.
+
+<key>/bundle.json                 format, declaration, samples, packages, sensitivity, floor
+<key>/io.npz                      inputs and references (see docs/bundles.md)
+<key>/<exporter>-<opset>-<key>/   the artifact, export.json, referee.npz
+"""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy
+from pydantic import TypeAdapter, ValidationError
+
+from tfparity.judging.arrays import Array
+from tfparity.planning.keys import BUNDLE_FORMAT
+from tfparity.records.cells import Model, StageReply
+from tfparity.records.keys import Json
+from tfparity.records.vocabulary import Stage
+from tfparity.worker import messages
+from tfparity.worker.declare import Case
+
+DESCRIPTION = "bundle.json"
+IO = "io.npz"
+_EXPORT = "export.json"
+_REFEREE = "referee.npz"
+
+
+@dataclass(frozen=True)
+class BundleFacts:
+    """What the source side says of a model. sensitivity: see worker.requests.source; floor: "float64" or "ulp"."""
+
+    sensitivity: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    floor: str | None = None
+    float64_error: str | None = None
+    parameters: int | None = None
+
+
+@dataclass(frozen=True)
+class ExportFacts:
+    """What the file really is: its opset and its operators."""
+
+    file_opset: int | None = None
+    operators: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Exported:
+    """The source side of an attempt: its stages, what the file is, what the referee said of it.
+
+    where: "file:line" of the case's code, where it did not build.
+    """
+
+    stages: tuple[StageReply, ...]
+    bundle: BundleFacts
+    facts: ExportFacts
+    folder: Path
+    io: Path
+    referee: Path | None = None
+    referee_error: str | None = None
+    where: str | None = None
+
+    @property
+    def passed(self) -> bool:
+        return all(stage.passed for stage in self.stages)
+
+    @property
+    def model(self) -> Model | None:
+        """What is known of the model; None where it was not built."""
+        changes = self.bundle.sensitivity
+        if not changes:
+            return None
+        weights = {name: max(by) for name, by in changes.items() if not name.startswith(("input:", "output:"))}
+        least = min(weights, key=lambda name: weights[name], default=None)
+        change = float(f"{weights[least]:.1e}") if least else None
+        return Model(self.bundle.parameters, len(weights), least, change, self.facts.operators)
+
+
+@dataclass(frozen=True)
+class _Description:
+    facts: BundleFacts
+
+
+@dataclass(frozen=True)
+class _Stage(StageReply):
+    """A stage reply as export.json keeps it."""
+
+    stage: Stage
+
+
+@dataclass(frozen=True)
+class _ExportFile:
+    stages: tuple[_Stage, ...]
+    facts: ExportFacts
+    referee_error: str | None
+    files: Mapping[str, int]
+
+
+_DESCRIBED = TypeAdapter(_Description)
+_EXPORTED = TypeAdapter(_ExportFile)
+
+
+def describe(folder: Path, case: Case, origin: Mapping[str, Json], facts: BundleFacts) -> None:
+    """Write a bundle's description: from now on it counts. `origin` says which environment made it."""
+    content = {
+        "format": BUNDLE_FORMAT,
+        "case": case.declaration(),
+        "samples": [sample._asdict() for sample in case.samples()],
+        "origin": dict(origin),
+        "facts": {name: value for name, value in asdict(facts).items() if value is not None},
+    }
+    messages.write_json(str(folder / DESCRIPTION), content)
+
+
+def facts_of(folder: Path) -> BundleFacts | None:
+    """The facts of a bundle that is there as a whole, else None."""
+    try:
+        (folder / IO).stat()
+        return _DESCRIBED.validate_json((folder / DESCRIPTION).read_bytes()).facts
+    except (OSError, ValidationError):
+        return None
+
+
+def keep(exported: Exported, referee_failed: Mapping[str, str]) -> None:
+    """Write what makes an export count. `referee_failed`: samples that the referee could not run, with its reason."""
+    folder = exported.folder
+    content = {
+        "stages": [asdict(stage) for stage in exported.stages],
+        "facts": asdict(exported.facts),
+        "referee_error": exported.referee_error,
+        "referee_failed": dict(referee_failed),
+        "files": {str(file.relative_to(folder)): file.stat().st_size for file in _files(folder)},
+    }
+    messages.write_json(str(folder / _EXPORT), content)
+
+
+def kept_export(made: Path, folder: Path) -> Exported | None:
+    """The export in `made`, a folder of the bundle `folder`; None where either is not there as a whole."""
+    common = facts_of(folder)
+    try:
+        kept = _EXPORTED.validate_json((made / _EXPORT).read_bytes())
+        whole = all((made / name).stat().st_size == size for name, size in kept.files.items())
+    except (OSError, ValidationError, ValueError):
+        return None
+    if common is None or not whole or not kept.stages:
+        return None
+    stages = tuple(
+        StageReply(stage.stage, stage.outcome, stage.seconds, stage.peak_mib, stage.error) for stage in kept.stages
+    )
+    if any(not stage.passed and stage.error is None for stage in stages):
+        return None
+    answer = referee_file(made)
+    return Exported(
+        stages, common, kept.facts, made, folder / IO, answer if answer.exists() else None, kept.referee_error
+    )
+
+
+def referee_file(made: Path) -> Path:
+    """Where the referee's answers to an export go."""
+    return made / _REFEREE
+
+
+def begin(made: Path) -> None:
+    """An empty folder for an export; what was there doesn't count any more."""
+    remove(made, _EXPORT)
+    made.mkdir()
+
+
+def read_arrays(path: Path | None) -> dict[str, Array]:
+    """The arrays of an .npz; none where the file is missing or cannot be read. Never unpickles: a file that holds
+    objects cannot be read."""
+    if path is None or not path.exists():
+        return {}
+    try:
+        with path.open("rb") as file, numpy.load(file, allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
+    except (OSError, ValueError, TypeError, AttributeError, NotImplementedError, EOFError, zipfile.BadZipFile):
+        return {}  # a plain .npy is no archive; what is damaged breaks wherever it is read
+
+
+def prune(root: Path, limit_bytes: int) -> None:
+    """Remove the bundles used longest ago until the rest is below the limit."""
+    sizes = []
+    for bundle in root.glob("*/*"):
+        try:
+            files = [file.stat() for file in bundle.rglob("*") if file.is_file()]
+        except FileNotFoundError:  # another run removes it at this moment
+            continue
+        if bundle.is_dir():
+            used = max((file.st_mtime for file in files), default=0.0)
+            sizes.append((used, sum(file.st_size for file in files), bundle))
+    total = sum(size for _, size, _ in sizes)
+    for _, size, bundle in sorted(sizes, key=lambda entry: entry[0]):
+        if total <= limit_bytes:
+            return
+        remove(bundle, DESCRIPTION)
+        total -= size
+
+
+def remove(folder: Path, description: str) -> None:
+    """Delete a folder, first what says that it is whole: a removal that is cut off leaves nothing that counts."""
+    (folder / description).unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.rglob("*") if file.is_file())

@@ -1,0 +1,253 @@
+"""One cell under way: its attempts, opset by opset and remedy by remedy, each from the store or made now in steps."""
+
+from __future__ import annotations
+
+import datetime
+import platform
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+from tfparity.engine import referee, target_side
+from tfparity.engine.bundles import Exported
+from tfparity.engine.process_limits import Limits
+from tfparity.engine.target_side import TargetSide
+from tfparity.engine.worker_client import Answer
+from tfparity.errors import MachineFault
+from tfparity.judging import judge
+from tfparity.records.cells import Attempt, Problem, StageReply
+from tfparity.records.vocabulary import Outcome, Stage
+
+#: The oldest opset of the window that --all-opsets fills.
+OLDEST_OPSET = 9
+
+#: How many remedies an attempt may take together.
+MOST_REMEDIES = 3
+
+
+class Source(Protocol):
+    """Gives the export of a case."""
+
+    def export(self, opset: int, remedies: Sequence[str] = ()) -> Exported: ...
+
+
+class Attempts(Protocol):
+    """Keeps attempts at one cell between runs."""
+
+    def get(self, opset: int, remedies: tuple[str, ...]) -> Attempt | None: ...
+    def put(self, attempt: Attempt) -> None: ...
+
+
+class Nothing:
+    """Keeps no attempt."""
+
+    def get(self, opset: int, remedies: tuple[str, ...]) -> Attempt | None:  # noqa: ARG002
+        return None
+
+    def put(self, attempt: Attempt) -> None:
+        """Forget it."""
+
+
+@dataclass
+class _Making:
+    """An attempt on its way through the steps: the replies so far, and what they left."""
+
+    opset: int
+    remedies: tuple[str, ...]
+    folder: Path
+    stages: list[StageReply] = field(default_factory=list)
+    exported: Exported | None = None
+    converted: Answer | None = None
+    executed: Answer | None = None
+
+    @property
+    def failed(self) -> bool:
+        return any(not stage.passed for stage in self.stages)
+
+
+@dataclass
+class CellRun:
+    """One cell under way.
+
+    start: starts what the cell runs in; the reply of a stage that failed, or None. source, target: the two sides.
+    opsets: in the order of trying. kept: what was done before. remedies: which remedies a failed attempt's
+    limitation names; none are tried without. newest_opset: of the exporter, where it is known. going: raises where the
+    run is interrupted. folder: of the run, for artifacts. keep_artifact: of an attempt that works; else they are
+    removed, but with `keep`. alone: nothing else of this run is on the machine.
+    """
+
+    opsets: tuple[int, ...]
+    start: Callable[[], StageReply | None]
+    source: Source
+    target: TargetSide
+    folder: Path
+    limits: Limits
+    kept: Attempts = field(default_factory=Nothing)
+    remedies: Callable[[Attempt], tuple[str, ...]] | None = None
+    newest_opset: Callable[[], int | None] = lambda: None
+    going: Callable[[], None] = lambda: None
+    keep_artifact: bool = False
+    keep: bool = False
+    alone: bool = False
+    ran: bool = False
+    artifacts: dict[tuple[int, tuple[str, ...]], Path] = field(default_factory=dict)
+
+    def attempts(self) -> list[Attempt]:
+        """Attempts until one is right: in the order of opsets, as far as an opset can matter; then by remedies.
+
+        Raises MachineFault where this machine ended one.
+        """
+        made = []
+        for opset in self.opsets:
+            made.append(self.attempt(opset))
+            if judge.settled(made[-1]):
+                break
+        if self.remedies is not None:
+            self._try_remedies(made, self.remedies)
+        return made
+
+    def _try_remedies(self, made: list[Attempt], named: Callable[[Attempt], tuple[str, ...]]) -> None:
+        """Add attempts by the remedies that the limitation of the failure names, at the opset of the failure and then
+        at the others; where one comes further, by those of what bars the way then, in addition."""
+        chain: tuple[str, ...] = ()
+        best: Attempt | None = judge.decisive(made)
+        while best and len(chain) < MOST_REMEDIES:
+            further = None
+            for name in (name for name in named(best) if name not in chain):
+                for opset in dict.fromkeys((best.opset or 0, *self.opsets)):
+                    made.append(self.attempt(opset, (*chain, name)))
+                    if judge.works(made[-1]):
+                        return
+                    if judge.further(made[-1], best) and any(more not in (*chain, name) for more in named(made[-1])):
+                        chain, further = (*chain, name), made[-1]
+                        break
+                    if judge.settled(made[-1]):
+                        break
+                if further:
+                    break
+            best = further
+
+    def extra_attempts(self, made: Sequence[Attempt]) -> list[Attempt]:
+        """The rest of the window of opsets: recorded, with no say in the verdict."""
+        if made[-1].stage.before_export:
+            return []
+        done = {attempt.opset for attempt in made}
+        window = range(OLDEST_OPSET, int(self.newest_opset() or max(self.opsets)) + 1)
+        return [self.attempt(opset) for opset in window if opset not in done]
+
+    def attempt(self, opset: int, remedies: tuple[str, ...] = ()) -> Attempt:
+        """One attempt at that opset by those remedies, kept from before or made now."""
+        kept = self.kept.get(opset, remedies)
+        lacking = self.keep_artifact and (opset, remedies) not in self.artifacts
+        if kept is not None and not self._limited(kept) and not (judge.works(kept) and lacking):
+            return kept
+        self.ran = True
+        began = time.monotonic()
+        made = replace(
+            self._made(opset, remedies),
+            total_seconds=time.monotonic() - began,
+            ran_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            host=f"{platform.system()} {platform.machine()}",
+            limits=(self.limits.seconds, self.limits.memory_mib),
+        )
+        self.going()
+        if not _unsettled(made):
+            self.kept.put(made)
+        return made
+
+    def _limited(self, kept: Attempt) -> bool:
+        """Whether a limit ended it that has been raised since."""
+        if kept.outcome not in (Outcome.TIMEOUT, Outcome.OUT_OF_MEMORY) or kept.limits is None:
+            return False
+        seconds, memory = kept.limits
+        return self.limits.seconds > seconds or self.limits.memory_mib > memory
+
+    def _made(self, opset: int, remedies: tuple[str, ...]) -> Attempt:
+        """An attempt made now. What the system kills twice while it runs alone, with more than half of its memory limit
+        in use, is out of memory: a model that the kernel always kills would else stay untested for ever.
+
+        Raises MachineFault where this machine ended it otherwise.
+        """
+        try:
+            return self._make(opset, remedies)
+        except MachineFault as fault:
+            if not (self.alone and self._fills_memory(fault)):
+                raise
+        try:
+            return self._make(opset, remedies)
+        except MachineFault as fault:
+            if not self._fills_memory(fault):
+                raise
+            problem = Problem("OutOfMemory", "killed twice by the system, with over half of the limit in use")
+            stage = StageReply(str(fault.stage), Outcome.OUT_OF_MEMORY, None, fault.memory_mib, problem)
+            return self.target.judged(opset, [stage], remedies=remedies)
+
+    def _fills_memory(self, fault: MachineFault) -> bool:
+        known = fault.stage in list(Stage)
+        return known and (fault.memory_mib or 0.0) > self.limits.memory_mib / 2
+
+    def _make(self, opset: int, remedies: tuple[str, ...]) -> Attempt:
+        """The steps of an attempt, until one fails; then what came of it is judged."""
+        making = _Making(opset, remedies, self.folder / f"cell-{uuid.uuid4().hex[:12]}")
+        self.going()
+        making.folder.mkdir()
+        try:
+            for step in (self._start, self._export, self._convert, self._execute):
+                self.going()
+                step(making)
+                if making.failed:
+                    break
+            made = self._judge(making)
+            if self.keep_artifact and judge.works(made):
+                self.artifacts[opset, remedies] = making.folder
+            return made
+        finally:
+            if not self.keep and making.folder not in self.artifacts.values():
+                shutil.rmtree(making.folder, ignore_errors=True)
+
+    def _start(self, making: _Making) -> None:
+        failed = self.start()
+        if failed is not None:
+            making.stages.append(failed)
+
+    def _export(self, making: _Making) -> None:
+        making.exported = self.source.export(making.opset, making.remedies)
+        making.stages += making.exported.stages
+
+    def _convert(self, making: _Making) -> None:
+        assert making.exported is not None
+        making.converted = self.target.convert(making.opset, making.exported, making.folder, making.remedies)
+        making.stages += making.converted.stages
+
+    def _execute(self, making: _Making) -> None:
+        assert making.exported is not None
+        making.executed = self.target.execute(making.exported, making.folder)
+        making.stages += making.executed.stages
+
+    def _judge(self, making: _Making) -> Attempt:
+        judged = self.target.judged(
+            making.opset,
+            making.stages,
+            remedies=making.remedies,
+            exported=making.exported,
+            executed=making.executed,
+            result=target_side.outputs_file(making.folder) if making.executed else None,
+        )
+        if making.executed is None or making.converted is None:
+            return judged
+        return replace(judged, artifact=target_side.measured(making.folder, making.converted))
+
+
+def _unsettled(made: Attempt) -> bool:
+    """Whether another machine may come to another end, so that the store does not keep it: an install that failed, a
+    referee that a limit ended."""
+    return made.stage is Stage.INSTALL or referee.limited(made.referee.error if made.referee else None)
+
+
+def stored_name(opset: int, remedies: Mapping[str, int | None]) -> str:
+    """What an attempt is called in the store; remedies by name, with their revisions."""
+    return "+".join([f"opset-{opset}", *(f"{name}-{revision}" for name, revision in remedies.items())])

@@ -1,0 +1,73 @@
+"""What every part of one run looks at."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tfparity.engine import work_folder
+from tfparity.engine.process_limits import Limits
+from tfparity.engine.store import Store
+from tfparity.inputs.limitations import Limitation
+from tfparity.inputs.matrix import Matrix
+from tfparity.paths import Cache, Project
+from tfparity.planning.keys import Keys
+from tfparity.records.observer import Observer, Silent
+from tfparity.worker.declare import Case
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run. `budget` in seconds; `fresh_process` starts a process per request instead of forking; `path`: folders
+    of code that the models import, put before what is installed where they are built."""
+
+    jobs: int = 2
+    all_opsets: bool = False
+    budget: float | None = None
+    fresh_process: bool = False
+    keep: bool = False
+    again: bool = False
+    download: bool = False
+    path: tuple[Path, ...] = ()
+
+
+class Context:
+    """The project, its cases and keys, the store, the limits of a request. `folder` is the run's own, made and removed
+    by the engine; `aborted` is set when all that runs has to end. `keys`: where somebody has them already."""
+
+    def __init__(
+        self,
+        project: Project,
+        matrix: Matrix,
+        cases: Mapping[str, Case],
+        cache: Cache,
+        options: Options | None = None,
+        observer: Observer | None = None,
+        limitations: Sequence[Limitation] = (),
+        *,
+        keys: Keys | None = None,
+    ) -> None:
+        self.project, self.matrix, self.cases, self.cache = project, matrix, cases, cache
+        self.options = options or Options()
+        self.observer: Observer = observer or Silent()
+        self.keys = keys or Keys(project, matrix, cases, limitations, self.options.path)
+        self.limits = limits(matrix)
+        self.store = Store(cache.store)
+        self.folder: Path = work_folder.place(cache.work, keep=self.options.keep)
+        self.aborted = threading.Event()
+        self._remade: set[Path] = set()
+        self._remade_lock = threading.Lock()
+
+    def first_again(self, folder: Path) -> bool:
+        """Whether this run makes everything again and has not come to that folder of a bundle before."""
+        with self._remade_lock:
+            first = self.options.again and folder not in self._remade
+            self._remade.add(folder)
+        return first
+
+
+def limits(matrix: Matrix) -> Limits:
+    """What a request may take, by the matrix."""
+    return Limits(float(matrix.limits.seconds), matrix.limits.memory_gib * 1024)

@@ -1,0 +1,330 @@
+"""The engine: turns planned cells into records. pytest, the command line and every feature are its callers.
+
+Toolchain by toolchain: environments by lock digest, a warm worker per side, cells side by side. What the
+store holds is not done again. Nothing is written to results/ here.
+"""
+
+from __future__ import annotations
+
+import queue
+import shutil
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+
+from tfparity.engine import assembly, bundles, target_side, targets
+from tfparity.engine.bundles import Exported
+from tfparity.engine.cell_run import CellRun
+from tfparity.engine.context import Context
+from tfparity.engine.process_limits import Limits
+from tfparity.engine.targets import Delivered
+from tfparity.engine.work_folder import WorkFolder
+from tfparity.engine.worker_client import Answer, Side, Worker
+from tfparity.engine.worker_pool import WorkerPool
+from tfparity.errors import MachineFault, TfparityError
+from tfparity.judging import judge
+from tfparity.planning.keys import Crossing
+from tfparity.records.cells import Attempt, CellId, CellRecord, PlannedCell
+from tfparity.records.keys import Json
+from tfparity.records.vocabulary import Target, Tier, Verdict
+from tfparity.worker.declare import Case
+
+#: Bytes of bundles kept between runs.
+BUNDLE_LIMIT = 6 * 2**30
+
+#: What timing a cell may take: its processes live as long as the measurement.
+TIMING_LIMITS = Limits(3600, 8192)
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A cell that was run for its artifact.
+
+    attempt: the one that decides; folder: with the artifact, None where it does not work; targets: what was made of it,
+    by name; io: the bundle's inputs and references.
+    """
+
+    crossing: Crossing
+    attempt: Attempt
+    folder: Path | None
+    targets: Mapping[Target, Delivered]
+    io: Path | None
+
+    @property
+    def right(self) -> bool:
+        """Whether the artifact and every target made of it are right."""
+        return self.folder is not None and all(made.right for made in self.targets.values())
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A cell that works, ready to be timed. ask: sends a request to the worker of a side ("source" or "target");
+    artifact, io: the converted model, the bundle's arrays; folder: of one's own; places: as in target_side."""
+
+    crossing: Crossing
+    attempt: Attempt
+    artifact: Path
+    io: Path
+    folder: Path
+    ask: Callable[[str, Mapping[str, Json]], Answer]
+    places: Mapping[str, str]
+
+
+class Engine:
+    """Runs cells. Use as a context manager.
+
+    Raises DiskError, NetworkError, InterpreterError and WorkerError: they say nothing of a toolchain. An
+    environment that does not install or import is a record like any other. A cell that this machine ended is tried once
+    more, alone, and then untested: its record has no cell to keep.
+    """
+
+    def __init__(self, context: Context, seconds: Mapping[CellId, float] | None = None) -> None:
+        self.context = context
+        self._seconds = seconds or {}
+        self._folder = WorkFolder(context.folder)
+        self._stop = threading.Event()
+        self._deadline: float | None = None
+        self._stack = ExitStack()
+        self._pools: dict[str, WorkerPool] = {}
+        self._scorer: Worker | None = None
+
+    def __enter__(self) -> Engine:
+        self._folder.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._stack.close()
+        self._folder.__exit__(kind, value, trace)
+
+    def stop(self) -> None:
+        """Finish the cells that run and begin no other: the rest comes back as untested."""
+        self._stop.set()
+
+    # Records
+
+    def run(self, cells: Sequence[PlannedCell]) -> Iterator[CellRecord]:
+        """Records in the order in which cells end. Cells that need no run come first."""
+        if self.context.options.budget is not None:
+            self._deadline = time.monotonic() + self.context.options.budget
+        for cell in cells:
+            if cell.verdict is not None:
+                yield self._told(CellRecord(*cell.place, cell.verdict, cell.reason))
+        for group in self._groups([cell for cell in cells if cell.applicable]):
+            bundles.prune(self.context.cache.bundles, BUNDLE_LIMIT)
+            yield from self._run_toolchain(group)
+
+    def _groups(self, cells: Sequence[PlannedCell]) -> list[list[PlannedCell]]:
+        """One group per toolchain; under a budget, smoke cells of every toolchain before the rest of any."""
+
+        def group(cell: PlannedCell) -> tuple[bool, str]:
+            later = self.context.options.budget is not None and Tier.SMOKE not in self.context.cases[cell.case].tags
+            return later, cell.toolchain
+
+        groups: dict[tuple[bool, str], list[PlannedCell]] = {}
+        for cell in cells:
+            groups.setdefault(group(cell), []).append(cell)
+        return [groups[name] for name in sorted(groups, key=lambda name: name[0])]
+
+    def _run_toolchain(self, cells: Sequence[PlannedCell]) -> Iterator[CellRecord]:
+        finished: queue.Queue[CellRecord | BaseException] = queue.Queue()
+        again: list[PlannedCell] = []
+        with ExitStack() as stack:
+            pool = WorkerPool(self.context, stack)
+            left = []
+            for cell in cells:
+                known = None if self._stop.is_set() else self._known(cell, pool)
+                if known is None:
+                    left.append(cell)
+                else:
+                    yield self._told(known)
+            if not left:
+                return
+
+            def work(cell: PlannedCell) -> None:
+                try:
+                    finished.put(self._cell(cell, pool))
+                except BaseException as wrong:  # noqa: BLE001 - raised again where the records are read
+                    self._stop.set()
+                    finished.put(wrong)
+
+            with ThreadPoolExecutor(max(1, self.context.options.jobs)) as threads:
+                try:
+                    for cell in left:
+                        threads.submit(work, cell)
+                    for _ in left:
+                        ended = finished.get()
+                        if isinstance(ended, BaseException):
+                            raise ended  # noqa: TRY301 - the handlers below are for it as well
+                        if ended.interrupted:
+                            said = f"{ended.case}: {ended.reason}; it runs once more, alone, at the end"
+                            self.context.observer.environment(ended.toolchain, said)
+                            again.append(next(cell for cell in cells if cell.place == ended.place))
+                            continue
+                        yield self._told(ended)
+                    for cell in again:
+                        yield self._told(self._cell(cell, pool, alone=True))
+                except GeneratorExit:  # the caller has enough: what runs comes to its end
+                    self._stop.set()
+                    raise
+                except BaseException:
+                    self._abort(pool)
+                    raise
+
+    def _abort(self, pool: WorkerPool) -> None:
+        """End what runs, now; what it would have come to is not kept."""
+        self.context.aborted.set()
+        self._stop.set()
+        pool.kill()
+
+    def _told(self, record: CellRecord) -> CellRecord:
+        self.context.observer.cell_finished(record)
+        return record
+
+    def _cell(self, planned: PlannedCell, pool: WorkerPool, *, alone: bool = False) -> CellRecord:
+        """What comes of a cell; untested where this machine ends it. `alone`: nothing else of this run is under way."""
+        late = self._deadline is not None and time.monotonic() + self._seconds.get(planned.place, 0.0) > self._deadline
+        if self._stop.is_set() or late:
+            reason = "the budget was spent" if late else "the run was stopped"
+            return CellRecord(*planned.place, Verdict.UNTESTED, reason)
+        self.context.observer.cell_started(planned)
+        crossing, run = self._run_of(planned, pool)
+        run.alone = run.alone or alone
+        try:
+            return self._record(crossing, run, pool)
+        except MachineFault as fault:
+            if self.context.aborted.is_set():
+                raise
+            reason = f"{fault}{f', during {fault.stage}' if fault.stage else ''}"
+            return CellRecord(*planned.place, Verdict.UNTESTED, reason, interrupted=True)
+
+    def _known(self, planned: PlannedCell, pool: WorkerPool) -> CellRecord | None:
+        """What the store alone tells of a cell; None where something has to run."""
+        if self.context.options.all_opsets:  # the window is the exporter's to tell
+            return None
+        crossing, run = self._run_of(planned, pool)
+        run.going = _not_known
+        try:
+            return self._record(crossing, run, pool)
+        except LookupError:
+            return None
+
+    def _run_of(self, planned: PlannedCell, pool: WorkerPool) -> tuple[Crossing, CellRun]:
+        """A cell's run, with the remedies that its toolchain asks for."""
+        crossing = self.context.keys.crossing(planned)
+        tries_remedies = self.context.keys.tries_remedies(planned)
+        return crossing, assembly.of_planned(self.context, pool, crossing, tries_remedies=tries_remedies)
+
+    def _record(self, crossing: Crossing, run: CellRun, pool: WorkerPool) -> CellRecord:
+        """The record that a run's attempts make."""
+        attempts = run.attempts()
+        extra = run.extra_attempts(attempts) if self.context.options.all_opsets else []
+        place = crossing.planned.place
+        cell = judge.cell(*place, attempts, shims=crossing.shims, extra=extra)
+        key = self.context.keys.cell(crossing.planned, cell, judge.decisive(attempts).error)
+        facts = {side.environment.id: pool.facts(side) for side in (crossing.source, crossing.target)}
+        return CellRecord(
+            *place, cell.verdict, None, replace(cell, key=key), (*attempts, *extra), facts, cached=not run.ran
+        )
+
+    # One cell for what it leaves
+
+    def attempt(self, planned: PlannedCell, opset: int, remedies: tuple[str, ...]) -> Attempt:
+        """One attempt at a cell. Raises MachineFault where this machine ended it."""
+        return self._opened(planned, tries_remedies=False).attempt(opset, remedies)
+
+    def exports(self, planned: PlannedCell) -> Iterator[tuple[int, Exported]]:
+        """The exports of a cell's source side, at each opset of its route until the case does not build."""
+        run = self._opened(planned, tries_remedies=False)
+        for opset in run.opsets:
+            exported = run.source.export(opset)
+            yield opset, exported
+            if not exported.stages[0].passed:
+                return
+
+    def artifact(self, planned: PlannedCell, wanted: Sequence[Target]) -> Converted:
+        """Run a cell, remedies included, for what it converts and for targets made of that; the folders stay until the
+        engine ends."""
+        run = self._opened(planned, tries_remedies=True)
+        run.keep_artifact = True
+        attempt = judge.decisive(run.attempts())
+        crossing = self.context.keys.crossing(planned)
+        if not judge.works(attempt):
+            return Converted(crossing, attempt, None, {}, None)
+        made: dict[Target, Delivered] = {}
+        for target in wanted:
+            attempt, made[target] = targets.deliver(run, target, attempt)
+        opset = attempt.opset or 0
+        io = run.source.export(opset, attempt.remedies).io
+        return Converted(crossing, attempt, run.artifacts[opset, attempt.remedies], made, io)
+
+    @contextmanager
+    def timed(self, planned: PlannedCell) -> Iterator[Timed | None]:
+        """A cell's artifact and its two workers, to be timed; None where the cell does not work."""
+        crossing = self.context.keys.crossing(planned)
+        pool = self._pool(planned.toolchain)
+        _, run = self._run_of(planned, pool)
+        attempt = judge.decisive(run.attempts())
+        if not judge.works(attempt):
+            yield None
+            return
+        run.keep_artifact = True
+        opset = attempt.opset or 0
+        attempt = run.attempt(opset, attempt.remedies)
+        if not judge.works(attempt):
+            raise TfparityError(f"{planned.id}: worked before and does not now; run it with --again")
+        folder = run.artifacts[opset, attempt.remedies]
+        sides = {"source": crossing.source, "target": crossing.target}
+
+        def ask(side: str, request: Mapping[str, Json]) -> Answer:
+            return pool.worker(sides[side]).ask("latency", request, TIMING_LIMITS)
+
+        io = run.source.export(opset, attempt.remedies).io
+        try:
+            yield Timed(crossing, attempt, target_side.artifact(folder), io, folder, ask, pool.places)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _opened(self, planned: PlannedCell, *, tries_remedies: bool) -> CellRun:
+        """A cell alone on the machine, its workers warm until the engine ends."""
+        crossing = self.context.keys.crossing(planned)
+        run = assembly.of_planned(self.context, self._pool(planned.toolchain), crossing, tries_remedies=tries_remedies)
+        run.alone = True
+        return run
+
+    def _pool(self, toolchain: str) -> WorkerPool:
+        if toolchain not in self._pools:
+            self._pools[toolchain] = WorkerPool(self.context, self._stack)
+        return self._pools[toolchain]
+
+    # A bundle that was handed on
+
+    def score(self, name: str, case: Case, exports: Mapping[int, Exported], located: str, side: Side) -> CellRecord:
+        """Take a handed-on bundle's exports through a route's target side and judge them as a cell of a toolchain of
+        that name. `located`: the route, as a worker finds it; `side`: what its worker is. Nothing is stored."""
+        run = assembly.of_bundle(self.context, self._scoring(side), case, exports, located)
+        try:
+            attempts = run.attempts()
+        except MachineFault as fault:
+            return CellRecord(name, case.id, located, Verdict.UNTESTED, str(fault), interrupted=True)
+        cell = judge.cell(name, case.id, located, attempts, shims=side.shims)
+        return CellRecord(name, case.id, located, cell.verdict, None, cell, tuple(attempts))
+
+    def _scoring(self, side: Side) -> Worker:
+        """The warm worker of that side."""
+        if self._scorer is None or not self._scorer.alive:
+            folder = self.context.folder / f"target-{uuid.uuid4().hex[:8]}"
+            self._scorer = self._stack.enter_context(Worker(side, folder))
+        return self._scorer
+
+
+def _not_known() -> None:
+    raise LookupError("the store does not have it")

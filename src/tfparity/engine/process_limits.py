@@ -1,0 +1,142 @@
+"""A process group held to its limits from outside: time, memory as the group's PSS, printed output."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+#: Seconds between two looks at a running group.
+POLL = 0.1
+
+#: Seconds between two readings of PSS, at least, and how many times as long as a reading took.
+PSS_POLL = 0.5
+PSS_SHARE = 30.0
+
+#: Bytes of printed output that are kept; more is thrown away while the process runs.
+LOG_LIMIT = 16 * 2**20
+
+#: Processes that one request may have at once; a converter that forks without end meets this.
+PROCESS_LIMIT = 256
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one request may use: wall seconds, and MiB of PSS summed over its process group."""
+
+    seconds: float
+    memory_mib: float
+
+
+@dataclass
+class Watched:
+    """How a watch ended: None, "timeout", "out-of-memory" or "crash" (too many processes), and what was
+    seen: (time, MiB) pairs."""
+
+    stopped: str | None = None
+    memory: list[tuple[float, float]] = field(default_factory=list)
+
+    def peak(self, began: float, ended: float) -> float | None:
+        """The largest MiB seen between two times, None where no look fell between them."""
+        seen = [mib for at, mib in self.memory if began <= at <= ended]
+        return max(seen) if seen else None
+
+    @property
+    def last(self) -> float | None:
+        """The last reading in MiB, None without one."""
+        return self.memory[-1][1] if self.memory else None
+
+
+def watch(
+    group: int,
+    alive: Callable[[float], bool],
+    limits: Limits,
+    *,
+    log: Path | None = None,
+    look: Callable[[], None] | None = None,
+) -> Watched:
+    """Wait for a group to end and end it where it passes a limit.
+
+    `alive(seconds)` waits that long at most and says whether the process still runs; `look` is called
+    at every poll.
+    """
+    watched = Watched()
+    started = time.monotonic()
+    next_look = 0.0
+    while alive(POLL):
+        members = _members(group)
+        # Resident memory is cheap to read and never below PSS, which costs a walk over all pages.
+        heavy = sum(_resident_mib(pid) for pid in members) > limits.memory_mib
+        if heavy or time.monotonic() >= next_look:
+            looked = time.monotonic()
+            mib = sum(_pss_mib(pid) for pid in members)
+            watched.memory.append((time.time(), mib))
+            next_look = time.monotonic() + max(PSS_POLL, PSS_SHARE * (time.monotonic() - looked))
+            if mib > limits.memory_mib:
+                watched.stopped = "out-of-memory"
+        if time.monotonic() - started > limits.seconds:
+            watched.stopped = "timeout"
+        elif len(members) > PROCESS_LIMIT:
+            watched.stopped = "crash"
+        if watched.stopped:
+            kill(group)
+            alive(10.0)
+            return watched
+        if log is not None:
+            _cap(log)
+        if look is not None:
+            look()
+    return watched
+
+
+def kill(group: int) -> None:
+    """Kill a process group, or, where it has not become one yet, the process."""
+    for send in (os.killpg, os.kill):
+        try:
+            send(group, signal.SIGKILL)
+            return
+        except (ProcessLookupError, PermissionError):
+            continue
+
+
+def _members(group: int) -> list[int]:
+    try:
+        leader = psutil.Process(group)
+        family = [group, *(child.pid for child in leader.children(recursive=True))]
+    except psutil.Error:
+        return []
+    return family
+
+
+def _resident_mib(pid: int) -> float:
+    try:
+        return float(psutil.Process(pid).memory_info().rss) / 2**20
+    except psutil.Error:
+        return 0.0
+
+
+def _pss_mib(pid: int) -> float:
+    """Proportional set size: pages shared with the warm parent are counted once between the two. Resident size
+    where the system has no such figure.
+
+    psutil reads /proc/<pid>/smaps_rollup: 15 ms for a process of 1 GiB, the same as reading that file here.
+    """
+    try:
+        full = psutil.Process(pid).memory_full_info()
+    except (psutil.Error, OSError):
+        return _resident_mib(pid)
+    return float(getattr(full, "pss", full.rss)) / 2**20
+
+
+def _cap(log: Path) -> None:
+    """Empty a log that grew too long: the writer appends, so what it prints next is kept."""
+    try:
+        if log.stat().st_size > LOG_LIMIT:
+            os.truncate(log, 0)
+    except OSError:
+        pass

@@ -1,0 +1,99 @@
+"""The referee: one modern ONNX Runtime on our side, in a process of its own, held to the limits of a request."""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tfparity.engine import process_limits as processes
+from tfparity.engine.process_limits import Limits
+from tfparity.errors import MachineFault
+from tfparity.records import machine
+
+SECONDS = 300.0
+
+#: How the reason of a referee begins that a limit ended: it says nothing of the file.
+LIMITED = ("Timeout: ", "OutOfMemory: ", "TooManyProcesses: ")
+
+
+def limited(error: str | None) -> bool:
+    """Whether a limit ended the referee, so that its reason says nothing of the file."""
+    return (error or "").startswith(LIMITED)
+
+
+SCRIPT = Path(__file__).with_name("referee_process.py")
+
+
+@dataclass(frozen=True)
+class RefereeReply:
+    """What the referee said: where its outputs are (keys `output/<sample>/<name>`), or why there are none; `failed`:
+    samples of another size that it could not run, with its reason."""
+
+    result: Path | None
+    error: str | None
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+@functools.cache
+def version() -> str:
+    """The version of ONNX Runtime that answers."""
+    return importlib.metadata.version("onnxruntime")
+
+
+def ask(
+    model: Path, io: Path, result: Path, outputs: Sequence[str], memory_mib: float, aborted: Callable[[], bool]
+) -> RefereeReply:
+    """Run the referee over every sample; `outputs` are those the case declares.
+
+    A model that it cannot run gives a reply with the reason. It ends where `aborted` says so. Raises MachineFault
+    where this machine ended it.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-I", str(SCRIPT), str(model), str(io), str(result), json.dumps(list(outputs))],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
+    with process:
+        printed: list[str] = []
+        reader = threading.Thread(target=lambda: printed.extend(process.stdout or ()))
+        reader.start()
+
+        def alive(seconds: float) -> bool:
+            reader.join(seconds)
+            if aborted():
+                processes.kill(process.pid)
+            return reader.is_alive()
+
+        stopped = processes.watch(process.pid, alive, Limits(SECONDS, memory_mib)).stopped
+        status = process.wait()
+    if stopped == "timeout":
+        return RefereeReply(None, f"Timeout: still running after {SECONDS:.0f} s")
+    if stopped == "crash":
+        return RefereeReply(None, "TooManyProcesses: it started processes without end")
+    if stopped:
+        return RefereeReply(None, f"OutOfMemory: more than {memory_mib:.0f} MiB")
+    outside = machine.ended_from_outside(status)
+    if outside:
+        raise MachineFault(f"the referee was ended by {outside}", "check")
+    try:
+        said = json.loads(printed[-1])
+    except (IndexError, ValueError):
+        return RefereeReply(None, f"Exit: ended with status {status}")
+    if not isinstance(said, dict):
+        return RefereeReply(None, f"Exit: ended with status {status}")
+    if "disk" in said:
+        raise MachineFault(f"the referee could not write its answer: {said['disk']}", "check")
+    if "error" in said:
+        return RefereeReply(None, f"{said['error']['type']}: {said['error']['message']}")
+    return RefereeReply(result, None, {str(sample): str(reason) for sample, reason in said.get("failed", {}).items()})

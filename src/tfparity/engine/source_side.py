@@ -1,0 +1,137 @@
+"""The source side of an attempt: a worker builds and exports the model, the referee answers, a bundle keeps it all."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from filelock import FileLock
+
+from tfparity.engine import bundles, referee
+from tfparity.engine.bundles import BundleFacts, Exported, ExportFacts
+from tfparity.engine.context import Context
+from tfparity.engine.worker_client import Answer, Worker
+from tfparity.errors import WorkerError
+from tfparity.judging.sensitivity import insensitive
+from tfparity.planning import routes
+from tfparity.planning.keys import Crossing
+from tfparity.records.cells import Problem
+from tfparity.records.keys import Json
+from tfparity.records.vocabulary import Outcome
+from tfparity.worker import remedies as known_remedies
+
+_locks: dict[Path, threading.Lock] = {}
+_locks_lock = threading.Lock()
+
+
+@dataclass(frozen=True)
+class SourceSide:
+    """A cell's source side. `worker`: gives the warm worker; `on_stage` hears of every stage that begins."""
+
+    context: Context
+    crossing: Crossing
+    worker: Callable[[], Worker]
+    on_stage: Callable[[str], None]
+
+    def export(self, opset: int, remedies: Sequence[str] = ()) -> Exported:
+        """The export at that opset, by those of the remedies that are the source's: from its bundle, or made now.
+
+        What a limit ended is not kept: another machine may do it. Raises MachineFault where this machine ended it.
+        """
+        context, crossing = self.context, self.crossing
+        own = [name for name in remedies if known_remedies.load(name).at_source]
+        key = context.keys.bundle(crossing)
+        folder = context.cache.bundles / key[:2] / key
+        export_key = context.keys.export(crossing, referee.version(), own)
+        made = folder / f"{Path(crossing.way.exporter).stem}-{opset}-{export_key[:8]}"
+        folder.mkdir(parents=True, exist_ok=True)
+        with _locks_lock:
+            lock = _locks.setdefault(folder, threading.Lock())
+        with lock, FileLock(folder / ".lock"):
+            if context.first_again(folder):
+                (folder / bundles.DESCRIPTION).unlink(missing_ok=True)
+            kept = None if context.first_again(made) else bundles.kept_export(made, folder)
+            if kept is None:
+                kept = self._make(made, folder, opset, own)
+            with suppress(OSError):  # used now, see bundles.prune; one that did not build has none
+                os.utime(folder / bundles.IO)
+        return kept
+
+    def _make(self, made: Path, folder: Path, opset: int, remedies: Sequence[str]) -> Exported:
+        bundles.begin(made)
+        first = bundles.facts_of(folder) is None
+        answer = self._ask(made, folder, opset, remedies, reference=first)
+        exported = self._answered(answer, made, folder, first=first)
+        if not exported.passed:
+            return exported
+        return self._refereed(exported)
+
+    def _ask(self, made: Path, folder: Path, opset: int, remedies: Sequence[str], *, reference: bool) -> Answer:
+        case, project = self.crossing.case, self.context.project
+        return self.worker().ask(
+            "source",
+            {
+                "framework": routes.locate(self.crossing.way.framework, project),
+                "exporter": routes.locate(self.crossing.way.exporter, project),
+                "opset": opset,
+                "case_file": case.file,
+                "case": case.id,
+                "path": [str(folder) for folder in self.context.options.path],
+                "remedies": list(remedies),
+                "reference": reference,
+                "io": str(folder / bundles.IO),
+                "artifact": str(made),
+            },
+            self.context.limits,
+            on_stage=self.on_stage,
+        )
+
+    def _answered(self, answer: Answer, made: Path, folder: Path, *, first: bool) -> Exported:
+        """The worker's answer as an export; a case that can't tell right from wrong has not been built."""
+        facts = answer.facts
+        common = bundles.facts_of(folder)
+        if first and answer.stages[0].passed:
+            common = BundleFacts(facts.sensitivity, facts.floor, facts.float64_error, facts.parameters)
+            blind = insensitive(self.crossing.case, common.sensitivity, bundles.read_arrays(folder / bundles.IO))
+            if blind:
+                refused = replace(answer.stages[0], outcome=Outcome.FAIL, error=Problem("InsensitiveCase", blind))
+                return Exported((refused,), common, ExportFacts(), made, folder / bundles.IO)
+            source = self.crossing.source
+            origin: dict[str, Json] = {"environment": source.environment.id, "packages": dict(source.locked.packages)}
+            bundles.describe(folder, self.crossing.case, origin, common)
+        export_facts = ExportFacts(facts.file_opset, facts.operators)
+        return Exported(
+            answer.stages, common or BundleFacts(), export_facts, made, folder / bundles.IO, where=facts.where
+        )
+
+    def _refereed(self, exported: Exported) -> Exported:
+        """The export with the referee's answer, kept; one whose referee a limit ended is not kept."""
+        model, result = exported.folder / "model.onnx", bundles.referee_file(exported.folder)
+        if not model.exists():
+            exported = replace(exported, referee_error="the route's artifact is no ONNX file")
+            bundles.keep(exported, {})
+            return exported
+        names = [output.name for output in self.crossing.case.outputs]
+        aborted = self.context.aborted.is_set
+        said = referee.ask(model, exported.io, result, names, self.context.limits.memory_mib, aborted)
+        exported = replace(exported, referee=said.result, referee_error=said.error)
+        if not referee.limited(said.error):
+            bundles.keep(exported, said.failed)
+        return exported
+
+
+@dataclass(frozen=True)
+class HandedOn:
+    """The source side of a bundle that was handed on: its exports, by opset."""
+
+    exports: dict[int, Exported]
+
+    def export(self, opset: int, remedies: Sequence[str] = ()) -> Exported:
+        """The export at that opset. Raises WorkerError where the bundle has none, or remedies are asked for."""
+        if remedies or opset not in self.exports:
+            raise WorkerError(f"the bundle has no export at opset {opset} by {', '.join(remedies) or 'no remedy'}")
+        return self.exports[opset]

@@ -1,0 +1,86 @@
+"""The store: what was done and need not be done again, by content key, outside git.
+
+A file per attempt, `<cell key>/<opset>+<remedies>.json`; a file per environment side, `<side key>/imports.json`.
+Safe to delete, and safe to share between processes: files appear whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from tfparity import paths
+from tfparity.records.cells import Attempt, Problem
+from tfparity.records.vocabulary import Outcome
+from tfparity.worker import messages
+
+
+@dataclass(frozen=True)
+class ImportStep:
+    """How the import of one module went, in seconds."""
+
+    module: str
+    outcome: Outcome
+    seconds: float
+    error: Problem | None = None
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """An attempt with the revisions that it used: it counts while they are the same."""
+
+    revisions: Mapping[str, int]
+    attempt: Attempt
+
+
+_ATTEMPT = TypeAdapter(_Stored)
+_IMPORTS = TypeAdapter(tuple[ImportStep, ...])
+
+
+class Store:
+    """The folder of stored attempts and imports."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def _file(self, folder: str, name: str) -> str:
+        return f"{self.root}/{folder[:2]}/{folder}/{name}.json"
+
+    def attempt(self, cell: str, name: str) -> tuple[Mapping[str, int], Attempt] | None:
+        """A stored attempt and the revisions that it used; None where there is none or where it cannot be read (it is
+        then made again)."""
+        try:
+            stored = _ATTEMPT.validate_json(_read(self._file(cell, name)))
+        except (OSError, ValidationError):
+            return None
+        return stored.revisions, stored.attempt
+
+    def put_attempt(self, cell: str, name: str, revisions: Mapping[str, int], attempt: Attempt) -> None:
+        """Keep an attempt."""
+        self._put(self._file(cell, name), asdict(_Stored(revisions, attempt)))
+
+    def imports(self, side: str) -> tuple[ImportStep, ...]:
+        """How a side's imports went; empty where it never started here."""
+        try:
+            return _IMPORTS.validate_json(_read(self._file(side, "imports")))
+        except (OSError, ValidationError):
+            return ()
+
+    def put_imports(self, side: str, steps: Sequence[ImportStep]) -> None:
+        """Keep how a side's imports went."""
+        self._put(self._file(side, "imports"), [asdict(step) for step in steps])
+
+    def _put(self, file: str, value: object) -> None:
+        path = Path(file)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        paths.clear_unfinished(path)
+        messages.write_json(file, value)
+
+
+def _read(file: str) -> bytes:
+    # A run over much that is done opens a file per attempt: pathlib would double what that takes.
+    with open(file, "rb") as stored:  # noqa: PTH123
+        return stored.read()

@@ -1,0 +1,159 @@
+"""The target side of an attempt: a route converts an exported bundle, the artifact runs, what comes back is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from tfparity.engine import bundles
+from tfparity.engine.bundles import Exported
+from tfparity.engine.worker_client import Answer
+from tfparity.judging import compare, judge
+from tfparity.records.cells import Artifact, Attempt, Problem, Said, StageReply
+from tfparity.records.fingerprint import normalise, printable
+from tfparity.records.keys import Json
+from tfparity.records.vocabulary import Stage
+from tfparity.worker.declare import Case
+
+
+class Ask(Protocol):
+    """Sends a request of a kind to the target's worker and waits for what comes of it."""
+
+    def __call__(self, kind: str, request: Mapping[str, Json], /) -> Answer: ...
+
+
+@dataclass(frozen=True)
+class TargetSide:
+    """A case at its target. `route`: its name or file, as a worker finds it; `places`: folders of this run and what
+    stands for them in errors; `path`: folders that the case imports from."""
+
+    case: Case
+    route: str
+    ask: Ask
+    places: Mapping[str, str]
+    path: Sequence[str] = ()
+
+    def convert(self, opset: int, exported: Exported, folder: Path, remedies: Sequence[str] = ()) -> Answer:
+        """The route's conversion into `folder`/artifact."""
+        return self.ask(
+            "convert",
+            {
+                "route": self.route,
+                "artifact": str(artifact(folder)),
+                "bundle": str(exported.folder),
+                "opset": opset,
+                "remedies": list(remedies),
+                "case_file": self.case.file,
+                "case": self.case.id,
+                "path": list(self.path),
+            },
+        )
+
+    def execute(self, exported: Exported, folder: Path) -> Answer:
+        """Load `folder`/artifact and run every sample; outputs go to `folder`/outputs.npz."""
+        return self._execute({"route": self.route, "artifact": str(artifact(folder))}, exported, outputs_file(folder))
+
+    def make(self, target: str, folder: Path) -> Answer:
+        """Make a target out of the SavedModel in `folder`/artifact, into `folder`/target."""
+        asked = {"artifact": str(artifact(folder)), "folder": str(folder / "target")}
+        return self.ask("target", {"route": target, "package": "targets", **asked})
+
+    def execute_target(self, target: str, exported: Exported, folder: Path) -> Answer:
+        """Load `folder`/target and run every sample; outputs go to `folder`/target-outputs.npz."""
+        module = {"route": target, "package": "targets", "artifact": str(folder / "target")}
+        return self._execute(module, exported, target_outputs(folder))
+
+    def _execute(self, module: Mapping[str, Json], exported: Exported, result: Path) -> Answer:
+        return self.ask(
+            "execute",
+            {
+                **module,
+                "io": str(exported.io),
+                "result": str(result),
+                "inputs": [declared.name for declared in self.case.inputs],
+                "outputs": [output.name for output in self.case.outputs],
+                "samples": [sample._asdict() for sample in self.case.samples()],
+            },
+        )
+
+    def judged(
+        self,
+        opset: int,
+        stages: Sequence[StageReply],
+        *,
+        remedies: Sequence[str] = (),
+        exported: Exported | None = None,
+        executed: Answer | None = None,
+        result: Path | None = None,
+    ) -> Attempt:
+        """The attempt that came as far as `stages` tell (see judge.attempt)."""
+        references, outputs = bundles.read_arrays(exported.io if exported else None), bundles.read_arrays(result)
+        attempt = judge.attempt(
+            opset=opset,
+            file_opset=exported.facts.file_opset if exported else None,
+            remedies=remedies,
+            stages=[replace(stage, error=self._clean(stage.error)) for stage in stages],
+            case=self.case,
+            references=references,
+            referee=bundles.read_arrays(exported.referee) if exported and exported.referee else None,
+            outputs=outputs,
+            signature=executed.facts.signature if executed else None,
+            failed_sizes={
+                index: self._clean(problem) or problem
+                for index, problem in (executed.facts.failed if executed else {}).items()
+            },
+            referee_error=exported.referee_error if exported else None,
+        )
+        if self.case.answer:
+            attempt = replace(attempt, answer=answers(self.case, references, outputs))
+        if exported is None:
+            return replace(attempt, where=self._where(attempt, None))
+        return replace(attempt, model=exported.model, where=self._where(attempt, exported.where))
+
+    def _where(self, attempt: Attempt, told: str | None) -> str | None:
+        """Where a case that does not build is at fault."""
+        return (told or f"{self.case.file}:{self.case.line}") if attempt.stage is Stage.BUILD else None
+
+    def _clean(self, problem: Problem | None) -> Problem | None:
+        return replace(problem, message=normalise(problem.message, self.places)) if problem else None
+
+
+def artifact(folder: Path) -> Path:
+    """Where what an attempt converted lies."""
+    return folder / "artifact"
+
+
+def outputs_file(folder: Path) -> Path:
+    """Where the answers of an attempt's artifact lie."""
+    return folder / "outputs.npz"
+
+
+def target_outputs(folder: Path) -> Path:
+    """Where the answers of a target made of an attempt's artifact lie."""
+    return folder / "target-outputs.npz"
+
+
+def measured(folder: Path, converted: Answer) -> Artifact:
+    """The size of what was converted, and the seconds that it took."""
+    size = sum(file.lstat().st_size for file in artifact(folder).rglob("*") if not file.is_dir())
+    return Artifact(round(size / 1e6, 2), round(sum(stage.seconds or 0.0 for stage in converted.stages), 2))
+
+
+def answers(case: Case, references: compare.Arrays, outputs: compare.Arrays) -> Said:
+    """What the case's answer says of torch's outputs and of TensorFlow's, at the exported shape and the first seed;
+    None where an output did not come back or the answer cannot read what came."""
+    index = case.samples()[0].index
+    inputs = {declared.name: references.get(f"input/{index}/{declared.name}") for declared in case.inputs}
+
+    def said(arrays: compare.Arrays, kind: str) -> str | None:
+        named = {**inputs, **{output.name: arrays.get(f"{kind}/{index}/{output.name}") for output in case.outputs}}
+        if case.answer is None or any(array is None for array in named.values()):
+            return None
+        try:
+            return printable(" ".join(str(case.answer(named)).split()))
+        except Exception:  # noqa: BLE001 - a converter's output may be anything
+            return None
+
+    return Said(said(references, "float32"), said(outputs, "output"))

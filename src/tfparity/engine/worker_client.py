@@ -1,0 +1,491 @@
+"""Workers seen from our side: a parent per environment side that forks a process per request.
+
+The parent is warm (it has imported the frameworks) where forking after that is safe, else bare; both give
+the same answer. A process that ends before its time is blamed on the stage it was in.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import IO, TypeVar
+
+from pydantic import FiniteFloat, TypeAdapter, ValidationError
+
+from tfparity import paths
+from tfparity.engine.process_limits import Limits, kill, watch
+from tfparity.engine.store import ImportStep
+from tfparity.errors import MachineFault, WorkerError
+from tfparity.judging.judge import Signature
+from tfparity.records import machine
+from tfparity.records.cells import Problem, StageReply
+from tfparity.records.keys import Json
+from tfparity.records.vocabulary import Outcome
+from tfparity.worker import messages
+
+#: Seconds that a warm parent may take to import its frameworks; a cold disk makes them slow.
+IMPORT_SECONDS = 600.0
+
+#: The stages of each kind of request, in order.
+STAGES = {
+    "source": ("build", "export", "check"),
+    "convert": ("convert",),
+    "execute": ("load", "parity", "dynamic-shape", "signature"),
+    "selftest": ("selftest",),
+    "latency": ("load", "warm-up", "measure"),
+}
+
+
+@dataclass(frozen=True)
+class Side:
+    """What a worker process is: an interpreter, its shims, what it imports."""
+
+    python: Path
+    shims: tuple[str, ...]
+    imports: tuple[str, ...]
+    preload: tuple[str, ...] = ()
+    newest_opset: str | None = None
+
+    def request(self) -> dict[str, Json]:
+        """As a worker is told of it."""
+        return {
+            "shims": list(self.shims),
+            "imports": list(self.imports),
+            "preload": list(self.preload),
+            "newest_opset": self.newest_opset,
+        }
+
+
+@dataclass(frozen=True)
+class Made:
+    """How a target was made of a SavedModel. select_tf_ops: needs TensorFlow's operators beside TFLite's."""
+
+    select_tf_ops: bool
+    megabytes: float
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a worker says beside its stages; what a request has nothing to say of stays at its default.
+
+    sensitivity, floor, float64_error, parameters, where, file_opset, operators: of the source side (requests.source).
+    failed: sample index → why it could not run. fork_seconds: from the request to its process. target: of its making.
+    """
+
+    sensitivity: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    floor: str | None = None
+    float64_error: str | None = None
+    parameters: int | None = None
+    where: str | None = None
+    file_opset: int | None = None
+    operators: tuple[str, ...] = ()
+    failed: Mapping[str, Problem] = field(default_factory=dict)
+    signature: Signature | None = None
+    fork_seconds: float | None = None
+    target: Made | None = None
+
+
+@dataclass(frozen=True)
+class SideFacts:
+    """What a worker says once it has imported: the newest opset of its exporter, where it knows it."""
+
+    newest_opset: int | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of a request: its stages in order (the last may be a crash that we saw from outside), facts, and the
+    control directory with the log."""
+
+    stages: tuple[StageReply, ...]
+    facts: Facts
+    folder: Path
+
+    @property
+    def passed(self) -> bool:
+        return bool(self.stages) and all(stage.passed for stage in self.stages)
+
+
+@dataclass(frozen=True)
+class _Stage:
+    """A stage in a reply file; `began` in seconds since the epoch."""
+
+    stage: str
+    outcome: Outcome
+    began: FiniteFloat
+    seconds: FiniteFloat
+    error: Problem | None = None
+
+
+@dataclass(frozen=True)
+class _ReplyFile:
+    stages: tuple[_Stage, ...] = ()
+    facts: Facts = field(default_factory=Facts)
+    running: str | None = None
+    done: bool = False
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """What a worker says once; a fact is what an exporter, maybe a person's own, gave for it."""
+
+    imports: tuple[ImportStep, ...]
+    facts: Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class _ImportsFile:
+    imports: tuple[ImportStep, ...]
+    importing: str | None
+
+
+Read = TypeVar("Read", _ReplyFile, _Ready, _ImportsFile)
+
+
+@cache
+def _reads(kind: type[Read]) -> TypeAdapter[Read]:
+    """What checks a file or a line of a worker's; made when a worker first runs."""
+    return TypeAdapter(kind)
+
+
+def environment(side: Side, home: Path) -> dict[str, str]:
+    """The variables a worker sees: nothing of the caller's but where programs are. One thread each, no
+    accelerator, no hub."""
+    threads = dict.fromkeys(
+        (
+            "OMP_NUM_THREADS",
+            "MKL_NUM_THREADS",
+            "OPENBLAS_NUM_THREADS",
+            "TF_NUM_INTRAOP_THREADS",
+            "TF_NUM_INTEROP_THREADS",
+        ),
+        "1",
+    )
+    return {
+        "PATH": os.pathsep.join([str(side.python.parent), os.environ.get("PATH", os.defpath)]),
+        "HOME": str(home),
+        "TMPDIR": str(home),
+        "LANG": "C.UTF-8",
+        "CUDA_VISIBLE_DEVICES": "-1",
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "HF_HUB_OFFLINE": "1",
+        "TRANSFORMERS_OFFLINE": "1",
+        **threads,
+    }
+
+
+class Worker:
+    """One environment's side, warm while it can be. Use as a context manager; `ask` from any thread.
+
+    `folder`, with the requests and their logs, is removed at the end, unless `keep`.
+    """
+
+    def __init__(self, side: Side, folder: Path, *, fresh: bool = False, keep: bool = False) -> None:
+        self.side = side
+        self.folder = folder
+        self.keep = keep
+        self.fresh = fresh or sys.platform != "linux"
+        self.imports: tuple[ImportStep, ...] = ()
+        self.facts = SideFacts()
+        self.why_fresh: str | None = "asked for" if fresh else None
+        self._process: subprocess.Popen[str] | None = None
+        self._lock = threading.Lock()
+        self._told = threading.Condition()
+        self._started: dict[str, int] = {}
+        self._pids: dict[str, int] = {}
+        self._gone = threading.Event()
+        self._killed = threading.Event()
+        self._ended: dict[str, int] = {}
+
+    def __enter__(self) -> Worker:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.home.mkdir(exist_ok=True)
+        self._start()
+        if not self.fresh and self.failed_import is None:
+            answer = self.ask("selftest", {}, Limits(120, 8192))
+            if not answer.passed:
+                self._stop()
+                self.fresh, self.why_fresh = (
+                    True,
+                    f"a forked process failed its self-test: {answer.stages[-1].error}",
+                )
+                self._start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop()
+        if not self.keep:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def home(self) -> Path:
+        return self.folder / "home"
+
+    @property
+    def alive(self) -> bool:
+        """Whether requests can be asked; a worker that could not import has none to answer."""
+        return not self._gone.is_set() or self.failed_import is not None
+
+    @property
+    def failed_import(self) -> ImportStep | None:
+        """The first required import that failed."""
+        optional = set(self.side.preload)
+        return next((step for step in self.imports if not step.outcome.passed and step.module not in optional), None)
+
+    def _start(self) -> None:
+        """Start the parent and wait until everything is imported."""
+        control = self._request_folder("import")
+        messages.write_json(str(control / messages.REQUEST), {**self.side.request(), "warm": not self.fresh})
+        self._process = self._spawn(control)
+        if self._killed.is_set():  # before there was a process to end
+            kill(self._process.pid)
+        assert self._process.stdout is not None
+        ready: list[_Ready] = []
+        heard = threading.Event()
+        self._gone = gone = threading.Event()
+        threading.Thread(target=self._listen, args=(self._process.stdout, ready, heard, gone), daemon=True).start()
+        if not heard.wait(IMPORT_SECONDS):
+            kill(self._process.pid)
+            self.imports = self._interrupted(control, Outcome.TIMEOUT, f"still importing after {IMPORT_SECONDS:.0f} s")
+        elif not ready:
+            code = self._process.wait()
+            outside = machine.ended_from_outside(code)
+            if outside:
+                raise MachineFault(f"the worker was ended by {outside} while it imported", "import")
+            self.imports = self._interrupted(control, Outcome.CRASH, _ending(code, control / messages.LOG))
+        else:
+            newest = ready[0].facts.get("newest_opset")
+            self.imports, self.facts = ready[0].imports, SideFacts(newest if isinstance(newest, int) else None)
+        failed = self.failed_import
+        caused = machine.caused(failed.error.message) if failed and failed.error else None
+        if caused:
+            raise MachineFault(caused, "import")
+
+    def _interrupted(self, control: Path, outcome: Outcome, message: str) -> tuple[ImportStep, ...]:
+        try:
+            seen = _reads(_ImportsFile).validate_json((control / "imports.json").read_bytes())
+        except (OSError, ValidationError):
+            raise WorkerError(f"the worker did not start with {self.side.python}: {message}") from None
+        problem = Problem(outcome.capitalize(), message)
+        return (*seen.imports, ImportStep(seen.importing or "?", outcome, 0.0, problem))
+
+    def _spawn(self, control: Path) -> subprocess.Popen[str]:
+        with (control / messages.LOG).open("w") as log:
+            try:
+                return subprocess.Popen(
+                    [str(self.side.python), "-I", str(paths.WORKER), str(control)],
+                    env=environment(self.side, self.home),
+                    cwd=control,
+                    text=True,
+                    start_new_session=True,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                )
+            except OSError as wrong:
+                raise WorkerError(
+                    f"cannot start {self.side.python}: {wrong.strerror}; remove the environment to have it made again"
+                ) from None
+
+    def _listen(self, stream: IO[str], ready: list[_Ready], heard: threading.Event, gone: threading.Event) -> None:
+        with stream:
+            for line in stream:
+                try:
+                    said = json.loads(line)
+                except ValueError:
+                    continue
+                if "ready" in said:
+                    ready.append(_reads(_Ready).validate_python(said))
+                    heard.set()
+                with self._told:
+                    if "started" in said:
+                        self._started[said["started"]] = self._pids[said["started"]] = said["pid"]
+                    elif "ended" in said:
+                        self._ended[said["ended"]] = said["status"]
+                        self._pids.pop(said["ended"], None)
+                    self._told.notify_all()
+        heard.set()
+        with self._told:
+            gone.set()
+            self._told.notify_all()  # whoever waits looks again
+
+    def kill(self) -> None:
+        """End the parent and what it runs at once; requests under way come back as crashed."""
+        self._killed.set()
+        process = self._process
+        if process is not None:
+            for child in self._running():
+                kill(child)
+            kill(process.pid)
+
+    def _running(self) -> list[int]:
+        with self._told:
+            return list(self._pids.values())
+
+    def _stop(self) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if process.stdin is not None:
+            with suppress(BrokenPipeError):  # it is gone already
+                process.stdin.close()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            kill(process.pid)
+            process.wait()
+
+    def _request_folder(self, kind: str) -> Path:
+        control = self.folder / f"{kind}-{uuid.uuid4().hex[:12]}"
+        control.mkdir(parents=True)
+        return control
+
+    def ask(
+        self,
+        kind: str,
+        request: Mapping[str, Json],
+        limits: Limits,
+        *,
+        on_stage: Callable[[str], None] | None = None,
+    ) -> Answer:
+        """Run one request to its end and return what came of it; never raises for what the code under test did.
+
+        Raises MachineFault for what this machine did to it.
+        """
+        control = self._request_folder(kind)
+        messages.write_json(str(control / messages.REQUEST), {"kind": kind, **request})
+        seen: list[str] = []
+
+        def look() -> None:
+            running = _reply(control, kind).running
+            if running and on_stage and (not seen or seen[-1] != running):
+                seen.append(running)
+                on_stage(running)
+
+        pid = self._hand_over(control)
+        watched = watch(
+            pid, lambda wait: self._still_runs(control, wait), limits, log=control / messages.LOG, look=look
+        )
+        if str(control) not in self._ended:
+            kill(pid)  # its parent is gone, and nobody else ends it
+        status = self._ended.pop(str(control), None)
+        reply = _reply(control, kind)
+        stages = [
+            StageReply(
+                stage.stage,
+                stage.outcome,
+                stage.seconds,
+                watched.peak(stage.began, stage.began + stage.seconds),
+                stage.error,
+            )
+            for stage in reply.stages
+        ]
+        if not _finished(kind, reply):
+            reached = _stage_reached(kind, reply)
+            if watched.stopped is None:
+                _raise_for_machine(reached, status, watched.last)
+            ended = _unfinished(reached, watched.stopped, status, limits, control)
+            stages.append(replace(ended, peak_mib=watched.peak(0, time.time())))
+        caused = machine.caused(stages[-1].error.message) if stages and stages[-1].error else None
+        if caused:
+            raise MachineFault(caused, stages[-1].stage, watched.last)
+        return Answer(tuple(stages), reply.facts, control)
+
+    def _hand_over(self, control: Path) -> int:
+        assert self._process is not None and self._process.stdin is not None
+        with self._lock:
+            try:
+                self._process.stdin.write(json.dumps({"run": str(control)}) + "\n")
+                self._process.stdin.flush()
+            except OSError:
+                raise MachineFault("the worker's parent process is gone") from None
+        with self._told:
+            self._told.wait_for(lambda: str(control) in self._started or self._gone.is_set(), 60)
+            if str(control) not in self._started:
+                raise MachineFault("the worker's parent process ended or does not answer")
+            return self._started.pop(str(control))
+
+    def _still_runs(self, control: Path, seconds: float) -> bool:
+        with self._told:
+            return not self._told.wait_for(lambda: str(control) in self._ended or self._gone.is_set(), seconds)
+
+
+def _stages(kind: str) -> Sequence[str]:
+    return STAGES.get(kind, (kind,))
+
+
+def _reply(control: Path, kind: str) -> _ReplyFile:
+    """What the reply file says so far; one of another shape, which code under test wrote, says nothing."""
+    try:  # json reads half a surrogate pair, which the text of an error may hold, and pydantic's own reader does not
+        reply = _reads(_ReplyFile).validate_python(json.loads((control / messages.REPLY).read_bytes()))
+    except (OSError, ValueError, RecursionError):
+        return _ReplyFile()
+    told, names = [stage.stage for stage in reply.stages], list(_stages(kind))
+    known = told == names[: len(told)] and (reply.running is None or reply.running in names)
+    return reply if known else _ReplyFile()
+
+
+def _finished(kind: str, reply: _ReplyFile) -> bool:
+    """Whether a reply is whole: it says so, and a stage failed or none is missing."""
+    failed = any(not stage.outcome.passed for stage in reply.stages)
+    return reply.done and (failed or len(reply.stages) == len(_stages(kind)))
+
+
+def _stage_reached(kind: str, reply: _ReplyFile) -> str:
+    """The stage that a process was in when it ended before its time."""
+    past = [stage.stage for stage in reply.stages]
+    names = _stages(kind)
+    return reply.running or next((name for name in names if name not in past), names[-1])
+
+
+def _raise_for_machine(stage: str, status: int | None, memory_mib: float | None) -> None:
+    """Raises MachineFault where a process that ended before its time did not end by its own code."""
+    if status is None:
+        raise MachineFault("the worker's parent process ended while it ran", stage, memory_mib)
+    if status == messages.DISK_FAILED:
+        raise MachineFault("the disk is full or failing", stage, memory_mib)
+    outside = machine.ended_from_outside(status)
+    if outside:
+        raise MachineFault(f"ended by {outside}", stage, memory_mib)
+
+
+def _unfinished(stage: str, stopped: str | None, status: int | None, limits: Limits, control: Path) -> StageReply:
+    """The reply for a stage that a limit or a crash ended."""
+    if stopped == Outcome.TIMEOUT:
+        problem = Problem("Timeout", f"still running after {limits.seconds:.0f} s")
+    elif stopped == Outcome.OUT_OF_MEMORY:
+        problem = Problem("OutOfMemory", f"more than {limits.memory_mib:.0f} MiB")
+    elif stopped == Outcome.CRASH:
+        problem = Problem("TooManyProcesses", "started processes without end")
+    else:
+        assert status is not None  # see _raise_for_machine
+        problem = Problem("Signal" if status < 0 else "Exit", _ending(status, control / messages.LOG))
+    return StageReply(stage, Outcome(stopped or Outcome.CRASH), None, None, problem)
+
+
+#: What a C++ runtime prints before it aborts; anything else in a log is chatter.
+_LAST_WORDS = ("Check failed", "Fatal Python error", "terminate called", "what():", "Assertion", "LLVM ERROR")
+
+
+def _ending(status: int, log: Path) -> str:
+    """How a process ended, with the last words of a runtime that gave any."""
+    how = f"ended by {machine.signal_name(-status)}" if status < 0 else f"exited with status {status}"
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - 65536))
+            lines = file.read().decode("utf-8", "replace").splitlines()
+    except OSError:
+        return how
+    words = [line.strip() for line in lines if any(word in line for word in _LAST_WORDS)]
+    return f"{how}: {words[-1][:400]}" if words else how

@@ -1,0 +1,1 @@
+"""results/: read, checked, explained, updated, asked. Knows no engine."""

@@ -1,0 +1,112 @@
+"""Evidence made and merged: what recorded runs found, per toolchain. Merging in any order gives identical bytes. Pure.
+
+What was not run is not stored: evidence.query derives it from the plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from tfparity.evidence import schema
+from tfparity.evidence.schema import Evidence, Place
+from tfparity.records.cells import Cell, CellRecord, EnvironmentFacts
+from tfparity.records.vocabulary import Outcome
+
+
+def document(
+    toolchain: str,
+    *,
+    source: str,
+    routes: Mapping[str, str],
+    records: Iterable[CellRecord],
+    environments: Mapping[str, EnvironmentFacts] | None = None,
+) -> Evidence:
+    """The evidence of one toolchain out of the records of a run; records of other toolchains are left out.
+
+    `environments` by id adds to those that the records tell of, for a toolchain that has none to tell.
+    """
+    cells: dict[Place, Cell] = {}
+    errors = {}
+    known = dict(environments or {})
+    for record in records:
+        if record.toolchain != toolchain or record.cell is None:
+            continue
+        place = (record.case, record.route)
+        cells[place] = max(cells[place], record.cell, key=_worse) if place in cells else record.cell
+        for attempt in record.attempts:
+            if attempt.error:
+                errors[attempt.error.fingerprint] = attempt.error
+        for id, facts in record.environments.items():
+            if known.get(id) != facts:
+                known[id] = max(known.get(id, facts), facts, key=_tells_more)
+    return _tidy(Evidence(toolchain, known, source, dict(routes), errors, tuple(cells.values())))
+
+
+def unresolvable(python: str, shims: Sequence[str]) -> EnvironmentFacts:
+    """The facts of an environment that cannot be resolved; the resolver's reason lies beside the lockfiles."""
+    return EnvironmentFacts(python, None, {}, tuple(shims), Outcome.FAIL, Outcome.SKIPPED, Outcome.SKIPPED)
+
+
+def update(recorded: Evidence | None, new: Evidence) -> Evidence:
+    """`recorded` with the cells of `new` in place of its own; cells that `new` lacks stay, and of a cell with the same
+    key what stands beside its verdict: attempts at opsets that `new` did not try, probes, targets and runtimes."""
+    if recorded is None:
+        return _tidy(new)
+    fresh = {(cell.case, cell.route): _with_earlier(cell, recorded.cell(cell.case, cell.route)) for cell in new.cells}
+    return _tidy(
+        replace(
+            new,
+            environments={**recorded.environments, **new.environments},
+            routes={**recorded.routes, **new.routes},
+            errors={**recorded.errors, **new.errors},
+            cells=tuple({**recorded.by_place, **fresh}.values()),
+        )
+    )
+
+
+def _with_earlier(cell: Cell, before: Cell | None) -> Cell:
+    """The cell with what was recorded beside the same verdict, which decides nothing. Nothing of a record that
+    contradicts this one: what it rests on did not come out again."""
+    if before is None or before.key != cell.key:
+        return cell
+    tried = {attempt.opset for attempt in cell.attempts}
+    if any(attempt not in cell.attempts for attempt in before.attempts if attempt.opset in tried):
+        return cell
+    return replace(
+        cell,
+        attempts=(*cell.attempts, *(attempt for attempt in before.attempts if attempt.opset not in tried)),
+        level=max(cell.level, before.level),
+        probes={**before.probes, **cell.probes},
+        targets={**before.targets, **cell.targets},
+        runtimes={**before.runtimes, **cell.runtimes},
+    )
+
+
+def only(content: Evidence, cells: Collection[Place]) -> Evidence:
+    """The evidence without cells that are not among `cells`: those that the plan no longer has."""
+    return _tidy(replace(content, cells=tuple(cell for cell in content.cells if (cell.case, cell.route) in cells)))
+
+
+def _worse(cell: Cell) -> tuple[int, str]:
+    return cell.verdict.position, schema.cell_line(cell)
+
+
+def _tells_more(facts: EnvironmentFacts) -> tuple[list[int], str]:
+    """Orders accounts of an environment by what they tell: an outcome beats "untested", a failure beats a pass."""
+    weight = {Outcome.UNTESTED: 0, Outcome.SKIPPED: 0, Outcome.PASS: 1}
+    outcomes = [weight.get(outcome, 2) for outcome in (facts.resolve, facts.install, facts.import_)]
+    return outcomes, schema.environment_line(facts)
+
+
+def _tidy(content: Evidence) -> Evidence:
+    """Cells in order, and only the errors that they name."""
+    named = {name for cell in content.cells for name in (cell.error, *(a.error for a in cell.attempts))}
+    named |= {
+        entry.error
+        for cell in content.cells
+        for entries in (cell.probes, cell.targets, cell.runtimes)
+        for entry in entries.values()
+    }
+    errors = {name: error for name, error in sorted(content.errors.items()) if name in named}
+    return replace(content, errors=errors, cells=schema.by_place(content.cells))

@@ -1,0 +1,152 @@
+"""Which limitation explains which failing cell, and what committed evidence may not have. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from tfparity.evidence.schema import Evidence
+from tfparity.inputs.limitations import Limitation, Met
+from tfparity.records.cells import AttemptLine, Cell, CellId
+from tfparity.records.fingerprint import fingerprint, normalise
+from tfparity.records.vocabulary import Stage, named
+
+#: Part of the failing cells whose cause may be unknown.
+UNKNOWN_SHARE = 0.1
+
+
+def explain(content: Evidence, limitations: Sequence[Limitation]) -> Evidence:
+    """The evidence with every failing cell's limitation found anew, and nothing else changed: the first rule that holds
+    for the attempt that decided; None without one. Packages are those of the side that ran the stage."""
+    explainer = _Explainer(content, limitations)
+    return replace(content, cells=tuple(explainer.explained(cell) for cell in content.cells))
+
+
+class _Explainer:
+    """Finds the first rule that holds, in one toolchain's evidence."""
+
+    def __init__(self, content: Evidence, limitations: Sequence[Limitation]) -> None:
+        self.content = content
+        self._of_stage: dict[str, list[Limitation]] = {}
+        for rule in limitations:
+            self._of_stage.setdefault(rule.stage, []).append(rule)
+        self._packages: dict[tuple[str, bool], dict[str, str]] = {}
+
+    def explained(self, cell: Cell) -> Cell:
+        """The cell with its limitation found anew."""
+        if not cell.verdict.failing:
+            return cell if cell.limitation is None else replace(cell, limitation=None)
+        attempt = cell.deciding
+        found = self.first(cell, attempt) if attempt is not None and attempt.error is not None else None
+        return cell if cell.limitation == found else replace(cell, limitation=found)
+
+    def first(self, cell: Cell, attempt: AttemptLine) -> str | None:
+        """The id of the first rule that holds for a failed attempt at a cell."""
+        met = self.met(cell, attempt)
+        return next((rule.id for rule in self._of_stage.get(met.stage, ()) if rule.explains(met)), None)
+
+    def met(self, cell: Cell, attempt: AttemptLine) -> Met:
+        """Where a failed attempt at a cell met its error."""
+        assert attempt.error is not None
+        error = self.content.errors[attempt.error]
+        return Met(
+            packages=self._installed(cell.route, error.stage),
+            opset=attempt.opset,
+            route=cell.route,
+            toolchain=self.content.toolchain,
+            case=cell.case,
+            stage=error.stage,
+            message=error.text,
+            remedies=named(attempt.remedies),
+        )
+
+    def _installed(self, route: str, stage: Stage) -> dict[str, str]:
+        """What is installed where a stage runs, and "python"; packages that only the other side has are there too."""
+        place = route, stage.of_source
+        if place not in self._packages:
+            sides = [self.content.source, self.content.routes.get(route, self.content.source)]
+            if stage.of_source:
+                sides.reverse()
+            packages: dict[str, str] = {}
+            for id in sides:
+                facts = self.content.environments.get(id)
+                if facts:
+                    packages.update(facts.packages, python=facts.python)
+            self._packages[place] = packages
+        return self._packages[place]
+
+
+def unexplained(content: Evidence) -> list[CellId]:
+    """The failing cells that have no limitation."""
+    return [
+        CellId(content.toolchain, cell.case, cell.route)
+        for cell in content.cells
+        if cell.verdict.failing and cell.limitation is None
+    ]
+
+
+def not_understood(evidence: Iterable[Evidence], limitations: Sequence[Limitation]) -> list[CellId]:
+    """The failing cells that have no limitation, or one whose cause is unknown."""
+    understood = {rule.id for rule in limitations if rule.understood}
+    return [
+        CellId(content.toolchain, cell.case, cell.route)
+        for content in evidence
+        for cell in content.cells
+        if cell.verdict.failing and cell.limitation not in understood
+    ]
+
+
+def unused(evidence: Iterable[Evidence], limitations: Sequence[Limitation]) -> list[Limitation]:
+    """The rules that explain no cell of the evidence, and are the first for no attempt that failed: of the whole
+    evidence, else it says nothing."""
+    evidence = list(evidence)
+    waiting = {rule.id: rule for rule in limitations}
+    for content in evidence:
+        for cell in content.cells:
+            waiting.pop(cell.limitation or "", None)
+    for content in evidence:
+        explainer = _Explainer(content, limitations)
+        stages = {rule.stage for rule in waiting.values()}
+        for cell in content.cells if stages else ():
+            for attempt in cell.attempts:
+                if attempt.error is None or attempt.stage not in stages:
+                    continue
+                met = explainer.met(cell, attempt)
+                if any(rule.explains(met) for rule in waiting.values()):
+                    waiting.pop(explainer.first(cell, attempt) or "", None)
+    return list(waiting.values())
+
+
+def dishonest(evidence: Sequence[Evidence], limitations: Sequence[Limitation]) -> list[str]:
+    """What committed evidence may not have, a line each: an error that a run would write otherwise today, a cell whose
+    stored limitation is not what the rules say, a failing cell without a limitation, a rule that explains nothing, more
+    than one failing cell in ten that nobody understands, evidence of a package under test."""
+    explained = [explain(content, limitations) for content in evidence]
+    found = [
+        f"{content.toolchain}: {cell.case} {cell.route} has the limitation {cell.limitation or 'null'}, "
+        f"by limitations.yaml {anew.limitation or 'null'}: run `nox -s table`"
+        for content, again in zip(evidence, explained, strict=True)
+        for cell, anew in zip(content.cells, again.cells, strict=True)
+        if cell.limitation != anew.limitation
+    ]
+    found += [
+        f"{content.toolchain}: the error {name} is not as a run would write it now: record its cells again"
+        for content in evidence
+        for name, error in content.errors.items()
+        if normalise(error.message, {}) != error.message or fingerprint(error.stage, error.type, error.message) != name
+    ]
+    found += [
+        f"{content.toolchain}: {cell.case} {cell.route} is of a package under test, which is not published"
+        for content in evidence
+        for cell in content.cells
+        if cell.unlocked
+    ]
+    found += [f"{' '.join(cell)}: fails without a limitation" for content in explained for cell in unexplained(content)]
+    found += [
+        f"limitations.yaml: {rule.id} explains nothing that is recorded" for rule in unused(explained, limitations)
+    ]
+    failing = sum(cell.verdict.failing for content in explained for cell in content.cells)
+    unknown = len(not_understood(explained, limitations))
+    if unknown > UNKNOWN_SHARE * failing:
+        found.append(f"{unknown} of {failing} failing cells are not understood, more than one in ten")
+    return found

@@ -1,0 +1,237 @@
+"""What is recorded, asked: the one source of verdicts and runs for tables, the site, recommendations and the gate.
+
+Every planned cell has a verdict, so that totals add up: the plan's own, the recorded one, "stale" where what made it
+has changed since, "untested" without one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from tfparity.evidence import files
+from tfparity.evidence.explain import explain
+from tfparity.evidence.recommend import Way
+from tfparity.evidence.schema import Evidence, Run, Runs
+from tfparity.inputs.limitations import Limitation, Rules
+from tfparity.inputs.matrix import Toolchain
+from tfparity.planning.plan import in_tier
+from tfparity.planning.selection import Selection
+from tfparity.records.cells import Cell, CellId, Failure, PlannedCell
+from tfparity.records.vocabulary import Tier, Verdict
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One planned cell: its verdict, the recorded cell, failure and run where there are any, and what explains it."""
+
+    planned: PlannedCell
+    verdict: Verdict
+    cell: Cell | None = None
+    error: Failure | None = None
+    limitation: Limitation | None = None
+    run: Run | None = None
+
+    @property
+    def reason(self) -> str | None:
+        """Why nothing was run, where that is known from the plan."""
+        return self.planned.reason
+
+    @property
+    def max_abs(self) -> float | None:
+        """The largest difference from torch as it was measured; from the evidence, rounded up, without a run."""
+        if self.cell is None or self.cell.max_abs is None:
+            return None
+        measured = self.run.max_abs if self.run else None
+        return self.cell.max_abs if measured is None else measured
+
+
+class Query:
+    """The evidence of a selection's project; read when first asked for, each part once."""
+
+    def __init__(self, selection: Selection) -> None:
+        self.selection = selection
+        self._verdicts: dict[CellId, Verdict] = {}
+
+    @cached_property
+    def recorded(self) -> dict[str, Evidence]:
+        """The committed evidence of every toolchain that has any."""
+        return files.load_all(self.selection.project)
+
+    @cached_property
+    def runs(self) -> dict[str, Runs]:
+        """When and how long the recorded cells ran, by toolchain."""
+        return files.load_runs(self.selection.project)
+
+    @cached_property
+    def seconds(self) -> dict[CellId, float]:
+        """Recorded seconds of cells."""
+        return {CellId(name, run.case, run.route): run.seconds for name, ran in self.runs.items() for run in ran.cells}
+
+    @cached_property
+    def explained(self) -> dict[str, Evidence]:
+        """The recorded evidence, its failing cells explained by limitations.yaml as it is now."""
+        return {id: explain(content, self.selection.limitations) for id, content in self.recorded.items()}
+
+    def run(self, place: CellId) -> Run | None:
+        """The run of a recorded cell."""
+        ran = self.runs.get(place.toolchain)
+        return ran.by_place.get((place.case, place.route)) if ran else None
+
+    def cell(self, place: CellId) -> Cell | None:
+        """The recorded cell, stale or not."""
+        content = self.recorded.get(place.toolchain)
+        return content.cell(place.case, place.route) if content else None
+
+    def verdict(self, planned: PlannedCell) -> Verdict:
+        """The verdict of a planned cell by plan and evidence."""
+        if planned.verdict is not None:
+            return planned.verdict
+        content = self.recorded.get(planned.toolchain)
+        kept = content.cell(planned.case, planned.route) if content else None
+        if content is None or kept is None:
+            return Verdict.UNTESTED
+        if planned.place not in self._verdicts:
+            current = self.selection.keys.cell(planned, kept, content.error_of(kept)) == kept.key
+            self._verdicts[planned.place] = kept.verdict if current else Verdict.STALE
+        return self._verdicts[planned.place]
+
+    def verdicts(self, cells: Iterable[PlannedCell]) -> dict[CellId, Verdict]:
+        """The verdict of every one of these cells."""
+        return {planned.place: self.verdict(planned) for planned in cells}
+
+    def standing(self, planned: PlannedCell) -> Standing:
+        """All that is known of a planned cell."""
+        content = self.explained.get(planned.toolchain) if planned.applicable else None
+        cell = content.cell(planned.case, planned.route) if content else None
+        verdict = self.verdict(planned)
+        if content is None or cell is None:
+            return Standing(planned, verdict)
+        rule = self._rules.get(cell.limitation or "")
+        return Standing(planned, verdict, cell, content.error_of(cell), rule, self.run(planned.place))
+
+    @cached_property
+    def _rules(self) -> dict[str, Limitation]:
+        return {rule.id: rule for rule in self.selection.limitations}
+
+
+class Table:
+    """Every planned cell's standing, in the order of the matrix and of the zoo, and views on them."""
+
+    def __init__(self, query: Query) -> None:
+        self.query = query
+        self.selection = query.selection
+        self.project = query.selection.project
+
+    @property
+    def toolchains(self) -> list[Toolchain]:
+        return list(self.selection.matrix.toolchains.values())
+
+    @property
+    def default(self) -> str:
+        return self.selection.matrix.default
+
+    @property
+    def limitations(self) -> Rules:
+        return self.selection.limitations
+
+    def oldest_first(self, ways: Iterable[Way]) -> list[Way]:
+        """Ways by the day of their target environments."""
+        return self.selection.matrix.oldest_first(ways)
+
+    def packages(self, toolchain: Toolchain) -> dict[str, str]:
+        """Pinned versions over the toolchain's environments; the source's torch, the targets' TensorFlow."""
+        environments = self.selection.matrix.environments
+        merged: dict[str, str] = {}
+        for id in (*dict.fromkeys(toolchain.routes.values()), toolchain.source):
+            pins = environments[id].pins
+            merged = {**merged, **pins} if id == toolchain.source else {**pins, **merged}
+        for id in toolchain.routes.values():
+            pins = environments[id].pins
+            merged.update({name: pins[name] for name in ("onnx-tf", "tensorflow", "tensorflow-cpu") if name in pins})
+        return merged
+
+    def pins(self, toolchain: str, route: str) -> dict[str, str]:
+        """Pinned versions of one way: those of the target's environment, and the source's own."""
+        chosen = self.selection.matrix.toolchains[toolchain]
+        source, target = (self.selection.matrix.environments[id] for id in (chosen.source, chosen.routes[route]))
+        mine = {name: version for name, version in source.pins.items() if name not in ("tensorflow", "onnx-tf")}
+        return {**source.pins, **target.pins, **mine}
+
+    def pythons(self, toolchain: Toolchain) -> str:
+        """Its Python versions: "3.10", or "3.13 → 3.11" where the two sides differ."""
+        environments = [self.selection.matrix.environments[id].python for id in toolchain.environments()]
+        return " → ".join(dict.fromkeys(environments))
+
+    def shims(self, toolchain: Toolchain) -> list[str]:
+        """The shims of its environments, each once."""
+        ids = toolchain.environments()
+        return list(dict.fromkeys(shim for id in ids for shim in self.selection.matrix.environments[id].shims))
+
+    @cached_property
+    def cells(self) -> dict[str, list[Standing]]:
+        """Toolchain id → its cells."""
+        found: dict[str, list[Standing]] = {toolchain.id: [] for toolchain in self.toolchains}
+        for planned in self.selection.planned:
+            found[planned.toolchain].append(self.query.standing(planned))
+        return found
+
+    @cached_property
+    def case_files(self) -> dict[str, dict[str, list[Standing]]]:
+        """File of cases, without its ending → case id → the case's cells."""
+        stems = {id: Path(case.file).stem for id, case in self.selection.cases.items()}
+        found: dict[str, dict[str, list[Standing]]] = {}
+        for cells in self.cells.values():
+            for cell in cells:
+                found.setdefault(stems[cell.planned.case], {}).setdefault(cell.planned.case, []).append(cell)
+        return found
+
+    @cached_property
+    def core(self) -> dict[str, list[Standing]]:
+        """Case of the core tier → its cells, on every toolchain by every route."""
+        core = {id for id, case in self.selection.cases.items() if in_tier(case, Tier.CORE)}
+        found: dict[str, list[Standing]] = {}
+        for cells in self.cells.values():
+            for cell in cells:
+                if cell.planned.case in core:
+                    found.setdefault(cell.planned.case, []).append(cell)
+        return found
+
+    def leading(self, toolchain: str) -> str:
+        """The route by which a toolchain is held beside others: onnx-tf where it has it, else its first."""
+        routes = self.selection.matrix.toolchains[toolchain].routes
+        return "onnx-tf" if "onnx-tf" in routes else next(iter(routes))
+
+    def smoke(self, planned: PlannedCell) -> bool:
+        """Whether it is a smoke case by the toolchain's leading route."""
+        leads = planned.route == self.leading(planned.toolchain)
+        return leads and in_tier(self.selection.cases[planned.case], Tier.SMOKE)
+
+    def counts(
+        self, toolchain: str | None = None, chosen: Callable[[PlannedCell], bool] | None = None
+    ) -> Counter[Verdict]:
+        """Verdict → number of cells, of one toolchain or of all, of those chosen; verdicts that do not occur are left
+        out."""
+        cells = self.cells[toolchain] if toolchain else [cell for cells in self.cells.values() for cell in cells]
+        return counted(cell for cell in cells if chosen is None or chosen(cell.planned))
+
+    def verdict(self, toolchain: str, case: str) -> Standing | None:
+        """One cell of a toolchain by its leading route, None where the plan has none."""
+        route = self.leading(toolchain)
+        return next(
+            (cell for cell in self.cells[toolchain] if cell.planned.case == case and cell.planned.route == route), None
+        )
+
+
+def counted(cells: Iterable[Standing]) -> Counter[Verdict]:
+    """Verdict → number of cells, the best first; verdicts that do not occur are left out."""
+    found = Counter(cell.verdict for cell in cells)
+    return Counter({verdict: found[verdict] for verdict in Verdict if found[verdict]})
+
+
+def case_of(cells: Sequence[PlannedCell], place: CellId) -> PlannedCell | None:
+    """The planned cell at a place, None where the plan has none."""
+    return next((cell for cell in cells if cell.place == place), None)

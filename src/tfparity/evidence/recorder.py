@@ -1,0 +1,87 @@
+"""Writing results/: records into a project's evidence, explained; one process at a time."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from filelock import FileLock
+
+from tfparity.environments import adhoc, lock
+from tfparity.evidence import files
+from tfparity.evidence.document import document, only, unresolvable, update
+from tfparity.evidence.explain import explain
+from tfparity.evidence.runs import runs, update_runs
+from tfparity.evidence.schema import Evidence
+from tfparity.inputs.matrix import Toolchain
+from tfparity.planning.selection import Selection
+from tfparity.records.cells import CellRecord, toolchains_of
+
+
+class Recorder:
+    """Writes into the results of a selection's project."""
+
+    def __init__(self, selection: Selection) -> None:
+        self.selection = selection
+
+    def record(self, records: Iterable[CellRecord], *, drop_unplanned: bool = False) -> list[Path]:
+        """Write records into results/; the files written.
+
+        Cells that were not run, or that this machine interrupted, keep what was recorded, also by a run beside this
+        one; but not those that `drop_unplanned` finds in no plan of the whole zoo.
+        """
+        records = list(records)
+        selection = self.selection
+        used = [id for name in toolchains_of(records) for id in selection.matrix.toolchains[name].environments()]
+        adhoc.refuse_to_publish(selection.matrix.environments[id] for id in used)
+        with self._results():
+            return [self._record(name, records, drop_unplanned) for name in toolchains_of(records)]
+
+    def _record(self, name: str, records: Sequence[CellRecord], drop_unplanned: bool) -> Path:
+        selection = self.selection
+        project = selection.project
+        content = update(files.load_one(project, name), self.document(name, records))
+        if drop_unplanned and not selection.choice.sources:
+            planned = selection.every_cell([name])
+            content = only(content, {(cell.case, cell.route) for cell in planned if cell.applicable})
+        ran = update_runs(files.load_runs_of(project, name), runs(name, records), content)
+        path = files.save(project, explain(content, selection.limitations))
+        files.save_runs(project, ran)
+        return path
+
+    def explain_recorded(self) -> list[Path]:
+        """Explain anew what is recorded, and write the files where limitations.yaml says otherwise than they do:
+        nothing else in them changes. The files written."""
+        written = []
+        with self._results():
+            for content in files.load_all(self.selection.project).values():
+                explained = explain(content, self.selection.limitations)
+                if explained != content:
+                    written.append(files.save(self.selection.project, explained))
+        return written
+
+    def document(self, name: str, records: Iterable[CellRecord]) -> Evidence:
+        """The evidence that records make of a toolchain, not yet explained."""
+        toolchain: Toolchain = self.selection.matrix.toolchains[name]
+        environments = (self.selection.matrix.environments[id] for id in toolchain.environments())
+        refused = {
+            environment.id: unresolvable(environment.python, environment.shims)
+            for environment in environments
+            if lock.status(self.selection.project, environment).kind == "unresolvable"
+        }
+        return document(name, source=toolchain.source, routes=toolchain.routes, records=records, environments=refused)
+
+    def found(self, records: Iterable[CellRecord]) -> dict[str, Evidence]:
+        """The evidence that these records alone make, explained, toolchain by toolchain."""
+        records = list(records)
+        return {
+            name: explain(self.document(name, records), self.selection.limitations) for name in toolchains_of(records)
+        }
+
+    def _results(self) -> FileLock:
+        """To be held from reading results/ to writing it: another run may record at the same time."""
+        root = self.selection.cache.root
+        root.mkdir(parents=True, exist_ok=True)
+        digest = hashlib.sha256(str(self.selection.project.results.resolve()).encode()).hexdigest()
+        return FileLock(root / f"results-{digest[:12]}.lock")

@@ -1,0 +1,63 @@
+"""When, where and how long recorded cells ran, and what was measured: beside the evidence, since it does not repeat."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tfparity.evidence.schema import Agreement, Evidence, Run, Runs, StageRun
+from tfparity.records.cells import Attempt, CellRecord, two_digits
+from tfparity.records.vocabulary import Stage
+
+
+def runs(toolchain: str, records: Iterable[CellRecord]) -> Runs:
+    """The runs of a toolchain's records: per stage the seconds, summed over attempts, and the peak MiB; of the attempt
+    that decided, what was measured of the answer and of the artifact."""
+    found = {
+        (record.case, record.route): _run(record)
+        for record in records
+        if record.toolchain == toolchain and record.cell is not None
+    }
+    return Runs(toolchain, tuple(found[place] for place in sorted(found)))
+
+
+def _run(record: CellRecord) -> Run:
+    stages: dict[str, tuple[float | None, float | None]] = {}
+    for reply in (reply for attempt in record.attempts for reply in attempt.stages):
+        seconds, peak = stages.get(reply.stage, (None, None))
+        if reply.seconds is not None:
+            seconds = round((seconds or 0.0) + reply.seconds, 2)
+        if reply.peak_mib is not None:
+            peak = float(round(max(peak or 0.0, reply.peak_mib)))
+        stages[reply.stage] = seconds, peak
+    deciding = record.deciding
+    return Run(
+        case=record.case,
+        route=record.route,
+        ran_at=record.ran_at,
+        host=record.host,
+        seconds=round(record.seconds, 2),
+        stages={stage.value: StageRun(*stages[stage]) for stage in Stage if stage in stages},
+        model=next((attempt.model for attempt in reversed(record.attempts) if attempt.model), None),
+        agreement=_agreement(deciding),
+        answer=deciding.answer if deciding else None,
+        artifact=deciding.artifact if deciding else None,
+        max_abs=two_digits(deciding.max_abs) if deciding else None,
+        floor=two_digits(deciding.floor) if deciding else None,
+    )
+
+
+def _agreement(deciding: Attempt | None) -> Agreement | None:
+    """Three significant digits; None where no answer came back."""
+    if deciding is None or deciding.grade is None:
+        return None
+    return Agreement(*(_three_digits(value) for value in (deciding.rms, deciding.cosine, deciding.top_k)))
+
+
+def _three_digits(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.2e}")
+
+
+def update_runs(recorded: Runs | None, new: Runs, content: Evidence) -> Runs:
+    """`recorded` with the runs of `new` in place of its own, without those of cells that `content` has not."""
+    both = {**(recorded.by_place if recorded else {}), **new.by_place}
+    return Runs(content.toolchain, tuple(both[place] for place in sorted(both) if place in content.by_place))

@@ -1,0 +1,1 @@
+"""One model converted, checked and written into a folder."""

@@ -1,0 +1,159 @@
+"""What a conversion leaves: the artifact, its lockfiles, what was measured, and scripts that make it again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import uuid
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tfparity import paths
+from tfparity.engine import bundles, target_side
+from tfparity.engine.engine import Converted
+from tfparity.engine.targets import Delivered
+from tfparity.features.convert import script
+from tfparity.planning import routes
+from tfparity.planning.selection import Selection
+from tfparity.records.cells import Attempt
+from tfparity.records.keys import Json
+from tfparity.records.vocabulary import Target
+
+
+def write(selection: Selection, done: Converted, place: Path) -> None:
+    """The folder, under another name until it is whole."""
+    temporary = place.with_name(f".{place.name}-{uuid.uuid4().hex[:8]}")
+    temporary.mkdir()
+    try:
+        _fill(selection, done, temporary)
+        temporary.rename(place)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+@dataclass(frozen=True)
+class _Script:
+    """lines: what a shell runs to make it again; None where there is no script, and why."""
+
+    lines: str | None
+    why_none: str | None
+
+
+def _fill(selection: Selection, done: Converted, folder: Path) -> None:
+    assert done.folder is not None
+    crossing = done.crossing
+    artifact = target_side.artifact(done.folder)
+    if Target.SAVED_MODEL in crossing.route.gives.targets:
+        shutil.copytree(artifact, folder / "saved_model")
+    else:
+        shutil.copy(artifact / "model.tflite", folder)
+    tflite = done.targets.get(Target.TFLITE_FLOAT32)
+    if tflite is not None:
+        shutil.copy(tflite.folder / "target" / "model.tflite", folder)
+    for id in _environments(done):
+        shutil.copy(selection.project.lockfiles / f"{id}.txt", folder / f"requirements-{id}.txt")
+    written = _scripts(selection, done, folder, tflite)
+    paths.write_text(folder / "verdict.json", json.dumps(_verdict(done, tflite), indent=1) + "\n")
+    paths.write_text(folder / "README.md", _readme(selection, done, tflite, written))
+
+
+def _environments(done: Converted) -> list[str]:
+    """The ids of both sides' environments, each once."""
+    return list(dict.fromkeys((done.crossing.source.environment.id, done.crossing.target.environment.id)))
+
+
+def _scripts(selection: Selection, done: Converted, folder: Path, tflite: Delivered | None) -> _Script:
+    route, case = done.crossing.planned.route, done.crossing.case
+    unsaid = script.unsaid(route, case)
+    if unsaid:
+        return _Script(None, unsaid)
+    lines = script.write(
+        folder,
+        route,
+        case,
+        [selection.matrix.environments[id] for id in _environments(done)],
+        done.attempt.opset or 0,
+        done.attempt.remedies,
+        output_axes=case.output_axes(bundles.read_arrays(done.io)),
+        tflite=tflite is not None,
+        select_tf_ops=bool(tflite and tflite.made and tflite.made.select_tf_ops),
+    )
+    return _Script(lines, None)
+
+
+def _measured(attempt: Attempt) -> dict[str, Json]:
+    """What was measured, without the seconds."""
+    return {
+        "opset": attempt.opset,
+        "remedies": attempt.remedies,
+        "grade": attempt.grade,
+        "max_abs": attempt.max_abs,
+        "rms": attempt.rms,
+        "cosine": attempt.cosine,
+        "top_k": attempt.top_k,
+        "floor": attempt.floor,
+        "dynamic": attempt.dynamic,
+        "signature": attempt.signature,
+    }
+
+
+def _verdict(done: Converted, tflite: Delivered | None) -> dict[str, Json]:
+    """What was measured; the shims of the environments, and what the route makes of layout and integers."""
+    crossing = done.crossing
+    found: dict[str, Json] = {
+        "case": crossing.case.id,
+        "toolchain": crossing.planned.toolchain,
+        "route": crossing.planned.route,
+        "shims": crossing.shims,
+        "layout": routes.layout(crossing.route),
+        "integers": crossing.route.gives.integers,
+        **_measured(done.attempt),
+    }
+    if tflite is not None:
+        made = asdict(tflite.made) if tflite.made else {}
+        found[Target.TFLITE_FLOAT32] = {**_measured(tflite.attempt), **made}
+    return found
+
+
+def _readme(selection: Selection, done: Converted, tflite: Delivered | None, script_: _Script) -> str:
+    crossing, attempt = done.crossing, done.attempt
+    case, planned, shims = crossing.case, crossing.planned, crossing.shims
+    kept = ", ".join(attempt.dynamic) or "none declared"
+    lines = [
+        f"# {case.id}, converted",
+        "",
+        f"- by `{planned.route}` on toolchain `{planned.toolchain}`"
+        + (f", opset {attempt.opset}" if attempt.opset else "")
+        + (f", remedies: {', '.join(attempt.remedies)}" if attempt.remedies else "")
+        + (f", shims: {', '.join(shims)}" if shims else ""),
+    ]
+    lines.append(
+        f"- largest difference from torch in float64: {attempt.max_abs or 0:.1e} ({attempt.grade}), over three seeds "
+        f"and every size of the axes ({kept}); all names kept"
+    )
+    if not case.trained and (attempt.model is None or attempt.model.parameters != 0):
+        lines.append(
+            "- random weights, since the case is not declared `trained`: this shows the way across; for your own "
+            "checkpoint, name its folder, file or function in place of the case"
+        )
+    layout = routes.layout(crossing.route)
+    if layout != "kept":
+        lines.append(f"- takes and gives images {layout}: they were transposed for the check")
+    if tflite is not None and tflite.made is not None:
+        needs = "; needs a runtime with TensorFlow's own operators (SELECT_TF_OPS)" if tflite.made.select_tf_ops else ""
+        lines.append(
+            f"- model.tflite, {tflite.made.megabytes} MB: {tflite.attempt.max_abs or 0:.1e} ({tflite.attempt.grade}), "
+            f"held against the same inputs{needs}"
+        )
+    lines += ["", "Checked in a process that had not converted it; figures in verdict.json.", ""]
+    lines += ["To make it again without tfparity:" if script_.lines else "Its environment:", "", "```sh"]
+    for id in _environments(done):
+        lines.append(f"uv venv --python {selection.matrix.environments[id].python} {id}")
+        lines.append(f"uv pip sync --python {id} --require-hashes requirements-{id}.txt")
+    lines += [*(script_.lines or "").splitlines(), "```", ""]
+    if script_.lines:
+        lines.append(f"That writes into `{script.MADE}/`; what was checked stays as it is.")
+    else:
+        lines.append(f"There is no script that makes it again without tfparity: {script_.why_none}.")
+    return "\n".join([*lines, ""])

@@ -1,0 +1,1 @@
+"""What moved between the committed evidence and a run."""

@@ -1,0 +1,246 @@
+"""The gate: what moved between the committed evidence and a run. Pure; silent where nothing did.
+
+A verdict is never compared alone: a cell that fails for another reason than the recorded one is a regression too, and a
+failure that no limitation explains is red whether it is new or not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tfparity.evidence import explain
+from tfparity.evidence.schema import Evidence
+from tfparity.inputs.limitations import Limitation
+from tfparity.records.cells import Cell, CellId, PlannedCell
+from tfparity.records.fingerprint import printable
+from tfparity.records.vocabulary import Verdict
+
+#: Kinds of findings, the worst first, each with the exit code of a gate that finds nothing worse.
+EXIT_CODES = {
+    "regressed": 30,
+    "missing": 31,
+    "changed-failure": 32,
+    "unexplained": 33,
+    "unexpected-pass": 34,
+    "fixed": 35,
+    "unused-limitation": 36,
+}
+
+#: In words, for a person.
+MEANINGS = {
+    "regressed": "worse than recorded: a lower verdict, a lost axis or name, a drift, or another remedy needed",
+    "missing": "recorded or planned, and no result on the other side",
+    "changed-failure": "fails for another reason than recorded",
+    "unexplained": "fails, and no limitation says why",
+    "unexpected-pass": "works although a limitation says that it does not",
+    "fixed": "better than recorded",
+    "unused-limitation": "a rule of limitations.yaml that explains nothing",
+}
+
+#: A cell that keeps its verdict drifts when its grade falls and its distance grows by this factor: less is
+#: what another processor's rounding does at the border of a grade.
+DRIFT = 4.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that moved. `cell` is None for a rule, whose id is in `subject`. `same_key`: whether the content key
+    did not move, so that nothing that should matter changed; None where one side has no cell."""
+
+    kind: str
+    subject: str
+    message: str
+    cell: CellId | None = None
+    was: Verdict | None = None
+    now: Verdict | None = None
+    same_key: bool | None = None
+
+
+@dataclass(frozen=True)
+class GateReport:
+    """What a gate says: its findings, the worst first, and the cells that it looked at."""
+
+    findings: tuple[Finding, ...]
+    checked: tuple[CellId, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 where nothing moved, else the code of the worst finding."""
+        return EXIT_CODES[self.findings[0].kind] if self.findings else 0
+
+
+def compare(
+    recorded: Mapping[str, Evidence],
+    now: Mapping[str, Evidence],
+    expected: Iterable[PlannedCell],
+    *,
+    declared: Collection[tuple[str, str, str]] | None = None,
+    limitations: Sequence[Limitation] | None = None,
+    whole: bool = False,
+    untested: Mapping[CellId, str] | None = None,
+    measured: Mapping[CellId, tuple[float | None, float | None]] | None = None,
+) -> GateReport:
+    """Compare a run with the committed evidence.
+
+    recorded, now: evidence by toolchain, the cells of both explained by the same rules (evidence.explain).
+    expected: the planned cells that this run was to have; recorded cells outside them are not looked at.
+    declared: every cell that the matrix and the cases make of the expected toolchains, whatever was chosen of them. A
+        recorded cell of such a toolchain that is none of them has vanished.
+    limitations: the rules of limitations.yaml.
+    untested: why cells that were to run have no result.
+    measured: max error as it was measured, recorded and now: evidence rounds it up to a power of ten.
+    whole: the run is the whole matrix and zoo: it must have every recorded cell, and every rule must explain something.
+    """
+    plan = {cell.place: cell for cell in expected}
+    before, after = _cells(recorded), _cells(now)
+    toolchains = {toolchain for toolchain, *_ in plan}
+    vanished = [
+        id
+        for id in before
+        if id not in plan and (whole or (declared is not None and id[0] in toolchains and id not in declared))
+    ]
+    findings = [_missing(id, "the plan has no such cell any more", before[id].cell) for id in vanished]
+    for id, planned in plan.items():
+        was, is_now = before.get(id), after.get(id)
+        if was is None and is_now is None and planned.verdict is not None:
+            continue
+        exact = (measured or {}).get(id, (None, None))
+        found = _finding(id, planned, was, is_now, (untested or {}).get(id), exact)
+        if found:
+            findings.append(found)
+    if whole and limitations is not None:
+        findings.extend(
+            Finding("unused-limitation", rule.id, "no error of the whole evidence is explained by it: remove the rule")
+            for rule in explain.unused(now.values(), limitations)
+        )
+    order = list(EXIT_CODES)
+    findings.sort(key=lambda finding: (order.index(finding.kind), finding.subject))
+    return GateReport(tuple(findings), tuple(sorted({*plan, *vanished})))
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """A cell and the evidence that it stands in."""
+
+    content: Evidence
+    cell: Cell
+
+    @property
+    def failure(self) -> str:
+        error = self.content.error_of(self.cell)
+        return f"{error.stage}: {error.type}: {printable(error.message)}" if error else self.cell.verdict.value
+
+
+def _cells(documents: Mapping[str, Evidence]) -> dict[CellId, _Stored]:
+    return {
+        CellId(toolchain, cell.case, cell.route): _Stored(content, cell)
+        for toolchain, content in documents.items()
+        for cell in content.cells
+    }
+
+
+def _missing(id: CellId, why: str, was: Cell | None) -> Finding:
+    verdict = was.verdict if was else None
+    return Finding("missing", str(id), f"recorded as {verdict}; {why}" if verdict else why, id, verdict)
+
+
+def _finding(
+    id: CellId,
+    planned: PlannedCell,
+    before: _Stored | None,
+    after: _Stored | None,
+    untested: str | None,
+    measured: tuple[float | None, float | None],
+) -> Finding | None:
+    """The one thing to say of a planned cell: the first that applies, in the order of `EXIT_CODES`, save that
+    "missing" needs a cell that is not there."""
+    if planned.verdict is not None:
+        return _not_run(id, planned, before.cell if before else None)
+    if after is None:
+        why = f"untested: {untested}" if untested else "the run has no result for it"
+        return _missing(id, why, before.cell if before else None)
+    if before is None:
+        cell = after.cell
+        if cell.verdict.failing and cell.limitation is None:
+            return _found("unexplained", id, None, cell, after.failure)
+        message = f"{cell.verdict} now, and nothing is recorded to compare with: record it"
+        return Finding("missing", str(id), message, id, None, cell.verdict)
+    return _moved(id, before, after, measured)
+
+
+def _not_run(id: CellId, planned: PlannedCell, was: Cell | None) -> Finding | None:
+    """A cell that the plan says cannot be: nothing to say unless it was recorded."""
+    if was is None:
+        return None
+    reason = f"{planned.verdict}: {printable(planned.reason or 'no reason given')}"
+    if planned.verdict is Verdict.UNRESOLVABLE and was.verdict is not Verdict.BROKEN:
+        message = f"recorded as {was.verdict}, now {reason}"
+        return Finding("regressed", str(id), message, id, was.verdict, planned.verdict)
+    return _missing(id, f"the plan now says {reason}", was)
+
+
+def _moved(id: CellId, before: _Stored, after: _Stored, measured: tuple[float | None, float | None]) -> Finding | None:
+    old, cell = before.cell, after.cell
+    if old == cell and not (cell.verdict.failing and cell.limitation is None):
+        return None
+    was, now = measured
+    worse, better = _differences(old, cell, was, now), _differences(cell, old, now, was)
+    failing = cell.verdict.failing
+    if worse:
+        tail = f"; {after.failure}" if failing else ""
+        return _found("regressed", id, old, cell, f"{', '.join(worse)}{tail}")
+    if failing and not better and not _same_reason(old, cell):
+        return _found("changed-failure", id, old, cell, f"recorded: {before.failure}; now: {after.failure}")
+    if failing and cell.limitation is None:
+        return _found("unexplained", id, old, cell, after.failure)
+    if better:
+        if old.limitation and not failing and not cell.named:  # by a remedy, the rule holds for the plain way still
+            against = f"{cell.verdict}, against the limitation {old.limitation}"
+            message = f"{against}: narrow or remove the rule, and record the cell"
+            return _found("unexpected-pass", id, old, cell, message)
+        return _found("fixed", id, old, cell, f"recorded with {', '.join(better)}: record the cell")
+    return None
+
+
+def _found(kind: str, id: CellId, was: Cell | None, now: Cell, message: str) -> Finding:
+    same = was.key == now.key if was else None
+    return Finding(kind, str(id), message, id, was.verdict if was else None, now.verdict, same)
+
+
+def _differences(good: Cell, bad: Cell, exact_good: float | None, exact_bad: float | None) -> list[str]:
+    """In what `bad` is worse than `good`, in words."""
+    if bad.verdict.position > good.verdict.position:
+        return [f"{bad.verdict} instead of {good.verdict}"]
+    if bad.verdict is not good.verdict:
+        return []
+    found = [f"axis {axis!r} lost" for axis, kept in good.dynamic.items() if kept and not bad.dynamic.get(axis)]
+    if good.signature is True and bad.signature is False:
+        found.append("signature lost")
+    if _drifted(good, bad, exact_good, exact_bad):
+        found.append(f"grade {bad.grade} instead of {good.grade}")
+    if not bad.verdict.failing:  # a failing cell's remedies are what did not help
+        found += [f"the remedy {name} needed" for name in bad.remedies if name not in good.remedies]
+    return found
+
+
+def _drifted(good: Cell, bad: Cell, exact_good: float | None, exact_bad: float | None) -> bool:
+    if good.grade is None or bad.grade is None or bad.grade.rank <= good.grade.rank:
+        return False
+    measured = exact_good is not None and exact_bad is not None
+    was, now = (exact_good, exact_bad) if measured else (good.max_abs, bad.max_abs)
+    return was is None or now is None or now > DRIFT * was
+
+
+def _same_reason(old: Cell, cell: Cell) -> bool:
+    """The same fingerprint, or the same limitation of both (the text of an error may move with a version)."""
+    return old.error == cell.error or (cell.limitation is not None and cell.limitation == old.limitation)
+
+
+def key_moved(finding: Finding) -> str:
+    """What it means that a cell's content key moved, or did not; empty where one side has no cell."""
+    if finding.same_key is None:
+        return ""
+    if finding.same_key:
+        return ". Its content key did not move: nothing that should matter changed, so raise the revision of what did"
+    return ". Its content key moved: a pin, a shim, the case or a revision changed"

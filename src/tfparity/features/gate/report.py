@@ -1,0 +1,138 @@
+"""What the gate says, to a person: lines in the terminal, Markdown for a job summary, JUnit XML for the CI server."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from tfparity import paths
+from tfparity.evidence.schema import Evidence
+from tfparity.features.gate.compare import EXIT_CODES, MEANINGS, GateReport, compare
+from tfparity.features.gate.junit import junit as junit_xml
+from tfparity.features.session import Session
+from tfparity.records.cells import CellId, CellRecord, toolchains_of
+from tfparity.records.vocabulary import Verdict
+from tfparity.report import markdown, words
+from tfparity.report.why import why
+
+
+def judged(asked: Session, records: Sequence[CellRecord]) -> GateReport:
+    """The gate's report on records of a session. Cells left untested by a budget count as missing."""
+    return _judged(asked, records, asked.recorder.found(records))
+
+
+def _judged(asked: Session, records: Sequence[CellRecord], found: dict[str, Evidence]) -> GateReport:
+    query, selection = asked.query, asked.selection
+    return compare(
+        {name: query.explained[name] for name in selection.toolchains if name in query.recorded},
+        found,
+        asked.cells,
+        declared=selection.declared,
+        limitations=selection.limitations,
+        whole=selection.everything,
+        untested={
+            record.place: record.reason or "nothing was run" for record in records if record.verdict is Verdict.UNTESTED
+        },
+        measured={record.place: _measured(asked, record) for record in records},
+    )
+
+
+def _measured(asked: Session, record: CellRecord) -> tuple[float | None, float | None]:
+    """The max error as measured: when the cell was recorded, and now."""
+    run = asked.query.run(record.place)
+    deciding = record.deciding
+    return run.max_abs if run else None, deciding.max_abs if deciding else None
+
+
+def show(console: Console, report: GateReport) -> None:
+    """One line per finding under its kind, worst first; one line where nothing moved."""
+    if not report.findings:
+        console.print(Text(f"gate: nothing moved in {len(report.checked)} cells", "green"))
+        return
+    counts = Counter(finding.kind for finding in report.findings)
+    for kind in (kind for kind in EXIT_CODES if counts[kind]):
+        console.print(Text(f"{kind} ({counts[kind]}): {MEANINGS[kind]}", "bold red"))
+        for finding in report.findings:
+            if finding.kind == kind:
+                console.print(Text(f"  {finding.subject}: {finding.message}"), soft_wrap=True)
+    console.print(Text(f"gate: {len(report.findings)} findings, exit code {report.exit_code}", "bold"))
+
+
+def summary(report: GateReport, records: Sequence[CellRecord], found: dict[str, Evidence]) -> str:
+    """Markdown: what moved, then the table of the run. Ends with a line feed."""
+    tables = [_table(found[name], records) for name in toolchains_of(records)]
+    return "\n\n".join([_moved(report), *tables]) + "\n"
+
+
+def _moved(report: GateReport) -> str:
+    """Markdown for a job summary: one line where nothing moved, else counts and a table. Ends with a line feed."""
+    cells = f"{len(report.checked)} {'cell' if len(report.checked) == 1 else 'cells'}"
+    if not report.findings:
+        return f"### Gate: nothing moved\n\n{cells} as recorded.\n"
+    counts = {kind: sum(finding.kind == kind for finding in report.findings) for kind in EXIT_CODES}
+    lines = [f"- **{kind}** {count}: {MEANINGS[kind]}" for kind, count in counts.items() if count]
+    rows = [
+        (
+            f"**{finding.kind}**",
+            markdown.code(finding.subject),
+            markdown.text(finding.was or "–"),
+            markdown.text(finding.now or "–"),
+            markdown.text(finding.message),
+            {None: "–", True: "no", False: "yes"}[finding.same_key],
+        )
+        for finding in report.findings
+    ]
+    head = ("what", "cell or rule", "recorded", "now", "why", "key moved")
+    return (
+        f"### Gate: {len(report.findings)} of {cells} moved\n\n"
+        + "\n".join(lines)
+        + "\n\n"
+        + markdown.table(head, rows)
+        + f"\n\nExit code {report.exit_code}.\n"
+    )
+
+
+def _table(content: Evidence, records: Sequence[CellRecord]) -> str:
+    """A toolchain's cells that were run, and the totals of all that were planned."""
+    mine = {record.place: record for record in records if record.toolchain == content.toolchain}
+    rows = []
+    for cell in content.cells:
+        deciding = mine[CellId(content.toolchain, cell.case, cell.route)].deciding
+        shown = words.verdict(cell.verdict)
+        rows.append(
+            [
+                markdown.code(cell.case),
+                markdown.text(cell.route),
+                f"{shown.sign} {shown.words}",
+                words.number(deciding.max_abs if deciding else None),
+                words.opset(cell),
+                markdown.text(words.axes(cell.dynamic)),
+                markdown.text(words.shortened(why(cell, content.error_of(cell), None), 240))
+                + (f" ({markdown.code(cell.limitation)})" if cell.limitation else ""),
+            ]
+        )
+    head = ["case", "route", "verdict", "max error", "opset", "axes kept", "why"]
+    counts = Counter(record.verdict for record in mine.values())
+    totals = ", ".join(f"{counts[name]} {words.verdict(name).words}" for name in words.VERDICTS if counts[name])
+    return f"### {markdown.text(content.toolchain)}\n\n{markdown.table(head, rows, align='lllr')}\n\n{totals}."
+
+
+def report(
+    asked: Session, records: Sequence[CellRecord], console: Console, *, junit: Path | None, summary_file: Path | None
+) -> int:
+    """Judge, say and write what the gate says; returns its exit code."""
+    found = asked.recorder.found(records)
+    said = _judged(asked, records, found)
+    show(console, said)
+    if junit is not None:
+        junit.parent.mkdir(parents=True, exist_ok=True)
+        paths.write_text(junit, junit_xml(said))
+    if summary_file is not None:
+        summary_file.parent.mkdir(parents=True, exist_ok=True)
+        with summary_file.open("a", encoding="utf-8") as file:
+            file.write(summary(said, records, found))
+    return said.exit_code

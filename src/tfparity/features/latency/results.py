@@ -1,0 +1,70 @@
+"""results/latency/<toolchain>.json: raw samples and the machine they are from. Only ratios are ever compared."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
+
+from tfparity import paths
+from tfparity.errors import EvidenceError
+from tfparity.features.latency.bench import Latency
+from tfparity.paths import Project
+from tfparity.records.keys import Json
+
+SCHEMA = 1
+
+
+def path(project: Project, toolchain: str) -> Path:
+    return project.results / "latency" / f"{toolchain}.json"
+
+
+def save(project: Project, toolchain: str, ran_at: str, measured: Sequence[Latency]) -> Path:
+    """Write one measurement run whole: samples of different runs are never mixed."""
+    document = {"schema": SCHEMA, "toolchain": toolchain, "ran_at": ran_at, "machine": machine(), "threads": 1}
+    lines = [
+        json.dumps(cell.document(), separators=(",", ":"))
+        for cell in sorted(measured, key=lambda cell: (cell.case, cell.route))
+    ]
+    text = json.dumps(document, indent=1)[:-2] + ',\n "cells": [\n  ' + ",\n  ".join(lines) + "\n ]\n}\n"
+    file = path(project, toolchain)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    paths.write_text(file, text)
+    return file
+
+
+def load(project: Project, toolchain: str) -> dict[str, Json] | None:
+    """The recorded measurement, None where there is none. Raises EvidenceError for a file that cannot be read."""
+    file = path(project, toolchain)
+    if not file.exists():
+        return None
+    try:
+        value = json.loads(file.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as wrong:
+        raise EvidenceError(
+            f"cannot be read: {wrong.msg}; record it again: nox -s latency -- --record", file=file, line=wrong.lineno
+        ) from None
+    except (OSError, UnicodeDecodeError) as wrong:
+        raise EvidenceError(f"cannot be read: {wrong}", file=file) from None
+    if not isinstance(value, dict) or value.get("schema") != SCHEMA:
+        raise EvidenceError(f"is not of schema {SCHEMA}; record it again: nox -s latency -- --record", file=file)
+    return value
+
+
+def machine() -> dict[str, Json]:
+    """What the samples depend on, without a name of the machine."""
+    model = ""
+    if Path("/proc/cpuinfo").exists():
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "")
+    return {
+        "system": platform.system(),
+        "machine": platform.machine(),
+        "cpu": model,
+        "cores": os.cpu_count(),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30),
+    }

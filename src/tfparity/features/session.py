@@ -1,0 +1,104 @@
+"""What every feature holds: what was chosen, what is recorded of it, and an engine to run it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from tfparity.evidence.query import Query
+from tfparity.evidence.recorder import Recorder
+from tfparity.inputs.limitations import Limitation
+from tfparity.paths import Cache, Project
+from tfparity.planning import plan
+from tfparity.planning.estimate import estimate
+from tfparity.planning.options import Choice
+from tfparity.planning.selection import Selection
+from tfparity.records.cells import CellRecord, PlannedCell
+from tfparity.records.observer import Observer
+
+if TYPE_CHECKING:
+    from tfparity.engine.engine import Engine
+
+
+class Session:
+    """A choice, its cells and their evidence. Everything is read when first asked for."""
+
+    def __init__(self, choice: Choice, project: Project | None = None, cache: Cache | None = None) -> None:
+        self.selection = Selection(choice, project, cache)
+        self.query = Query(self.selection)
+        self.recorder = Recorder(self.selection)
+
+    def read(self) -> None:
+        """Read all that the choice needs now: what is wrong with a file is said before anything runs."""
+        self.selection.read()
+        _ = self.cells, self.query.recorded, self.query.seconds
+
+    @property
+    def choice(self) -> Choice:
+        return self.selection.choice
+
+    @cached_property
+    def cells(self) -> list[PlannedCell]:
+        """The planned cells in the order in which the engine should run them: under a budget, what says most first."""
+        planned = self.selection.planned
+        if self.choice.recorded:
+            recorded = {
+                (name, cell.case, cell.route) for name, held in self.query.recorded.items() for cell in held.cells
+            }
+            planned = [cell for cell in planned if (cell.toolchain, cell.case, cell.route) in recorded]
+        if self.choice.budget is None:
+            return planned
+        return plan.order(planned, self.selection.cases, self.query.verdicts(planned))
+
+    def estimate(self, cells: Sequence[PlannedCell]) -> float:
+        """Seconds that those cells will take at most: what the store holds already takes none."""
+        selection = self.selection
+        runs = [cell for cell in cells if cell.applicable]
+        toolchains = {cell.toolchain for cell in runs}
+        environments = {id for name in toolchains for id in selection.matrix.toolchains[name].environments()}
+        missing = sum(not selection.installed(selection.matrix.environments[id]) for id in environments)
+        return estimate(runs, self.query.seconds, jobs=self.choice.jobs, to_install=missing, toolchains=len(toolchains))
+
+    def engine(self, observer: Observer) -> Engine:
+        """An engine for the choice. Use as a context manager."""
+        from tfparity.engine.context import Context, Options
+        from tfparity.engine.engine import Engine
+
+        choice, selection = self.choice, self.selection
+        options = Options(
+            jobs=choice.jobs,
+            all_opsets=choice.all_opsets,
+            budget=choice.budget,
+            fresh_process=choice.fresh_process,
+            keep=choice.keep,
+            again=choice.again,
+            download=choice.download,
+            path=choice.path,
+        )
+        context = Context(
+            selection.project,
+            selection.matrix,
+            selection.cases,
+            selection.cache,
+            options,
+            observer,
+            keys=selection.keys,
+        )
+        return Engine(context, self.query.seconds)
+
+    def explain(self, record: CellRecord) -> Limitation | None:
+        """The limitation that explains a failing or partial record, None where none does or none is needed."""
+        if record.cell is None or not record.verdict.failing:
+            return None
+        (cell,) = self.recorder.found([record])[record.toolchain].cells
+        return next((rule for rule in self.selection.limitations if rule.id == cell.limitation), None)
+
+    def regressed(self, record: CellRecord) -> bool:
+        """Whether a record fails, or is partial, of a cell that evidence which is not stale has working."""
+        planned = self._planned.get(record.place) if record.verdict.failing else None
+        return planned is not None and self.query.verdict(planned).works
+
+    @cached_property
+    def _planned(self) -> dict[tuple[str, str, str], PlannedCell]:
+        return {cell.place: cell for cell in self.cells}

@@ -1,0 +1,43 @@
+"""What `--cases` names: case files and folders of them, and models that have none, for which one is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from tfparity.errors import UsageError
+from tfparity.inputs import case_files, own_models
+from tfparity.inputs.own_models import Declared
+from tfparity.paths import Cache, Project
+from tfparity.worker.declare import Case
+
+
+def load(sources: Iterable[str], declared: Declared, project: Project, cache: Cache) -> dict[str, Case]:
+    """The cases of all sources by id; those of the project's zoo where no source is named.
+
+    Raises UsageError for a source that is none or does not say enough, CaseError for a wrong case file.
+    """
+    return case_files.load(files(sources, declared, cache.made) or [project.cases])
+
+
+def files(sources: Iterable[str], declared: Declared, folder: Path) -> list[Path]:
+    """Case files and folders as they are; what stands for a model as a case file made in `folder`.
+
+    Raises UsageError for what is none of these, or does not say enough.
+    """
+    return [_file(source, declared, folder) for source in sources]
+
+
+def _file(source: str, declared: Declared, folder: Path) -> Path:
+    path = Path(source)
+    if path.suffix == ".onnx":
+        return own_models.of_onnx_file(path, declared, folder)
+    if not path.exists() and own_models.names_function(source):
+        return own_models.of_function(source, declared, folder)
+    if (path / "config.json").is_file():
+        return own_models.of_pretrained(path.resolve(), declared, folder)
+    if declared != Declared():
+        raise UsageError(
+            f"{source}: --input, --output and --axis are for module:function, .onnx files and Hugging Face folders"
+        )
+    return path

@@ -1,0 +1,317 @@
+"""limitations.yaml: where and why something fails. One rule per reason, each with its cause, a link and a remedy.
+
+A rule is a sentence about an error's text, `<type>: <message>` in its normal form (see fingerprint), and about where it
+is met. A rule that cannot say why says so: `cause: unknown` with what was tried.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, overload
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
+
+from tfparity.errors import LimitationError
+from tfparity.inputs import specifiers, validation, yaml_input
+from tfparity.paths import worker_modules
+
+#: A pattern needs a run of this many literal characters: fewer match what nobody meant.
+SHORTEST_LITERAL = 12
+
+#: No rule explains it: a case that cannot tell right from wrong says nothing of a toolchain, and is mended.
+DEFECT = "InsensitiveCase: "
+
+UNKNOWN = "unknown"
+NO_LINK = "none found"
+NO_REMEDY = "none known"
+
+Stage = Literal[
+    "resolve",
+    "install",
+    "import",
+    "build",
+    "export",
+    "check",
+    "convert",
+    "load",
+    "parity",
+    "dynamic-shape",
+    "signature",
+]
+
+
+def _one_line(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if not value.strip():
+        raise ValueError("says nothing")
+    return " ".join(value.split())
+
+
+def _link(value: str) -> str:
+    if value != NO_LINK and not re.match(r"https://[^\s/]+/\S+$", value):
+        raise ValueError(f"{value!r} is neither a link (https://…) nor {NO_LINK!r}")
+    if value.rstrip("/").endswith("/issues"):
+        raise ValueError(f"{value!r} is a list of issues: name the one, or {NO_LINK!r}")
+    return value
+
+
+def _pattern(value: str) -> str:
+    if max(len(part.strip()) for part in value.split("*")) < SHORTEST_LITERAL:
+        raise ValueError(f"{value!r} needs {SHORTEST_LITERAL} or more characters in a row without '*'")
+    return value
+
+
+def _condition(when: dict[str, str]) -> dict[str, str]:
+    for name, specifier in when.items():
+        if name in ("route", "toolchain", "remedy"):
+            continue
+        if name != canonicalize_name(name):
+            raise ValueError(f"write the package {name!r} as {canonicalize_name(name)!r}")
+        try:
+            SpecifierSet(specifier)
+        except InvalidSpecifier:
+            raise ValueError(f'{name}: {specifier!r} is no version specifier such as "<=1.10.0"') from None
+    return when
+
+
+def _known_remedy(value: str) -> str:
+    known = worker_modules("remedies")
+    if value not in known:
+        raise ValueError(f"no remedy {value!r}{yaml_input.did_you_mean(value, known)}; there are {', '.join(known)}")
+    return value
+
+
+Remedy = Annotated[str, AfterValidator(_known_remedy)]
+
+Text = Annotated[str, BeforeValidator(_one_line)]
+
+Pattern = Annotated[Text, AfterValidator(_pattern)]
+
+#: One, or a list of which one is met.
+Patterns = Annotated[
+    tuple[Pattern, ...],
+    BeforeValidator(lambda value: [value] if isinstance(value, str) else value),
+    WithJsonSchema({"type": ["string", "array"], "items": {"type": "string"}, "minItems": 1}),
+    Field(min_length=1),
+]
+
+
+class Met(NamedTuple):
+    """An error, and where it was met.
+
+    packages: package to exact version, on the side that ran the stage, and "python". opset: the one asked for; None
+    before the export, where a rule with `opset` never holds. case: None of a model that is not of the zoo, of which no
+    rule's globs can know. message: "<type>: <message>". remedies: those that the attempt took.
+    """
+
+    packages: Mapping[str, str]
+    opset: int | None
+    route: str
+    toolchain: str
+    case: str | None
+    stage: str
+    message: str
+    remedies: Collection[str] = ()
+
+
+class Limitation(BaseModel):
+    """One rule: what it explains, why, and what a person can do."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str = Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", description="Name, unique in the file.")
+    when: Annotated[dict[str, str], AfterValidator(_condition)] = Field(
+        default={},
+        description='Package, "opset" or "python" to version specifier; "route", "toolchain" to a glob; '
+        '"remedy" to a glob of one that the attempt took. All must hold.',
+    )
+    stage: Stage = Field(description="The stage that fails.")
+    matches: Patterns = Field(
+        description="Literal text in '<type>: <message>'; '*' stands for anything. Twelve or more characters in a row. "
+        "Or a list of such, of which one is met."
+    )
+    cases: tuple[str, ...] = Field(default=("*",), min_length=1, description="Globs of case ids.")
+    cause: Text = Field(description="Why, or 'unknown'.")
+    link: Annotated[Text, AfterValidator(_link)] = Field(description="A thread or page that says so, or 'none found'.")
+    remedy: Text = Field(description="What a person can do, or 'none known'.")
+    remedies: tuple[Remedy, ...] = Field(
+        default=(), description="Modules of worker/remedies, tried in this order on what the rule explains."
+    )
+    investigated: Text | None = Field(default=None, description="With cause 'unknown': what was tried.")
+
+    @model_validator(mode="after")
+    def _honest(self) -> Limitation:
+        if self.cause == UNKNOWN and not self.investigated:
+            raise ValueError("cause: unknown needs investigated: what was tried")
+        return self
+
+    @property
+    def understood(self) -> bool:
+        """Whether the cause is known."""
+        return self.cause != UNKNOWN
+
+    @cached_property
+    def _test(self) -> _Test:
+        return _Test(self)
+
+    def holds(
+        self,
+        *,
+        packages: Mapping[str, str],
+        opset: int | None,
+        route: str,
+        toolchain: str,
+        case: str | None,
+        stage: str,
+        message: str,
+        remedies: Collection[str] = (),
+    ) -> bool:
+        """Whether this rule explains an error met there: see Met."""
+        if stage != self.stage:
+            return False
+        return self.explains(Met(packages, opset, route, toolchain, case, stage, message, remedies))
+
+    def explains(self, met: Met) -> bool:
+        """Whether this rule explains an error met there. No rule explains a message that begins with DEFECT."""
+        if met.stage != self.stage or met.message.startswith(DEFECT):
+            return False
+        test = self._test
+        if test.cases and met.case is not None and not test.cases.match(met.case):
+            return False
+        if test.routes and not test.routes.match(met.route):
+            return False
+        if test.toolchains and not test.toolchains.match(met.toolchain):
+            return False
+        if test.remedies is not None and not fnmatch.filter(met.remedies, test.remedies):
+            return False
+        for name, specifier in test.versions:
+            version = met.packages.get(name) if name != "opset" else None if met.opset is None else str(met.opset)
+            if version is None or not _within(version, specifier):
+                return False
+        return test.says(met.message)
+
+
+class _Test:
+    """A rule's conditions, made ready to be asked often; None where the rule has no such condition."""
+
+    def __init__(self, rule: Limitation) -> None:
+        when = dict(rule.when)
+        self.cases = _globs(rule.cases) if "*" not in rule.cases else None
+        self.routes, self.toolchains = (
+            _globs([when.pop(name)]) if name in when else None for name in ("route", "toolchain")
+        )
+        self.remedies = when.pop("remedy", None)
+        self.versions = tuple(when.items())
+        self._patterns = [pattern.split("*") for pattern in rule.matches]
+        self._said: dict[str, bool] = {}
+
+    def says(self, message: str) -> bool:
+        """Whether a pattern is met: its parts stand in the message, one after the other. Each message is asked about
+        for many cells."""
+        if message not in self._said:
+            self._said[message] = any(_in_order(parts, message) for parts in self._patterns)
+        return self._said[message]
+
+
+def _in_order(parts: Iterable[str], text: str) -> bool:
+    at = 0
+    for part in parts:
+        found = text.find(part, at)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return True
+
+
+def _globs(globs: Iterable[str]) -> re.Pattern[str]:
+    return re.compile("|".join(fnmatch.translate(glob) for glob in globs))
+
+
+def _within(version: str, specifier: str) -> bool:
+    try:
+        return specifiers.allows(specifier, version)
+    except InvalidVersion:
+        return False
+
+
+class Rules(Sequence[Limitation]):
+    """Rules in the order in which they are asked: the first that holds explains."""
+
+    def __init__(self, rules: Iterable[Limitation] = ()) -> None:
+        self._rules = tuple(rules)
+        self._at: dict[str, tuple[Limitation, ...]] = {}
+        self._by_id = {rule.id: rule for rule in reversed(self._rules)}
+
+    def at(self, stage: str) -> tuple[Limitation, ...]:
+        """Those for errors of that stage, in order: no other holds there."""
+        if stage not in self._at:
+            self._at[stage] = tuple(rule for rule in self._rules if rule.stage == stage)
+        return self._at[stage]
+
+    def first(self, met: Sequence[Met]) -> Limitation | None:
+        """The first rule that explains all of these; None without one, and of nothing."""
+        stages = {one.stage for one in met}
+        rules = self.at(stages.pop()) if len(stages) == 1 else ()
+        return next((rule for rule in rules if all(map(rule.explains, met))), None)
+
+    def named(self, id: str | None) -> Limitation | None:
+        """The first of that id, None without one."""
+        return self._by_id.get(id or "")
+
+    @overload
+    def __getitem__(self, index: int) -> Limitation: ...
+    @overload
+    def __getitem__(self, index: slice) -> Rules: ...
+    def __getitem__(self, index: int | slice) -> Limitation | Rules:
+        return Rules(self._rules[index]) if isinstance(index, slice) else self._rules[index]
+
+    def __iter__(self) -> Iterator[Limitation]:
+        return iter(self._rules)
+
+    def __len__(self) -> int:
+        return len(self._rules)
+
+
+def load(path: Path) -> Rules:
+    """The rules in the file's order; none for an empty list. Raises LimitationError with file and line."""
+    document = yaml_input.load(path, LimitationError)
+    if not isinstance(document.content, list):
+        raise LimitationError("the file is not a list of rules, each '- id: …'", file=path, line=1)
+    rules: dict[str, Limitation] = {}
+    for index, entry in enumerate(document.content):
+        try:
+            rule = Limitation.model_validate(entry)
+        except ValidationError as invalid:
+            raise validation.in_file(invalid, document, lambda _: Limitation.model_fields, (index,)) from None
+        if rule.id in rules:
+            raise document.error(f"a second rule {rule.id!r}", (index, "id"))
+        rules[rule.id] = rule
+    return Rules(rules.values())
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON schema of limitations.yaml for editors, derived from the model."""
+    rule = Limitation.model_json_schema()
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "limitations.yaml",
+        "type": "array",
+        "items": rule,
+    }

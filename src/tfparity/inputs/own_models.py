@@ -1,0 +1,437 @@
+"""A person's own models without a case file: `module:function`, a folder that `save_pretrained` wrote, an .onnx file.
+
+Each becomes a case file in the cache, a few lines that could have been written by hand (docs/yours.md), so that the
+rest of tfparity knows only case files. What is named is located and hashed here and never imported; case_sources tells
+which of these it is.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import keyword
+import re
+import shlex
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tfparity import paths
+from tfparity.errors import UsageError
+from tfparity.inputs import case_digest as case_source
+from tfparity.inputs import onnx_file as onnx_reader
+from tfparity.worker import declare
+
+#: The kinds of inputs and outputs that a declaration on the command line may name (see worker.declare).
+INPUTS = ("normal", "uniform", "integers", "mask", "boolean")
+OUTPUTS = ("floating", "integer", "ranking", "set_of_boxes")
+
+#: Sizes tried on an axis of tokens, the exported one first, and on one of audio samples.
+SEQUENCE = (16, 7, 24)
+SAMPLES = (4000, 3200, 5600)
+
+_OUTPUT = re.compile(r"\s*(?:(\w+)\s*\(\s*([^()]+?)\s*\)|([^()]+?))\s*")
+_MODULE_FUNCTION = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
+
+#: How a Hugging Face architecture's name ends → what its answer holds.
+_ANSWERS = {
+    "ForQuestionAnswering": ("start_logits", "end_logits"),
+    "Model": ("last_hidden_state",),
+    "Encoder": ("last_hidden_state",),
+}
+_LOGITS = ("logits",)
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What is said of a model beside its name, as written on the command line: `--input NAME=KIND(DIM, …)`,
+    `--output [KIND(]NAME[)]`, `--axis NAME=SIZE,SIZE…`."""
+
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    axes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Model:
+    """What a made case file says."""
+
+    id: str
+    inputs: Mapping[str, str]  # name → call, as source
+    outputs: Sequence[str]  # calls, as source
+    axes: Mapping[str, Sequence[int]]
+    about: str
+    body: str
+    requires: Mapping[str, str] = field(default_factory=dict)
+    onnx_opset: int = 0
+
+
+def of_onnx_file(path: Path, declared: Declared, folder: Path) -> Path:
+    """The case file for an .onnx file, made in `folder`. Raises UsageError where the file is wrong, or does not say
+    enough."""
+    return _write(folder, path.resolve(), [_onnx_file(path, declared)])
+
+
+def names_function(source: str) -> bool:
+    """Whether it reads `module:function`."""
+    return bool(_MODULE_FUNCTION.fullmatch(source)) and all(map(_is_name, re.split("[.:]", source)))
+
+
+def of_function(source: str, declared: Declared, folder: Path) -> Path:
+    """The case file for `module:function`, made in `folder`. Raises UsageError where there is no such module, or too
+    little is declared."""
+    root, model = _function(source, declared)
+    return _write(folder, root, [model])
+
+
+def of_pretrained(pretrained: Path, declared: Declared, folder: Path) -> Path:
+    """The case file for a folder that `save_pretrained` wrote, made in `folder`. Raises UsageError where its config
+    does not say enough."""
+    return _write(folder, pretrained, _pretrained(pretrained, declared))
+
+
+def _write(folder: Path, place: Path, models: Sequence[_Model]) -> Path:
+    """The case file. `place` is where the model lies: the bodies call it by a name that no digest follows."""
+    head = f"# Made by tfparity from what --cases names.\n{_HEAD}\n{case_source.PLACE} = {str(place)!r}\n"
+    text = "\n\n".join([head, *map(_source, models)])
+    name = re.sub(r"[^a-z0-9]+", "-", models[0].id.partition("/")[2])
+    path = folder / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:12]}.py"
+    folder.mkdir(parents=True, exist_ok=True)
+    paths.write_text(path, text)
+    return path
+
+
+_HEAD = f"from tfparity import case, {', '.join(sorted((*INPUTS, *OUTPUTS)))}  # noqa: F401\n"
+
+
+def _source(model: _Model) -> str:
+    lines = [
+        "@case(",
+        f"    {model.id!r},",
+        f"    inputs=[{', '.join(model.inputs.values())}],",
+        f"    outputs=[{', '.join(model.outputs)}],",
+        f"    axes={dict(model.axes)!r},",
+        f"    requires={dict(model.requires)!r},",
+        f"    onnx_opset={model.onnx_opset}," if model.onnx_opset else "    trained=True,",
+        ")",
+        "def model():",
+        f"    {json.dumps(model.about)}",
+        *(f"    {line}" if line else "" for line in model.body.splitlines()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _id(name: str) -> str:
+    return "yours/" + (re.sub(r"[^a-z0-9_.]+", "-", name.lower()).strip("-.") or "model")
+
+
+# What the command line declares
+
+
+def _parsed(text: str, what: str) -> ast.expr:
+    try:
+        return ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        raise UsageError(f"{what} {text!r} cannot be read: {_FORMS[what]}") from None
+
+
+_FORMS = {
+    "--input": "write NAME=KIND(DIM, …), such as 'images=normal(batch, 3, 224, 224)' or "
+    f"'input_ids=integers(batch, sequence, high=30522)'; kinds: {', '.join(INPUTS)}",
+    "--output": f"write NAME or KIND(NAME), such as 'ranking(logits)'; kinds: {', '.join(OUTPUTS)}",
+    "--axis": "write NAME=SIZE,SIZE…, the exported size first, such as 'sequence=16,7,24'",
+}
+
+
+def _inputs(declared: Declared, dtypes: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Name → the call that declares it. `dtypes`: of the inputs of a file, whose names may be no parameter's."""
+    found = {}
+    for text in declared.inputs:
+        name, _, kind = text.partition("=")
+        call = _parsed(kind, "--input")
+        wrong = UsageError(f"--input {text!r} cannot be read: {_FORMS['--input']}")
+        if not (
+            (dtypes is not None or _is_name(name.strip()))
+            and isinstance(call, ast.Call)
+            and isinstance(call.func, ast.Name)
+        ):
+            raise wrong
+        if call.func.id not in INPUTS:
+            raise wrong
+        shape = [part.id if isinstance(part, ast.Name) else _constant(part, (int, str), wrong) for part in call.args]
+        rest = {str(word.arg): _constant(word.value, (int, float, str), wrong) for word in call.keywords}
+        dtype = (dtypes or {}).get(name.strip(), "")
+        if "int" in dtype and call.func.id in ("integers", "mask"):
+            rest.setdefault("dtype", dtype)
+        _fits(text, call.func.id, shape, rest)
+        given = [repr(part) for part in shape] + [f"{word}={value!r}" for word, value in rest.items()]
+        found[name.strip()] = f"{call.func.id}({', '.join([*given, f'name={name.strip()!r}'])})"
+    return found
+
+
+def _fits(text: str, kind: str, shape: Sequence[int | str], rest: Mapping[str, Any]) -> None:
+    """Raises UsageError where the kind does not take these words, or they are no sizes, numbers or dtypes."""
+    try:
+        made = getattr(declare, kind)(*shape, **{**rest, "name": "x"})
+    except TypeError as refused:
+        raise UsageError(f"--input {text!r}: {str(refused).replace('()', '')}") from None
+    wrong = "a name stands before '='" if "name" in rest else declare.problem(made)
+    if wrong:
+        raise UsageError(f"--input {text!r}: {wrong}")
+
+
+def _constant(part: ast.expr, kinds: type | tuple[type, ...], wrong: UsageError) -> Any:
+    try:
+        value = ast.literal_eval(part)
+    except ValueError:
+        raise wrong from None
+    if isinstance(value, bool) or not isinstance(value, kinds):
+        raise wrong
+    return value
+
+
+def _outputs(declared: Declared, *, any_name: bool = False) -> list[tuple[str, str]]:
+    """Names, each with what declares it. `any_name`: not only what may stand in code."""
+    found = []
+    for text in declared.outputs:
+        said = _OUTPUT.fullmatch(text)
+        kind, name = (said[1], said[2] or said[3]) if said else (None, "")
+        if not name or not (any_name or _is_name(name)) or kind not in (None, *OUTPUTS):
+            raise UsageError(f"--output {text!r} cannot be read: {_FORMS['--output']}")
+        found.append((name, f"{kind}({name!r})" if kind else repr(name)))
+    return found
+
+
+def _axes(declared: Declared) -> dict[str, tuple[int, ...]]:
+    found = {}
+    for text in declared.axes:
+        name, _, sizes = text.partition("=")
+        if not re.fullmatch(r"\s*\d{1,9}(\s*,\s*\d{1,9})+\s*", sizes) or not name.strip():
+            raise UsageError(f"--axis {text!r} cannot be read: {_FORMS['--axis']}")
+        found[name.strip()] = tuple(int(size) for size in sizes.split(","))
+    return found
+
+
+# A function of a module
+
+
+def _function(source: str, declared: Declared) -> tuple[Path, _Model]:
+    """Where it is imported from, and the model."""
+    module, _, function = source.partition(":")
+    root, code = _located(module)
+    inputs = _inputs(declared)
+    if not inputs:
+        raise UsageError(f"{source}: what does the model take? {_FORMS['--input'].replace('write', 'say --input')}")
+    return root, _Model(
+        _id(f"{module}.{function}"),
+        inputs,
+        [said for _, said in _outputs(declared)] or ["'output'"],
+        _axes(declared),
+        f"What {source} gives.",
+        f"import sys\n\n"
+        f"CODE = {code!r}\n"
+        f"sys.path.insert(0, {case_source.PLACE})\n"
+        f"from {module} import {function}\n\n"
+        f"return {function}().eval()",
+    )
+
+
+def _located(module: str) -> tuple[Path, str]:
+    """The folder from which the module can be imported, and a digest of what it is: of every file of its top-level
+    package, or of the .py files beside the one file that it is. What is installed beside tfparity is none of a model's:
+    its folder would hide the toolchain's packages."""
+    below = Path(*module.split("."))
+    installed = [Path(prefix).resolve() for prefix in (sys.prefix, sys.base_prefix)]
+    searched = [Path(entry).resolve() for entry in sys.path if entry]
+    for root in (Path.cwd(), *(entry for entry in searched if not any(map(entry.is_relative_to, installed)))):
+        if (root / below).with_suffix(".py").is_file() or (root / below / "__init__.py").is_file():
+            top = root / below.parts[0]
+            files = top.rglob("*") if top.is_dir() else root.glob("*.py")
+            code = sorted(file for file in files if file.is_file() and "__pycache__" not in file.parts)
+            return root.resolve(), paths.digest(code, root)
+    raise UsageError(
+        f"{module}: no such module in {Path.cwd()} or on PYTHONPATH (what is installed beside tfparity does not count: "
+        "name its folder with --path and write a case file); a case file is named by its path (my_cases.py)"
+    )
+
+
+# An .onnx file
+
+
+def _onnx_file(path: Path, declared: Declared) -> _Model:
+    """Inputs, outputs and axes as the file names them; what is declared goes before."""
+    found = onnx_reader.read(path)
+    said, axes = _inputs(declared, {value.name: value.dtype for value in found.inputs}), _axes(declared)
+    kinds = dict(_outputs(declared, any_name=True))
+    names = [value.name for value in found.outputs]
+    for what, asked, there in (
+        ("input", said, [value.name for value in found.inputs]),
+        ("output", kinds, names),
+    ):
+        _refuse_unknown(path, what, asked, there)
+    inputs = {value.name: said.get(value.name) or _onnx_input(path, value, axes) for value in found.inputs}
+    used = list(dict.fromkeys(axis for call in inputs.values() for axis in _axes_of(call)))
+    for axis in used:
+        if axis not in axes and axis != "batch":
+            raise UsageError(f"{path}: the axis {axis!r} needs sizes: {_say_axis(axis)}")
+    _refuse_unknown(path, "axis", axes, used)
+    outputs = [kinds.get(name, repr(name)) for name in names]
+    body = f"return {case_source.PLACE}"
+    return _Model(_id(path.stem), inputs, outputs, axes, f"The file {path.name}.", body, {}, found.opset)
+
+
+def _refuse_unknown(path: Path, what: str, asked: Iterable[str], there: Sequence[str]) -> None:
+    for name in asked:
+        if name not in there:
+            raise UsageError(f"{path}: has no {what} {name!r}; it has {', '.join(map(repr, there)) or 'none'}")
+
+
+def _axes_of(call: str) -> list[str]:
+    """The axes in what _inputs or _onnx_input made."""
+    parts = ast.parse(call, mode="eval").body.args  # type: ignore[attr-defined]
+    return [part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str)]
+
+
+def _say_axis(axis: str) -> str:
+    return f"say which to try, the exported one first: --axis {shlex.quote(_shown(axis))}=16,7,24"
+
+
+def _shown(name: str) -> str:
+    """A file's name for something, fit for a terminal."""
+    return name if name.isprintable() else repr(name)[1:-1]
+
+
+def _onnx_input(path: Path, value: onnx_reader.Value, axes: dict[str, tuple[int, ...]]) -> str:
+    """The call that declares it; sizes for its symbolic dimensions go into `axes`: for a first one those of a batch."""
+    if value.shape is None:
+        raise UsageError(
+            f"{path}: the input {value.name!r} has no shape: say one: --input {shlex.quote(_shown(value.name))}="
+            "'normal(batch, 3, 224, 224)'"
+        )
+    shape: list[int | str] = []
+    for place, size in enumerate(value.shape):
+        symbol = size if size is not None else "batch" if place == 0 else f"{value.name}-{place}"
+        if isinstance(symbol, str) and symbol not in axes:
+            if place:
+                raise UsageError(
+                    f"{path}: the input {value.name!r} has a dimension {symbol!r} of any size: {_say_axis(symbol)}"
+                )
+            axes[symbol] = declare.BATCH
+        shape.append(symbol)
+    kind = {"float32": "normal", "bool": "boolean"}.get(value.dtype)
+    if kind is None and "mask" in value.name.lower() and value.dtype in ("int32", "int64"):
+        kind = "mask"
+    if kind is None:
+        dims = ", ".join(str(size) if str(size).isidentifier() else json.dumps(size) for size in shape)
+        said = shlex.quote(f"{_shown(value.name)}=integers({dims}, high=30522)")
+        how = f"say how high it goes: --input {said}" if "int" in value.dtype else "no kind of input gives that"
+        raise UsageError(f"{path}: the input {value.name!r} is of {value.dtype}: {how}")
+    given = [repr(size) for size in shape] + ([f"dtype={value.dtype!r}"] if kind == "mask" else [])
+    return f"{kind}({', '.join([*given, f'name={value.name!r}'])})"
+
+
+# A Hugging Face folder
+
+
+def _pretrained(folder: Path, declared: Declared) -> list[_Model]:
+    """The model as saved, and once more with eager attention: the fused one needs an opset that not every converter
+    has."""
+    config = _config(folder)
+    named = config.get("architectures")
+    architecture = str(named[0]) if isinstance(named, list) and named else ""
+    if not _is_name(architecture):
+        raise UsageError(f"{folder}/config.json: names no architecture; save the model with save_pretrained()")
+    inputs, axes = _inputs(declared), _axes(declared)
+    if not inputs:
+        inputs, axes = _usual_inputs(folder, config, axes)
+    answers = next((names for end, names in _ANSWERS.items() if architecture.endswith(end)), _LOGITS)
+    usual = [(name, f"ranking({name!r})" if name == "logits" else repr(name)) for name in answers]
+    names, outputs = zip(*(_outputs(declared) or usual), strict=True)
+    code = paths.digest(sorted(path for path in folder.iterdir() if path.is_file()))
+
+    def made(id: str, more: str, requires: Mapping[str, str]) -> _Model:
+        body = _PRETRAINED.format(
+            code=code,
+            place=case_source.PLACE,
+            architecture=architecture,
+            more=more,
+            parameters=", ".join(inputs),
+            given=", ".join(f"{name}={name}" for name in inputs),
+            answers=", ".join(f"found.{name}" for name in names),
+        )
+        return _Model(id, inputs, outputs, axes, f"{architecture} of {folder.name}.", body, requires)
+
+    id = _id(folder.name)
+    return [
+        made(id, "", {"transformers": ">=4"}),
+        made(f"{id}-eager", ', attn_implementation="eager"', {"transformers": ">=4.36"}),
+    ]
+
+
+_PRETRAINED = """\
+import torch
+from transformers import {architecture}
+
+FILES = {code!r}
+network = {architecture}.from_pretrained({place}, local_files_only=True{more}).float()
+network.config.use_cache = False
+
+class Tensors(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.network = network
+
+    def forward(self, {parameters}):
+        found = self.network({given}, return_dict=True)
+        return {answers}
+
+return Tensors().eval()"""
+
+
+def _is_name(text: Any) -> bool:
+    """Whether it may stand as a name in what is made."""
+    return isinstance(text, str) and text.isidentifier() and not keyword.iskeyword(text)
+
+
+def _size(value: Any) -> int | None:
+    """A size that a config tells, None for what is none: it goes into code."""
+    return value if type(value) is int and value > 0 else None
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    try:
+        value = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as wrong:
+        raise UsageError(f"{folder}/config.json: cannot be read: {wrong}") from None
+    if not isinstance(value, dict):
+        raise UsageError(f"{folder}/config.json: is no object")
+    return value
+
+
+def _usual_inputs(
+    folder: Path, config: Mapping[str, Any], axes: dict[str, tuple[int, ...]]
+) -> tuple[dict[str, str], dict[str, tuple[int, ...]]]:
+    """What the processor of such a model gives, by what its config holds."""
+    vocabulary, longest = (_size(config.get(name)) for name in ("vocab_size", "max_position_embeddings"))
+    image, channels = config.get("image_size"), _size(config.get("num_channels")) or 3
+    sides = [_size(side) for side in image] if isinstance(image, list) else [_size(image)] * 2
+    found: dict[str, str] = {}
+    sizes: dict[str, tuple[int, ...]] = {}
+    if config.get("conv_kernel") and config.get("feat_extract_norm"):
+        found["input_values"] = "normal('batch', 'samples', name='input_values')"
+        sizes["samples"] = SAMPLES
+    elif vocabulary and not image:
+        sizes["sequence"] = tuple(min(size, longest or size) for size in SEQUENCE)
+        found["input_ids"] = f"integers('batch', 'sequence', high={vocabulary}, name='input_ids')"
+        found["attention_mask"] = "mask('batch', 'sequence', name='attention_mask')"
+        if config.get("is_encoder_decoder"):
+            sizes["target"] = (5, 3, 9)
+            found["decoder_input_ids"] = f"integers('batch', 'target', high={vocabulary}, name='decoder_input_ids')"
+    elif len(sides) == 2 and all(sides) and not vocabulary:
+        found["pixel_values"] = f"normal('batch', {channels}, {sides[0]}, {sides[1]}, name='pixel_values')"
+    else:
+        raise UsageError(f"{folder}: its config does not tell what the model takes; {_FORMS['--input']}")
+    return found, {**sizes, **axes}

@@ -1,0 +1,102 @@
+"""YAML that a person writes: loaded fast, with line numbers once something is wrong; guesses at misspelt words."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+
+from tfparity.errors import InputError
+from tfparity.inputs import plain_yaml
+
+
+class Document:
+    """A file's content, mappings, lists and scalars; `wrong`: the class of its errors."""
+
+    def __init__(self, path: Path, text: str, wrong: type[InputError]) -> None:
+        self.path = path
+        self._text = text
+        self._wrong = wrong
+        plain = plain_yaml.read(text)
+        self.content: object = self._marked if plain is None else plain
+
+    def error(self, message: str, place: Sequence[str | int] = ()) -> InputError:
+        """The error that says this of what stands at `place`."""
+        return self._wrong(message, file=self.path, line=self.line(place))
+
+    def line(self, place: Sequence[str | int]) -> int | None:
+        """Line (from 1) of the key or item at `place`, else of the nearest thing around it that has one."""
+        number: int | None = None
+        node = self._marked
+        for part in place:
+            positions = getattr(getattr(node, "lc", None), "data", None)
+            if not positions or part not in positions:
+                break
+            number = positions[part][0] + 1
+            node = _inside(node, part)
+        return number
+
+    def place_in(self, location: Sequence[str | int]) -> list[str | int]:
+        """The part of a validator's location that is there in the document (it also names types and branches)."""
+        place: list[str | int] = []
+        node = self.content
+        for part in location:
+            inside = _inside(node, part)
+            if inside is not _NOTHING:
+                node = inside
+                place.append(part)
+        return place
+
+    @cached_property
+    def _marked(self) -> object:
+        """The content as ruamel reads it, its mappings and lists carrying line numbers."""
+        from ruamel.yaml import YAML
+        from ruamel.yaml.constructor import RoundTripConstructor
+        from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+        class DaysAsText(RoundTripConstructor):
+            """Leaves days to the model: ruamel's own constructor raises a bare ValueError for 2023-07-32."""
+
+        DaysAsText.add_constructor("tag:yaml.org,2002:timestamp", RoundTripConstructor.construct_yaml_str)
+        yaml = YAML(typ="rt")
+        yaml.Constructor = DaysAsText
+        try:
+            loaded: object = yaml.load(self._text)
+        except MarkedYAMLError as broken:
+            mark = broken.problem_mark or broken.context_mark
+            problem = (broken.problem or "not YAML").strip()
+            raise self._wrong(problem, file=self.path, line=mark.line + 1 if mark else None) from None
+        except YAMLError as broken:
+            raise self._wrong(str(broken).splitlines()[0], file=self.path) from None
+        return loaded
+
+
+_NOTHING = object()
+
+
+def _inside(node: object, part: str | int) -> object:
+    """The item or value there, _NOTHING without one."""
+    if isinstance(node, list) and isinstance(part, int) and part < len(node):
+        return node[part]
+    return node.get(part, _NOTHING) if isinstance(node, dict) else _NOTHING
+
+
+def load(path: Path, wrong: type[InputError]) -> Document:
+    """The document of that file. Raises `wrong` where it cannot be read."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise wrong("there is no such file", file=path) from None
+    except (OSError, UnicodeDecodeError) as unreadable:
+        raise wrong(f"cannot be read: {unreadable}", file=path) from None
+    return Document(path, text, wrong)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`, did you mean 'x'?` for the closest known word; all of them where none is close; empty where none is known."""
+    choices = sorted(known)
+    close = difflib.get_close_matches(word, choices, n=1)
+    if close:
+        return f", did you mean {close[0]!r}?"
+    return f" (there are {', '.join(choices)})" if choices else ""

@@ -1,0 +1,1 @@
+"""Arrays and stage replies in, grades and verdicts out. Pure: no file, no process."""

@@ -1,0 +1,145 @@
+"""The options that choose cells and say how to run them, each declared once: argparse and pytest take the same."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tfparity.inputs.own_models import Declared
+from tfparity.records.vocabulary import Tier
+
+DEFAULT = "default"
+
+
+def _seconds(text: str) -> float:
+    """ "90s", "60m", "2h" or plain seconds, as seconds."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", text.strip())
+    if not match:
+        raise argparse.ArgumentTypeError(f"{text!r} is no duration; write 90s, 60m or 2h")
+    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[match[2]]
+
+
+def _jobs(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of cells to run side by side; 1 or more")
+    return int(text)
+
+
+@dataclass(frozen=True)
+class Option:
+    """A command-line option, as argparse and pytest both take it."""
+
+    flag: str
+    help: str
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.flag.removeprefix("--").replace("-", "_")
+
+
+OPTIONS = (
+    Option(
+        "--toolchain",
+        "a toolchain of matrix.yaml, 'default' or 'all'; repeatable",
+        {"action": "append", "metavar": "ID"},
+    ),
+    Option(
+        "--tier",
+        "which cases: smoke (the default), core, full, or all with the heavy ones",
+        {"default": None, "choices": [tier.value for tier in Tier]},
+    ),
+    Option(
+        "--case", "only cases that match, such as 'operators/*'; repeatable", {"action": "append", "metavar": "GLOB"}
+    ),
+    Option("--route", "only this route; repeatable", {"action": "append", "metavar": "NAME"}),
+    Option(
+        "--cases",
+        "models of your own instead of cases/: a case file or a folder of them, module:function, an .onnx file, or "
+        "a folder that Hugging Face's save_pretrained wrote; repeatable",
+        {"action": "append", "metavar": "WHAT"},
+    ),
+    Option(
+        "--input",
+        "with --cases module:function, an .onnx file or a Hugging Face folder: NAME=KIND(DIM, …); repeatable",
+        {"action": "append", "metavar": "INPUT"},
+    ),
+    Option("--output", "likewise: NAME or KIND(NAME); repeatable", {"action": "append", "metavar": "OUTPUT"}),
+    Option(
+        "--axis",
+        "likewise: NAME=SIZE,SIZE…, the exported size first; repeatable",
+        {"action": "append", "metavar": "AXIS"},
+    ),
+    Option(
+        "--path",
+        "a folder of Python code that your models import, for where they are built; repeatable",
+        {"action": "append", "metavar": "FOLDER"},
+    ),
+    Option("--limitations", "rules of your own, before those of limitations.yaml", {"metavar": "FILE"}),
+    Option("--results", "a folder for evidence of your own instead of results/", {"metavar": "FOLDER"}),
+    Option("--recorded", "only cells that results/ has", {"action": "store_true"}),
+    Option("--jobs", "cells side by side (default: 2, or 1 on one core)", {"type": _jobs, "metavar": "N"}),
+    Option(
+        "--budget",
+        "stop beginning cells after that time, most telling first: 60m",
+        {"type": _seconds, "metavar": "TIME"},
+    ),
+    Option(
+        "--all-opsets", "try every opset from 9 on; the extra ones have no say in the verdict", {"action": "store_true"}
+    ),
+    Option("--again", "run what is already in the store, too", {"action": "store_true"}),
+    Option("--fresh-process", "a new process for every request instead of a fork", {"action": "store_true"}),
+    Option("--keep", "leave converted models and logs below work/kept-… in the cache folder", {"action": "store_true"}),
+    Option("--download", "let uv fetch Python interpreters that are not here", {"action": "store_true"}),
+    Option("--record", "write what came out into results/", {"action": "store_true"}),
+)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the options say. `tier` None means: smoke, unless cases are named."""
+
+    toolchains: tuple[str, ...] = (DEFAULT,)
+    tier: str | None = None
+    case_globs: tuple[str, ...] = ()
+    routes: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    declared: Declared = field(default_factory=Declared)
+    path: tuple[Path, ...] = ()
+    limitations: Path | None = None
+    results: Path | None = None
+    recorded: bool = False
+    jobs: int = 1
+    budget: float | None = None
+    all_opsets: bool = False
+    again: bool = False
+    fresh_process: bool = False
+    keep: bool = False
+    download: bool = False
+    record: bool = False
+
+
+def chosen(value: Callable[[str], Any]) -> Choice:
+    """The choice that parsed options make; `value` gives an option's value by its name."""
+    return Choice(
+        toolchains=tuple(value("toolchain") or (DEFAULT,)),
+        tier=value("tier"),
+        case_globs=tuple(value("case") or ()),
+        routes=tuple(value("route") or ()),
+        sources=tuple(value("cases") or ()),
+        declared=Declared(*(tuple(value(name) or ()) for name in ("input", "output", "axis"))),
+        path=tuple(Path(folder).resolve() for folder in value("path") or ()),
+        limitations=Path(value("limitations")) if value("limitations") else None,
+        results=Path(value("results")) if value("results") else None,
+        jobs=value("jobs") or min(2, os.cpu_count() or 1),
+        budget=value("budget"),
+        **{
+            name: bool(value(name))
+            for name in ("recorded", "all_opsets", "again", "fresh_process", "keep", "download", "record")
+        },
+    )

@@ -1,0 +1,138 @@
+"""What a choice selects: the matrix, the zoo, toolchains, and the cells of a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+
+from tfparity import paths
+from tfparity.environments import install
+from tfparity.errors import UsageError
+from tfparity.inputs import case_sources, limitations, matrix, yaml_input
+from tfparity.inputs.limitations import Rules
+from tfparity.inputs.matrix import Environment, Matrix
+from tfparity.paths import Cache, Project
+from tfparity.planning import plan
+from tfparity.planning.keys import Keys
+from tfparity.planning.options import DEFAULT, Choice
+from tfparity.records.cells import PlannedCell
+from tfparity.records.vocabulary import Tier
+from tfparity.worker.declare import Case
+
+#: Where to keep evidence of one's own, as a suggestion.
+SUGGESTED = "my_results"
+
+
+class Selection:
+    """The matrix, the zoo and the plan for a choice. Everything is read when first asked for.
+
+    Raises the InputErrors of the files it reads, UsageError for a choice of what is not there.
+    """
+
+    def __init__(self, choice: Choice, project: Project | None = None, cache: Cache | None = None) -> None:
+        self.choice = choice
+        self.project = replace(project or paths.project(), own_results=choice.results)
+        self.cache = cache or paths.cache()
+
+    def read(self) -> None:
+        """Read all that the choice needs now: what is wrong with a file is said before anything runs."""
+        if self.choice.record:
+            self.refuse_to_mix()
+        for folder in self.choice.path:
+            if not folder.is_dir():
+                raise UsageError(f"--path {folder}: is no folder")
+        _ = self.planned, self.limitations
+
+    def refuse_to_mix(self) -> None:
+        """Raises UsageError where evidence of a person's own would go among that of the zoo, or into a package."""
+        foreign = (
+            self.choice.sources or self.choice.path or self.choice.limitations or self.project.root == paths.INSTALLED
+        )
+        own = self.choice.results is not None and self.choice.results.resolve() != self.project.root / "results"
+        if foreign and not own:
+            raise UsageError(f"evidence of your own needs a place of its own: --results {SUGGESTED}")
+
+    @cached_property
+    def matrix(self) -> Matrix:
+        return matrix.load(self.project.matrix)
+
+    @cached_property
+    def cases(self) -> dict[str, Case]:
+        return case_sources.load(self.choice.sources, self.choice.declared, self.project, self.cache)
+
+    @cached_property
+    def limitations(self) -> Rules:
+        own = limitations.load(self.choice.limitations) if self.choice.limitations else Rules()
+        return Rules([*own, *limitations.load(self.project.limitations)])
+
+    @cached_property
+    def keys(self) -> Keys:
+        return Keys(self.project, self.matrix, self.cases, self.limitations, self.choice.path)
+
+    @cached_property
+    def toolchains(self) -> list[str]:
+        """The ids chosen, in matrix order."""
+        asked = self.choice.toolchains
+        if "all" in asked:
+            return list(self.matrix.toolchains)
+        ids = {self.matrix.default if name == DEFAULT else name for name in asked}
+        for name in sorted(ids - set(self.matrix.toolchains)):
+            guess = yaml_input.did_you_mean(name, self.matrix.toolchains)
+            raise UsageError(
+                f"no toolchain {name!r} in matrix.yaml{guess or '; there are ' + ', '.join(self.matrix.toolchains)}"
+            )
+        return [name for name in self.matrix.toolchains if name in ids]
+
+    @cached_property
+    def environments(self) -> list[Environment]:
+        """The environments of the chosen toolchains, each once."""
+        ids = dict.fromkeys(id for name in self.toolchains for id in self.matrix.toolchains[name].environments())
+        return [self.matrix.environments[id] for id in ids]
+
+    @property
+    def tier(self) -> Tier:
+        """The tier asked for: smoke where nothing is said, all where cases are named."""
+        if self.choice.tier:
+            if self.choice.tier not in list(Tier):
+                raise UsageError(f"no tier {self.choice.tier!r}; there are {', '.join(Tier)}")
+            return Tier(self.choice.tier)
+        return Tier.ALL if self.choice.case_globs or self.choice.sources else Tier.SMOKE
+
+    @property
+    def everything(self) -> bool:
+        """Whether the choice leaves out no toolchain, case or route."""
+        choice = self.choice
+        narrowed = choice.case_globs or choice.sources or choice.routes or choice.budget is not None
+        return not narrowed and self.tier is Tier.ALL and len(self.toolchains) == len(self.matrix.toolchains)
+
+    @cached_property
+    def planned(self) -> list[PlannedCell]:
+        """The planned cells, toolchain by toolchain."""
+        return plan.plan(
+            self.matrix,
+            self.cases,
+            self.project,
+            toolchains=self.toolchains,
+            tier=self.tier,
+            routes=self.choice.routes or None,
+            case_globs=self.choice.case_globs or None,
+        )
+
+    def every_cell(self, toolchains: Sequence[str]) -> list[PlannedCell]:
+        """Every cell of those toolchains, whatever is chosen of them."""
+        if self.everything and list(toolchains) == self.toolchains:
+            return self.planned
+        return plan.plan(self.matrix, self.cases, self.project, toolchains=toolchains)
+
+    @cached_property
+    def declared(self) -> set[tuple[str, str, str]] | None:
+        """Every cell of the chosen toolchains, whatever is chosen of them; None where cases of a person's own go
+        without evidence of their own."""
+        if self.choice.sources and self.choice.results is None:
+            return None
+        return {(cell.toolchain, cell.case, cell.route) for cell in self.every_cell(self.toolchains)}
+
+    def installed(self, environment: Environment) -> bool:
+        """Whether its locked packages are already in the cache."""
+        return (install.place(environment, self.keys.locked(environment), self.cache) / install.COMPLETE).is_file()

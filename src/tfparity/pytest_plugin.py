@@ -1,0 +1,193 @@
+"""pytest's door: a test per planned cell; what is selected is what runs; a table at the end.
+
+Without a clone: `python -m pytest -p tfparity.pytest_plugin --pyargs tfparity.pytest_cells --cases my_cases.py`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tfparity.errors import TfparityError
+from tfparity.features.session import Session
+from tfparity.inputs.limitations import Limitation
+from tfparity.planning import options
+from tfparity.records.cells import CellRecord, PlannedCell
+from tfparity.report import progress, terminal, words
+from tfparity.report.ending import in_a_line
+
+if TYPE_CHECKING:
+    from tfparity.engine.engine import Engine
+
+RUN = pytest.StashKey["Run"]()
+
+
+# For every suite over planned cells
+
+
+def add_options(parser: pytest.Parser, title: str) -> pytest.OptionGroup:
+    """The options of `tfparity run`, in a group of that title."""
+    group = parser.getgroup("tfparity", title)
+    for option in options.OPTIONS:
+        group.addoption(option.flag, help=option.help, **option.settings)
+    return group
+
+
+@contextmanager
+def ends_in_a_line() -> Iterator[None]:
+    """An error of ours, or of the system, ends the session with one line and its own exit code."""
+    try:
+        yield
+    except (TfparityError, OSError) as wrong:
+        ended = in_a_line(wrong)
+        pytest.exit(str(ended), returncode=ended.exit_code)
+
+
+def read_all(session: Session) -> None:
+    """Read all that can be wrong, to be called while a session starts: while tests are collected, pytest.exit would be
+    a traceback."""
+    with ends_in_a_line():
+        session.read()
+
+
+# For cells as tests
+
+
+class Run:
+    """The engine's run behind a pytest session: begun by the first test, ended with the session."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.session = Session(options.chosen(config.getoption))
+        # Capturing has not begun, or is suspended, when plugins are configured: this is the person's own terminal.
+        self.console = terminal.console(os.fdopen(os.dup(2), "w"))
+        self.selected: list[PlannedCell] = []
+        self.records: dict[str, CellRecord] = {}
+        self._engine: Engine | None = None
+        self._coming: Iterator[CellRecord] = iter(())
+        self._stack = ExitStack()
+
+    def record(self, cell: PlannedCell) -> CellRecord:
+        """The record of a selected cell; waits for it."""
+        if self._engine is None:
+            display = progress.progress(self.console, self.selected, self.session.query.seconds)
+            self._engine = self._stack.enter_context(
+                self.session.engine(self._stack.enter_context(display)),
+            )
+            self._coming = self._engine.run(self.selected)
+        while cell.id not in self.records:
+            record = next(self._coming)
+            self.records[record.id] = record
+        return self.records[cell.id]
+
+    def end(self) -> None:
+        """Begin no other cell, let those that run come to their end, keep what was asked to be kept."""
+        if self._engine is not None:
+            self._engine.stop()
+            self._coming.close()  # type: ignore[attr-defined]  # a generator
+        self._stack.close()
+        if self.session.choice.record and self.records:
+            self.session.recorder.record(self.records.values())
+
+    def ordered(self) -> list[CellRecord]:
+        """The records in the order of the selection."""
+        return [self.records[cell.id] for cell in self.selected if cell.id in self.records]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    add_options(parser, "cells to run")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[RUN] = Run(config)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    read_all(session.config.stash[RUN].session)
+    reporter = session.config.pluginmanager.getplugin("terminalreporter")
+    if reporter is not None and session.config.option.verbose <= 0:
+        reporter.showfspath = False
+        reporter._show_progress_info = False  # noqa: SLF001 - pytest has no option for it
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "cell" in metafunc.fixturenames:
+        cells = metafunc.config.stash[RUN].session.cells
+        metafunc.parametrize("cell", cells, ids=[cell.id for cell in cells])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    items = (item for item in session.items if isinstance(item, pytest.Function) and "cell" in item.fixturenames)
+    cells = [item.callspec.params["cell"] for item in items]
+    session.config.stash[RUN].selected = [cell for cell in cells if isinstance(cell, PlannedCell)]
+
+
+def pytest_report_collectionfinish(config: pytest.Config) -> str | None:
+    run = config.stash[RUN]
+    runnable = [cell for cell in run.selected if cell.applicable]
+    if not run.selected and config.option.keyword:
+        return (
+            f"-k {config.option.keyword!r} matches no cell of the tier {run.session.selection.tier}: --tier all has "
+            f"every case, and --case '*{config.option.keyword}*' chooses among them all"
+        )
+    if not runnable or config.option.collectonly:
+        return None
+    seconds = run.session.estimate(runnable)
+    if run.session.choice.budget is not None:
+        seconds = min(seconds, run.session.choice.budget)
+    return f"{words.cells(len(runnable))} to run: about {words.duration(seconds)}, less for what was done before"
+
+
+@pytest.fixture
+def record(request: pytest.FixtureRequest, cell: PlannedCell) -> CellRecord:
+    """The record of the test's cell."""
+    with ends_in_a_line():
+        return request.config.stash[RUN].record(cell)
+
+
+@pytest.fixture
+def limitation(request: pytest.FixtureRequest, record: CellRecord) -> Limitation | None:
+    """What limitations.yaml says of the record, or None."""
+    return request.config.stash[RUN].session.explain(record)
+
+
+@pytest.fixture
+def regressed(request: pytest.FixtureRequest, record: CellRecord) -> bool:
+    """Whether it fails and evidence has it working."""
+    return request.config.stash[RUN].session.regressed(record)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_report_teststatus(report: pytest.TestReport, config: pytest.Config) -> tuple[str, str, str] | None:
+    """Our own progress says how cells end; pytest's letters would run through it."""
+    if config.option.verbose > 0 or "test_cell[" not in report.nodeid:
+        return None
+    if report.when != "call" and report.passed:
+        return "", "", ""
+    category: str = ("xfailed" if report.skipped else "xpassed") if hasattr(report, "wasxfail") else report.outcome
+    if report.when != "call" and report.failed:
+        category = "error"
+    return category, "", {"xfailed": "XFAIL", "xpassed": "XPASS"}.get(category, category.upper())
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    run = session.config.stash[RUN]
+    try:
+        run.end()
+    except (TfparityError, OSError) as wrong:  # the table is still to come
+        ended = in_a_line(wrong)
+        run.console.print(f"tfparity: {ended}", markup=False, soft_wrap=True)
+        session.exitstatus = ended.exit_code
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    run = config.stash[RUN]
+    if run.records:
+        stream = terminalreporter._tw._file  # noqa: SLF001 - the stream that pytest itself writes to
+        console = terminal.console(stream, colours=terminalreporter.hasmarkup or None)
+        terminal.show(console, run.ordered(), run.session.explain)

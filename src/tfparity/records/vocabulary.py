@@ -1,0 +1,148 @@
+"""The words of evidence, each once: stages, outcomes, verdicts, grades, tiers, targets.
+
+Every word is a `StrEnum`: it is written to JSON as it stands and compares equal to its text.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Stage(StrEnum):
+    """The stages of an environment and then of a cell, in order: a later one is further."""
+
+    RESOLVE = "resolve"
+    INSTALL = "install"
+    IMPORT = "import"
+    BUILD = "build"
+    EXPORT = "export"
+    CHECK = "check"
+    CONVERT = "convert"
+    LOAD = "load"
+    PARITY = "parity"
+    DYNAMIC_SHAPE = "dynamic-shape"
+    SIGNATURE = "signature"
+
+    @property
+    def position(self) -> int:
+        """0 for the first stage; larger is further."""
+        return _POSITIONS[self]
+
+    @property
+    def of_source(self) -> bool:
+        """Whether the source side runs it."""
+        return self in (Stage.BUILD, Stage.EXPORT, Stage.CHECK)
+
+    @property
+    def before_export(self) -> bool:
+        """Whether the opset has no influence on it."""
+        return self.position < Stage.EXPORT.position
+
+
+class Outcome(StrEnum):
+    """How a stage ended."""
+
+    PASS = "pass"  # noqa: S105 - no password
+    FAIL = "fail"
+    CRASH = "crash"
+    TIMEOUT = "timeout"
+    OUT_OF_MEMORY = "out-of-memory"
+    SKIPPED = "skipped"
+    UNTESTED = "untested"
+
+    @property
+    def passed(self) -> bool:
+        return self is Outcome.PASS
+
+
+class Verdict(StrEnum):
+    """Every verdict that a planned cell can have, from the best to those that say nothing. Totals are in this order."""
+
+    WORKS = "works"
+    WORKS_WITH_REMEDY = "works-with-remedy"
+    PARTIAL = "partial"
+    BROKEN = "broken"
+    NOT_APPLICABLE = "not-applicable"
+    UNRESOLVABLE = "unresolvable"
+    UNTESTED = "untested"
+    STALE = "stale"
+
+    @property
+    def works(self) -> bool:
+        """Whether the case converts: without a remedy or with one."""
+        return self in (Verdict.WORKS, Verdict.WORKS_WITH_REMEDY)
+
+    @property
+    def failing(self) -> bool:
+        """Whether it needs a limitation."""
+        return self in (Verdict.PARTIAL, Verdict.BROKEN)
+
+    @property
+    def ran(self) -> bool:
+        """Whether a run of the cell as it now is gave it: the verdicts that evidence stores."""
+        return self.works or self.failing
+
+    @property
+    def position(self) -> int:
+        """0 for the best."""
+        return list(Verdict).index(self)
+
+
+class Grade(StrEnum):
+    """How far an answer is from the reference, from the best to the worst (see judging.compare)."""
+
+    FLOAT32_NOISE = "float32-noise"
+    WITHIN_1E5 = "1e-5"
+    WITHIN_1E3 = "1e-3"
+    DIVERGED = "diverged"
+
+    @property
+    def rank(self) -> int:
+        """0 for the best."""
+        return list(Grade).index(self)
+
+    @property
+    def right(self) -> bool:
+        """Whether it counts as the right answer."""
+        return self in (Grade.FLOAT32_NOISE, Grade.WITHIN_1E5)
+
+
+class Tier(StrEnum):
+    """Which cases a run takes; each holds the one before it."""
+
+    SMOKE = "smoke"
+    CORE = "core"
+    FULL = "full"
+    ALL = "all"
+
+
+#: The tag of a case that is too large for any tier but "all".
+HEAVY = "heavy"
+
+
+class Target(StrEnum):
+    """What is deployed."""
+
+    SAVED_MODEL = "saved-model"
+    TFLITE_FLOAT32 = "tflite-float32"
+
+
+#: How remedies that no attempt names are written: a shim of the environment, a lowered opset.
+_SHIM, _OPSET = "shim:", "opset-"
+
+_POSITIONS = {stage: place for place, stage in enumerate(Stage)}
+
+
+def shim_remedy(name: str) -> str:
+    """The remedy that a shim of an environment counts as."""
+    return _SHIM + name
+
+
+def opset_remedy(opset: int) -> str:
+    """The remedy that a lowered opset counts as."""
+    return f"{_OPSET}{opset}"
+
+
+def named(remedies: tuple[str, ...]) -> tuple[str, ...]:
+    """Of a cell's remedies those that were tried by name: no shim of the environment, no opset."""
+    return tuple(name for name in remedies if not name.startswith((_SHIM, _OPSET)))

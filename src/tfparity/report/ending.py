@@ -1,0 +1,20 @@
+"""How a command ends where something is wrong: one line, and an exit code of its own."""
+
+from __future__ import annotations
+
+import errno
+
+from tfparity import paths
+from tfparity.errors import DiskError, TfparityError
+
+
+def in_a_line(wrong: TfparityError | OSError) -> TfparityError:
+    """The error that a command ends with: our own, or what the system refused, with the path and the reason."""
+    if isinstance(wrong, TfparityError):
+        return wrong
+    reason = wrong.strerror or str(wrong) or type(wrong).__name__
+    places = " → ".join(str(name) for name in (wrong.filename, wrong.filename2) if name is not None)
+    said = f"{places}: {reason}" if places else reason
+    if wrong.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskError(f"{said}; make room: {paths.cache().root} is safe to delete")
+    return TfparityError(said)

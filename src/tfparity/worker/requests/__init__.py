@@ -1,0 +1,1 @@
+"""The kinds of requests that a worker answers, one module each."""

@@ -1,0 +1,204 @@
+"""The source side of a cell: build, export, check.
+
+The first request of a case also writes `io.npz` (inputs and references for every sample) and measures its sensitivity,
+which proves that the comparison can fail. A later request, for another exporter or opset, builds the same model again
+from the same seed.
+"""
+
+import os
+import sys
+import sysconfig
+import traceback
+from contextlib import suppress
+from typing import Any, Dict, List, Optional
+
+from tfparity.worker import arrays, exporters, frameworks, plugins, remedies
+from tfparity.worker.declare import Case, registered
+from tfparity.worker.exporters._onnx_files import MODEL
+from tfparity.worker.frameworks import Framework
+from tfparity.worker.messages import Refused, Reply, StageFailed
+
+#: The folder of our own code in an environment.
+WORKER = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+
+
+def find_case(file: str, id: str) -> Case:
+    """The case of that id in a case file. Raises what the file raises, or Refused."""
+    plugins.load(file, "")
+    cases = registered()
+    if id not in cases:
+        raise Refused("CaseMissing", "%s declares no case %r" % (file, id))
+    return cases[id]
+
+
+def handle(directory: str, request: Dict[str, Any], reply: Reply) -> None:
+    framework = frameworks.load(request["framework"])
+    exporter = exporters.load(request["exporter"])
+
+    def build() -> Any:
+        sys.path[:0] = request["path"]
+        case = find_case(request["case_file"], request["case"])
+        framework.pin_threads(1)
+        model = framework.build(case)
+        if request["reference"]:
+            references(case, framework, model, request["io"], reply)
+        return case, model
+
+    try:
+        case, model = reply.stage("build", build)
+    except StageFailed as failed:
+        cause = failed.__cause__
+        reply.fact("where", place((cause and cause.__cause__) or cause, request["case_file"]))
+        raise
+    example = arrays.inputs(case, case.samples()[0])
+    import numpy
+
+    with numpy.load(request["io"], allow_pickle=False) as stored:
+        axes = case.output_axes(stored)
+    chosen = request.get("remedies", [])
+    for name in chosen:
+        remedy = remedies.load(name)
+        if (remedy.exporting or remedy.rewrite) and not exporter.operators:
+            raise Refused("RemedyNotHere", "%s is for an export to ONNX, which this route has not" % name)
+        if remedy.declare:
+            case = remedy.declare(case)
+    if not case.axes:
+        axes = [{} for _ in axes]
+
+    def export() -> None:
+        with remedies.around("exporting", chosen):
+            exporter.export(model, example, case, axes, request["opset"], request["artifact"])
+        rewritten(request["artifact"], chosen)
+
+    reply.stage("export", export)
+
+    reply.stage("check", lambda: reply.fact("file_opset", exporter.check(request["artifact"])))
+    listed = exporter.operators
+    if listed:
+        with suppress(Exception):  # a list for people, in no verdict
+            reply.fact("operators", listed(request["artifact"]))
+
+
+def rewritten(artifact: str, chosen: List[str]) -> None:
+    """Apply the rewriting remedies to the exported ONNX model."""
+    rewrites = [rewrite for rewrite in (remedies.load(name).rewrite for name in chosen) if rewrite]
+    if rewrites:
+        import onnx
+
+        path = os.path.join(artifact, MODEL)
+        model = onnx.load(path)
+        for rewrite in rewrites:
+            rewrite(model)
+        onnx.save(model, path)
+
+
+def place(exception: Optional[BaseException], case_file: str) -> Optional[str]:
+    """ "file:line" of the innermost frame in the case's file or in code called from it that is not installed; None if
+    the exception did not pass through the file."""
+    libraries = (os.path.realpath(path) for path in (sysconfig.get_paths()["stdlib"], sysconfig.get_paths()["purelib"]))
+    installed = tuple(os.path.join(path, "") for path in (*libraries, WORKER))
+    found, inside = None, False
+    for frame, line in traceback.walk_tb(exception.__traceback__ if exception else None):
+        file = os.path.realpath(frame.f_code.co_filename)
+        inside = inside or file == os.path.realpath(case_file)
+        if inside and os.path.isfile(file) and not file.startswith(installed):
+            found = "%s:%d" % (file, line)
+    return found
+
+
+def references(case: Case, framework: Framework, model: Any, path: str, reply: Reply) -> None:
+    """Write io.npz for every sample: float32 references and float64 references (if float64 cannot run, the outputs for
+    inputs moved by one ulp). Raises Refused if two runs disagree, or if the model fails at one of the sizes."""
+    import numpy
+
+    stored: Dict[str, Any] = {}
+    names = [output.name for output in case.outputs]
+    samples = case.samples()
+    inputs = [arrays.inputs(case, sample) for sample in samples]
+
+    def keep(kind: str, index: int, values: List[Any]) -> None:
+        if len(values) != len(names):
+            raise Refused("OutputCount", "declares %d outputs, the model gives %d" % (len(names), len(values)))
+        for name, value in zip(names, values):
+            stored["%s/%d/%s" % (kind, index, name)] = numpy.asarray(value)
+
+    for sample, given in zip(samples, inputs):
+        for declared, array in zip(case.inputs, given):
+            stored["input/%d/%s" % (sample.index, declared.name)] = array
+        try:
+            keep("float32", sample.index, framework.run(model, given))
+        except Exception as unable:
+            if sample.axis is None or isinstance(unable, Refused):
+                raise
+            size = "%s=%d" % (sample.axis, sample.sizes[sample.axis])
+            text = "the model itself fails at %s: %s: %s" % (size, type(unable).__name__, unable)
+            raise Refused("SizeRefused", text) from unable
+    for name, again in zip(names, framework.run(model, inputs[0])):
+        if not same(stored["float32/0/%s" % name], numpy.asarray(again)):
+            raise Refused("NotDeterministic", "two runs on the same input give different %r" % name)
+    try:
+        double = framework.double(model)
+        for sample, given in zip(samples, inputs):
+            keep("float64", sample.index, framework.run(double, given, double=True))
+        reply.fact("floor", "float64")
+    except Refused:
+        raise
+    except Exception as unable:
+        for key in [key for key in stored if key.startswith("float64/")]:
+            del stored[key]
+        reply.fact("floor", "ulp")
+        reply.fact("float64_error", "%s: %s" % (type(unable).__name__, str(unable)[:300]))
+        for sample, given in zip(samples, inputs):
+            moved = [arrays.moved_one_ulp(array, sample.seed) for array in given]
+            keep("ulp", sample.index, framework.run(model, moved))
+    arrays.write_npz(path, stored)
+    reply.fact("sensitivity", sensitivity(case, framework, model, inputs))
+    reply.fact("parameters", framework.parameters(model))
+
+
+def same(old: Any, new: Any) -> bool:
+    """Whether two arrays have the same shape and elements, NaN equal to NaN: numpy.array_equal does so from 1.19 on."""
+    return bool(old.shape == new.shape and ((old == new) | ((old != old) & (new != new))).all())
+
+
+def sensitivity(case: Case, framework: Framework, model: Any, inputs: List[List[Any]]) -> Dict[str, List[float]]:
+    """How much each output changes (see change) when one thing changes: each weight by 1 % under its name, each input
+    to its next seed under "input:<name>", and all inputs at once, for one output, under "output:<name>"."""
+    before = framework.run(model, inputs[0])
+
+    def changes(given: List[Any]) -> List[float]:
+        return [change(old, new) for old, new in zip(before, framework.run(model, given))]
+
+    found: Dict[str, List[float]] = {}
+    for place, declared in enumerate(case.inputs):
+        moved = list(inputs[0])
+        moved[place] = inputs[1][place]
+        found["input:" + declared.name] = changes(moved)
+    for place, by in enumerate(changes(inputs[1])):
+        only = [0.0] * len(before)
+        only[place] = by
+        found["output:" + case.outputs[place].name] = only
+    for name, after in framework.moved_weights(model, inputs[0]):
+        found[name] = [change(old, new) for old, new in zip(before, after)]
+    return found
+
+
+def change(old: Any, new: Any) -> float:
+    """The largest difference between two outputs, relative to max(1, max |old|) over the finite elements.
+
+    A changed integer, a changed shape, and an element that becomes or ceases to be finite count as 1.
+    """
+    import numpy
+
+    if old.shape != new.shape:
+        return 1.0
+    if old.dtype.kind not in "fc":
+        return float((old != new).any())
+    finite = numpy.isfinite(old)
+    if not numpy.array_equal(finite, numpy.isfinite(new)):
+        return 1.0
+    if not finite.any():
+        return 0.0
+    kind = "complex128" if old.dtype.kind == "c" else "float64"
+    was, now = old[finite].astype(kind), new[finite].astype(kind)
+    return float(numpy.abs(was - now).max()) / max(1.0, float(numpy.abs(was).max()))
