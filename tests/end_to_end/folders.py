@@ -11,8 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tfparity import matrix, paths
+from tfparity import paths
 from tfparity.environments import lock
+from tfparity.inputs import matrix
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PLANTED = REPOSITORY / "tests" / "worker"
@@ -88,6 +89,8 @@ class Folder:
                 sys.executable,
                 "-m",
                 "pytest",
+                "-p",
+                "tfparity.pytest_plugin",
                 str(REPOSITORY / "tests" / "compat"),
                 *arguments,
                 "-p",

@@ -9,9 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tfparity import cases, matrix, paths, plan
-from tfparity.run import CellRecord, Engine, Options
-from tfparity.setting import Setting
+from tfparity import paths
+from tfparity.engine.context import Context, Options
+from tfparity.engine.engine import Engine
+from tfparity.inputs import case_files as cases
+from tfparity.inputs import matrix
+from tfparity.planning import plan
+from tfparity.records.cells import CellRecord
 
 HERE = Path(__file__).parent
 PROJECT = paths.project(HERE.parents[1])
@@ -42,7 +46,7 @@ def records(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[d
     changed = whole.model_copy(update={"toolchains": {TOOLCHAIN: toolchain}})
     zoo = cases.load([HERE / "edited" / "edited_cases.py"])
     cells = plan.plan(changed, zoo, PROJECT, toolchains=[TOOLCHAIN])
-    with Engine(Setting(PROJECT, changed, zoo, paths.Cache(cache), Options(jobs=2))) as engine:
+    with Engine(Context(PROJECT, changed, zoo, paths.Cache(cache), Options(jobs=2))) as engine:
         yield {Path(record.route).stem: record for record in engine.run(cells)}
 
 
@@ -50,8 +54,9 @@ def records(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[d
 def test_a_fault_in_the_graph_gets_its_verdict_stage_and_culprit(records: dict[str, CellRecord], fault: str) -> None:
     record = records[fault]
     (attempt,) = record.attempts
-    assert (record.verdict, attempt["stage"], attempt["culprit"]) == FAULTS[fault], attempt["error"]
+    assert (record.verdict, attempt.stage, attempt.culprit) == FAULTS[fault], attempt.error
 
 
 def test_no_referee_error_hides_the_culprit(records: dict[str, CellRecord]) -> None:
-    assert all(record.attempts[0]["referee"].get("grade") == "float32-noise" for record in records.values())
+    said = [record.attempts[0].referee for record in records.values()]
+    assert all(referee is not None and referee.grade == "float32-noise" for referee in said)

@@ -7,7 +7,7 @@ import sys
 import pytest
 from folders import REPOSITORY, Folder
 
-from tfparity import matrix
+from tfparity.inputs import matrix
 
 
 def test_cells_end_as_tests_do_and_a_table_follows(small: Folder):

@@ -42,9 +42,8 @@ def fails_otherwise(content, route):
         "stage": "parity",
         "type": "Diverged",
         "message": "another reason than that",
-        "limitation": None,
     }
-    wrong["error"] = "0123456789ab"
+    wrong.update(error="0123456789ab", limitation=None)
     for attempt in wrong["attempts"]:
         attempt["error"] = "0123456789ab"
 

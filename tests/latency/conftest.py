@@ -6,14 +6,15 @@ from contextlib import ExitStack
 
 import pytest
 
-from tfparity import cli, options
-from tfparity.campaign import Campaign
 from tfparity.errors import TfparityError
-from tfparity.latency import results
-from tfparity.latency.bench import ROUNDS, Latency, bench
-from tfparity.latency.measure import SUBJECTS
-from tfparity.pytest_front import add_options, ends_in_a_line, read_all
-from tfparity.setting import Silent
+from tfparity.features.latency import results
+from tfparity.features.latency.bench import ROUNDS, Latency, bench
+from tfparity.features.latency.measure import SUBJECTS
+from tfparity.features.session import Session
+from tfparity.planning import options
+from tfparity.pytest_plugin import add_options, ends_in_a_line, read_all
+from tfparity.records.observer import Silent
+from tfparity.report.ending import in_a_line
 
 BENCH = pytest.StashKey["Bench"]()
 
@@ -22,31 +23,31 @@ class Bench:
     """The measurements of a session: each cell is measured when its first test asks, one at a time."""
 
     def __init__(self, config):
-        self.campaign = Campaign(options.chosen(config.getoption))
+        self.session = Session(options.chosen(config.getoption))
         self.rounds = config.getoption("--rounds")
         self.measured: dict[str, Latency] = {}
         self._stack = ExitStack()
         self._engine = None
-        self._sides = {}
+        self._toolchains: list[str] = []
 
     def of(self, cell):
         if cell.id not in self.measured:
             if self._engine is None:
-                self._engine = self._stack.enter_context(self.campaign.engine(Silent()))
-            if cell.toolchain not in self._sides:
-                self._sides[cell.toolchain] = self._engine.sides(self._stack)
-            self.measured[cell.id] = bench(self._engine.setting, cell, self._sides[cell.toolchain], self.rounds)
+                self._engine = self._stack.enter_context(self.session.engine(Silent()))
+            if cell.toolchain not in self._toolchains:
+                self._toolchains.append(cell.toolchain)
+            self.measured[cell.id] = bench(self._engine, cell, self.rounds)
         return self.measured[cell.id]
 
     def end(self):
         self._stack.close()
-        if self.campaign.choice.record:
+        if self.session.choice.record:
             now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-            for toolchain in self._sides:
+            for toolchain in self._toolchains:
                 mine = [
                     found for id, found in self.measured.items() if id.startswith(f"{toolchain}/") and found.samples
                 ]
-                results.save(self.campaign.project, toolchain, now, mine)
+                results.save(self.session.selection.project, toolchain, now, mine)
 
 
 def pytest_addoption(parser):
@@ -68,12 +69,12 @@ def pytest_configure(config):
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session):
-    read_all(session.config.stash[BENCH].campaign)
+    read_all(session.config.stash[BENCH].session)
 
 
 def pytest_generate_tests(metafunc):
     if "cell" in metafunc.fixturenames:
-        cells = [cell for cell in metafunc.config.stash[BENCH].campaign.cells if cell.applicable]
+        cells = [cell for cell in metafunc.config.stash[BENCH].session.cells if cell.applicable]
         pairs = [(cell, subject) for cell in cells for subject in SUBJECTS]
         metafunc.parametrize(("cell", "subject"), pairs, ids=[f"{cell.id}/{subject}" for cell, subject in pairs])
 
@@ -91,7 +92,7 @@ def pytest_sessionfinish(session):
     try:
         session.config.stash[BENCH].end()
     except (TfparityError, OSError) as wrong:  # the table is still to come
-        ended = cli.in_a_line(wrong)
+        ended = in_a_line(wrong)
         print(f"tfparity: {ended}", file=sys.stderr)
         session.exitstatus = ended.exit_code
 

@@ -10,22 +10,7 @@ import json
 import os
 
 from tfparity.worker.messages import Refused
-from tfparity.worker.routes.onnx_tf import EXPORTER, FRAMEWORK, IMPORTS, OPSETS, REQUIRES, SIDES, load, pin_threads
-
-REVISION = 2
-
-__all__ = [
-    "EXPORTER",
-    "FRAMEWORK",
-    "IMPORTS",
-    "OPSETS",
-    "REQUIRES",
-    "REVISION",
-    "SIDES",
-    "convert",
-    "load",
-    "pin_threads",
-]
+from tfparity.worker.routes import onnx_tf
 
 
 def convert(bundle, artifact, request):
@@ -101,3 +86,6 @@ def attributes(graph):
             other = change(value)
             if other != value and other != list(value if isinstance(value, list) else []):
                 yield "%s of %s: %s instead of %s" % (attribute.name, node.op_type, other, value), put(attribute, other)
+
+
+ROUTE = onnx_tf.ROUTE._replace(revision=2, convert=convert, onnx_files=False)

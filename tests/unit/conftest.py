@@ -3,6 +3,7 @@ the code under test swallows that."""
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -53,3 +54,12 @@ def outside_world() -> Iterator[Guard]:
         _guard.on = False
     if _guard.tried:
         pytest.fail(f"a unit test reached for the outside world: {'; '.join(_guard.tried)}", pytrace=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache folder of the session's own: what tests read is none of a person's."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("TFPARITY_CACHE", str(folder))
+        yield folder

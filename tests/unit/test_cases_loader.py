@@ -1,5 +1,6 @@
 """Case files are loaded with errors at their place, and a digest follows what a case is made of, nothing else."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from itertools import count
@@ -7,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tfparity import cases
 from tfparity.errors import CaseError
+from tfparity.inputs import case_digest
+from tfparity.inputs import case_files as cases
 from tfparity.worker import declare, plugins
 
 ZOO = '''\
@@ -124,6 +126,38 @@ def test_a_case_file_is_found_through_a_link(write: Write, tmp_path: Path) -> No
     assert list(cases.load([link])) == ["family/one", "family/two"]
 
 
+@pytest.mark.parametrize("damage", [b"", b"damaged"])
+def test_a_file_read_before_gives_the_same_cases_whatever_the_cache_holds(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: bytes
+) -> None:
+    monkeypatch.setenv("TFPARITY_CACHE", str(tmp_path / "cache"))
+    path = write(ZOO)
+
+    def again() -> dict[str, str]:
+        declare._registry.clear()
+        plugins._loaded.clear()
+        return {id: cases.digest(case) for id, case in cases.load([path]).items()}
+
+    first = again()
+    with monkeypatch.context() as patched:
+        patched.setattr(case_digest, "read", None)
+        assert again() == first
+    entries = list((tmp_path / "cache" / "read").iterdir())
+    whole = [entry.read_bytes() for entry in entries]
+    for entry in entries:
+        entry.write_bytes(damage)
+    assert again() == first
+    assert [entry.read_bytes() for entry in entries] == whole
+
+
+def test_an_error_in_a_file_read_before_has_its_line(write: Write) -> None:
+    path = write(ZOO + "\n\nraise KeyError('x')\n")
+    first = refused(path)
+    declare._registry.clear()
+    assert str(refused(path)) == str(first)
+    assert first.line == ZOO.count("\n") + 3
+
+
 def refused(path: Path) -> CaseError:
     with pytest.raises(CaseError) as caught:
         cases.load([path])
@@ -197,6 +231,9 @@ def test_no_factory_is_called_by_loading(write: Write) -> None:
 # Digests
 
 ONE, TWO = "family/one", "family/two"
+
+#: Nanoseconds since 1970 of a file that nobody has touched lately.
+LONG_AGO = 10**18
 
 
 @pytest.mark.parametrize(
@@ -355,6 +392,35 @@ def test_a_change_of_a_reached_table_is_in_the_digest(digests: Callable[[str], d
 def test_the_digest_of_a_known_case_is_the_same_under_every_python(digests: Callable[[str], dict[str, str]]) -> None:
     """Recorded evidence stands under keys made of digests: this one may only move on purpose."""
     assert digests(ZOO)[ONE] == "4a268dcaf81d03b9cc9dfff31bb2db91a52462a97f531da70f73b9bc866fc49b"
+
+
+def test_a_digest_is_made_once_until_the_file_changes(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(ZOO)
+    os.utime(path, ns=(LONG_AGO, LONG_AGO))
+    case = cases.load([path])[ONE]
+    before = cases.digest(case)
+    with monkeypatch.context() as patched:
+        patched.setattr(case_digest, "read", None)
+        assert cases.digest(case) == before
+    path.write_text(ZOO.replace("WIDTH = 4", "WIDTH = 5"))
+    assert cases.digest(case) != before
+
+
+def test_a_file_of_a_moment_ago_is_read_again_though_nothing_shows_a_change(write: Write) -> None:
+    path = write(ZOO)
+    written = path.stat().st_mtime_ns
+    case = cases.load([path])[ONE]
+    before = cases.digest(case)
+    path.write_text(ZOO.replace("WIDTH = 4", "WIDTH = 5"))
+    os.utime(path, ns=(written, written))
+    assert cases.digest(case) != before
+
+
+def test_cases_of_one_place_do_not_share_a_digest(write: Write) -> None:
+    path = write(ZOO)
+    os.utime(path, ns=(LONG_AGO, LONG_AGO))
+    case = cases.load([path])[ONE]
+    assert cases.digest(case) != cases.digest(case._replace(trained=True))
 
 
 def test_a_case_that_has_gone_from_its_file_is_refused(write: Write) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from tfparity import cli
 from tfparity.errors import DiskError, TfparityError, UsageError
+from tfparity.report.ending import in_a_line
 
 
 def ended(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], wrong: BaseException) -> tuple[int, str]:
@@ -45,8 +46,8 @@ def test_an_error_of_the_system_without_words_has_its_name(monkeypatch, capsys):
 
 def test_an_error_of_ours_keeps_its_code():
     wrong = UsageError("no")
-    assert cli.in_a_line(wrong) is wrong
-    assert type(cli.in_a_line(OSError(errno.EACCES, "Permission denied"))) is TfparityError
+    assert in_a_line(wrong) is wrong
+    assert type(in_a_line(OSError(errno.EACCES, "Permission denied"))) is TfparityError
 
 
 def test_an_interruption_has_its_own_code(monkeypatch, capsys):
@@ -78,3 +79,12 @@ def test_the_folder_of_a_report_is_made_before_the_run(tmp_path, monkeypatch):
     monkeypatch.setattr(cli, "_carried_out", carried_out)
     assert cli.main(["gate", "--junit", "out/gate.xml"]) == 130
     assert there == [True]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [(["--resolve"], "to resolve and write, use --again"), (["--check", "--again"], "use --check --resolve")],
+)
+def test_options_of_lock_that_exclude_each_other_are_refused(capsys, options, said):
+    assert cli.main(["lock", *options]) == UsageError.exit_code
+    assert said in capsys.readouterr().err

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfparity.compare import GRADES, compare, floors, rank
 from tfparity.errors import WorkerError
+from tfparity.judging.compare import GRADES, compare, floors
+from tfparity.records.vocabulary import Grade
 from tfparity.worker.declare import Sample, floating, integer, ranking, set_of_boxes
 
 ONE = [Sample(0, 0, {}, None)]
@@ -76,7 +77,7 @@ def test_within_four_floors_is_always_noise(seed, scale, shape, factor):
 def test_one_percent_off_never_passes(seed, scale, shape):
     truth = normal(*shape, seed=seed) * scale
     grade = graded(truth, (truth * 1.01).astype("float32")).grade
-    assert rank(grade) >= rank("1e-3")
+    assert grade.rank >= Grade.WITHIN_1E3.rank
     if scale >= 1:
         assert grade == "diverged" or numpy.abs(truth).max() * 0.01 <= 1e-3
 
@@ -491,4 +492,5 @@ def test_a_floor_of_a_damaged_bundle_is_refused(lost):
 
 
 def test_grades_are_in_order():
-    assert [rank(grade) for grade in GRADES] == [0, 1, 2, 3]
+    assert [grade.rank for grade in GRADES] == [0, 1, 2, 3]
+    assert GRADES == ("float32-noise", "1e-5", "1e-3", "diverged")

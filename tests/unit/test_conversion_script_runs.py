@@ -13,9 +13,11 @@ from unittest.mock import MagicMock
 
 import pytest
 
-from tfparity import conversion_script, matrix, paths
-from tfparity.conversion_script import templates
-from tfparity.crossing import MOST_REMEDIES
+from tfparity import paths
+from tfparity.engine.cell_run import MOST_REMEDIES
+from tfparity.features.convert import script as conversion_script
+from tfparity.features.convert import templates
+from tfparity.inputs import matrix
 from tfparity.worker.declare import Case, Input, Output
 from tfparity.worker.remedies import load
 
@@ -52,7 +54,7 @@ onnx_tf onnx_tf.backend tensorflow torch torch._dynamo torchax torchax.export tr
 
 
 def parts(name: str) -> list[str]:
-    return [part for part in ("exporting", "rewrite", "converting") if hasattr(load(name), part)]
+    return [part for part in ("exporting", "rewrite", "converting") if getattr(load(name), part)]
 
 
 REMEDIES = sorted(

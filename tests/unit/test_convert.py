@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
 import re
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import numpy
 import pytest
 
-from tfparity import cases, conversion_script, convert, matrix, paths
-from tfparity.conversion_script import templates
-from tfparity.plan import PlannedCell
+from tfparity import paths
+from tfparity.features.convert import convert, templates
+from tfparity.features.convert import script as conversion_script
+from tfparity.inputs import case_files as cases
+from tfparity.inputs import matrix
+from tfparity.records.cells import PlannedCell
+from tfparity.records.vocabulary import Verdict
 from tfparity.worker import declare, plugins
 from tfparity.worker.declare import Case
 
@@ -93,6 +98,23 @@ def test_remedies_are_carried_and_need_nothing_of_ours(tmp_path: Path, case: Cas
     assert "with squeeze_handlers.converting():" in (tmp_path / "out" / "convert.py").read_text()
 
 
+def test_every_remedy_and_shim_stands_alone_where_it_is_carried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = {kind: list(paths.worker_modules(kind)) for kind in ("remedies", "shims")}
+    names["remedies"].remove("fixed-axes")  # changes the case alone, which the script shows changed
+    conversion_script._carry(tmp_path / "carried", names["remedies"], names["shims"])
+    assert not [path for path in (tmp_path / "carried").rglob("*.py") if "tfparity.worker" in path.read_text()]
+    monkeypatch.syspath_prepend(tmp_path)
+    try:
+        for kind, found in names.items():
+            for name in found:
+                importlib.import_module(f"carried.{kind}.{name.replace('-', '_')}")
+    finally:
+        for name in [name for name in sys.modules if name.partition(".")[0] == "carried"]:
+            del sys.modules[name]
+
+
 def test_tensorflows_operators_are_asked_for_where_the_checked_file_needed_them(tmp_path: Path, case: Case) -> None:
     written(tmp_path / "plain", case, "onnx-tf", "tf2.15-torch2.15")
     written(tmp_path / "flex", case, "onnx-tf", "tf2.15-torch2.15", select_tf_ops=True)
@@ -129,14 +151,6 @@ def test_what_is_exported_at_one_size_has_no_open_axis(tmp_path: Path, case: Cas
     assert not (tmp_path / "out" / "carried").exists()
 
 
-def test_the_axes_of_an_output_are_those_that_its_size_follows(case: Case) -> None:
-    references = {
-        f"float32/{sample.index}/logits": numpy.zeros((sample.sizes["batch"], 4, sample.sizes["sequence"]))
-        for sample in case.samples()
-    }
-    assert conversion_script.output_axes(case, references) == [{0: "batch", 2: "sequence"}]
-
-
 def test_what_no_script_can_say_has_a_reason(case: Case) -> None:
     assert "by tfparity's own code" in str(conversion_script.unsaid("keras-rebuild", case))
     assert conversion_script.unsaid("mine.py", case) == "the route is none of tfparity's own"
@@ -155,12 +169,11 @@ def test_of_a_model_of_ones_own_the_core_of_the_zoo_is_like_it_by_kind(
     zoo["a/rare"] = case._replace(id="a/rare", tags=(), requires={})
     monkeypatch.setattr(cases, "load", lambda _: zoo)
     verdicts = {"a/relu": "works", "a/rare": "works", "huggingface/bert": "works-with-remedy"}
-    cells = [{"case": name, "route": name, "verdict": verdict} for name, verdict in verdicts.items()]
-    cells.append({"case": next(iter(like)), "route": "broken-there", "verdict": "broken"})
+    cells = [SimpleNamespace(case=name, route=name, verdict=Verdict(verdict)) for name, verdict in verdicts.items()]
+    cells.append(SimpleNamespace(case=next(iter(like)), route="broken-there", verdict=Verdict.BROKEN))
     asked: Any = SimpleNamespace(
-        cases={case.id: case._replace(requires=requires)},
+        selection=SimpleNamespace(cases={case.id: case._replace(requires=requires)}, project=PROJECT),
         choice=SimpleNamespace(sources=("mine:net",)),
-        project=PROJECT,
-        recorded={"t": SimpleNamespace(cells=cells)},
+        query=SimpleNamespace(recorded={"t": SimpleNamespace(cells=cells)}),
     )
     assert convert._like(asked, [PlannedCell("t", case.id, "r")]) == {("t", name): 1 for name in like}

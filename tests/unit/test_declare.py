@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import numpy
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -219,3 +220,43 @@ def test_a_declaration_from_elsewhere_is_checked(damage: dict[str, Any]) -> None
     assert declare.declared(told).axes == {"batch": (2, 1)}
     with pytest.raises(ValueError, match=r"axes|inputs|kind|id"):
         declare.declared({**told, **damage})
+
+
+# Which dimensions follow an axis
+
+
+def followed(axes: dict[str, tuple[int, ...]], **shapes: Callable[..., tuple[int, ...]]) -> list[dict[int, str]]:
+    """The axes of outputs whose shapes are functions of the sizes."""
+    declared = made(inputs=[normal(*axes, name="x")], outputs=list(shapes), axes=axes)
+    return declared.output_axes(
+        {
+            f"float32/{sample.index}/{name}": numpy.zeros(shape(**sample.sizes))
+            for sample in declared.samples()
+            for name, shape in shapes.items()
+        }
+    )
+
+
+def test_a_dimension_that_changes_with_an_axis_follows_it() -> None:
+    axes = {"batch": (2, 1, 5), "width": (8, 6)}
+    found = followed(axes, y=lambda batch, width: (3, width // 2, batch), z=lambda batch, width: (batch, 4))
+    assert found == [{1: "width", 2: "batch"}, {0: "batch"}]
+
+
+def test_an_output_of_fixed_size_follows_nothing() -> None:
+    assert followed({"batch": (2, 1)}, y=lambda batch: (4, 4)) == [{}]
+
+
+def test_a_dimension_that_changes_at_the_last_size_alone_follows_too() -> None:
+    assert followed({"n": (2, 3, 40)}, y=lambda n: (max(n, 10),)) == [{0: "n"}]
+
+
+def test_an_output_whose_rank_changes_does_not_break_the_others() -> None:
+    found = followed({"batch": (2, 1)}, y=lambda batch: (4,) * batch, z=lambda batch: (batch,))
+    assert found == [{}, {0: "batch"}]
+
+
+def test_a_dimension_that_changes_with_the_seed_alone_follows_no_axis() -> None:
+    declared = made(outputs=["boxes"], axes={"batch": (2, 1)})
+    rows = {sample.index: 4 + sample.seed for sample in declared.samples()}
+    assert declared.output_axes({f"float32/{n}/boxes": numpy.zeros((count, 6)) for n, count in rows.items()}) == [{}]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfparity.fingerprint import LIMIT, fingerprint, normalise, printable
+from tfparity.records.fingerprint import LIMIT, fingerprint, normalise, printable
 
 AUTOGRAPH = """in user code:
 

@@ -1,18 +1,22 @@
 """The gate names each kind of change by its own word and code, and is silent on a clean re-run."""
 
 import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from xml.etree import ElementTree
 
+import builders
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfparity import evidence, gate
-from tfparity.evidence import Evidence
-from tfparity.fingerprint import fingerprint
-from tfparity.limitations import Limitation
-from tfparity.report import gate_summary
+from tfparity.evidence.explain import explain
+from tfparity.evidence.schema import Evidence
+from tfparity.features.gate import compare as gate
+from tfparity.features.gate.junit import junit
+from tfparity.features.gate.report import _moved
+from tfparity.inputs.limitations import Limitation
+from tfparity.records.cells import AttemptLine, Failure
+from tfparity.records.vocabulary import Grade, Outcome, Stage, Verdict
 
 TOOLCHAIN = "tf2.15-torch2.15"
 
@@ -37,47 +41,34 @@ RULES = [
 
 
 def cell(case, verdict="works", error=None, **changed):
-    name = fingerprint(*ERRORS[error]) if error else None
-    short = {"opset": 13, "file_opset": 13, "remedies": [], "stage": "signature", "outcome": "pass", "error": name}
-    return {
-        "case": case,
-        "route": "onnx-tf",
-        "verdict": verdict,
+    """A cell of that verdict and error, its other fields as given: also such as no attempt would make."""
+    failure = Failure(Stage(ERRORS[error][0]), *ERRORS[error][1:]) if error else None
+    name = failure.fingerprint if failure else None
+    given = {
+        "verdict": Verdict(verdict),
         "grade": "float32-noise" if verdict.startswith("works") else None,
-        "opset": 13,
-        "attempts": [short],
-        "remedies": [],
+        "attempts": (AttemptLine(13, 13, (), Stage.SIGNATURE, Outcome.PASS, name),),
         "error": name,
-        "max_abs": 1e-6,
-        "floor": 5e-7,
+        "limitation": LIMITATIONS.get(error),
         "dynamic": {"batch": True, "height": True},
-        "signature": True,
-        "targets": {},
-        "key": "k1",
+        "remedies": (),
+        "max_abs": 1e-6,
         **changed,
     }
+    given["grade"] = Grade(given["grade"]) if given["grade"] else None
+    given["remedies"] = tuple(given["remedies"])
+    return builders.cell(case, toolchain=TOOLCHAIN, **given)
 
 
 def found(*cells, toolchain=TOOLCHAIN):
-    errors = {
-        fingerprint(*parts): {
-            **dict(zip(("stage", "type", "message"), parts, strict=True)),
-            "limitation": LIMITATIONS.get(name),
-        }
-        for name, parts in ERRORS.items()
-    }
-    named = {attempt["error"] for made in cells for attempt in made["attempts"]}
-    kept = {name: error for name, error in errors.items() if name in named}
-    return {toolchain: Evidence(toolchain, {}, toolchain, {"onnx-tf": toolchain}, kept, list(cells))}
+    failures = [Failure(Stage(stage), type, message) for stage, type, message in ERRORS.values()]
+    named = {attempt.error for made in cells for attempt in made.attempts}
+    kept = {failure.fingerprint: failure for failure in failures if failure.fingerprint in named}
+    return {toolchain: Evidence(toolchain, {}, toolchain, {"onnx-tf": toolchain}, kept, tuple(cells))}
 
 
-@dataclass
-class Planned:
-    case: str
-    route: str = "onnx-tf"
-    toolchain: str = TOOLCHAIN
-    verdict: str | None = None
-    reason: str | None = None
+def planned(case, verdict=None, reason=None):
+    return builders.planned(case, verdict, reason, toolchain=TOOLCHAIN)
 
 
 RECORDED = (
@@ -87,14 +78,14 @@ RECORDED = (
     cell("a/broken", "broken", "unsqueeze"),
     cell("a/gru", "broken", "gru"),
 )
-PLAN = [Planned(made["case"]) for made in RECORDED]
-DECLARED = {(TOOLCHAIN, made["case"], made["route"]) for made in RECORDED}
+PLAN = [planned(made.case) for made in RECORDED]
+DECLARED = {(TOOLCHAIN, made.case, made.route) for made in RECORDED}
 
 
 def changed(case, **changes):
     """The recorded cells with one of them made anew."""
     made = cell(case, **changes)
-    return [made if other["case"] == case else other for other in RECORDED]
+    return [made if other.case == case else other for other in RECORDED]
 
 
 def gated(now, recorded=RECORDED, plan=PLAN, **given):
@@ -115,13 +106,14 @@ def test_a_clean_rerun_is_silent():
 
 
 def test_a_rerun_under_new_keys_with_the_same_facts_is_silent():
-    assert gated([{**made, "key": "k2"} for made in RECORDED]).findings == ()
+    assert gated([replace(made, key="k2") for made in RECORDED]).findings == ()
 
 
 def test_noise_on_another_processor_is_silent():
-    moved = [{**made, "max_abs": 1.9e-6, "floor": 4e-7} for made in RECORDED]
-    moved[0]["grade"] = "1e-5"
-    assert gated(moved).findings == ()
+    moved = [replace(made, max_abs=1e-5, floor=1e-6) for made in RECORDED]
+    moved[0] = replace(moved[0], grade=Grade.WITHIN_1E5)
+    measured = {(TOOLCHAIN, made.case, made.route): (9.8e-7, 1.9e-6) for made in RECORDED}
+    assert gated(moved, measured=measured).findings == ()
 
 
 @pytest.mark.parametrize(
@@ -192,12 +184,12 @@ def test_a_failure_that_no_limitation_explains_is_unexplained_even_if_it_was_rec
 
 
 def test_a_new_failure_that_no_limitation_explains_is_unexplained():
-    verdict = gated([*RECORDED, cell("a/new", "broken", "segfault")], plan=[*PLAN, Planned("a/new")])
+    verdict = gated([*RECORDED, cell("a/new", "broken", "segfault")], plan=[*PLAN, planned("a/new")])
     assert one(verdict).kind == "unexplained"
 
 
 def test_a_new_cell_without_evidence_to_compare_with_is_missing():
-    finding = one(gated([*RECORDED, cell("a/new")], plan=[*PLAN, Planned("a/new")]))
+    finding = one(gated([*RECORDED, cell("a/new")], plan=[*PLAN, planned("a/new")]))
     assert finding.kind == "missing"
     assert "record it" in finding.message
 
@@ -214,7 +206,7 @@ def test_a_run_without_any_result_misses_every_cell():
 
 
 def test_a_case_that_vanished_is_missing():
-    finding = one(gated(RECORDED[1:], plan=PLAN[1:], declared=DECLARED - {(TOOLCHAIN, RECORDED[0]["case"], "onnx-tf")}))
+    finding = one(gated(RECORDED[1:], plan=PLAN[1:], declared=DECLARED - {(TOOLCHAIN, RECORDED[0].case, "onnx-tf")}))
     assert (finding.kind, finding.subject) == ("missing", f"{TOOLCHAIN}/a/works/onnx-tf")
     assert "no such cell any more" in finding.message
 
@@ -233,14 +225,14 @@ def test_a_toolchain_that_vanished_is_missing_from_a_whole_run():
 
 @pytest.mark.parametrize(("verdict", "kind"), [("not-applicable", "missing"), ("unresolvable", "regressed")])
 def test_a_recorded_cell_that_can_no_longer_be_is_reported(verdict, kind):
-    plan = [Planned("a/works", verdict=verdict, reason="needs torch>=3"), *PLAN[1:]]
+    plan = [planned("a/works", verdict=verdict, reason="needs torch>=3"), *PLAN[1:]]
     finding = one(gated(RECORDED[1:], plan=plan))
     assert finding.kind == kind
     assert "needs torch>=3" in finding.message
 
 
 def test_a_cell_that_cannot_be_and_never_was_is_silent():
-    assert gated(RECORDED, plan=[*PLAN, Planned("a/never", verdict="not-applicable")]).findings == ()
+    assert gated(RECORDED, plan=[*PLAN, planned("a/never", verdict="not-applicable")]).findings == ()
 
 
 def test_a_pass_against_a_limitation_is_unexpected():
@@ -276,7 +268,7 @@ def test_remedies_that_do_not_help_are_no_difference():
 
 def test_a_pass_after_its_rule_was_removed_is_fixed():
     (recorded,) = found(*RECORDED).values()
-    kept = evidence.explain(recorded, [rule for rule in RULES if rule.id != "no-gru"])
+    kept = explain(recorded, [rule for rule in RULES if rule.id != "no-gru"])
     assert one(gate.compare({TOOLCHAIN: kept}, found(*changed("a/gru")), PLAN, declared=DECLARED)).kind == "fixed"
 
 
@@ -314,7 +306,7 @@ STATES = st.sampled_from(
 def test_a_cell_has_at_most_one_finding_and_none_if_it_is_as_recorded_and_explained(before, after):
     recorded = [cell(f"a/c{i}", **state) for i, state in enumerate(before)]
     now = [cell(f"a/c{i}", **state) for i, state in enumerate(after)]
-    plan = [Planned(f"a/c{i}") for i in range(max(len(before), len(after)))]
+    plan = [planned(f"a/c{i}") for i in range(max(len(before), len(after)))]
     verdict = gate.compare(found(*recorded), found(*now), plan, limitations=RULES)
     named = [finding.cell for finding in verdict.findings]
     assert len(named) == len(set(named))
@@ -332,14 +324,14 @@ NASTY = 'a|b `c` <script>alert(1)</script> & "q" \x1b[31mred\x00\x08 \u202e @eve
 
 def nasty():
     content = found(cell("a/works", "broken", "segfault"))[TOOLCHAIN]
-    errors = {name: {**error, "message": NASTY} for name, error in content.errors.items()}
+    errors = {name: replace(error, message=NASTY) for name, error in content.errors.items()}
     return gate.compare(found(cell("a/works")), {TOOLCHAIN: replace(content, errors=errors)}, PLAN[:1])
 
 
 def test_junit_has_a_test_per_cell_and_a_failure_per_finding():
     idle = RULES[0].model_copy(update={"id": "idle"})
     verdict = gated(changed("a/works", verdict="broken", error="segfault"), limitations=[*RULES, idle], whole=True)
-    suite = ElementTree.fromstring(gate.junit(verdict)).find("testsuite")
+    suite = ElementTree.fromstring(junit(verdict)).find("testsuite")
     assert (suite.get("tests"), suite.get("failures")) == ("6", "2")
     failed = {test.get("name"): test.find("failure").get("type") for test in suite if len(test)}
     assert failed == {"a/works[onnx-tf]": "regressed", "idle": "unused-limitation"}
@@ -347,13 +339,13 @@ def test_junit_has_a_test_per_cell_and_a_failure_per_finding():
 
 
 def test_junit_of_a_clean_run_has_no_failure():
-    suite = ElementTree.fromstring(gate.junit(gated(RECORDED))).find("testsuite")
+    suite = ElementTree.fromstring(junit(gated(RECORDED))).find("testsuite")
     assert suite.get("failures") == "0"
     assert not any(len(test) for test in suite)
 
 
 def test_junit_holds_any_text():
-    text = gate.junit(nasty())
+    text = junit(nasty())
     failure = ElementTree.fromstring(text.encode("utf-8")).find(".//failure")
     assert "<script>alert(1)</script>" in failure.get("message")
     assert "\x1b" not in text
@@ -361,11 +353,11 @@ def test_junit_holds_any_text():
 
 
 def test_a_summary_of_a_clean_run_is_short():
-    assert gate_summary.summary(gated(RECORDED)) == "### Gate: nothing moved\n\n5 cells as recorded.\n"
+    assert _moved(gated(RECORDED)) == "### Gate: nothing moved\n\n5 cells as recorded.\n"
 
 
 def test_a_summary_counts_each_kind_and_has_a_row_per_finding():
-    text = gate_summary.summary(gated(changed("a/works", verdict="broken", error="segfault")))
+    text = _moved(gated(changed("a/works", verdict="broken", error="segfault")))
     assert "- **regressed** 1: " in text
     rows = [line for line in text.splitlines() if line.startswith("| **")]
     assert len(rows) == 1
@@ -374,7 +366,7 @@ def test_a_summary_counts_each_kind_and_has_a_row_per_finding():
 
 
 def test_a_summary_holds_any_text():
-    text = gate_summary.summary(nasty())
+    text = _moved(nasty())
     text.encode("utf-8")
     (row,) = [line for line in text.splitlines() if line.startswith("| **")]
     assert row.replace("\\|", "").count("|") == 7
@@ -383,7 +375,7 @@ def test_a_summary_holds_any_text():
 
 
 def test_the_gate_reads_what_evidence_explains():
-    content = evidence.explain(found(*RECORDED)[TOOLCHAIN], RULES)
+    content = explain(found(*RECORDED)[TOOLCHAIN], RULES)
     assert gate.compare({TOOLCHAIN: content}, {TOOLCHAIN: content}, PLAN, limitations=RULES, whole=True).findings == ()
 
 
@@ -394,7 +386,7 @@ def test_an_axis_that_is_declared_no_more_is_lost():
 
 def test_a_cell_that_no_plan_has_any_more_is_missing_whatever_was_chosen():
     gone = (TOOLCHAIN, "a/gru", "onnx-tf")
-    rest = [made for made in RECORDED if made["case"] != "a/gru"]
+    rest = [made for made in RECORDED if made.case != "a/gru"]
     plan = [cell for cell in PLAN if cell.case != "a/gru"]
     assert one(gated(rest, plan=plan, declared=DECLARED - {gone})).kind == "missing"
     assert gated(rest, plan=plan).findings == ()

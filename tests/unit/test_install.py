@@ -2,16 +2,22 @@
 
 import hashlib
 import re
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
+from filelock import FileLock
 
-from tfparity import matrix, paths
+from tfparity import paths
 from tfparity.environments import estimate, install, interpreters, lock
 from tfparity.environments.lock import LockStatus
 from tfparity.environments.uv_command import Completed
 from tfparity.errors import DiskError, InstallError, InterpreterError, LockError, NetworkError, TfparityError
+from tfparity.inputs import matrix
+from tfparity.inputs.matrix import Environment
 
 ROOT = paths.PACKAGE.parent.parent
 PLENTY = 10**12
@@ -32,11 +38,14 @@ class Uv:
     def __init__(self) -> None:
         self.fails: dict[str, str] = {}
         self.commands: list[list[str]] = []
+        self.fetches: Callable[[Path], None] = lambda _: None
 
     def __call__(self, command: Sequence[str], **_: object) -> Completed:
         self.commands.append(list(command))
         if command[1] in self.fails:
             return Completed(2, "", self.fails[command[1]])
+        if command[1] == "pip":
+            self.fetches(Path(command[command.index("--python") + 1]).parent.parent)
         if command[1] == "venv":
             python = Path(command[-1]) / "bin" / "python"
             python.parent.mkdir(parents=True)
@@ -63,10 +72,15 @@ class Workshop:
         header = f"# pins: {self.environment.digest()}\n# content: {content}\n\n"
         (self.project.lockfiles / name).write_text(header + body)
 
-    def ensure(self) -> install.Installed:
+    def named(self, id: str) -> Environment:
+        """Another environment of the same pins, with a large lockfile of its own."""
+        self.write(LARGE, f"{id}.txt")
+        return self.environment.model_copy(update={"id": id})
+
+    def ensure(self, environment: Environment | None = None) -> install.Installed:
         return install.ensure(
             self.project,
-            self.environment,
+            environment or self.environment,
             self.cache,
             progress=self.said.append,
             run=self.uv,
@@ -219,3 +233,164 @@ def test_the_estimate_is_above_what_was_measured_and_below_one_and_a_half_of_it(
     environment = matrix.load(project.matrix).environments[id]
     told = estimate.installed_gb(lock.status(project, environment).packages)
     assert measured <= told <= 1.5 * measured + 1
+
+
+# Several at once
+
+LARGE = "torch==1.13.1 --hash=sha256:aa\n"
+
+#: Bytes that an install of LARGE may take, and what has to be free for one.
+TAKES = int(estimate.installed_gb({"torch": "1.13.1"}) * 1e9)
+NEEDED = TAKES + int(install.LEFT_FREE_GB * 1e9)
+
+
+def both(workshop: Workshop) -> list[install.Installed]:
+    environments = [workshop.named(id) for id in ("one", "other")]
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(workshop.ensure, environments))
+
+
+def nothing_is_set_aside(workshop: Workshop) -> bool:
+    return list(workshop.cache.environments.glob(".*.room")) == []
+
+
+def test_two_environments_are_installed_at_once(workshop: Workshop) -> None:
+    together = threading.Barrier(2, timeout=10)
+
+    def fetches(_: Path) -> None:
+        together.wait()
+
+    workshop.uv.fetches = fetches
+    first, second = both(workshop)
+    assert first.folder != second.folder
+    assert nothing_is_set_aside(workshop)
+
+
+def test_two_installs_do_not_both_count_on_the_same_room(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(install, "ROOM_SECONDS", 0.01)
+    workshop.free = NEEDED + TAKES - 1  # a byte less than both may need
+    waiting, fetching = threading.Event(), []
+
+    class Said(list):  # type: ignore[type-arg]
+        def append(self, text: str) -> None:
+            super().append(text)
+            if text.startswith("waiting for other installs"):
+                waiting.set()
+
+    def fetches(folder: Path) -> None:
+        assert fetching == []
+        fetching.append(folder)
+        assert waiting.wait(10)
+        workshop.free -= TAKES - 1  # what it took was less than estimated
+        fetching.remove(folder)
+
+    workshop.said, workshop.uv.fetches = Said(), fetches
+    assert len({installed.folder for installed in both(workshop)}) == 2
+    assert len([text for text in workshop.said if text.startswith("waiting")]) == 1
+    assert nothing_is_set_aside(workshop)
+
+
+def test_what_others_use_up_meanwhile_is_refused_rather_than_waited_for(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(install, "ROOM_SECONDS", 0.01)
+    workshop.free = NEEDED
+    begun = threading.Event()
+
+    def fetches(_: Path) -> None:
+        begun.set()
+        workshop.free -= 1
+        assert refused.wait(10)
+
+    refused = threading.Event()
+    workshop.uv.fetches = fetches
+    one, other = workshop.named("one"), workshop.named("other")
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(workshop.ensure, one)
+        assert begun.wait(10)
+        with pytest.raises(DiskError, match="other needs"):
+            workshop.ensure(other)
+        refused.set()
+        assert first.result().folder.is_dir()
+    assert nothing_is_set_aside(workshop)
+
+
+def test_a_failed_install_gives_its_room_back(workshop: Workshop) -> None:
+    workshop.uv.fails["pip"] = "error: Hash mismatch for `numpy==1.24.3`"
+    workshop.refused(InstallError)
+    assert nothing_is_set_aside(workshop)
+
+
+@pytest.mark.parametrize("content", ["1000.0\n", "", "\xff"])
+def test_what_a_killed_install_set_aside_is_given_back(workshop: Workshop, content: str) -> None:
+    workshop.free = NEEDED
+    workshop.cache.environments.mkdir(parents=True)
+    (workshop.cache.environments / ".killed-0123.room").write_text(content, encoding="latin-1")
+    assert workshop.ensure(workshop.named("one")).folder.is_dir()
+    assert nothing_is_set_aside(workshop)
+
+
+def test_what_another_user_sets_aside_keeps_nobody_waiting(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Refused(FileLock):
+        def acquire(self, *given: Any, **named: Any) -> Any:
+            if "theirs" in str(self.lock_file):
+                raise PermissionError(13, "Permission denied", self.lock_file)
+            return super().acquire(*given, **named)
+
+    monkeypatch.setattr(install, "FileLock", Refused)
+    workshop.free = NEEDED
+    workshop.cache.environments.mkdir(parents=True)
+    (workshop.cache.environments / ".theirs-0123.room").write_text("1000.0\n")
+    assert workshop.ensure().folder.is_dir()
+
+
+def test_what_another_process_sets_aside_counts(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    workshop.free = NEEDED
+    workshop.cache.environments.mkdir(parents=True)
+    (workshop.cache.environments / ".theirs-0123.room").write_text("0.1\n")
+    theirs = FileLock(workshop.cache.environments / ".theirs-0123.lock")
+    theirs.acquire()
+    waited: list[float] = []
+
+    def ends(seconds: float) -> None:
+        waited.append(seconds)
+        assert workshop.uv.commands == []
+        theirs.release()
+
+    monkeypatch.setattr(install.time, "sleep", ends)
+    assert workshop.ensure(workshop.named("one")).folder.is_dir()
+    assert len(waited) == 1
+
+
+# What is said meanwhile
+
+
+def test_a_long_install_says_how_far_it_is(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(install, "TOLD_SECONDS", 0.01)
+    told = threading.Semaphore(0)
+
+    class Said(list):  # type: ignore[type-arg]
+        def append(self, text: str) -> None:
+            super().append(text)
+            told.release()
+
+    def fetches(folder: Path) -> None:
+        for _ in range(2):  # what is done, and that nothing is there yet
+            assert told.acquire(timeout=10)
+        for name in ("numpy-1.24.3", "wheel-0.40.0"):
+            (folder / "lib" / "python3.10" / "site-packages" / f"{name}.dist-info").mkdir(parents=True)
+        while not workshop.said[-1].endswith("2 there"):
+            assert told.acquire(timeout=10)
+
+    workshop.said, workshop.uv.fetches = Said(), fetches
+    workshop.ensure()
+    assert workshop.said[0] == "installing 1 packages on Python 3.10"
+    assert workshop.said[1] == "installing 1 packages on Python 3.10: fetching, 0 s"
+    assert workshop.said[-2:] == ["installing 1 packages on Python 3.10: 2 there", "installed"]
+
+
+def test_a_failed_install_ends_its_words(workshop: Workshop) -> None:
+    workshop.uv.fails["pip"] = "error: Hash mismatch for `numpy==1.24.3`"
+    before = threading.active_count()
+    workshop.refused(InstallError)
+    assert threading.active_count() == before

@@ -1,11 +1,17 @@
 """A limitation is a sentence with a cause and a link, and holds only where it says."""
 
+import fnmatch
 import re
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from packaging.specifiers import SpecifierSet
+from packaging.version import InvalidVersion, Version
 
+from tfparity import paths
 from tfparity.errors import LimitationError
-from tfparity.limitations import DEFECT, NO_LINK, Limitation, json_schema, load
+from tfparity.inputs.limitations import DEFECT, NO_LINK, Limitation, Met, Rules, json_schema, load
 
 RULE = """\
 - id: onnx-tf-unsqueeze-13
@@ -56,7 +62,7 @@ def test_a_rule_is_read_with_all_it_says(tmp_path):
 
 
 def test_an_empty_list_is_no_rules(tmp_path):
-    assert load(written(tmp_path, "[]\n")) == []
+    assert list(load(written(tmp_path, "[]\n"))) == []
 
 
 @pytest.mark.parametrize(
@@ -206,3 +212,106 @@ def test_a_rule_can_ask_for_a_remedy_that_the_attempt_took():
 
 def test_of_a_model_that_is_not_of_the_zoo_no_rule_knows_the_cases():
     assert rule(cases=("torchvision/*",)).holds(**{**MET, "case": None})
+
+
+# Fast, and as the plain form says
+
+
+def plainly(rule, met):
+    """Whether a rule explains an error, each condition in its plain form."""
+    if met.message.startswith(DEFECT) or met.stage != rule.stage:
+        return False
+    if met.case is not None and not any(fnmatch.fnmatchcase(met.case, glob) for glob in rule.cases):
+        return False
+    for name, wanted in rule.when.items():
+        if name in ("route", "toolchain"):
+            if not fnmatch.fnmatchcase(getattr(met, name), wanted):
+                return False
+        elif name == "remedy":
+            if not fnmatch.filter(met.remedies, wanted):
+                return False
+        else:
+            version = {**met.packages, "opset": None if met.opset is None else str(met.opset)}.get(name)
+            try:
+                if version is None or not SpecifierSet(wanted).contains(Version(version), prereleases=True):
+                    return False
+            except InvalidVersion:
+                return False
+    anything = (".*".join(map(re.escape, pattern.split("*"))) for pattern in rule.matches)
+    return re.search("|".join(anything), met.message, re.DOTALL) is not None
+
+
+VERSIONS = ["1.10.0", "2.0.0rc1", "2.1.0+cpu", "13", "not a version"]
+SPECIFIERS = ["<=1.10.0", ">=2", ">=1.5,<2.1", "==2.1.*", "!=13", ""]
+GLOBS = ["*", "onnx-tf", "onnx-*", "tf2.1[25]-*", "a/*", "a/one", "[!a]/*", "*one", "fixed-*"]
+NAMES = ["onnx-tf", "onnx-tf-dynamo", "tf2.12-torch1", "a/one", "b/one", "fixed-axes"]
+PARTS = [
+    "Unsqueeze version ",
+    "is not implemented",
+    "version 13 is not",
+    ".version",
+    "\n",
+    "Unsqueeze version 13 is not implemented",
+]
+
+RULES = st.builds(
+    rule,
+    when=st.dictionaries(st.sampled_from(["torch", "onnx-tf", "opset", "python"]), st.sampled_from(SPECIFIERS))
+    | st.dictionaries(st.sampled_from(["route", "toolchain", "remedy"]), st.sampled_from(GLOBS)),
+    stage=st.sampled_from(["convert", "build"]),
+    matches=st.lists(
+        st.lists(st.sampled_from(PARTS), max_size=3).map(lambda parts: "*".join([PARTS[0], *parts])), min_size=1
+    ),
+    cases=st.lists(st.sampled_from(GLOBS), min_size=1, max_size=3),
+)
+
+PLACES = st.builds(
+    Met,
+    packages=st.dictionaries(st.sampled_from(["torch", "onnx-tf", "opset", "python"]), st.sampled_from(VERSIONS)),
+    opset=st.sampled_from([None, 9, 13]),
+    route=st.sampled_from(NAMES),
+    toolchain=st.sampled_from(NAMES),
+    case=st.sampled_from([None, *NAMES]),
+    stage=st.sampled_from(["convert", "build"]),
+    message=st.lists(st.sampled_from([*PARTS, DEFECT, "x"]), max_size=4).map("".join),
+    remedies=st.lists(st.sampled_from(NAMES), max_size=2),
+)
+
+
+@settings(deadline=None, max_examples=200)
+@given(RULES, st.lists(PLACES, min_size=1, max_size=4))
+def test_a_rule_explains_what_its_plain_form_explains(rule, places):
+    for met in [*places, *places]:
+        assert rule.explains(met) == rule.holds(**met._asdict()) == plainly(rule, met)
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(RULES, max_size=6), st.lists(PLACES, max_size=3))
+def test_the_first_rule_that_holds_everywhere_explains(rules, places):
+    expected = [rule for rule in rules if places and all(plainly(rule, met) for met in places)]
+    assert Rules(rules).first(places) is (expected[0] if expected else None)
+
+
+def test_our_own_rules_explain_what_their_plain_form_explains():
+    rules = load(paths.PACKAGE.parent.parent / "limitations.yaml")
+    packages = {"onnx-tf": "1.10.0", "tensorflow": "2.15.1", "torch": "2.1.2", "python": "3.11", "onnx": "1.14.1"}
+    for asked in rules:
+        message = f"Error: {asked.matches[0].replace('*', ' x ')}."
+        met = Met(packages, 13, "onnx-tf", "tf2.15-torch2.1", None, asked.stage, message, asked.remedies)
+        assert [rule.id for rule in rules if rule.explains(met)] == [rule.id for rule in rules if plainly(rule, met)]
+        assert rules.first([met]) is next((rule for rule in rules if plainly(rule, met)), None)
+
+
+def test_rules_keep_their_order_and_are_found_by_stage_and_by_id():
+    first, second, third = rule(id="a"), rule(id="b", stage="build"), rule(id="c")
+    rules = Rules([first, second, third])
+    assert list(rules) == [rules[0], *rules[1:]] == [first, second, third]
+    assert rules.at("convert") == (first, third)
+    assert rules.at("load") == ()
+    assert (rules.named("b"), rules.named("d"), rules.named(None)) == (second, None, None)
+    assert (len(rules), bool(Rules()), first in rules) == (3, False, True)
+
+
+def test_of_two_rules_of_one_id_the_first_is_found():
+    mine, theirs = rule(cause="mine"), rule(cause="theirs")
+    assert Rules([mine, theirs]).named("a-rule") is mine

@@ -2,15 +2,16 @@
 
 import datetime
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
-from tfparity import matrix, paths
+from tfparity import paths
 from tfparity.environments import interpreters, lock
 from tfparity.environments.uv_command import Completed, masked
 from tfparity.errors import LockError, NetworkError, UsageError
+from tfparity.inputs import matrix
 
 ROOT = paths.PACKAGE.parent.parent
 
@@ -73,8 +74,13 @@ def declared(project: paths.Project) -> matrix.Matrix:
     return matrix.load(project.matrix)
 
 
-def locked(project: paths.Project, uv: Uv, *ids: str) -> list[lock.Locked]:
-    return lock.lock(project, declared(project), ids or None, run=uv)
+def locked(project: paths.Project, uv: Uv, *ids: str, again: bool = False) -> list[lock.Locked]:
+    return lock.lock(project, declared(project), ids or None, again=again, run=uv)
+
+
+def contents(project: paths.Project) -> dict[str, tuple[int, bytes]]:
+    """Every lockfile: its inode, which a rewrite changes, and its bytes."""
+    return {path.name: (path.stat().st_ino, path.read_bytes()) for path in project.lockfiles.iterdir()}
 
 
 def status(project: paths.Project, id: str = "old") -> lock.LockStatus:
@@ -94,7 +100,7 @@ def test_a_day_ends_in_utc_when_the_next_begins() -> None:
 def test_uv_resolves_the_pins_as_of_the_end_of_the_day_into_a_fresh_hashed_file(project: paths.Project) -> None:
     uv = Uv()
     locked(project, uv, "old")
-    locked(project, uv, "old")
+    locked(project, uv, "old", again=True)
     command = " ".join(uv.commands[0][1:])
     assert command.startswith("pip compile - --python /opt/python3.10 ")
     assert "--exclude-newer 2023-07-16T00:00:00Z" in command
@@ -133,23 +139,110 @@ def test_an_answer_without_hashes_is_refused(project: paths.Project) -> None:
     assert list(project.lockfiles.iterdir()) == []
 
 
-def test_locking_again_changes_nothing(project: paths.Project) -> None:
+def test_resolving_again_to_the_same_changes_nothing(project: paths.Project) -> None:
     assert [result.changed for result in locked(project, Uv())] == [True] * 3
-    assert [result.changed for result in locked(project, Uv())] == [False] * 3
+    uv = Uv()
+    assert [result.changed for result in locked(project, uv, again=True)] == [False] * 3
+    assert len(uv.commands) == 3
+
+
+NEW = """\
+  - {id: mine, source: torch-side, routes: {onnx-tf: new-side}}
+environments:
+  - {id: new-side, python: "3.11", as-of: 2023-07-15, pins: {tensorflow: 2.13.0}}
+"""
+
+
+@pytest.mark.parametrize("ids", [(), ("split",), ("old", "torch-side", "tensorflow-side")])
+def test_what_fits_its_pins_stays_as_it_is_and_is_not_even_resolved(
+    project: paths.Project, monkeypatch: pytest.MonkeyPatch, ids: tuple[str, ...]
+) -> None:
+    locked(project, Uv())
+    before = contents(project)
+    monkeypatch.setattr(interpreters, "find", lambda *_, **__: pytest.fail("an interpreter was looked for"))
+    uv, said = Uv(), []
+    uv.lines = LINES.replace("1.24.3", "1.24.4")
+    results = lock.lock(project, declared(project), ids or None, run=uv, progress=said.append)
+    assert [(result.kind, result.changed) for result in results] == [("locked", False)] * len(results)
+    assert all(line.endswith(": locked, as it was") for line in said)
+    assert uv.commands == []
+    assert contents(project) == before
+
+
+def test_a_new_toolchain_over_committed_environments_touches_none_of_their_lockfiles(project: paths.Project) -> None:
+    locked(project, Uv())
+    before = contents(project)
+    rewrite(project.matrix, "environments:\n", "environments:\n" + NEW.partition("environments:\n")[2])
+    project.matrix.write_text(project.matrix.read_text() + NEW.partition("environments:\n")[0])
+    uv = Uv()
+    uv.lines = LINES.replace("1.24.3", "1.24.4")  # what the index would say now
+    results = locked(project, uv, "mine")
+    assert [(result.environment, result.changed) for result in results] == [("torch-side", False), ("new-side", True)]
+    after = contents(project)
+    assert after.pop("new-side.txt")
+    assert after == before
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda project: (project.lockfiles / "old.txt").unlink(),
+        lambda project: rewrite(project.matrix, "numpy: 1.24.3", "numpy: 1.24.4"),
+        lambda project: rewrite(project.lockfiles / "old.txt", "sha256:bb", "sha256:bc"),
+        lambda project: (project.lockfiles / "old.txt").write_bytes(b"\xff\xfe"),
+        lambda project: (project.lockfiles / "old.unresolvable.txt").write_text("no\n"),
+    ],
+    ids=["missing", "other pins", "edited by hand", "no text", "beside a refusal"],
+)
+def test_what_does_not_fit_is_resolved_and_nothing_else(
+    project: paths.Project, spoil: Callable[[paths.Project], object]
+) -> None:
+    locked(project, Uv())
+    before = contents(project)
+    spoil(project)
+    uv = Uv()
+    assert [result.changed for result in locked(project, uv)] == [False, False, True]
+    assert [words.partition("==")[0] for words in uv.inputs] == ["torch"]
+    after = contents(project)
+    assert after.keys() == before.keys()
+    assert all(after[name] == before[name] for name in after if name != "old.txt")
+    assert lock.check(project, declared(project)) == []
+
+
+def test_again_resolves_what_is_named_and_nothing_else(project: paths.Project) -> None:
+    locked(project, Uv())
+    before = contents(project)
+    uv = Uv()
+    uv.lines = LINES.replace("1.24.3", "1.24.4")
+    assert [result.changed for result in locked(project, uv, "split", again=True)] == [True, True]
+    assert {name for name, now in contents(project).items() if now != before[name]} == {
+        "torch-side.txt",
+        "tensorflow-side.txt",
+    }
+
+
+def test_a_recorded_refusal_that_fits_stays_until_it_is_asked_again(project: paths.Project) -> None:
+    uv = Uv()
+    uv.failure = NO_SOLUTION
+    locked(project, uv, "old")
+    (kept,) = locked(project, Uv(), "old")
+    assert (kept.kind, kept.changed, kept.reason) == ("unresolvable", False, NO_SOLUTION.strip())
+    (asked,) = locked(project, Uv(), "old", again=True)
+    assert (asked.kind, asked.changed) == ("locked", True)
 
 
 def test_what_cannot_be_resolved_leaves_the_resolvers_reason_in_place_of_the_lock(project: paths.Project) -> None:
     locked(project, Uv(), "old")
     uv = Uv()
     uv.failure = "Using CPython 3.10.13\n" + NO_SOLUTION
-    (result,) = locked(project, uv, "old")
+    (result,) = locked(project, uv, "old", again=True)
     assert (result.kind, result.changed) == ("unresolvable", True)
     assert [path.name for path in project.lockfiles.iterdir()] == ["old.unresolvable.txt"]
     now = status(project)
     assert now.kind == "unresolvable"
     assert now.reason == NO_SOLUTION.strip()
     assert now.packages == {}
-    assert locked(project, Uv(), "old")[0].kind == "locked"
+    assert locked(project, Uv(), "old", again=True)[0].kind == "locked"
     assert [path.name for path in project.lockfiles.iterdir()] == ["old.txt"]
 
 
@@ -276,7 +369,7 @@ def test_resolving_again_tells_what_no_longer_resolves_and_what_now_does(project
     uv.failure = NO_SOLUTION
     (finding,) = lock.check(project, declared(project), ["old"], resolve_again=True, run=uv)
     assert finding.text == "resolved when it was locked and no longer does"
-    locked(project, uv, "old")
+    locked(project, uv, "old", again=True)
     assert lock.check(project, declared(project), ["old"], resolve_again=True, run=uv) == []
     (finding,) = lock.check(project, declared(project), ["old"], resolve_again=True, run=Uv())
     assert finding.text == "could not be resolved when it was locked and now can"

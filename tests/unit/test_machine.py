@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from tfparity import machine
+from tfparity.records import machine
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGXCPU])

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tfparity import matrix, paths
+from tfparity import paths
 from tfparity.errors import MatrixError
+from tfparity.inputs import matrix
 
 ROOT = paths.PACKAGE.parent.parent
 

@@ -22,7 +22,9 @@ def loaded() -> ModuleType:
 
 @pytest.fixture
 def menu(loaded: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    (tmp_path / "requirements.in").write_text("numpy\n")
     (tmp_path / "requirements.txt").write_text("numpy==2.3.5\n")
+    monkeypatch.setattr(loaded, "ROOT", tmp_path)
     monkeypatch.setattr(loaded, "REQUIREMENTS", tmp_path / "requirements.txt")
     return loaded
 
@@ -35,7 +37,24 @@ class Session:
         self.installs = installs
         self.installed: list[tuple] = []
         self.warnings: list[str] = []
+        self.resolved = 0
+        self.folder = folder
         folder.mkdir(exist_ok=True)
+
+    def create_tmp(self):
+        return str(self.folder)
+
+    def run(self, *words, **_):
+        """Resolve, as uv would."""
+        self.resolved += 1
+        output = Path(words[words.index("--output-file") + 1])
+        output.write_text(f"# made via\n#    nox -s lock\nnumpy==2.3.{5 + self.resolved}\n")
+
+    def log(self, message):
+        pass
+
+    def error(self, message):
+        raise RuntimeError(message)
 
     def run_install(self, *words, log=True):
         if not self.installs:
@@ -99,3 +118,26 @@ def test_another_interpreters_environment_that_was_never_made_is_only_warned_of(
     session = Session(tmp_path / "made", installs=False)
     assert not Path(menu.beside(session, "3.99", "/opt/python3.99")).exists()
     assert len(session.warnings) == 1
+
+
+def test_our_own_requirements_are_resolved_where_their_input_changed_or_again(menu, tmp_path):
+    session = Session(tmp_path / "made")
+
+    def said(**given):
+        menu.lock_ourselves(session, check=False, **given)
+        return menu.REQUIREMENTS.read_text().splitlines()[-1]
+
+    assert said() == said() == "numpy==2.3.6"
+    (tmp_path / "requirements.in").write_text("numpy\nscipy\n")
+    assert said() == said() == "numpy==2.3.7"
+    assert said(again=True) == "numpy==2.3.8"
+    assert session.resolved == 3
+
+
+def test_a_check_of_our_own_requirements_writes_nothing(menu, tmp_path):
+    session = Session(tmp_path / "made")
+    with pytest.raises(RuntimeError, match="not made from this requirements"):
+        menu.lock_ourselves(session, check=True)
+    menu.lock_ourselves(session, check=False)
+    menu.lock_ourselves(session, check=True)
+    assert session.resolved == 1

@@ -8,15 +8,19 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from tfparity import cases, onnx_reader, plan, yours
 from tfparity.errors import CaseError, UsageError
+from tfparity.inputs import case_files as cases
+from tfparity.inputs import case_sources
+from tfparity.inputs import onnx_file as onnx_reader
+from tfparity.inputs.own_models import Declared
+from tfparity.paths import Project
+from tfparity.planning import plan, routes
 from tfparity.worker import declare, plugins
 from tfparity.worker.declare import Case
 from tfparity.worker.exporters import onnx_file as exporter
 from tfparity.worker.frameworks import onnx_file
 from tfparity.worker.messages import Refused
 from tfparity.worker.routes import onnx_tf, onnx_tf_dynamo
-from tfparity.yours import Declared
 
 WEIGHT = numpy.arange(12, dtype="float32").reshape(4, 3) / 7
 
@@ -53,7 +57,9 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     def of(path: Path, inputs: tuple[str, ...] = (), axes: tuple[str, ...] = (), outputs: tuple[str, ...] = ()) -> Case:
         monkeypatch.setattr(declare, "_registry", {})
         monkeypatch.setattr(plugins, "_loaded", {})
-        (case,) = cases.load(yours.files([str(path)], Declared(inputs, outputs, axes), tmp_path / "made")).values()
+        (case,) = cases.load(
+            case_sources.files([str(path)], Declared(inputs, outputs, axes), tmp_path / "made")
+        ).values()
         return case
 
     return of
@@ -166,15 +172,17 @@ def test_another_file_or_other_weights_beside_it_are_another_case(made: Any, tmp
 
 def test_a_file_goes_as_it_is_first_and_not_where_torch_is_asked_for(made: Any, tmp_path: Path) -> None:
     case = made(saved(tmp_path, opset=11))
-    assert plan.way(onnx_tf, case) == plan.Way("onnx-file", "onnx-file", (11, 13, 12, 14))
+    assert routes.way(onnx_tf.ROUTE, case) == routes.Way("onnx-file", "onnx-file", (11, 13, 12, 14))
     both = {"torch": "2.15.0", "onnx": "1.23.2", "onnx-tf": "1.10.0", "tensorflow": "2.15.1"}
-    assert plan._applicability(onnx_tf, case, both, both, "e", "e") == (None, None)
-    old = {**both, "onnx": "1.12.0"}
-    assert plan._applicability(onnx_tf, case, old, both, "e", "e") == (
-        "not-applicable",
-        "needs onnx>=1.13, e has 1.12.0",
-    )
-    assert plan._applicability(onnx_tf_dynamo, case, both, both, "e", "e")[0] == "not-applicable"
+
+    def answer(route: Any, packages: dict[str, str]) -> Any:
+        side, kind = plan._Side("e", packages), plan._Kind(bool(case.onnx_opset), ())
+        (found,) = plan._column(route, [kind], [None], side, side, Project(tmp_path))
+        return found
+
+    assert answer(onnx_tf.ROUTE, both) == (None, None)
+    assert answer(onnx_tf.ROUTE, {**both, "onnx": "1.12.0"}) == ("not-applicable", "needs onnx>=1.13, e has 1.12.0")
+    assert answer(onnx_tf_dynamo.ROUTE, both)[0] == "not-applicable"
 
 
 # Run
@@ -193,7 +201,7 @@ def test_the_reference_runs_in_both_precisions(made: Any, tmp_path: Path) -> Non
     assert numpy.abs(wide - truth).max() < 1e-14
     (again,) = onnx_file.run(model, [x])
     assert numpy.array_equal(again, single)
-    assert onnx_file.count(model) == 12 + 3
+    assert onnx_file.parameters(model) == 12 + 3
 
 
 def test_an_output_is_of_the_type_that_the_file_declares(made: Any, tmp_path: Path) -> None:

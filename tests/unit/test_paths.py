@@ -1,10 +1,12 @@
 """Files of text appear whole or not at all."""
 
 import errno
+import os
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tfparity import paths
@@ -88,3 +90,71 @@ def test_threads_write_one_file_side_by_side(tmp_path):
         list(pool.map(write, range(4)))
     assert len(set(path.read_text())) == 1
     assert [file.name for file in tmp_path.iterdir()] == ["file.txt"]
+
+
+# What killed writers left
+
+
+@pytest.fixture
+def gone(monkeypatch):
+    """A process that is no more; every other is there."""
+    monkeypatch.setattr(psutil, "pid_exists", lambda pid: pid != 4242)
+    return 4242
+
+
+@pytest.mark.parametrize("name", [".page.md.{}.7", "page.md.{}.140735"])
+def test_the_next_write_removes_what_a_killed_writer_left(tmp_path, gone, name):
+    (tmp_path / name.format(gone)).write_text("hal")
+    paths.write_text(tmp_path / "page.md", "whole")
+    assert names(tmp_path) == ["page.md"]
+
+
+@pytest.mark.parametrize("name", ["page.md.99999999999999999999.1", "page.md.4294967296.1"])
+def test_what_is_no_number_of_a_process_is_not_running(tmp_path, name):
+    (tmp_path / name).write_text("hal")
+    paths.write_text(tmp_path / "page.md", "whole")
+    assert names(tmp_path) == ["page.md"]
+
+
+def test_what_another_writer_is_at_stays(tmp_path, gone):
+    (tmp_path / f".page.md.{os.getpid()}.7").write_text("hal")
+    paths.write_text(tmp_path / "page.md", "whole")
+    assert names(tmp_path) == [f".page.md.{os.getpid()}.7", "page.md"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "page.md",
+        "page.md.bak",
+        "page.md.4242",
+        "page.md.4242.7.txt",
+        "other.md.4242.7",
+        "..page.md.4242.7",
+        "a.page.md.4242.7",
+        "pageXmd.4242.7",
+        "page.md.4242.x",
+    ],
+)
+def test_what_is_named_otherwise_stays(tmp_path, gone, name):
+    (tmp_path / name).write_text("a person's own")
+    paths.clear_unfinished(tmp_path / "page.md")
+    assert (tmp_path / name).read_text() == "a person's own"
+
+
+def test_beside_the_file_that_a_link_names_it_is_removed_too(tmp_path, gone):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real/there")
+    (tmp_path / "real" / f".there.{gone}.7").write_text("hal")
+    paths.write_text(tmp_path / "link", "whole")
+    assert names(tmp_path / "real") == ["there"]
+
+
+def test_what_cannot_be_removed_stays_and_the_file_is_written(tmp_path, gone):
+    (tmp_path / f"page.md.{gone}.7").mkdir()
+    paths.write_text(tmp_path / "page.md", "whole")
+    assert names(tmp_path) == ["page.md", f"page.md.{gone}.7"]
+
+
+def test_where_there_is_no_folder_there_is_nothing_to_remove(tmp_path):
+    paths.clear_unfinished(tmp_path / "nowhere" / "page.md")

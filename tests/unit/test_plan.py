@@ -1,7 +1,9 @@
 """The plan holds every cell chosen, says why some cannot be, and puts first what tells most."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -9,15 +11,23 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
 
-from tfparity import matrix, plan
+from tfparity import paths
 from tfparity.environments import lock
 from tfparity.environments.lock import LockStatus
 from tfparity.errors import CaseError, LockError, UsageError
-from tfparity.matrix import Environment
+from tfparity.inputs import case_files, matrix
+from tfparity.inputs.matrix import Environment
 from tfparity.paths import Project
-from tfparity.plan import PlannedCell
+from tfparity.planning import estimate, plan, routes
+from tfparity.records.cells import CellId, PlannedCell
+from tfparity.records.vocabulary import Tier, Verdict
 from tfparity.worker.declare import Case, floating, normal
+from tfparity.worker.frameworks import onnx_file
+from tfparity.worker.routes import Route
 
 MATRIX = """\
 schema: 1
@@ -85,6 +95,7 @@ def planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
 
         monkeypatch.setattr(lock, "status", status)
         choice.setdefault("toolchains", ["old"])
+        choice["tier"] = Tier(choice.get("tier", "all"))
         return plan.plan(matrix.load(path), cases, Project(tmp_path), **choice)
 
     return planned
@@ -145,7 +156,6 @@ def test_only_the_routes_named_are_planned(planned: Plan) -> None:
     ("choice", "message"),
     [
         ({"toolchains": ["older"]}, "no toolchain 'older' in matrix.yaml; there are old, split"),
-        ({"tier": "some"}, "no tier 'some'; there are smoke, core, full, all"),
         ({"case_globs": ["a/*", "c/*"]}, r"no case matches 'c/\*'"),
         ({"case_globs": ["b/*"], "tier": "smoke"}, r"no case of the tier 'smoke' matches 'b/\*'"),
         ({"routes": ["onnx-tr"]}, "no route 'onnx-tr' in the chosen toolchains; there are onnx-tf, onnx-tf-dynamo"),
@@ -173,8 +183,13 @@ def test_the_lock_of_a_toolchain_that_is_not_chosen_is_not_asked_for(planned: Pl
 
 
 TOGETHER = """
-REVISION, SIDES, FRAMEWORK, EXPORTER, OPSETS = 1, "together", "pytorch", "onnx-legacy", (13,)
-REQUIRES, IMPORTS = {"source": {}, "target": {}}, {"source": [], "target": []}
+from tfparity.worker.routes import Route
+
+ROUTE = Route(
+    revision=1, sides="together", framework="pytorch", exporter="onnx-legacy", opsets=(13,),
+    requires={"source": {}, "target": {}}, imports={"source": [], "target": []},
+    convert=print, load=print, pin_threads=print,
+)
 """
 
 
@@ -260,21 +275,86 @@ def test_a_lockfile_that_does_not_fit_is_an_error_with_the_command(planned: Plan
         planned(locked={"old": LockStatus(kind, Path(), "", {}, None)})
 
 
+# All at once
+
+
+@cache
+def allowed(specifier: str, version: str) -> bool:
+    return SpecifierSet(specifier, prereleases=True).contains(Version(version))
+
+
+def lacking(needs: Mapping[str, str], packages: Mapping[str, str], where: str) -> str | None:
+    for package, specifier in needs.items():
+        version = packages.get(canonicalize_name(package))
+        if version is None:
+            return f"needs {package}, which {where} has not"
+        if not allowed(specifier, version):
+            return f"needs {package}{specifier}, {where} has {version}"
+    return None
+
+
+def one_by_one(declared: matrix.Matrix, zoo: Mapping[str, Case], project: Project) -> Iterator[PlannedCell]:
+    """The whole plan in its plain form: every cell is asked everything anew."""
+    statuses = {id: lock.status(project, environment) for id, environment in declared.environments.items()}
+    declared_routes = {name: routes.route(name, project) for one in declared.toolchains.values() for name in one.routes}
+    for toolchain in declared.toolchains.values():
+        for case in zoo.values():
+            for name, target in toolchain.routes.items():
+                known = known_of(declared_routes[name], case, statuses, toolchain.source, target)
+                if toolchain.cases and not any(fnmatch(case.id, glob) for glob in toolchain.cases):
+                    known = ("not-applicable", f"{toolchain.id} is for {', '.join(toolchain.cases)} alone")
+                yield PlannedCell(toolchain.id, case.id, name, *known)
+
+
+def known_of(
+    route: Route, case: Case, statuses: Mapping[str, LockStatus], source: str, target: str
+) -> tuple[str | None, str | None]:
+    if route.sides == "together" and source != target:
+        return "not-applicable", "needs both sides in one environment"
+    for id in (source, target):
+        if statuses[id].kind == "unresolvable":
+            return "unresolvable", statuses[id].reason
+    refusal = route.refusal(case.id) if route.refusal else None
+    if refusal:
+        return "not-applicable", refusal
+    if case.onnx_opset and not route.onnx_files:
+        return "not-applicable", "takes models of torch, no ONNX files"
+    files = onnx_file.FRAMEWORK.requires if case.onnx_opset else {}
+    here, there = statuses[source].packages, statuses[target].packages
+    missing = lacking({**route.requires["source"], **files}, here, source)
+    missing = missing or lacking(route.requires["target"], there, target) or lacking(case.requires, here, source)
+    return ("not-applicable", missing) if missing else (None, None)
+
+
+def test_the_plan_of_the_whole_zoo_is_what_every_cell_alone_says() -> None:
+    project = paths.Project(paths.PACKAGE.parent.parent)
+    declared, zoo = matrix.load(project.matrix), case_files.load([project.cases])
+    found = plan.plan(declared, zoo, project, toolchains=list(declared.toolchains))
+    assert {cell.verdict for cell in found} == {None, "not-applicable", "unresolvable"}
+    assert found == list(one_by_one(declared, zoo, project))
+
+
+def test_of_two_cases_with_a_specifier_that_cannot_be_read_the_first_is_named(planned: Plan) -> None:
+    zoo = by_id(case("a/one", tensorflow=">=99"), case("a/two", torch="newest"), case("b/three", torch="newest"))
+    with pytest.raises(CaseError, match="case 'a/two': "):
+        planned(zoo, toolchains=["old", "split"])
+
+
 # Routes
 
 
 def test_a_route_is_found_by_name_and_by_path(tmp_path: Path) -> None:
     project = Project(tmp_path)
-    by_name = plan.route("onnx-tf", project)
-    text = "\n".join(f"{name} = {getattr(by_name, name)!r}" for name in plan.DECLARATIONS)
+    by_name = routes.route("onnx-tf", project)
+    text = "from tfparity.worker.routes import onnx_tf\nROUTE = onnx_tf.ROUTE._replace(revision=7)\n"
     (tmp_path / "mine.py").write_text(text)
-    assert plan.route("mine.py", project).OPSETS == by_name.OPSETS
+    assert routes.route("mine.py", project) == by_name._replace(revision=7)
 
 
 @pytest.mark.parametrize("name", ["no-such", "no_such.py", ""])
 def test_an_unknown_route_is_a_usage_error(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match="no route"):
-        plan.route(name, Project(tmp_path))
+        routes.route(name, Project(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -282,13 +362,30 @@ def test_an_unknown_route_is_a_usage_error(tmp_path: Path, name: str) -> None:
     [
         ("1 / 0", "raises ZeroDivisionError when imported"),
         ("def broken(:", "raises SyntaxError when imported"),
-        ("OPSETS = (13,)\nREVISION = 1", "lacks SIDES, FRAMEWORK, EXPORTER, REQUIRES, IMPORTS"),
+        ("from tfparity.worker.routes import Route\nROUTE = Route(revision=1)", "missing 9 required positional"),
+        ("REVISION = 1", "declares no ROUTE; see src/tfparity/worker/routes/__init__.py"),
+        ("ROUTE = dict(revision=1)", "declares ROUTE as a dict; see src/tfparity/worker/routes/__init__.py"),
     ],
 )
 def test_a_broken_route_of_a_persons_own_is_a_usage_error(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "broken.py").write_text(text)
     with pytest.raises(UsageError, match=message):
-        plan.route("broken.py", Project(tmp_path))
+        routes.route("broken.py", Project(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("found", "declared", "message"),
+    [
+        (routes.exporter, "EXPORTER", "the exporter 'mine.py' declares no EXPORTER"),
+        (routes.framework, "FRAMEWORK", "the framework 'mine.py' declares no FRAMEWORK"),
+    ],
+)
+def test_a_file_that_is_no_exporter_or_framework_is_a_usage_error(
+    tmp_path: Path, found: Callable[..., object], declared: str, message: str
+) -> None:
+    (tmp_path / "mine.py").write_text("")
+    with pytest.raises(UsageError, match=message):
+        found("mine.py", Project(tmp_path))
 
 
 # In what order
@@ -301,7 +398,7 @@ def cell(id: str, toolchain: str = "old") -> PlannedCell:
 
 
 def ordered(ids: list[str], verdicts: Mapping[tuple[str, str], str]) -> list[str]:
-    told = {(toolchain, id, "onnx-tf"): verdict for (toolchain, id), verdict in verdicts.items()}
+    told = {CellId(toolchain, id, "onnx-tf"): Verdict(verdict) for (toolchain, id), verdict in verdicts.items()}
     return [cell.case for cell in plan.order([cell(id) for id in ids], ZOO, told)]
 
 
@@ -348,7 +445,7 @@ def test_an_order_keeps_every_cell_once_whatever_is_recorded(
 ) -> None:
     shuffled = list(CELLS)
     Random(seed).shuffle(shuffled)
-    found = plan.order(shuffled, ZOO, verdicts)
+    found = plan.order(shuffled, ZOO, {CellId(*place): Verdict(verdict) for place, verdict in verdicts.items()})
     assert sorted(found, key=lambda cell: cell.id) == sorted(CELLS, key=lambda cell: cell.id)
     new = [verdicts.get((c.toolchain, c.case, c.route), "untested") in ("untested", "stale") for c in found]
     assert new == sorted(new, reverse=True)
@@ -358,28 +455,14 @@ def test_an_order_keeps_every_cell_once_whatever_is_recorded(
 
 
 def test_an_estimate_is_recorded_seconds_shared_among_jobs_and_the_environments_time() -> None:
-    recorded = {("old", "a/one", "onnx-tf"): 40.0, ("old", "a/two", "onnx-tf"): 20.0}
-    found = plan.estimate([cell("a/one"), cell("a/two")], recorded, jobs=2, to_install=1, toolchains=2)
-    assert found == 30.0 + 2 * plan.WARM_SECONDS + plan.INSTALL_SECONDS
+    recorded = {CellId("old", "a/one", "onnx-tf"): 40.0, CellId("old", "a/two", "onnx-tf"): 20.0}
+    found = estimate.estimate([cell("a/one"), cell("a/two")], recorded, jobs=2, to_install=1, toolchains=2)
+    assert found == 30.0 + 2 * estimate.WARM_SECONDS + estimate.INSTALL_SECONDS
 
 
 def test_a_cell_without_a_record_is_assumed_to_take_the_usual_time() -> None:
-    assert plan.estimate([cell("a/one")], {}, jobs=1, to_install=0, toolchains=0) == plan.CELL_SECONDS
+    assert estimate.estimate([cell("a/one")], {}, jobs=1, to_install=0, toolchains=0) == estimate.CELL_SECONDS
 
 
 def test_no_cells_in_installed_environments_take_no_time() -> None:
-    assert plan.estimate([], {}, jobs=4, to_install=0, toolchains=0) == 0
-
-
-def test_recorded_seconds_leave_out_cells_without_any() -> None:
-    runs = {
-        "old": {
-            "cells": [
-                {"case": "a/one", "route": "onnx-tf", "seconds": 3},
-                {"case": "a/two", "route": "onnx-tf", "seconds": None},
-                {"case": "b/three", "route": "onnx-tf"},
-            ]
-        },
-        "split": {},
-    }
-    assert plan.recorded_seconds(runs) == {("old", "a/one", "onnx-tf"): 3.0}
+    assert estimate.estimate([], {}, jobs=4, to_install=0, toolchains=0) == 0

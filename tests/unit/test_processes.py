@@ -4,13 +4,14 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
 import pytest
 
-from tfparity import processes
-from tfparity.processes import Limits, Watched, watch
+from tfparity.engine import process_limits as processes
+from tfparity.engine.process_limits import Limits, Watched, watch
 
 LIMITS = Limits(seconds=60, memory_mib=100)
 GROUP = 4242
@@ -155,13 +156,26 @@ def test_the_own_process_has_a_proportional_size_no_larger_than_its_resident_one
     assert 1 < pss <= resident * 1.05
 
 
-def test_without_the_figure_the_resident_size_stands_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(self: Path) -> str:
-        raise PermissionError
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="the kernel has no such figure")
+def test_the_proportional_size_is_the_kernels_own_sum() -> None:
+    text = Path("/proc/self/smaps_rollup").read_text()
+    kernels = next(int(line.split()[1]) / 1024 for line in text.splitlines() if line.startswith("Pss:"))
+    assert processes._pss_mib(os.getpid()) == pytest.approx(kernels, rel=0.05)
 
-    monkeypatch.setattr(Path, "read_text", refuse)
+
+@pytest.mark.parametrize("wrong", [psutil.AccessDenied(), psutil.NoSuchProcess(1), FileNotFoundError()])
+def test_without_the_figure_the_resident_size_stands_for_it(monkeypatch: pytest.MonkeyPatch, wrong: Exception) -> None:
+    def refuse(self: psutil.Process) -> None:
+        raise wrong
+
+    monkeypatch.setattr(psutil.Process, "memory_full_info", refuse)
     monkeypatch.setattr(processes, "_resident_mib", lambda pid: 12.5)
     assert processes._pss_mib(os.getpid()) == 12.5
+
+
+def test_a_system_that_counts_no_shared_pages_gives_the_resident_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(psutil.Process, "memory_full_info", lambda self: SimpleNamespace(rss=3 * 2**20, uss=2**20))
+    assert processes._pss_mib(os.getpid()) == 3.0
 
 
 def absent() -> int:

@@ -11,9 +11,9 @@ import pytest
 
 from tfparity.worker import arrays
 from tfparity.worker.messages import Refused
-from tfparity.worker.rebuild import architectures, description, layers, network, verify
-from tfparity.worker.rebuild.description import Module, Weights
 from tfparity.worker.routes import keras_rebuild
+from tfparity.worker.routes._rebuild import architectures, description, layers, network, verify
+from tfparity.worker.routes._rebuild.description import Module, Weights
 
 LAYERS = {"conv": "torch.nn.modules.conv.Conv2d", "drop": "torch.nn.modules.dropout.Dropout"}
 

@@ -1,6 +1,7 @@
 """Which way first."""
 
-from tfparity import recommend
+from tfparity.evidence import recommend
+from tfparity.records.vocabulary import Grade, Verdict
 
 WAYS = [("a", "r"), ("b", "r"), ("c", "r")]
 
@@ -13,8 +14,8 @@ def first_letters(ways: list[recommend.Way]) -> str:
     return "".join(toolchain for toolchain, _ in ways)
 
 
-def standing(**found: tuple[str, str | None]) -> recommend.Standing:
-    return {(name, "r"): verdict for name, verdict in found.items()}
+def standing(**found: tuple[str, str | None]) -> recommend.Known:
+    return {(name, "r"): (Verdict(verdict), grade and Grade(grade)) for name, (verdict, grade) in found.items()}
 
 
 def test_a_way_that_works_for_the_case_comes_before_one_by_a_remedy_and_one_that_fails_last() -> None:
@@ -50,7 +51,7 @@ def test_of_ways_that_work_the_default_is_recommended_and_then_the_newest() -> N
     known = standing(a=RIGHT, b=RIGHT, c=RIGHT)
     assert recommend.best(WAYS, known, "b") == ("b", "r")
     assert recommend.best(WAYS, known, "other") == ("c", "r")
-    assert recommend.best(WAYS, {**known, ("b", "r"): BY_REMEDY}, "b") == ("c", "r")
+    assert recommend.best(WAYS, {**known, **standing(b=BY_REMEDY)}, "b") == ("c", "r")
 
 
 def test_what_is_recommended_is_what_is_tried_first() -> None:

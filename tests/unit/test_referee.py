@@ -1,17 +1,21 @@
-"""The referee's process, as planned: what it is given, and what is made of how it ends."""
+"""The referee's process, as planned: what it is given, what is made of how it ends, and what it answers."""
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tfparity import processes, referee
+from tfparity.engine import process_limits as processes
+from tfparity.engine import referee, referee_process
+from tfparity.engine.process_limits import Limits, Watched
+from tfparity.engine.referee import RefereeReply
 from tfparity.errors import MachineFault
-from tfparity.processes import Limits, Watched
-from tfparity.referee import Verdict
 
 RESULT = Path("result.npz")
 
@@ -63,20 +67,20 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
 
 
 @pytest.fixture
-def ask(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Verdict]:
-    def ask(process: Process, *, aborted: bool = False, outputs: tuple[str, ...] = ("a", "b")) -> Verdict:
+def ask(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> Callable[..., RefereeReply]:
+    def ask(process: Process, *, aborted: bool = False, outputs: tuple[str, ...] = ("a", "b")) -> RefereeReply:
         monkeypatch.setattr(referee.subprocess, "Popen", process)
         return referee.ask(Path("model.onnx"), Path("io.npz"), RESULT, outputs, 512.0, lambda: aborted)
 
     return ask
 
 
-Ask = Callable[..., Verdict]
+Ask = Callable[..., RefereeReply]
 
 
 def test_the_referee_is_told_the_files_and_the_declared_outputs(ask: Ask, watch: Watch) -> None:
     process = Process('{"failed": {}}')
-    assert ask(process, outputs=("scores", "x, y")) == Verdict(RESULT, None)
+    assert ask(process, outputs=("scores", "x, y")) == RefereeReply(RESULT, None)
     python, isolated, script, *files, outputs = process.command
     assert (python, isolated, Path(script).name) == (sys.executable, "-I", "referee_process.py")
     assert Path(script).is_file()
@@ -91,13 +95,13 @@ def test_samples_that_it_could_not_run_are_told(ask: Ask) -> None:
 
 
 def test_what_is_printed_before_the_last_line_does_not_count(ask: Ask) -> None:
-    assert ask(Process("a warning\n", "{\n", '{"failed": {}}\n')) == Verdict(RESULT, None)
+    assert ask(Process("a warning\n", "{\n", '{"failed": {}}\n')) == RefereeReply(RESULT, None)
 
 
 def test_an_error_is_its_reason(ask: Ask) -> None:
     found = ask(Process('{"error": {"type": "Fail", "message": "no kernel"}}'))
-    assert found == Verdict(None, "Fail: no kernel")
-    assert not str(found.error).startswith(referee.LIMITED)
+    assert found == RefereeReply(None, "Fail: no kernel")
+    assert not referee.limited(found.error)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +119,7 @@ def test_what_a_limit_ended_is_told_as_such(
     found = ask(Process('{"failed": {}}', status=status))
     assert found.result is None
     assert str(found.error).startswith(reason)
-    assert str(found.error).startswith(referee.LIMITED)
+    assert referee.limited(found.error)
 
 
 @pytest.mark.parametrize(("lines", "status"), [((), -9), ((), -15), (('{"disk": "[Errno 28] No space left"}',), 0)])
@@ -127,11 +131,114 @@ def test_what_this_machine_ended_is_no_answer(ask: Ask, lines: tuple[str, ...], 
 @pytest.mark.parametrize("lines", [(), ("",), ("no json",), ("[]",), ("null",)])
 def test_a_referee_that_says_nothing_of_use_has_its_status_told(ask: Ask, lines: tuple[str, ...]) -> None:
     found = ask(Process(*lines, status=-11))
-    assert found == Verdict(None, "Exit: ended with status -11")
-    assert not str(found.error).startswith(referee.LIMITED)
+    assert found == RefereeReply(None, "Exit: ended with status -11")
+    assert not referee.limited(found.error)
 
 
 @pytest.mark.parametrize("aborted", [False, True])
 def test_an_aborted_run_ends_its_referee(ask: Ask, watch: Watch, aborted: bool) -> None:
     ask(Process('{"failed": {}}'), aborted=aborted)
     assert watch.killed == ([Process.pid] if aborted else [])
+
+
+# What it answers
+
+
+def varint(number: int) -> bytes:
+    out = bytearray()
+    while number > 0x7F:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*out, number])
+
+
+def field(number: int, value: int | str | bytes) -> bytes:
+    """A field of a protocol buffer: https://protobuf.dev/programming-guides/encoding/"""
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    content = value.encode() if isinstance(value, str) else value
+    return varint(number << 3 | 2) + varint(len(content)) + content
+
+
+def tensor(name: str, *shape: int | str) -> bytes:
+    dims = b"".join(field(1, field(1 if isinstance(size, int) else 2, size)) for size in shape)
+    return field(1, name) + field(2, field(1, field(1, 1) + field(2, dims)))
+
+
+def onnx(operator: str, *shape: int | str) -> bytes:
+    """An ONNX file of one operator from x to y: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3"""
+    node = field(1, "x") + field(2, "y") + field(4, operator)
+    graph = field(1, node) + field(2, "graph") + field(11, tensor("x", *shape)) + field(12, tensor("y", *shape))
+    return field(1, 8) + field(7, graph) + field(8, field(1, "") + field(2, 13))
+
+
+Answered = Callable[..., tuple[dict[str, Any], dict[str, Any]]]
+
+
+@pytest.fixture
+def answered(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Answered:
+    """What the referee prints of a model, and the arrays that it writes, over samples of x."""
+
+    def answered(model: bytes, samples: Mapping[int, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        (tmp_path / "model.onnx").write_bytes(model)
+        given = {f"input/{index}/x": numpy.asarray(value, "float32") for index, value in samples.items()}
+        numpy.savez(tmp_path / "io.npz", **given, **{"float32/0/y": numpy.zeros(2), "input/0/unused": numpy.zeros(2)})
+        files = (str(tmp_path / name) for name in ("model.onnx", "io.npz", "result.npz"))
+        referee_process._main(*files, json.dumps(["z"]))
+        said = json.loads(capsys.readouterr().out.splitlines()[-1])
+        if not (tmp_path / "result.npz").exists():
+            return said, {}
+        with numpy.load(tmp_path / "result.npz", allow_pickle=False) as stored:
+            return said, {name: stored[name].tolist() for name in stored.files}
+
+    return answered
+
+
+def test_the_referee_answers_every_sample(answered: Answered) -> None:
+    said, results = answered(onnx("Neg", "n"), {0: [1.0, 2.0], 3: [5.0]})
+    assert said == {"failed": {}}
+    assert results == {"output/0/z": [-1.0, -2.0], "output/3/z": [-5.0]}
+
+
+def test_a_sample_of_another_size_that_the_referee_cannot_run_is_named(answered: Answered) -> None:
+    said, results = answered(onnx("Neg", 2), {0: [1.0, 2.0], 3: [5.0]})
+    assert list(said["failed"]) == ["3"]
+    assert list(results) == ["output/0/z"]
+
+
+@pytest.mark.parametrize("model", [onnx("Neg", 3), onnx("NoSuchOperator", 2), b"no model", b""])
+def test_a_model_that_cannot_be_run_has_a_reason_and_no_arrays(answered: Answered, model: bytes) -> None:
+    said, results = answered(model, {0: [1.0, 2.0]})
+    assert said["error"]["message"]
+    assert results == {}
+
+
+@pytest.mark.parametrize(
+    ("found", "declared", "names"),
+    [
+        (["a", "b"], ["a", "b"], ["a", "b"]),
+        (["b", "a"], ["a", "b"], ["b", "a"]),
+        (["output_0", "output_1"], ["a", "b"], ["a", "b"]),
+        (["renamed", "a"], ["a", "b"], ["b", "a"]),
+        (["a", "another", "b"], ["a", "b"], ["a", "another", "b"]),
+    ],
+)
+def test_an_output_that_lost_its_name_stands_for_the_one_that_is_missing(
+    found: list[str], declared: list[str], names: list[str]
+) -> None:
+    assert referee_process.declared_names(found, declared) == names
+
+
+@given(st.data())
+def test_outputs_that_kept_their_names_keep_their_places_and_the_others_go_by_position(data: st.DataObject) -> None:
+    declared = data.draw(st.lists(st.sampled_from("abcdef"), unique=True))
+    order = data.draw(st.permutations(declared))
+    kept = [data.draw(st.booleans()) for _ in declared]
+    found = [name if keep else f"output_{place}" for place, (name, keep) in enumerate(zip(order, kept, strict=True))]
+    names = referee_process.declared_names(found, declared)
+    assert sorted(names) == sorted(declared)
+    assert [name for name, keep in zip(names, kept, strict=True) if keep] == [
+        name for name in found if name in declared
+    ]
+    taken = [name for name, keep in zip(names, kept, strict=True) if not keep]
+    assert taken == sorted(taken, key=declared.index)

@@ -3,16 +3,17 @@
 import io
 
 import pytest
+from builders import attempt, broken, record
 from rich.console import Console
 
-from tfparity.plan import PlannedCell
+from tfparity.records.cells import CellId, PlannedCell
+from tfparity.records.vocabulary import Verdict
 from tfparity.report import words
 from tfparity.report.forecast import Forecast
-from tfparity.report.progress import LiveProgress, PlainProgress, progress
-from tfparity.run import CellRecord
+from tfparity.report.progress import MOST_BEFORE, LiveProgress, PlainProgress, progress
 
 CELLS = [PlannedCell("t", f"family/case-{index}", "onnx-tf") for index in range(4)]
-ABSENT = PlannedCell("t", "family/new", "onnx-tf", "not-applicable", "needs torch>=2")
+ABSENT = PlannedCell("t", "family/new", "onnx-tf", Verdict.NOT_APPLICABLE, "needs torch>=2")
 
 
 class Clock:
@@ -24,20 +25,13 @@ class Clock:
 
 
 def ended(cell, verdict="works", *, cached=False):
-    return CellRecord(
-        cell.toolchain,
-        cell.case,
-        cell.route,
-        verdict,
-        cell={"verdict": verdict, "grade": "float32-noise"},
-        seconds=12.0,
-        cached=cached,
-    )
+    made = attempt() if verdict == "works" else broken()
+    return record(cell.case, made, route=cell.route, toolchain=cell.toolchain, cached=cached)
 
 
 def test_the_rest_is_foretold_by_the_pace_so_far():
     clock = Clock()
-    seconds = {("t", cell.case, "onnx-tf"): 10.0 for cell in CELLS}
+    seconds = {CellId("t", cell.case, "onnx-tf"): 10.0 for cell in CELLS}
     forecast = Forecast([*CELLS, ABSENT], seconds, clock=clock)
     assert forecast.total == 4
     assert forecast.left() is None
@@ -99,5 +93,12 @@ def test_axes_that_are_lost_are_named():
     assert words.axes({}) == "–"
 
 
-def test_an_unknown_verdict_is_shown_not_hidden():
-    assert words.verdict("strange").words == "strange"
+def test_many_cells_that_were_done_before_are_counted_and_not_listed():
+    stream = io.StringIO()
+    cells = [PlannedCell("t", f"family/case-{index}", "onnx-tf") for index in range(MOST_BEFORE + 7)]
+    with progress(Console(file=stream, width=80), cells, {}) as display:
+        for cell in cells:
+            display.cell_finished(ended(cell, cached=True))
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == MOST_BEFORE + 1
+    assert lines[-1] == f"{len(cells)} cells done before"

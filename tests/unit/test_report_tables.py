@@ -5,15 +5,18 @@ import re
 from dataclasses import replace
 from types import SimpleNamespace
 
+import builders
 import pytest
+from builders import attempt, broken, lost_axis, not_run
 from rich.console import Console
 
-from tfparity.limitations import Limitation
-from tfparity.plan import PlannedCell
+from tfparity.evidence.query import Standing
+from tfparity.evidence.schema import Run
+from tfparity.inputs.limitations import Limitation
+from tfparity.records.cells import Failure, PlannedCell, Said
+from tfparity.records.vocabulary import Grade, Stage, Verdict
 from tfparity.report import markdown, pages, terminal, words
-from tfparity.report.standing import Standing
 from tfparity.report.why import why
-from tfparity.run import CellRecord
 
 RULE = Limitation(
     id="no-handler",
@@ -25,35 +28,33 @@ RULE = Limitation(
 )
 
 
-def cell(verdict, **changes):
+REMEDIED = attempt(12)
+
+
+def cell(verdict, case="f/one", route="onnx-tf", **changes):
+    """A cell of that verdict, made by attempts."""
     made = {
-        "case": "f/one",
-        "route": "onnx-tf",
-        "verdict": verdict,
-        "grade": "float32-noise",
-        "opset": 13,
-        "attempts": [],
-        "remedies": [],
-        "error": None,
-        "max_abs": 1.7e-06,
-        "floor": 9.1e-07,
-        "dynamic": {"batch": True},
-        "signature": True,
-        "targets": {},
-        "key": "k",
-    }
-    return {**made, **changes}
+        "works": (attempt(),),
+        "works-with-remedy": (broken(), REMEDIED),
+        "partial": (lost_axis("batch"),),
+        "broken": (broken(),),
+    }[verdict]
+    return builders.cell(case, *made, route=route, toolchain="t1", **changes)
 
 
 def record(verdict, case="f/one", route="onnx-tf", **changes):
     if verdict in ("not-applicable", "untested", "unresolvable"):
-        return CellRecord("t1", case, route, verdict, changes.get("reason", "why not"))
-    return CellRecord("t1", case, route, verdict, cell=cell(verdict, case=case, route=route, **changes))
+        return not_run(case, verdict, changes.get("reason", "why not"), route=route, toolchain="t1")
+    made = {"works": (attempt(),), "works-with-remedy": (broken(), REMEDIED), "broken": (broken(),)}
+    made["partial"] = (lost_axis("batch"),)
+    return builders.record(case, *made[verdict], route=route, toolchain="t1", **changes)
 
 
-def standing(verdict):
+def standing(verdict, **changes):
     recorded = None if verdict == "untested" else cell("works")
-    return Standing(PlannedCell("t1", "f/one", "onnx-tf"), verdict, recorded, None, None)
+    run = None if recorded is None else Run("f/one", "onnx-tf", None, None, 1.0, {}, max_abs=1.7e-6)
+    made = Standing(PlannedCell("t1", "f/one", "onnx-tf"), Verdict(verdict), recorded, None, None, run)
+    return replace(made, **changes)
 
 
 def shown(records, explain=lambda record: None, *, width=160):
@@ -68,12 +69,12 @@ def test_a_row_has_verdict_error_opset_and_axes():
 
 
 def test_a_broken_cell_is_told_with_cause_and_remedy():
-    text = shown([record("broken", grade=None, max_abs=None, dynamic={})], lambda record: RULE)
+    text = shown([record("broken")], lambda record: RULE)
     assert "The release lacks the handler. Remedy: Export at opset 12." in text
 
 
 def test_a_narrow_terminal_has_the_reasons_below():
-    text = shown([record("works-with-remedy", remedies=["opset-12"])], width=70)
+    text = shown([record("works-with-remedy")], width=70)
     assert "f/one (onnx-tf): by opset 12" in text
     assert all(len(line) <= 70 for line in text.splitlines())
 
@@ -99,10 +100,10 @@ def test_totals_add_up_to_the_number_of_records():
     ("verdict", "changes", "said"),
     [
         ("works", {}, ""),
-        ("works-with-remedy", {"remedies": ["shim:onnx-mapping", "opset-12"]}, "by shim onnx-mapping, opset 12"),
-        ("partial", {"dynamic": {"batch": False}}, "the axis batch is lost"),
-        ("partial", {"signature": False}, "names or their order are lost"),
-        ("partial", {"grade": "1e-3"}, "numbers agree to 1e-3 only"),
+        ("works-with-remedy", {"shims": ["onnx-mapping"]}, "by shim onnx-mapping, opset 12"),
+        ("partial", {}, "the axis batch is lost"),
+        ("partial", {"dynamic": {}, "signature": False}, "names or their order are lost"),
+        ("partial", {"dynamic": {}, "grade": Grade.WITHIN_1E3}, "numbers agree to 1e-3 only"),
     ],
 )
 def test_the_reason_of_a_verdict(verdict, changes, said):
@@ -110,21 +111,25 @@ def test_the_reason_of_a_verdict(verdict, changes, said):
 
 
 def test_an_unexplained_failure_shows_its_own_words():
-    error = {"stage": "convert", "type": "RuntimeError", "message": "Unsqueeze\n version 13"}
+    error = Failure(Stage.CONVERT, "RuntimeError", "Unsqueeze\n version 13")
     assert why(cell("broken"), error, None) == "convert: RuntimeError: Unsqueeze version 13"
 
 
+def counts(by_verdict):
+    return {Verdict(name): count for name, count in by_verdict.items()}
+
+
 def test_a_count_says_how_many_of_those_run_work():
-    assert pages.working({"works": 3, "works-with-remedy": 2, "broken": 1, "not-applicable": 9}) == "5 of 6"
-    assert pages.working({"untested": 4}) == "untested"
-    assert pages.working({"unresolvable": 4}) == "no such environment"
-    assert pages.working({"not-applicable": 4}) == "not applicable"
-    assert pages.working({"not-applicable": 4, "untested": 1}) == "untested"
+    assert pages.working(counts({"works": 3, "works-with-remedy": 2, "broken": 1, "not-applicable": 9})) == "5 of 6"
+    assert pages.working(counts({"untested": 4})) == "untested"
+    assert pages.working(counts({"unresolvable": 4})) == "no such environment"
+    assert pages.working(counts({"not-applicable": 4})) == "not applicable"
+    assert pages.working(counts({"not-applicable": 4, "untested": 1})) == "untested"
 
 
 def test_stale_cells_are_neither_untested_nor_left_out():
-    assert pages.working({"works": 9, "broken": 1, "stale": 30}) == "9 of 10, 30 stale"
-    assert pages.working({"stale": 30, "untested": 2}) == "stale"
+    assert pages.working(counts({"works": 9, "broken": 1, "stale": 30})) == "9 of 10, 30 stale"
+    assert pages.working(counts({"stale": 30, "untested": 2})) == "stale"
     assert pages.brief(pages.best([standing("untested"), standing("stale")])) == "~ stale"
     assert pages.brief(pages.best([standing("stale"), standing("works")])) == "✓ 1.7e-06"
 
@@ -154,9 +159,9 @@ def test_a_file_of_cases_counts_those_that_ran_somewhere():
     ],
 )
 def test_what_the_outputs_mean_is_told_for_both_sides(torch, tensorflow, said):
-    answer = {"torch": torch, "tensorflow": tensorflow}
-    made = record("works")
-    told = [{"opset": 13, "remedies": [], "error": None, "answer": answer}]
-    assert f"f/one: {said}" in shown([CellRecord("t1", "f/one", "onnx-tf", "works", cell=made.cell, attempts=told)])
-    told = pages.by_case({"f/one": [replace(standing("works"), answer=answer)]})
+    answer = Said(torch, tensorflow)
+    made = builders.record("f/one", attempt(answer=answer), toolchain="t1")
+    assert f"f/one: {said}" in shown([made])
+    run = Run("f/one", "onnx-tf", None, None, 1.0, {}, answer=answer)
+    told = pages.by_case({"f/one": [standing("works", run=run)]})
     assert f"t1, onnx-tf: {markdown.text(said)}." in told

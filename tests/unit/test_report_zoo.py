@@ -7,7 +7,8 @@ from typing import Any
 
 from rich.console import Console
 
-from tfparity.plan import PlannedCell
+from tfparity.evidence.schema import Run, Runs
+from tfparity.records.cells import Model, PlannedCell
 from tfparity.report import zoo
 from tfparity.worker.declare import Case, floating, normal
 
@@ -21,38 +22,39 @@ def case(id: str, *tags: str, operators: tuple[str, ...] = ()) -> Case:
     )  # fmt: skip
 
 
-def model(parameters: int) -> dict[str, Any]:
-    return {"parameters": parameters, "weights": 2, "least": "w", "change": 1.5e-4, "operators": ["Relu"]}
+def model(parameters: int) -> Model:
+    return Model(parameters, 2, "w", 1.5e-4, ("Relu",))
 
 
-def asked(**runs: dict[str, Any]) -> Any:
+def asked(**runs: dict[str, Model | None]) -> Any:
     cases = [case("a/one", "smoke", "small"), case("a/two", operators=("Gelu", "[b]")), case("b/three", "heavy")]
-    return SimpleNamespace(
+    selection = SimpleNamespace(
         cases={one.id: one for one in cases},
-        cells=[PlannedCell(name, one.id, "onnx-tf") for name in ("old", "new") for one in cases],
+        planned=[PlannedCell(name, one.id, "onnx-tf") for name in ("old", "new") for one in cases],
         project=SimpleNamespace(root=ROOT),
         matrix=SimpleNamespace(default="new", toolchains={"old": None, "new": None}),
-        runs={
-            name: {"cells": [{"case": case, "model": model} for case, model in cells.items()]}
-            for name, cells in runs.items()
-        },
     )
+    ran = {
+        name: Runs(name, tuple(Run(id, "onnx-tf", None, None, 1.0, {}, model) for id, model in cells.items()))
+        for name, cells in runs.items()
+    }
+    return SimpleNamespace(selection=selection, runs=ran)
 
 
 def test_every_case_is_listed_once_with_its_tier_and_place() -> None:
     entries = zoo.listed(asked())
-    assert [(entry["id"], entry["family"], entry["tier"]) for entry in entries] == [
+    assert [(entry.case.id, entry.document()["family"], entry.tier) for entry in entries] == [
         ("a/one", "a", "smoke"),
         ("a/two", "a", "full"),
         ("b/three", "b", "heavy"),
     ]
-    assert {entry["source"] for entry in entries} == {"cases/family.py:7"}
-    assert {entry["model"] is None for entry in entries} == {True}
+    assert {entry.source for entry in entries} == {"cases/family.py:7"}
+    assert {entry.model is None for entry in entries} == {True}
 
 
 def test_the_default_toolchains_word_on_a_model_goes_first() -> None:
     found = zoo.listed(asked(old={"a/one": model(1), "a/two": model(2)}, new={"a/one": model(3), "a/two": None}))
-    assert [(entry["model"] or {}).get("parameters") for entry in found] == [3, 2, None]
+    assert [entry.model and entry.model.parameters for entry in found] == [3, 2, None]
 
 
 def test_the_table_tells_parameters_and_operators_and_takes_no_markup() -> None:

@@ -1,6 +1,7 @@
 """Every stage has a revision; test_crossing holds the keys to them."""
 
-from tfparity import revisions, workers
+from tfparity.engine import worker_client as workers
+from tfparity.planning import revisions
 
 
 def test_every_stage_of_a_cell_that_a_worker_runs_has_a_revision() -> None:

@@ -10,17 +10,16 @@ import numpy as np
 import pytest
 
 from tfparity import paths
-from tfparity.worker import shims
+from tfparity.worker import plugins, shims
 
 NAMES = sorted(path.stem.replace("_", "-") for path in (paths.WORKER / "shims").glob("[!_]*.py"))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_shim_says_why_it_is_there_with_a_link_and_has_a_revision(name: str) -> None:
-    module = shims.load(name)
-    assert "https://" in (module.__doc__ or "")
-    assert shims.revision(name) >= 1
-    assert callable(module.apply)
+    assert "https://" in (plugins.load(name, shims.__name__).__doc__ or "")
+    assert shims.load(name).revision >= 1
+    assert callable(shims.load(name).apply)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The source side's arithmetic: how far an output moved, which dimensions follow an axis, which case is meant."""
+"""The source side's arithmetic: how far an output moved, which case is meant."""
 
 import sys
 from collections.abc import Iterator
@@ -11,13 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as np_st
 
-from tfparity.worker import declare, plugins, source
+from tfparity.worker import declare, plugins
 from tfparity.worker.declare import Case, floating, normal
 from tfparity.worker.messages import Refused, Reply
+from tfparity.worker.requests import source
 
 many = settings(deadline=None, max_examples=50)
 
 FLOATS = np_st.arrays("float32", 6, elements=st.floats(-100, 100, width=32))
+
+
+def case(*outputs: str, axes: dict[str, tuple[int, ...]]) -> Case:
+    shape = (normal(*axes, name="x"),)
+    return Case("a/b", shape, tuple(floating(name) for name in outputs), axes, {}, (), {}, dict, "", 1)
 
 
 def array(*values: complex, dtype: str = "float32") -> Any:
@@ -75,58 +81,6 @@ def test_a_complex_number_changes_by_its_distance_whichever_way_it_points(before
 def test_a_complex_number_that_loses_its_imaginary_part_has_changed_by_that(before: Any) -> None:
     found = source.change(before, before.real.astype("complex64"))
     assert found == pytest.approx(numpy.abs(before.imag).max() / max(1.0, numpy.abs(before).max()))
-
-
-# Which dimensions follow an axis
-
-
-def case(*outputs: str, axes: dict[str, tuple[int, ...]]) -> Case:
-    shape = (normal(*axes, name="x"),)
-    return Case("a/b", shape, tuple(floating(name) for name in outputs), axes, {}, (), {}, dict, "", 1)
-
-
-def followed(tmp_path: Path, declared: Case, **shapes: Any) -> list[dict[int, str]]:
-    """output_axes where each output's shape is a function of the sizes."""
-    path = tmp_path / "io.npz"
-    numpy.savez(
-        path,
-        **{
-            f"float32/{sample.index}/{name}": numpy.zeros(shape(**sample.sizes))
-            for sample in declared.samples()
-            for name, shape in shapes.items()
-        },
-    )
-    return source.output_axes(declared, str(path))
-
-
-def test_a_dimension_that_changes_with_an_axis_follows_it(tmp_path: Path) -> None:
-    declared = case("y", "z", axes={"batch": (2, 1, 5), "width": (8, 6)})
-    found = followed(
-        tmp_path, declared, y=lambda batch, width: (3, width // 2, batch), z=lambda batch, width: (batch, 4)
-    )
-    assert found == [{1: "width", 2: "batch"}, {0: "batch"}]
-
-
-def test_an_output_of_fixed_size_follows_nothing(tmp_path: Path) -> None:
-    assert followed(tmp_path, case("y", axes={"batch": (2, 1)}), y=lambda batch: (4, 4)) == [{}]
-
-
-def test_a_dimension_that_changes_at_the_last_size_alone_follows_too(tmp_path: Path) -> None:
-    assert followed(tmp_path, case("y", axes={"n": (2, 3, 40)}), y=lambda n: (max(n, 10),)) == [{0: "n"}]
-
-
-def test_an_output_whose_rank_changes_does_not_break_the_others(tmp_path: Path) -> None:
-    declared = case("y", "z", axes={"batch": (2, 1)})
-    found = followed(tmp_path, declared, y=lambda batch: (4,) * batch, z=lambda batch: (batch,))
-    assert found == [{}, {0: "batch"}]
-
-
-def test_a_dimension_that_changes_with_the_seed_alone_follows_no_axis(tmp_path: Path) -> None:
-    declared = case("boxes", axes={"batch": (2, 1)})
-    rows = {sample.index: 4 + sample.seed for sample in declared.samples()}
-    path = tmp_path / "io.npz"
-    numpy.savez(path, **{f"float32/{index}/boxes": numpy.zeros((count, 6)) for index, count in rows.items()})
-    assert source.output_axes(declared, str(path)) == [{}]
 
 
 # Which case is meant
@@ -203,7 +157,7 @@ class Framework:
     def moved_weights(self, model: Any, given: list[Any]) -> Any:
         return self.weights
 
-    def count(self, model: Any) -> int:
+    def parameters(self, model: Any) -> int:
         return 7
 
 

@@ -1,93 +1,183 @@
-"""What the store holds comes back; what it cannot read counts as absent; keys follow content."""
+"""What the store holds comes back; what it cannot read counts as absent and is made again."""
 
 import hashlib
+import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
+from builders import attempt, broken
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfparity.store import Store, key
+from tfparity.engine.store import ImportStep, Store
+from tfparity.records.cells import (
+    Artifact,
+    Attempt,
+    Failure,
+    Model,
+    Problem,
+    RefereeAnswer,
+    Said,
+    StageReply,
+)
+from tfparity.records.vocabulary import Grade, Outcome, Stage
 
 KEY = hashlib.sha256(b"content").hexdigest()
+USED = {"build": 2, "judge": 1}
 
-SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
-JSON = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8)
+NUMBER = st.floats(allow_nan=False, allow_infinity=False)
+MAYBE = st.none() | NUMBER
+TEXT = st.text()
+WORDS = st.none() | TEXT
+PROBLEM = st.builds(Problem, TEXT, TEXT)
+REPLY = st.builds(StageReply, TEXT, st.sampled_from(Outcome), MAYBE, MAYBE, st.none() | PROBLEM)
+ATTEMPT = st.builds(
+    Attempt,
+    opset=st.none() | st.integers(),
+    file_opset=st.none() | st.integers(),
+    remedies=st.lists(TEXT).map(tuple),
+    stage=st.sampled_from(Stage),
+    outcome=st.sampled_from(Outcome),
+    error=st.none() | st.builds(Failure, st.sampled_from(Stage), TEXT, TEXT),
+    grade=st.none() | st.sampled_from(Grade),
+    max_abs=MAYBE,
+    rms=MAYBE,
+    cosine=MAYBE,
+    top_k=MAYBE,
+    floor=MAYBE,
+    floor_source=WORDS,
+    referee=st.none() | st.builds(RefereeAnswer, st.none() | st.sampled_from(Grade), MAYBE, WORDS),
+    culprit=WORDS,
+    dynamic=st.dictionaries(TEXT, st.booleans()),
+    signature=st.none() | st.booleans(),
+    stages=st.lists(REPLY).map(tuple),
+    total_seconds=NUMBER,
+    ran_at=WORDS,
+    host=WORDS,
+    limits=st.none() | st.tuples(NUMBER, NUMBER),
+    model=st.none()
+    | st.builds(Model, st.none() | st.integers(), st.integers(), WORDS, MAYBE, st.lists(TEXT).map(tuple)),
+    where=WORDS,
+    answer=st.none() | st.builds(Said, WORDS, WORDS),
+    artifact=st.none() | st.builds(Artifact, NUMBER, NUMBER),
+)
+
+
+def files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
 @settings(deadline=None, max_examples=50)
-@given(st.dictionaries(st.text(), JSON))
-def test_what_is_put_comes_back(tmp_path_factory: pytest.TempPathFactory, value: dict[str, object]) -> None:
+@given(st.dictionaries(TEXT, st.integers()), ATTEMPT)
+def test_what_is_put_comes_back(
+    tmp_path_factory: pytest.TempPathFactory, revisions: dict[str, int], made: Attempt
+) -> None:
     store = Store(tmp_path_factory.mktemp("store"))
-    store.put(KEY, "opset-13", value)
-    assert store.get(KEY, "opset-13") == value
+    store.put_attempt(KEY, "opset-13", revisions, made)
+    found = store.attempt(KEY, "opset-13")
+    assert found == (revisions, made)
+    assert found is not None
+    assert [type(word) for word in (found[1].stage, found[1].outcome)] == [Stage, Outcome]
 
 
 def test_what_was_never_put_is_absent(tmp_path: Path) -> None:
     store = Store(tmp_path / "none")
-    store.put(KEY, "opset-13", {"a": 1})
-    assert store.get(KEY, "opset-12") is None
-    assert store.get(KEY[::-1], "opset-13") is None
+    store.put_attempt(KEY, "opset-13", USED, attempt())
+    assert store.attempt(KEY, "opset-12") is None
+    assert store.attempt(KEY[::-1], "opset-13") is None
 
 
-def test_a_second_value_takes_the_place_of_the_first(tmp_path: Path) -> None:
+def test_a_second_attempt_takes_the_place_of_the_first(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    store.put(KEY, "opset-13", {"a": 1})
-    store.put(KEY, "opset-13", {"a": 2})
-    assert store.get(KEY, "opset-13") == {"a": 2}
+    store.put_attempt(KEY, "opset-13", USED, attempt())
+    store.put_attempt(KEY, "opset-13", {"build": 3}, broken())
+    assert store.attempt(KEY, "opset-13") == ({"build": 3}, broken())
 
 
-@pytest.mark.parametrize("content", [b"", b'{"outcome": "pa', b"\xff\xfe\x00", b"[1, 2]", b"null", b'"text"'])
-def test_a_file_that_is_no_whole_record_counts_as_absent_and_can_be_made_again(tmp_path: Path, content: bytes) -> None:
+#: What stands in a file that no store of this version wrote, or that one did and a disk damaged.
+WRONG: dict[str, bytes | Callable[[dict[str, Any]], object]] = {
+    "nothing": b"",
+    "half": b'{"revisions": {}, "attem',
+    "no text": b"\xff\xfe\x00",
+    "a list": b"[1, 2]",
+    "null": b"null",
+    "text": b'"text"',
+    "an empty object": b"{}",
+    "nested": b"[" * 100_000 + b"]" * 100_000,
+    "an attempt alone, as older versions wrote it": lambda kept: kept["attempt"],
+    "no revisions": lambda kept: {"attempt": kept["attempt"]},
+    "no attempt": lambda kept: {"revisions": kept["revisions"], "attempt": None},
+    "revisions that are none": lambda kept: {**kept, "revisions": ["build"]},
+    "a revision that is none": lambda kept: {**kept, "revisions": {"build": "new"}},
+    "an outcome that is none": lambda kept: {**kept, "attempt": {**kept["attempt"], "outcome": "fine"}},
+    "a stage that is none": lambda kept: {**kept, "attempt": {**kept["attempt"], "stage": "transmute"}},
+    "an error that is text": lambda kept: {**kept, "attempt": {**kept["attempt"], "error": "it broke"}},
+    "no stages": lambda kept: {**kept, "attempt": {**kept["attempt"], "stages": None}},
+    "remedies that are text": lambda kept: {**kept, "attempt": {**kept["attempt"], "remedies": "fixed-axes"}},
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG.keys())
+def test_a_file_that_is_damaged_or_foreign_counts_as_absent_and_can_be_made_again(
+    tmp_path: Path, wrong: bytes | Callable[[dict[str, Any]], object]
+) -> None:
     store = Store(tmp_path)
-    store.put(KEY, "opset-13", {"a": 1})
-    (file,) = (path for path in tmp_path.rglob("*") if path.is_file())
-    file.write_bytes(content)
-    assert store.get(KEY, "opset-13") is None
-    store.put(KEY, "opset-13", {"a": 2})
-    assert store.get(KEY, "opset-13") == {"a": 2}
+    store.put_attempt(KEY, "opset-13", USED, attempt())
+    (file,) = files(tmp_path)
+    file.write_bytes(wrong if isinstance(wrong, bytes) else json.dumps(wrong(json.loads(file.read_text()))).encode())
+    assert store.attempt(KEY, "opset-13") is None
+    store.put_attempt(KEY, "opset-13", USED, broken())
+    assert store.attempt(KEY, "opset-13") == (USED, broken())
 
 
 def test_a_folder_in_the_place_of_a_file_counts_as_absent(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    (tmp_path / KEY[:2] / KEY / "opset-13.json").mkdir(parents=True)
-    assert store.get(KEY, "opset-13") is None
+    for name in ("opset-13", "imports"):
+        (tmp_path / KEY[:2] / KEY / f"{name}.json").mkdir(parents=True)
+    assert store.attempt(KEY, "opset-13") is None
+    assert store.imports(KEY) == ()
 
 
 def test_a_put_leaves_one_file_and_nothing_beside_it(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    store.put(KEY, "opset-13", {})
-    assert [path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()] == [
-        f"{KEY[:2]}/{KEY}/opset-13.json"
+    store.put_attempt(KEY, "opset-13+fixed-axes-1", USED, attempt())
+    assert [path.relative_to(tmp_path).as_posix() for path in files(tmp_path)] == [
+        f"{KEY[:2]}/{KEY}/opset-13+fixed-axes-1.json"
     ]
 
 
-@settings(deadline=None, max_examples=50)
-@given(st.dictionaries(st.text(), JSON), st.randoms())
-def test_keys_are_equal_for_equal_content_in_any_order(value: dict[str, object], random: object) -> None:
-    items = list(value.items())
-    random.shuffle(items)  # type: ignore[attr-defined]
-    assert key("cell", dict(items)) == key("cell", value)
+def test_what_a_killed_writer_left_goes_with_the_next_put(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store(tmp_path)
+    store.put_attempt(KEY, "opset-13", USED, attempt())
+    (file,) = files(tmp_path)
+    file.with_name("opset-13.json.4242.7").write_text('{"a": ')
+    file.with_name("opset-12.json.4242.7").write_text('{"a": ')
+    monkeypatch.setattr(psutil, "pid_exists", lambda pid: pid != 4242)
+    store.put_attempt(KEY, "opset-13", USED, attempt())
+    assert sorted(path.name for path in file.parent.iterdir()) == ["opset-12.json.4242.7", "opset-13.json"]
 
 
-@settings(deadline=None, max_examples=50)
-@given(st.lists(st.text() | st.integers() | st.none()), st.lists(st.text() | st.integers() | st.none()))
-def test_keys_differ_for_different_content(one: list[object], other: list[object]) -> None:
-    assert (key(*one) == key(*other)) == (one == other)
+# How imports went
+
+STEP = st.builds(ImportStep, TEXT, st.sampled_from(Outcome), NUMBER, st.none() | PROBLEM)
 
 
-def test_a_tuple_and_a_list_of_the_same_are_the_same_content() -> None:
-    assert key((1, ("a", 2))) == key([1, ["a", 2]])
+@settings(deadline=None, max_examples=30)
+@given(st.lists(STEP, min_size=1))
+def test_imports_that_are_put_come_back(tmp_path_factory: pytest.TempPathFactory, steps: list[ImportStep]) -> None:
+    store = Store(tmp_path_factory.mktemp("store"))
+    store.put_imports(KEY, steps)
+    assert store.imports(KEY) == tuple(steps)
+    assert store.imports(KEY[::-1]) == ()
 
 
-def test_parts_do_not_run_together() -> None:
-    assert len({key("ab", "c"), key("a", "bc"), key("abc"), key(["ab", "c"])}) == 4
-
-
-def test_a_key_is_a_sha256_that_stays_the_same() -> None:
-    assert key("cell", {"b": 1, "a": [13, None]}) == hashlib.sha256(b'["cell",{"a":[13,null],"b":1}]').hexdigest()
-
-
-def test_what_is_not_json_has_no_key() -> None:
-    with pytest.raises(TypeError):
-        key(object())
+@pytest.mark.parametrize("content", [b"", b"[", b"{}", b"null", b"[1]", b'[{"module": "torch"}]', b"\xff"])
+def test_imports_that_cannot_be_read_count_as_absent(tmp_path: Path, content: bytes) -> None:
+    store = Store(tmp_path)
+    store.put_imports(KEY, [ImportStep("torch", Outcome.PASS, 1.0)])
+    (file,) = files(tmp_path)
+    file.write_bytes(content)
+    assert store.imports(KEY) == ()

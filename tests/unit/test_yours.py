@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from tfparity import cases, yours
 from tfparity.errors import UsageError
+from tfparity.inputs import case_files as cases
+from tfparity.inputs import case_sources
+from tfparity.inputs.own_models import Declared
 from tfparity.worker import declare, plugins
 from tfparity.worker.declare import Case
-from tfparity.yours import Declared
 
 IMAGES = ("images=normal(batch, 3, 32, 32)",)
 
@@ -28,7 +29,9 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     def of(*sources: str, inputs: tuple[str, ...] = (), outputs: tuple[str, ...] = (), axes: tuple[str, ...] = ()):
         monkeypatch.setattr(declare, "_registry", {})
         monkeypatch.setattr(plugins, "_loaded", {})
-        return list(cases.load(yours.files(sources, Declared(inputs, outputs, axes), tmp_path / "made")).values())
+        return list(
+            cases.load(case_sources.files(sources, Declared(inputs, outputs, axes), tmp_path / "made")).values()
+        )
 
     return of
 

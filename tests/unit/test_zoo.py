@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tfparity import cases, evidence, paths
-from tfparity.bundles import SENSITIVE
-from tfparity.plan import CORE, HEAVY, SMOKE, in_tier
+from tfparity import paths
+from tfparity.evidence import files
+from tfparity.evidence.schema import Run
+from tfparity.inputs import case_files
+from tfparity.judging.sensitivity import SENSITIVE
+from tfparity.planning.plan import in_tier
+from tfparity.records.vocabulary import HEAVY, Tier
 from tfparity.worker.declare import Case
 
 PROJECT = paths.project(Path(__file__).parents[2])
@@ -24,51 +28,54 @@ MOST_MIB = 1024
 
 @pytest.fixture(scope="module")
 def zoo() -> dict[str, Case]:
-    return cases.load([PROJECT.cases])
+    return case_files.load([PROJECT.cases])
 
 
 @pytest.fixture(scope="module")
-def runs() -> list[dict[str, object]]:
-    return [cell for document in evidence.load_runs(PROJECT).values() for cell in document["cells"]]
+def runs(zoo: dict[str, Case]) -> list[Run]:
+    """Every recorded run of a case that is still there."""
+    return [run for ran in files.load_runs(PROJECT).values() for run in ran.cells if run.case in zoo]
 
 
 def test_smoke_is_minutes_and_core_is_a_gate(zoo: dict[str, Case]) -> None:
-    sizes = {tier: sum(in_tier(case, tier) for case in zoo.values()) for tier in (SMOKE, CORE)}
-    assert 8 <= sizes[SMOKE] <= 12
-    assert sizes[CORE] <= 90
-    assert not [case.id for case in zoo.values() if HEAVY in case.tags and in_tier(case, CORE)]
+    sizes = {tier: sum(in_tier(case, tier) for case in zoo.values()) for tier in (Tier.SMOKE, Tier.CORE)}
+    assert 8 <= sizes[Tier.SMOKE] <= 12
+    assert sizes[Tier.CORE] <= 90
+    assert not [case.id for case in zoo.values() if HEAVY in case.tags and in_tier(case, Tier.CORE)]
 
 
-def test_large_models_are_heavy(zoo: dict[str, Case], runs: list[dict[str, object]]) -> None:
-    counted = {run["case"]: run["model"]["parameters"] for run in runs if run["model"]}  # type: ignore[index]
-    assert counted
-    large = {case for case, count in counted.items() if count is not None and count > MOST_PARAMETERS and case in zoo}
+def test_large_models_are_heavy(zoo: dict[str, Case], runs: list[Run]) -> None:
+    counted = {run.case: run.model.parameters for run in runs if run.model and run.model.parameters is not None}
+    assert len(counted) > 1000
+    large = {case for case, count in counted.items() if count > MOST_PARAMETERS}
     assert not [case for case in sorted(large) if HEAVY not in zoo[case].tags]
 
 
-def test_what_a_gate_runs_is_light(zoo: dict[str, Case], runs: list[dict[str, object]]) -> None:
-    heavy = []
+def test_what_a_gate_runs_is_light(zoo: dict[str, Case], runs: list[Run]) -> None:
+    looked_at, heavy = 0, []
     for run in runs:
-        if run["case"] in zoo and in_tier(zoo[run["case"]], CORE):  # type: ignore[index]
-            sides = [run["stages"].get(stage) for stage in ("build", "export")]  # type: ignore[attr-defined]
-            ran = [side for side in sides if side and side["seconds"] is not None]
-            seconds, peak = sum(side["seconds"] for side in ran), max((s["peak_mib"] or 0 for s in ran), default=0)
+        if in_tier(zoo[run.case], Tier.CORE):
+            sides = [run.stages.get(stage) for stage in ("build", "export")]
+            ran = [side for side in sides if side and side.seconds is not None]
+            seconds, peak = sum(side.seconds or 0 for side in ran), max((s.peak_mib or 0 for s in ran), default=0)
+            looked_at += bool(ran)
             if seconds > MOST_SECONDS or peak > MOST_MIB:
-                heavy.append((run["case"], seconds, peak))
+                heavy.append((run.case, seconds, peak))
+    assert looked_at > 1000
     assert not heavy
 
 
-def test_what_an_answer_does_not_depend_on_is_declared(zoo: dict[str, Case], runs: list[dict[str, object]]) -> None:
+def test_what_an_answer_does_not_depend_on_is_declared(zoo: dict[str, Case], runs: list[Run]) -> None:
     """The weight that moves the outputs least, of every recorded run of an untrained case."""
-    seen = [(run["case"], run["model"]) for run in runs if run["model"] and run["case"] in zoo]
-    assert seen
+    seen = [(run.case, run.model) for run in runs if run.model and not zoo[run.case].trained]
+    assert len(seen) > 1000
     blind = {
-        (case, model["least"])  # type: ignore[index]
+        (case, model.least)
         for case, model in seen
-        if not zoo[case].trained  # type: ignore[index]
-        and model["change"] is not None  # type: ignore[index]
-        and model["change"] <= SENSITIVE  # type: ignore[index]
-        and not any(fnmatch.fnmatch(model["least"], glob) for glob in zoo[case].insensitive)  # type: ignore[index]
+        if model.least is not None
+        and model.change is not None
+        and model.change <= SENSITIVE
+        and not any(fnmatch.fnmatch(model.least, glob) for glob in zoo[case].insensitive)
     }
     assert not blind
 

@@ -9,12 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from tfparity import cases, matrix, paths, plan
+from tfparity import paths
+from tfparity.engine.context import Context, Options
+from tfparity.engine.engine import Engine
 from tfparity.environments import install, interpreters
-from tfparity.matrix import Limits
-from tfparity.plan import PlannedCell
-from tfparity.run import CellRecord, Engine, Options
-from tfparity.setting import Setting
+from tfparity.inputs import case_files as cases
+from tfparity.inputs import matrix
+from tfparity.inputs.matrix import Limits
+from tfparity.planning import plan
+from tfparity.records.cells import CellRecord, PlannedCell
 
 HERE = Path(__file__).parent
 MATRIX = matrix.load(HERE / "matrix.yaml")
@@ -88,7 +91,7 @@ def convert(tmp_path: Path, cache: paths.Cache) -> Converter:
         )
         cells = plan.plan(changed, zoo, project, toolchains=[own.id], case_globs=[case])
         assert cells == [PlannedCell(own.id, case, str(route))]
-        with Engine(Setting(project, changed, zoo, cache, Options(jobs=1, again=again, **options))) as engine:
+        with Engine(Context(project, changed, zoo, cache, Options(jobs=1, again=again, **options))) as engine:
             (record,) = engine.run(cells)
         return record
 

@@ -12,14 +12,11 @@ import subprocess
 import sys
 import time
 
-FAULT = os.path.basename(__file__)[:-3]
+from tfparity.worker.exporters import Exporter
+from tfparity.worker.frameworks import Framework
+from tfparity.worker.routes import Route
 
-REVISION = 1
-SIDES = "split"
-FRAMEWORK = EXPORTER = os.path.abspath(__file__)
-OPSETS = (13, 12)
-REQUIRES = {"source": {}, "target": {}}
-IMPORTS = {"source": ["numpy"], "target": ["numpy"]}
+FAULT = os.path.basename(__file__)[:-3]
 
 
 def pin_threads(count):
@@ -116,7 +113,7 @@ def moved_weights(model, given):
         yield name, run(Net(model.graph, moved), given)
 
 
-def count(model):
+def parameters(model):
     return sum(value.size for value in model.tensors.values())
 
 
@@ -288,3 +285,21 @@ class Runner:
             "outputs": [[name, "float32"] for name in self.meta["names"]],
             "ordered": True,
         }
+
+
+FRAMEWORK = Framework(pin_threads, build, run, double, moved_weights, parameters)
+
+EXPORTER = Exporter(revision=1, newest_opset=newest_opset, export=export, check=check)
+
+ROUTE = Route(
+    revision=1,
+    sides="split",
+    framework=os.path.abspath(__file__),
+    exporter=os.path.abspath(__file__),
+    opsets=(13, 12),
+    requires={"source": {}, "target": {}},
+    imports={"source": ["numpy"], "target": ["numpy"]},
+    convert=convert,
+    load=load,
+    pin_threads=pin_threads,
+)

@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from tfparity import conversion_script, convert, paths
-from tfparity.campaign import Campaign
-from tfparity.convert import SAVED_MODEL, TFLITE, Converted
+from tfparity import paths
+from tfparity.engine.engine import Converted
 from tfparity.errors import UsageError
-from tfparity.options import Choice
-from tfparity.run import Silent
+from tfparity.features.convert import convert
+from tfparity.features.convert import script as conversion_script
+from tfparity.features.session import Session
+from tfparity.planning.options import Choice
+from tfparity.records.observer import Silent
+from tfparity.records.vocabulary import Target
 from tfparity.worker import declare, plugins
 
 HERE = Path(__file__).parent
@@ -43,7 +46,7 @@ class Folder:
         (root / "limitations.yaml").write_text("[]\n")
         shutil.copy(HERE / "lockfiles" / "numpy-py3.11.txt", root / "lockfiles" / "small.txt")
 
-    def convert(self, *faults: str, targets: tuple[str, ...] = (SAVED_MODEL,)) -> Converted | None:
+    def convert(self, *faults: str, targets: tuple[Target, ...] = (Target.SAVED_MODEL,)) -> Converted | None:
         """By routes of these faults, in their order."""
         for fault in faults:
             shutil.copy(HERE / "planted.py", self.root / f"{fault}.py")
@@ -57,7 +60,7 @@ class Folder:
             "_ways",
             lambda asked, *_: [cell for route in order for cell in asked.cells if cell.route == route],
         )
-        asked = Campaign(Choice(tier="all", case_globs=("planted/net",)), paths.Project(self.root), self.cache)
+        asked = Session(Choice(tier="all", case_globs=("planted/net",)), paths.Project(self.root), self.cache)
         self.told.clear()
         return convert.convert(asked, self.output, targets, Silent(), self.told.append)
 
@@ -110,7 +113,7 @@ def test_a_folder_that_is_there_is_refused_and_stays(folder: Folder) -> None:
 def test_a_way_that_is_wrong_gives_way_to_the_next(folder: Folder) -> None:
     done = folder.convert("swap-outputs", "faithful")
     assert done is not None
-    assert done.cell.route == "faithful.py"
+    assert done.crossing.planned.route == "faithful.py"
     assert [line.partition(":")[0].split()[0] for line in folder.told] == ["planted/net", "broken", "planted/net"]
 
 
@@ -121,9 +124,10 @@ def test_where_no_way_is_right_nothing_is_left(folder: Folder) -> None:
 
 
 def test_a_right_saved_model_is_not_delivered_without_the_tflite_file_that_was_asked_for(folder: Folder) -> None:
-    assert folder.convert("faithful", targets=(SAVED_MODEL, TFLITE)) is None  # no TensorFlow makes one here
+    both = (Target.SAVED_MODEL, Target.TFLITE_FLOAT32)
+    assert folder.convert("faithful", targets=both) is None  # no TensorFlow makes one here
     assert folder.left() == []
-    assert f"the SavedModel is right, {TFLITE} is not" in folder.told[-1]
+    assert f"the SavedModel is right, {Target.TFLITE_FLOAT32} is not" in folder.told[-1]
 
 
 @pytest.mark.parametrize("wrong", [RuntimeError, KeyboardInterrupt])

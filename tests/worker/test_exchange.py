@@ -9,28 +9,39 @@ from pathlib import Path
 
 import pytest
 
-from tfparity import cases, exchange, matrix, paths, plan
-from tfparity.campaign import Campaign
+from tfparity import paths
+from tfparity.engine.worker_client import Side
 from tfparity.environments import install
 from tfparity.errors import InputError, UsageError
-from tfparity.options import Choice
-from tfparity.setting import CellRecord, limits
-from tfparity.workers import Side
+from tfparity.features import bundle_exchange as exchange
+from tfparity.features.session import Session
+from tfparity.inputs import case_files as cases
+from tfparity.inputs import matrix
+from tfparity.inputs.limitations import Rules
+from tfparity.planning import routes
+from tfparity.planning.options import Choice
+from tfparity.records.cells import CellRecord
 
 HERE = Path(__file__).parent
 MATRIX = matrix.load(HERE / "matrix.yaml")
 TOOLCHAIN = "numpy-py3.11"
 
 
+def session(choice: Choice, cache: paths.Cache) -> Session:
+    """Of this folder's project, which has no limitations."""
+    made = Session(choice, paths.project(HERE), cache)
+    made.selection.limitations = Rules()
+    return made
+
+
 @pytest.fixture
 def handed_on(tmp_path: Path, cache: paths.Cache) -> Path:
     """A folder with the planted network's bundle."""
-    routes = [str(shutil.copy(HERE / "planted.py", tmp_path / f"{name}.py")) for name in ("faithful", "another")]
-    own = MATRIX.toolchains[TOOLCHAIN].model_copy(update={"routes": dict.fromkeys(routes, TOOLCHAIN)})
+    files = [str(shutil.copy(HERE / "planted.py", tmp_path / f"{name}.py")) for name in ("faithful", "another")]
+    own = MATRIX.toolchains[TOOLCHAIN].model_copy(update={"routes": dict.fromkeys(files, TOOLCHAIN)})
     choice = Choice(toolchains=(TOOLCHAIN,), tier="all", case_globs=("planted/net",))
-    asked = Campaign(choice, paths.project(HERE), cache)
-    asked.matrix = MATRIX.model_copy(update={"toolchains": {TOOLCHAIN: own}})
-    asked.limitations = []
+    asked = session(choice, cache)
+    asked.selection.matrix = MATRIX.model_copy(update={"toolchains": {TOOLCHAIN: own}})
     (tmp_path / "bundles" / "planted" / "net" / "exporter-9").mkdir(parents=True)  # of an earlier run
     told = []
     assert exchange.export(asked, tmp_path / "bundles", lambda _, opset, error: told.append((opset, error))) == 4
@@ -47,10 +58,11 @@ def judged(folder: Path, cache: paths.Cache, fault: str) -> CellRecord:
         route.write_text(text.replace("os.path.abspath(__file__)", repr(str(folder.parent / "faithful.py"))))
     project = paths.project(HERE)
     installed = install.ensure(project, MATRIX.environments[TOOLCHAIN], cache)
-    module = plan.route(str(route), project)
-    side = Side(installed.python, (), tuple(module.IMPORTS["target"]))
+    declared = routes.route(str(route), project)
+    side = Side(installed.python, (), tuple(declared.imports["target"]))
     shared = exchange.read(folder)
-    (record,) = exchange.run(shared, "mine", module, str(route), side, limits(MATRIX), cache.work)
+    (record,) = exchange.run(session(Choice(), cache), shared, "mine", str(route), side)
+    assert list(cache.work.iterdir()) == []
     return record
 
 
@@ -67,14 +79,14 @@ def test_a_bundle_is_judged_as_the_cell_was(
     handed_on: Path, cache: paths.Cache, fault: str, verdict: str, stage: str
 ) -> None:
     record = judged(handed_on, cache, fault)
-    assert (record.verdict, record.attempts[0]["stage"]) == (verdict, stage)
+    assert (record.verdict, record.attempts[0].stage) == (verdict, stage)
 
 
 def test_a_bundle_tells_its_case_and_where_it_is_from(handed_on: Path) -> None:
     (shared,) = exchange.read(handed_on, ["planted/*"])
     zoo = cases.load([HERE / "cases"])
     assert shared.case.declaration() == zoo["planted/net"].declaration()
-    assert shared.origin["environment"] == TOOLCHAIN
+    assert shared.origin == TOOLCHAIN
     assert sorted(shared.exports) == [("another", 12), ("another", 13), ("faithful", 12), ("faithful", 13)]
 
 
@@ -123,6 +135,6 @@ def test_a_folder_that_one_may_only_read_is_read(handed_on: Path, monkeypatch: p
 
 
 def test_bundles_run_on_one_toolchain(cache: paths.Cache) -> None:
-    asked = Campaign(Choice(toolchains=("all",)), paths.project(HERE), cache)
+    asked = session(Choice(toolchains=("all",)), cache)
     with pytest.raises(UsageError, match="takes one toolchain"):
         exchange.target(asked, "onnx-tf", print)

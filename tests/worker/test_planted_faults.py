@@ -8,15 +8,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tfparity.run import CellRecord
+from tfparity.records.cells import Attempt, CellRecord
 
 Converter = Callable[..., CellRecord]
 
 
-def decisive(record: CellRecord) -> dict[str, object]:
+def decisive(record: CellRecord) -> Attempt:
     """The attempt that the cell's error comes from, or the one that worked."""
-    opset = record.cell["opset"] if record.cell else None
-    return next(attempt for attempt in record.attempts if attempt["opset"] == opset)
+    assert record.deciding is not None
+    return record.deciding
 
 
 @pytest.mark.parametrize(
@@ -45,9 +45,9 @@ def test_a_planted_fault_gets_its_verdict_and_stage(
 ) -> None:
     record = convert(fault, fresh_process=fresh_process)
     attempt = decisive(record)
-    error = attempt["error"]
-    assert (record.verdict, attempt["stage"], attempt["outcome"]) == (verdict, stage, outcome), error
-    assert (error["type"] if isinstance(error, dict) else None) == kind
+    error = attempt.error
+    assert (record.verdict, attempt.stage, attempt.outcome) == (verdict, stage, outcome), error
+    assert (error.type if error else None) == kind
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_a_planted_fault_gets_its_verdict_and_stage(
 def test_what_the_machine_did_once_leaves_no_trace(convert: Converter, fault: str, fresh_process: bool) -> None:
     record = convert(fault, fresh_process=fresh_process)
     assert (record.verdict, record.reason) == ("works", None)
-    assert [attempt["opset"] for attempt in record.attempts] == [13]
+    assert [attempt.opset for attempt in record.attempts] == [13]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_what_the_machine_does_again_is_untested_and_kept_nowhere(convert: Conve
 
 def test_what_is_killed_twice_while_it_uses_much_memory_is_out_of_memory(convert: Converter) -> None:
     attempt = decisive(convert("killed-with-much-memory", memory_gib=0.5))
-    assert (attempt["stage"], attempt["outcome"]) == ("convert", "out-of-memory")
+    assert (attempt.stage, attempt.outcome) == ("convert", "out-of-memory")
 
 
 def test_a_converter_that_kills_its_parent_says_nothing_and_others_go_on(convert: Converter) -> None:
@@ -85,17 +85,17 @@ def test_a_converter_that_kills_its_parent_says_nothing_and_others_go_on(convert
 
 def test_a_hanging_converter_is_a_timeout_of_its_stage(convert: Converter) -> None:
     attempt = decisive(convert("hang", seconds=3))
-    assert (attempt["stage"], attempt["outcome"]) == ("convert", "timeout")
+    assert (attempt.stage, attempt.outcome) == ("convert", "timeout")
 
 
 def test_a_converter_that_eats_memory_is_stopped(convert: Converter) -> None:
     attempt = decisive(convert("eat-memory", memory_gib=0.5))
-    assert (attempt["stage"], attempt["outcome"]) == ("convert", "out-of-memory")
+    assert (attempt.stage, attempt.outcome) == ("convert", "out-of-memory")
 
 
 def test_a_fork_bomb_is_stopped(convert: Converter) -> None:
     attempt = decisive(convert("fork-without-end", memory_gib=4))
-    assert (attempt["stage"], attempt["outcome"]) == ("convert", "crash")
+    assert (attempt.stage, attempt.outcome) == ("convert", "crash")
 
 
 @pytest.mark.parametrize("fresh_process", [False, True], ids=["forked", "fresh"])
@@ -108,17 +108,17 @@ def test_a_converter_leaves_no_process_behind(convert: Converter, tmp_path: Path
 
 
 def test_what_a_converter_prints_is_harmless_in_the_record(convert: Converter) -> None:
-    error = decisive(convert("print-tricks"))["error"]
-    assert isinstance(error, dict)
-    assert error["message"].isprintable()
-    assert "second line of the tricky message" in error["message"]
+    error = decisive(convert("print-tricks")).error
+    assert error is not None
+    assert error.message.isprintable()
+    assert "second line of the tricky message" in error.message
 
 
 @pytest.mark.parametrize("seed", range(1, 51))
 def test_a_faithful_converter_always_works(convert: Converter, seed: int) -> None:
     record = convert("faithful", case=f"planted/net-{seed}")
     assert record.cell is not None
-    assert (record.verdict, record.cell["dynamic"], record.cell["signature"]) == ("works", {"batch": True}, True)
+    assert (record.verdict, record.cell.dynamic, record.cell.signature) == ("works", {"batch": True}, True)
 
 
 def test_a_second_run_does_nothing_again(convert: Converter) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy
 import pytest
 
-from tfparity import referee
+from tfparity.engine import referee
+from tfparity.engine.referee import RefereeReply
 from tfparity.errors import MachineFault
-from tfparity.referee import Verdict
 
 #: An ONNX file of one operator, y = Neg(x), over any number of elements (see tests/unit/test_bundles.py).
 NEG = (
@@ -19,12 +19,12 @@ NEG = (
     b"b\x10\n\x01y\x12\x0b\n\t\x08\x01\x12\x05\n\x03\x12\x01nB\x04\n\x00\x10\r"
 )
 
-Ask = Callable[..., Verdict]
+Ask = Callable[..., RefereeReply]
 
 
 @pytest.fixture
 def ask(tmp_path: Path) -> Ask:
-    def ask(model: bytes, *outputs: str, aborted: bool = False) -> Verdict:
+    def ask(model: bytes, *outputs: str, aborted: bool = False) -> RefereeReply:
         (tmp_path / "model.onnx").write_bytes(model)
         numpy.savez(
             tmp_path / "io.npz", **{"input/0/x": numpy.ones(2, "float32"), "input/3/x": numpy.ones(5, "float32")}

@@ -6,16 +6,21 @@ import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy
 import psutil
 import pytest
 
-from tfparity import paths, setting
+from tfparity import paths
+from tfparity.engine import context
+from tfparity.engine.process_limits import Limits
+from tfparity.engine.worker_client import Answer, Side, Worker
 from tfparity.errors import WorkerError
-from tfparity.processes import Limits
-from tfparity.workers import Answer, Side, Worker
+from tfparity.records.cells import CellRecord, PlannedCell, Problem
+from tfparity.records.observer import Silent
+from tfparity.records.vocabulary import Outcome
 
 LIMITS = Limits(30, 1024)
 
@@ -30,32 +35,33 @@ def test_a_worker_imports_and_computes_on_every_python(
 ) -> None:
     with Worker(side(interpreter(python), "numpy"), tmp_path / "worker", fresh=fresh) as worker:
         assert worker.failed_import is None
-        assert [step["module"] for step in worker.imports] == ["numpy"]
+        assert [step.module for step in worker.imports] == ["numpy"]
         assert worker.ask("selftest", {}, LIMITS).passed
 
 
-def test_a_planted_converter_works_on_every_python(convert: Callable[..., object], python: str) -> None:
+def test_a_planted_converter_works_on_every_python(convert: Callable[..., CellRecord], python: str) -> None:
     assert convert("faithful", python=python).verdict == "works"
     assert convert("drop-an-op", python=python).verdict == "broken"
 
 
 def test_a_forked_request_starts_within_a_fifth_of_a_second(interpreter: Callable[[str], Path], tmp_path: Path) -> None:
     with Worker(side(interpreter("3.11"), "numpy"), tmp_path / "worker") as worker:
-        quickest = min(worker.ask("selftest", {}, LIMITS).facts["fork_seconds"] for _ in range(5))
-    assert quickest < 0.2
+        took = [worker.ask("selftest", {}, LIMITS).facts.fork_seconds for _ in range(5)]
+    assert min(seconds for seconds in took if seconds is not None) < 0.2
 
 
 def test_a_missing_module_is_a_failed_import(interpreter: Callable[[str], Path], tmp_path: Path) -> None:
     with Worker(side(interpreter("3.11"), "numpy", "no_such_framework"), tmp_path / "worker") as worker:
         assert worker.failed_import is not None
-        assert worker.failed_import["module"] == "no_such_framework"
-        assert worker.failed_import["error"]["type"] == "ModuleNotFoundError"
+        assert worker.failed_import.module == "no_such_framework"
+        assert worker.failed_import.error is not None
+        assert worker.failed_import.error.type == "ModuleNotFoundError"
 
 
 def test_a_missing_preload_is_no_failure(interpreter: Callable[[str], Path], tmp_path: Path) -> None:
     with Worker(side(interpreter("3.11"), "numpy", preload=("no_such_zoo",)), tmp_path / "worker") as worker:
         assert worker.failed_import is None
-        assert worker.imports[-1]["outcome"] == "fail"
+        assert worker.imports[-1].outcome == "fail"
 
 
 @pytest.mark.parametrize("fresh", [False, True], ids=["warm", "bare"])
@@ -72,15 +78,16 @@ def test_a_module_that_crashes_at_import_is_named(
     finally:
         crasher.unlink()
     assert failed is not None
-    assert (failed["module"], failed["outcome"]) == ("tfparity_test_crasher", "crash")
-    assert "SIGSEGV" in failed["error"]["message"]
+    assert (failed.module, failed.outcome) == ("tfparity_test_crasher", "crash")
+    assert failed.error is not None
+    assert "SIGSEGV" in failed.error.message
 
 
 def test_a_shim_acts_before_the_imports(interpreter: Callable[[str], Path], tmp_path: Path) -> None:
     with Worker(
         side(interpreter("3.11"), "tensorflow_addons.seq2seq", shims=("tensorflow-addons-stub",)), tmp_path / "w"
     ) as worker:
-        assert [step["module"] for step in worker.imports] == [
+        assert [step.module for step in worker.imports] == [
             "shim:tensorflow-addons-stub",
             "tensorflow_addons.seq2seq",
         ]
@@ -93,20 +100,32 @@ def test_an_interpreter_that_is_gone_is_a_worker_error(tmp_path: Path) -> None:
 
 
 def test_an_interrupted_run_ends_its_workers_and_keeps_nothing(
-    convert: Callable[..., object], monkeypatch: pytest.MonkeyPatch, cache: paths.Cache
+    convert: Callable[..., CellRecord], monkeypatch: pytest.MonkeyPatch, cache: paths.Cache
 ) -> None:
-    class Interrupted(setting.Silent):
-        def cell_stage(self, cell: object, stage: str) -> None:
+    class Interrupted(Silent):
+        def cell_stage(self, cell: PlannedCell, stage: str) -> None:
             if stage == "convert":
                 raise KeyboardInterrupt
 
-    monkeypatch.setattr(setting, "Silent", Interrupted)
+    monkeypatch.setattr(context, "Silent", Interrupted)
     before = sorted(cache.store.rglob("opset-*.json"))
     with pytest.raises(KeyboardInterrupt):
         convert("hang", seconds=60)
     assert sorted(cache.store.rglob("opset-*.json")) == before
     assert list(cache.work.iterdir()) == []
     assert not [process for process in psutil.Process().children(recursive=True) if process.is_running()]
+
+
+def test_a_run_with_keep_leaves_its_artifacts_requests_and_logs(
+    convert: Callable[..., CellRecord], cache: paths.Cache
+) -> None:
+    convert("faithful", keep=True)
+    (kept,) = cache.work.iterdir()
+    try:
+        assert kept.name.startswith("kept-")
+        assert {"graph.json", "outputs.npz", "log.txt", "request.json"} <= {path.name for path in kept.rglob("*")}
+    finally:
+        shutil.rmtree(kept)
 
 
 def test_a_daemon_is_ended_with_its_request_while_another_one_runs(
@@ -127,7 +146,7 @@ def test_a_daemon_is_ended_with_its_request_while_another_one_runs(
                 psutil.Process(int(daemon)).wait(3)
             assert not psutil.pid_exists(int(daemon))
         assert not hanging.done()
-        assert hanging.result().stages[-1]["outcome"] == "timeout"
+        assert hanging.result().stages[-1].outcome == "timeout"
 
 
 def test_a_failed_self_test_falls_back_to_a_bare_parent(
@@ -139,8 +158,8 @@ def test_a_failed_self_test_falls_back_to_a_bare_parent(
         answer = ask(self, kind, *rest, **options)
         if kind != "selftest" or self.fresh:
             return answer
-        failed = {**answer.stages[0], "outcome": "fail", "error": {"type": "Planted", "message": "planted"}}
-        return Answer([failed], answer.facts, answer.folder)
+        failed = replace(answer.stages[0], outcome=Outcome.FAIL, error=Problem("Planted", "planted"))
+        return replace(answer, stages=(failed,))
 
     monkeypatch.setattr(Worker, "ask", asked)
     with Worker(side(interpreter("3.11"), "numpy"), tmp_path / "worker") as worker:

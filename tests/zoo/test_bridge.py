@@ -10,10 +10,14 @@ from typing import Any
 
 import pytest
 
-from tfparity import cases, matrix, paths, plan
+from tfparity import paths
+from tfparity.engine.context import Context, Options
+from tfparity.engine.engine import Engine
 from tfparity.environments import install
-from tfparity.run import CellRecord, Engine, Options
-from tfparity.setting import Setting
+from tfparity.inputs import case_files as cases
+from tfparity.inputs import matrix
+from tfparity.planning import plan
+from tfparity.records.cells import CellRecord
 
 HERE = Path(__file__).parent
 PROJECT = paths.project(HERE.parents[1])
@@ -34,7 +38,7 @@ def records(cache: Path) -> Iterator[dict[str, CellRecord]]:
     changed = whole.model_copy(update={"toolchains": {ENVIRONMENT: toolchain}})
     zoo = cases.load([PROJECT.cases])
     cells = plan.plan(changed, zoo, PROJECT, toolchains=[ENVIRONMENT], case_globs=CASES)
-    with Engine(Setting(PROJECT, changed, zoo, paths.Cache(cache), Options(jobs=1))) as engine:
+    with Engine(Context(PROJECT, changed, zoo, paths.Cache(cache), Options(jobs=1))) as engine:
         yield {record.case: record for record in engine.run(cells)}
 
 
@@ -68,12 +72,11 @@ def test_in_its_own_process_a_model_works_on_every_axis_and_keeps_its_names(
 ) -> None:
     record = records[case]
     (attempt,) = record.attempts
-    assert (record.verdict, attempt["grade"], attempt["signature"]) == ("works", "float32-noise", True), attempt[
-        "error"
-    ]
-    assert attempt["dynamic"]
-    assert all(attempt["dynamic"].values())
-    print(case, attempt["max_abs"], sorted(attempt["dynamic"]))
+    found = (record.verdict, attempt.grade, attempt.signature)
+    assert found == ("works", "float32-noise", True), attempt.error
+    assert attempt.dynamic
+    assert all(attempt.dynamic.values())
+    print(case, attempt.max_abs, sorted(attempt.dynamic))
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tfparity import matrix, paths
+from tfparity import paths
 from tfparity.environments import install
+from tfparity.inputs import matrix
 
 HERE = Path(__file__).parent
 PROJECT = paths.project(HERE.parents[1])

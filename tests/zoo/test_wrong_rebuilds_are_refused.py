@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from tfparity import matrix, paths
+from tfparity import paths
 from tfparity.environments import install
+from tfparity.inputs import matrix
 
 PROJECT = paths.project(Path(__file__).parents[2])
 SCRIPT = Path(__file__).with_name("wrong_rebuilds.py")

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tfparity import cases, matrix, paths
+from tfparity import paths
 from tfparity.environments import install
+from tfparity.inputs import case_files as cases
+from tfparity.inputs import matrix
 from tfparity.worker.routes import hf_from_pt
 
 PROJECT = paths.project(Path(__file__).parents[2])

@@ -18,8 +18,8 @@ from tfparity.worker.declare import case, integers, mask, normal, registered
 from tfparity.worker.exporters import torch_state
 from tfparity.worker.frameworks import pytorch
 from tfparity.worker.messages import Refused
-from tfparity.worker.rebuild import description, layers, network, verify
 from tfparity.worker.routes import keras_rebuild
+from tfparity.worker.routes._rebuild import description, layers, network, verify
 
 IMAGES = [normal("batch", 3, 64, 64, name="images")]
 LENGTHS = {"sequence": (9, 5)}

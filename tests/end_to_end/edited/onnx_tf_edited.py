@@ -5,24 +5,9 @@ The fault is the file's own name: a test copies this file as `swap-outputs.py`. 
 
 import os
 
-from tfparity.worker.routes.onnx_tf import EXPORTER, FRAMEWORK, IMPORTS, REQUIRES, SIDES, load, pin_threads
+from tfparity.worker.routes import onnx_tf
 
 FAULT = os.path.basename(__file__)[:-3]
-REVISION = 1
-OPSETS = (12,)
-
-__all__ = [
-    "EXPORTER",
-    "FRAMEWORK",
-    "IMPORTS",
-    "OPSETS",
-    "REQUIRES",
-    "REVISION",
-    "SIDES",
-    "convert",
-    "load",
-    "pin_threads",
-]
 
 
 def convert(bundle, artifact, request):
@@ -145,3 +130,6 @@ def rename_output(graph):
     old = graph.output[0].name
     rename(graph, {old: "output_0"})
     graph.output[0].name = "output_0"
+
+
+ROUTE = onnx_tf.ROUTE._replace(revision=1, opsets=(12,), convert=convert, onnx_files=False)

@@ -1,10 +1,10 @@
-"""What worker/bridge.py does with real tensors, as one line of JSON. Runs inside the environment:
+"""What worker/routes/_bridge.py does with real tensors, as one line of JSON. Runs inside the environment:
 
 facts.py <src> facts <case file> <id> …   one process, all facts
 facts.py <src> save <folder>              a SavedModel that calls torch
 facts.py <src> load <folder>              runs it where nothing else was made
 facts.py <src> mistaken <folder>          runs it where another function has its number
-facts.py <src> unaligned | strided        hands such a tensor over without worker/bridge.py
+facts.py <src> unaligned | strided        hands such a tensor over without worker/routes/_bridge.py
 """
 
 import json
@@ -18,9 +18,10 @@ import torch._dynamo
 
 import tensorflow as tf  # isort: skip
 
-from tfparity.worker import arrays, bridge, plugins
+from tfparity.worker import arrays, plugins
 from tfparity.worker.declare import registered
 from tfparity.worker.frameworks import pytorch
+from tfparity.worker.routes import _bridge as bridge
 
 DTYPES = ("float16", "bfloat16", "float32", "float64", "int8", "uint8", "int64", "bool")
 SHAPES = ((2, 3), (1, 3), (0, 3), (1,), ())

@@ -5,24 +5,9 @@ import json
 import shutil
 from pathlib import Path
 
-from tfparity.worker import bridge
 from tfparity.worker.exporters.torch_module import DESCRIPTION, WEIGHTS, rebuild
-from tfparity.worker.routes.bridge import EXPORTER, FRAMEWORK, IMPORTS, OPSETS, REQUIRES, SIDES, pin_threads
-
-REVISION = 1
-
-__all__ = [
-    "EXPORTER",
-    "FRAMEWORK",
-    "IMPORTS",
-    "OPSETS",
-    "REQUIRES",
-    "REVISION",
-    "SIDES",
-    "convert",
-    "load",
-    "pin_threads",
-]
+from tfparity.worker.routes import Gives, _bridge
+from tfparity.worker.routes import bridge as route
 
 
 def convert(bundle, artifact, request):
@@ -35,7 +20,7 @@ def convert(bundle, artifact, request):
 class Called:
     def __init__(self, folder):
         model, case = rebuild(folder, json.loads((Path(folder) / "request.json").read_text()))
-        self.function = bridge.function(model, *bridge.specs(model, case))
+        self.function = _bridge.function(model, *_bridge.specs(model, case))
 
     def run(self, given):
         import tensorflow as tf
@@ -55,3 +40,6 @@ class Called:
 
 def load(folder):
     return Called(folder)
+
+
+ROUTE = route.ROUTE._replace(revision=1, convert=convert, load=load, gives=Gives())

@@ -1,0 +1,62 @@
+"""What --cases names is told apart by what is there, and becomes case files in the order in which it is named."""
+
+from pathlib import Path
+
+import pytest
+
+from tfparity.errors import CaseError, UsageError
+from tfparity.inputs import case_sources
+from tfparity.inputs.own_models import Declared
+from tfparity.paths import Cache, Project
+from tfparity.worker import declare, plugins
+
+CASE = 'from tfparity import case, normal\n\n\n@case("family/NAME", inputs=[normal(2)])\ndef model():\n    return 1\n'
+INPUT = Declared(inputs=("x=normal(2, 3)",))
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to name things in, with a zoo of one case; nothing is registered yet."""
+    monkeypatch.setattr(declare, "_registry", {})
+    monkeypatch.setattr(plugins, "_loaded", {})
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cases").mkdir()
+    (tmp_path / "cases" / "zoo.py").write_text(CASE.replace("NAME", "zoo"))
+    (tmp_path / "mine.py").write_text(CASE.replace("NAME", "mine"))
+    (tmp_path / "nets.py").write_text("def net(): ...\n")
+    return tmp_path
+
+
+def loaded(folder: Path, *sources: str, declared: Declared = INPUT) -> list[str]:
+    return list(case_sources.load(sources, declared, Project(folder), Cache(folder / "cache")))
+
+
+def test_without_a_name_the_cases_are_those_of_the_zoo(folder: Path) -> None:
+    assert loaded(folder, declared=Declared()) == ["family/zoo"]
+
+
+def test_what_is_named_stands_instead_of_the_zoo_in_its_order(folder: Path) -> None:
+    assert loaded(folder, "mine.py", "cases", declared=Declared()) == ["family/mine", "family/zoo"]
+
+
+def test_a_function_of_a_module_gets_a_case_file_of_its_own(folder: Path) -> None:
+    assert loaded(folder, "nets:net") == ["yours/nets.net"]
+    assert [path.suffix for path in (folder / "cache" / "made").iterdir()] == [".py"]
+
+
+def test_a_file_whose_name_reads_like_a_function_is_that_file(folder: Path) -> None:
+    (folder / "nets:net").mkdir()
+    with pytest.raises(UsageError, match="nets:net: --input, --output and --axis are for module:function"):
+        loaded(folder, "nets:net")
+
+
+@pytest.mark.parametrize("source", ["mine.py", "cases"])
+def test_a_case_file_says_itself_what_it_takes(folder: Path, source: str) -> None:
+    with pytest.raises(UsageError, match=f"{source}: --input, --output and --axis are for module:function"):
+        loaded(folder, source)
+
+
+@pytest.mark.parametrize("source", ["absent.py", "nets:1", "nets:class", "a b:c"])
+def test_what_is_nothing_is_taken_for_a_case_file_that_is_not_there(folder: Path, source: str) -> None:
+    with pytest.raises(CaseError, match="no such case file or folder"):
+        loaded(folder, source, declared=Declared())

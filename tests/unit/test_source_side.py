@@ -1,0 +1,368 @@
+"""The source side of an attempt: a bundle is made once and kept, a case that tells nothing is refused."""
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+from builders import case as family
+from builders import context, crossing
+from test_sensitivity import ALIVE, references
+
+from tfparity.engine import referee
+from tfparity.engine.bundles import Exported
+from tfparity.engine.context import Context
+from tfparity.engine.process_limits import Limits
+from tfparity.engine.referee import RefereeReply
+from tfparity.engine.source_side import HandedOn, SourceSide
+from tfparity.engine.worker_client import Answer, Facts
+from tfparity.errors import WorkerError
+from tfparity.inputs import limitations
+from tfparity.planning.keys import BUNDLE_FORMAT, Crossing, Keys
+from tfparity.records.cells import StageReply
+from tfparity.records.vocabulary import Outcome
+from tfparity.worker import declare
+
+#: The bundle's key, and the name of its first export.
+KEY, FIRST = "bundle", "onnx-legacy-13-today---"
+
+
+@dataclass
+class Source:
+    """The source side's worker as planned: what it writes and says; keeps what it was asked."""
+
+    asked: list[Mapping[str, Any]] = field(default_factory=list)
+    failing: dict[str, Outcome] = field(default_factory=dict)
+    sensitivity: dict[str, tuple[float, ...]] = field(default_factory=lambda: dict(ALIVE))
+    model: bool = True
+    outputs: dict[str, Any] = field(default_factory=lambda: {"output": [0.0, 1.0]})
+    noise: float = 0.0
+
+    def ask(self, kind: str, request: Mapping[str, Any], limits: Limits, *, on_stage: Any = None) -> Answer:
+        assert (kind, limits) == ("source", Limits(60, 1024))
+        self.asked.append(request)
+        stages: list[StageReply] = []
+        facts: dict[str, Any] = {"fork_seconds": 0.1}
+        for name in ("build", "export", "check"):
+            on_stage(name)
+            outcome = self.failing.get(name, Outcome.PASS)
+            stages.append(StageReply(name, outcome, 1.0))
+            if not outcome.passed:
+                return Answer(tuple(stages), Facts(**facts, where="/models/net.py:3"), Path())
+            if name == "build" and request["reference"]:
+                numpy.savez(request["io"], **references(self.noise, **self.outputs))
+                facts.update(sensitivity=self.sensitivity, floor="float64", parameters=3)
+        if self.model:
+            (Path(request["artifact"]) / "model.onnx").write_bytes(b"onnx")
+        return Answer(tuple(stages), Facts(**facts, file_opset=request["opset"]), Path())
+
+
+class Named(Keys):
+    """Keys by name: the bundle's, and of an export whatever is said."""
+
+    def named(self, export: str) -> "Named":
+        self.name = export
+        return self
+
+    def bundle(self, crossing: Crossing) -> str:
+        return KEY
+
+    def export(self, crossing: Crossing, referee_version: str, remedies_of_source: Sequence[str] = ()) -> str:
+        assert referee_version == referee.version()
+        return "+".join([self.name, *remedies_of_source])[-8:]
+
+
+@pytest.fixture
+def source() -> Source:
+    return Source()
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    """The bundle's folder."""
+    return tmp_path / "cache" / "bundles" / KEY[:2] / KEY
+
+
+Export = Callable[..., Exported]
+
+
+@pytest.fixture
+def export(tmp_path: Path, source: Source, monkeypatch: pytest.MonkeyPatch) -> Export:
+    """Exports, each as if by a run of its own unless a `run` is given."""
+
+    def answered(model: Path, io: Path, result: Path, *_: Any) -> RefereeReply:
+        numpy.savez(result, **{"output/0/output": numpy.zeros(2)})
+        return RefereeReply(result, None)
+
+    monkeypatch.setattr(referee, "ask", answered)
+
+    def export(
+        opset: int = 13,
+        remedies: Sequence[str] = (),
+        *,
+        exporter: str = "onnx-legacy",
+        declared: declare.Case | None = None,
+        key: str = "today---",
+        run: Context | None = None,
+        heard: list[str] | None = None,
+    ) -> Exported:
+        declared = declared or family()
+        run = run or context(tmp_path, declared)
+        run.keys = Named(run.project, run.matrix, {declared.id: declared}).named(key)
+        crosses = crossing(run)
+        crosses = replace(crosses, way=replace(crosses.way, exporter=exporter))
+        stages: list[str] = heard if heard is not None else []
+        side = SourceSide(run, crosses, lambda: source, stages.append)  # type: ignore[arg-type,return-value]
+        return side.export(opset, remedies)
+
+    return export
+
+
+def test_an_export_is_made_once(source: Source, export: Export) -> None:
+    first = export()
+    assert first.passed
+    assert export() == first
+    assert len(source.asked) == 1
+
+
+def test_only_the_first_export_of_a_bundle_makes_references(source: Source, export: Export) -> None:
+    assert export(13).bundle.sensitivity == export(12).bundle.sensitivity == ALIVE
+    assert [(asked["opset"], asked["reference"]) for asked in source.asked] == [(13, True), (12, False)]
+    assert export(12).facts.file_opset == 12
+
+
+def test_a_bundle_says_what_it_is_and_where_it_was_made(bundle: Path, export: Export) -> None:
+    export()
+    told = json.loads((bundle / "bundle.json").read_text())
+    assert told["format"] == BUNDLE_FORMAT
+    assert told["origin"] == {"environment": "torch-side", "packages": {}}
+    alive = {name: list(by) for name, by in ALIVE.items()}
+    assert told["facts"] == {"sensitivity": alive, "floor": "float64", "parameters": 3}
+    assert len(told["samples"]) == len(family().samples())
+    assert told["case"]["id"] == "family/name"
+
+
+@pytest.mark.parametrize("outcome", ["fail", "timeout", "out-of-memory", "crash"])
+def test_an_export_that_did_not_pass_is_tried_again(source: Source, export: Export, outcome: str) -> None:
+    source.failing = {"export": Outcome(outcome)}
+    assert [stage.outcome for stage in export().stages] == ["pass", outcome]
+    source.failing = {}
+    assert export().passed
+
+
+def test_an_insensitive_case_fails_its_build_and_leaves_no_bundle(bundle: Path, source: Source, export: Export) -> None:
+    source.sensitivity = {**ALIVE, "a.bias": (0.0,)}
+    made = export()
+    (stage,) = made.stages
+    assert stage.error is not None
+    assert (stage.stage, stage.outcome, stage.error.type) == ("build", "fail", "InsensitiveCase")
+    assert "a.bias" in stage.error.message
+    assert not made.passed
+    assert not (bundle / "bundle.json").exists()
+    source.sensitivity = ALIVE
+    assert export().passed
+
+
+def test_a_case_is_held_against_the_noise_of_the_references_that_it_wrote(source: Source, export: Export) -> None:
+    source.noise = 1e-3
+    (stage,) = export().stages
+    assert stage.error is not None
+    assert stage.error.message.startswith("float32 rounds output so coarsely")
+
+
+def test_what_is_wrong_with_a_case_is_a_defect_that_no_limitation_explains(source: Source, export: Export) -> None:
+    source.sensitivity = {**ALIVE, "a.bias": (0.0,)}
+    error = export().stages[0].error
+    assert error is not None
+    assert f"{error.type}: {error.message}".startswith(limitations.DEFECT)
+
+
+def test_the_referee_is_told_which_outputs_are_declared_and_when_to_end(
+    tmp_path: Path, source: Source, export: Export, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Any] = []
+    monkeypatch.setattr(referee, "ask", lambda *given: told.append(given) or RefereeReply(None, "none"))
+    source.sensitivity = {"input:input": (1.0, 1.0), "output:output": (1.0, 0.0), "output:other": (0.0, 1.0)}
+    source.outputs["other"] = [1.0]
+    declared = family("output", "other")
+    run = context(tmp_path, declared)
+    run.aborted.set()
+    made = export(declared=declared, run=run)
+    assert made.passed
+    ((model, io, result, outputs, memory, aborted),) = told
+    assert (model, io, result) == (made.folder / "model.onnx", made.io, made.folder / "referee.npz")
+    assert (outputs, memory, aborted()) == (["output", "other"], 1024, True)
+
+
+def test_exporters_of_one_bundle_do_not_share_a_folder(export: Export) -> None:
+    assert export(exporter="onnx-legacy").folder != export(exporter="/there/onnx_mine.py").folder
+    assert export(exporter="/there/onnx_mine.py").folder.name == "onnx_mine-13-today---"
+
+
+def test_an_export_of_other_revisions_is_made_again_on_the_same_references(source: Source, export: Export) -> None:
+    export(key="yesterday")
+    export()
+    export()
+    assert [asked["reference"] for asked in source.asked] == [True, False]
+
+
+def test_exports_under_two_keys_are_both_kept(source: Source, export: Export) -> None:
+    first, second = export(key="yesterday"), export()
+    assert first.folder != second.folder
+    assert (export(key="yesterday"), export()) == (first, second)
+    assert len(source.asked) == 2
+
+
+def test_a_run_with_again_makes_each_folder_once_and_the_next_run_once_more(
+    tmp_path: Path, source: Source, export: Export
+) -> None:
+    """Two opsets on two routes: the second route takes what the first one made."""
+    for _ in range(2):
+        run = context(tmp_path, family(), again=True)
+        for opset in (13, 12, 13, 12):
+            export(opset, run=run)
+    assert [(asked["opset"], asked["reference"]) for asked in source.asked] == [(13, True), (12, False)] * 2
+
+
+def test_what_has_to_be_made_again_is_with_its_references(
+    tmp_path: Path, bundle: Path, source: Source, export: Export, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = context(tmp_path, family())
+    export(run=run)
+    monkeypatch.setattr(run, "first_again", lambda folder: folder in (bundle, bundle / FIRST))
+    export(run=run)
+    monkeypatch.setattr(run, "first_again", lambda folder: folder == bundle / FIRST)
+    export(run=run)
+    export()
+    assert [asked["reference"] for asked in source.asked] == [True, True, False]
+
+
+@pytest.mark.parametrize("name", ["bundle.json", "io.npz", "onnx-legacy-13-today---/export.json"])
+def test_a_bundle_that_lost_a_file_is_made_again(bundle: Path, source: Source, export: Export, name: str) -> None:
+    first = export()
+    (bundle / name).unlink()
+    assert export() == first
+    assert len(source.asked) == 2
+    assert first.io.exists()
+
+
+@pytest.mark.parametrize("left", [None, b"on"])
+def test_an_export_that_lost_a_part_of_itself_is_made_again(source: Source, export: Export, left: bytes | None) -> None:
+    model = export().folder / "model.onnx"
+    model.unlink() if left is None else model.write_bytes(left)
+    assert export().passed
+    assert len(source.asked) == 2
+    assert model.read_bytes() == b"onnx"
+
+
+def test_what_a_limit_made_the_referee_say_is_not_kept(
+    source: Source, export: Export, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(referee, "ask", lambda *_: RefereeReply(None, "Timeout: still running after 300 s"))
+    for _ in range(2):
+        found = export()
+        assert (found.passed, found.referee, found.referee_error) == (True, None, "Timeout: still running after 300 s")
+        assert found.bundle.parameters == 3
+    assert len(source.asked) == 2
+
+
+@pytest.mark.parametrize("name", ["bundle.json", "onnx-legacy-13-today---/export.json"])
+@pytest.mark.parametrize("content", ["", "{", "{}", "null", "[]"])
+def test_a_bundle_with_a_file_that_is_no_record_is_made_again(
+    bundle: Path, source: Source, export: Export, name: str, content: str
+) -> None:
+    export()
+    (bundle / name).write_text(content)
+    assert export().passed
+    assert len(source.asked) == 2
+
+
+def test_a_model_that_the_referee_cannot_run_is_exported_all_the_same(
+    export: Export, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(referee, "ask", lambda *_: RefereeReply(None, "Fail: no such operator"))
+    for found in (export(), export()):
+        assert (found.passed, found.referee, found.referee_error) == (True, None, "Fail: no such operator")
+
+
+def test_an_artifact_that_is_no_onnx_file_has_no_referee_and_says_so(source: Source, export: Export) -> None:
+    source.model = False
+    found = export()
+    assert (found.passed, found.referee) == (True, None)
+    assert found.referee_error == "the route's artifact is no ONNX file"
+
+
+def test_of_the_remedies_the_source_takes_its_own_alone(source: Source, export: Export) -> None:
+    plain = export()
+    assert export(remedies=("resize-handler",)) == plain  # at the target
+    apart = export(remedies=("resize-handler", "fixed-axes"))
+    assert apart.folder != plain.folder
+    assert [asked["remedies"] for asked in source.asked] == [[], ["fixed-axes"]]
+    assert [asked["reference"] for asked in source.asked] == [True, False]
+
+
+def test_stages_are_told_as_they_begin_and_none_where_nothing_runs(export: Export) -> None:
+    heard: list[str] = []
+    for _ in range(2):
+        export(heard=heard)
+    assert heard == ["build", "export", "check"]
+
+
+def test_a_worker_is_told_the_case_and_where_its_code_is(tmp_path: Path, source: Source, export: Export) -> None:
+    declared = family(file="/models/zoo.py")
+    made = export(declared=declared, run=context(tmp_path, declared, path=(Path("/code"),)))
+    (asked,) = source.asked
+    assert {name: asked[name] for name in ("framework", "exporter", "case_file", "case", "path", "io", "artifact")} == {
+        "framework": "pytorch",
+        "exporter": "onnx-legacy",
+        "case_file": "/models/zoo.py",
+        "case": "family/name",
+        "path": ["/code"],
+        "io": str(made.io),
+        "artifact": str(made.folder),
+    }
+
+
+def test_a_case_that_does_not_build_is_told_with_the_place_and_no_model(source: Source, export: Export) -> None:
+    source.failing = {"build": Outcome.FAIL}
+    made = export()
+    assert (made.where, made.model, made.facts.file_opset) == ("/models/net.py:3", None, None)
+
+
+def test_what_failed_at_another_opset_is_told_with_the_model_that_was_built(source: Source, export: Export) -> None:
+    assert export().model is not None
+    source.failing = {"export": Outcome.FAIL}
+    assert export(12).model == export(13).model
+
+
+def test_a_bundle_that_was_taken_from_the_folder_counts_as_used(export: Export) -> None:
+    folder = export().folder.parent
+    for file in folder.rglob("*"):
+        os.utime(file, (1, 1))
+    export()
+    assert max(file.stat().st_mtime for file in folder.rglob("*") if file.is_file() and file.name != ".lock") > 1e9
+
+
+def test_what_a_reply_holds_is_what_a_bundle_keeps(bundle: Path, export: Export) -> None:
+    made = export()
+    kept = json.loads((bundle / FIRST / "export.json").read_text())
+    assert set(kept) == {"files", "stages", "facts", "referee_error", "referee_failed"}
+    assert kept["facts"] == {"file_opset": 13, "operators": []}
+    assert [stage["stage"] for stage in kept["stages"]] == [stage.stage for stage in made.stages]
+
+
+# Handed on
+
+
+def test_a_bundle_that_was_handed_on_has_the_exports_that_it_has(export: Export) -> None:
+    made = export()
+    side = HandedOn({13: made})
+    assert side.export(13) is made
+    with pytest.raises(WorkerError, match="no export at opset 12"):
+        side.export(12)
+    with pytest.raises(WorkerError, match="opset 13 by fixed-axes"):
+        side.export(13, ("fixed-axes",))

@@ -1,0 +1,251 @@
+"""What a worker says is read as it is meant; what it cannot have said is a crash of that request and nothing more."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tfparity.engine import worker_client
+from tfparity.engine.process_limits import Limits, Watched
+from tfparity.engine.worker_client import STAGES, Answer, Facts, Made, Side, Worker
+from tfparity.errors import MachineFault
+from tfparity.judging.judge import Signature
+from tfparity.records.cells import Problem, StageReply
+from tfparity.records.vocabulary import Outcome
+from tfparity.worker import messages
+
+LIMITS = Limits(60, 1024)
+
+Ask = Callable[..., Answer]
+
+
+@pytest.fixture
+def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
+    """A request whose process leaves that reply and ends with that status."""
+
+    def ask(kind: str, reply: object, status: int | None = 0, stopped: str | None = None, **given: Any) -> Answer:
+        worker = Worker(Side(Path("/opt/python"), (), ()), tmp_path)
+
+        def hand_over(control: Path) -> int:
+            content = reply if isinstance(reply, bytes) else json.dumps(reply).encode()
+            if reply is not None:
+                (control / messages.REPLY).write_bytes(content)
+            if status is not None:
+                worker._ended[str(control)] = status
+            return 4242
+
+        def watch(group: int, alive: object, limits: Limits, **more: Any) -> Watched:
+            assert group == 4242
+            more["look"]()
+            return Watched(stopped, [(100.5, 300.0), (102.5, 200.0)])
+
+        monkeypatch.setattr(worker, "_hand_over", hand_over)
+        monkeypatch.setattr(worker_client, "watch", watch)
+        monkeypatch.setattr(worker_client, "kill", lambda _: None)
+        return worker.ask(kind, {"a": 1}, LIMITS, **given)
+
+    return ask
+
+
+def stage(name: str, outcome: str = "pass", **more: Any) -> dict[str, Any]:
+    return {"stage": name, "outcome": outcome, "began": 100.0, "seconds": 1.0, "error": None, **more}
+
+
+def told(kind: str, **more: Any) -> dict[str, Any]:
+    """The reply to a request of that kind that passed."""
+    return {"stages": [stage(name) for name in STAGES[kind]], "running": None, "facts": {}, "done": True, **more}
+
+
+@pytest.mark.parametrize("kind", STAGES)
+def test_a_reply_is_read_with_the_memory_that_each_stage_took(ask: Ask, kind: str) -> None:
+    answer = ask(kind, told(kind))
+    assert answer.passed
+    assert answer.stages == tuple(StageReply(name, Outcome.PASS, 1.0, 300.0) for name in STAGES[kind])
+    assert answer.facts == Facts()
+    assert json.loads((answer.folder / messages.REQUEST).read_text()) == {"kind": kind, "a": 1}
+
+
+def test_facts_are_read_by_their_types_and_unknown_ones_are_left(ask: Ask) -> None:
+    facts = ask(
+        "execute",
+        told(
+            "execute",
+            facts={
+                "sensitivity": {"a.weight": [0.1, 0.2]},
+                "floor": "ulp",
+                "float64_error": "TypeError: no float64",
+                "failed": {"3": {"type": "ValueError", "message": "first dimension"}},
+                "signature": {"inputs": [["x", "float32"]], "outputs": [], "ordered": False},
+                "target": {"select_tf_ops": True, "megabytes": 1.5},
+                "fork_seconds": 0.1,
+                "unheard": [1],
+            },
+        ),
+    ).facts
+    assert facts.sensitivity == {"a.weight": (0.1, 0.2)}
+    assert (facts.floor, facts.float64_error) == ("ulp", "TypeError: no float64")
+    assert facts.failed == {"3": Problem("ValueError", "first dimension")}
+    assert facts.signature == Signature((("x", "float32"),), (), ordered=False)
+    assert (facts.target, facts.fork_seconds) == (Made(select_tf_ops=True, megabytes=1.5), 0.1)
+
+
+def test_a_stage_that_failed_ends_a_reply(ask: Ask) -> None:
+    error = {"type": "ValueError", "message": "no handler"}
+    answer = ask("source", {"stages": [stage("build"), stage("export", "fail", error=error)], "done": True})
+    assert not answer.passed
+    assert answer.stages[-1] == StageReply("export", Outcome.FAIL, 1.0, 300.0, Problem("ValueError", "no handler"))
+    assert len(answer.stages) == 2
+
+
+@pytest.mark.parametrize("text", ["\udc80 from a path", "ünïcode", "\x00\x1b[31m", "\ud800"])
+def test_the_text_of_an_error_may_hold_what_it_likes(ask: Ask, text: str) -> None:
+    reply = {"stages": [stage("convert", "fail", error={"type": "E", "message": text})], "done": True}
+    assert ask("convert", reply).stages[-1].error == Problem("E", text)
+
+
+def nested(depth: int) -> bytes:
+    return b"[" * depth + b"]" * depth
+
+
+#: What code under test may write in the place of a reply.
+WRONG = {
+    "no file": None,
+    "nothing": b"",
+    "a list": [],
+    "null": b"null",
+    "text": '"pass"',
+    "half": b'{"stages": [',
+    "no text": b"\xff\xfe",
+    "nested": nested(1000),
+    "nested deeper": nested(100_000),
+    "nested as a fact": b'{"facts": ' + nested(1000) + b"}",
+    "nothing said and done": {"done": True},
+    "no stages and done": {"stages": [], "done": True},
+    "a stage without an outcome": {"stages": [{"stage": "convert"}], "done": True},
+    "an outcome that is none": {"stages": [stage("convert", "fine")], "done": True},
+    "a stage that is none": {"stages": [stage("transmute")], "done": True},
+    "a stage of another kind": {"stages": [stage("parity", "fail")], "done": True},
+    "a stage twice": {"stages": [stage("convert"), stage("convert")], "done": True},
+    "stages that are no list": {"stages": {"convert": "pass"}, "done": True},
+    "seconds that are none": {"stages": [stage("convert", seconds="soon")], "done": True},
+    "seconds without end": b'{"stages": [{"stage": "convert", "outcome": "pass", "began": 1, "seconds": Infinity}]}',
+    "a time that is none": b'{"stages": [{"stage": "convert", "outcome": "pass", "began": NaN, "seconds": 1}]}',
+    "an error that is text": {"stages": [stage("convert", "fail", error="it broke")], "done": True},
+    "an error without a type": {"stages": [stage("convert", "fail", error={"message": "m"})], "done": True},
+    "facts that are a list": told("convert", facts=[1]),
+    "a signature that is none": told("convert", facts={"signature": [["x", "float32"]]}),
+    "sensitivity that is none": told("convert", facts={"sensitivity": {"a": "much"}}),
+    "a stage that runs and is none": {"stages": [], "running": "transmute", "done": False},
+    "running that is no text": {"stages": [], "running": ["convert"]},
+    "done that is text": {"stages": [], "done": "quite"},
+}
+
+
+@pytest.mark.parametrize("status", [0, 70, -11])
+@pytest.mark.parametrize("reply", WRONG.values(), ids=WRONG.keys())
+def test_a_reply_of_a_wrong_shape_is_a_crash_of_that_request(ask: Ask, reply: object, status: int) -> None:
+    heard: list[str] = []
+    (crash,) = ask("convert", reply, status, on_stage=heard.append).stages
+    assert (crash.stage, crash.outcome) == ("convert", "crash")
+    assert crash.error is not None
+    assert crash.error.type == ("Signal" if status < 0 else "Exit")
+    assert heard == []
+
+
+@pytest.mark.parametrize("kind", sorted(STAGES.keys() - {"convert"}))
+@pytest.mark.parametrize("reply", WRONG.values(), ids=WRONG.keys())
+def test_of_every_kind_of_request_the_first_stage_has_crashed_then(ask: Ask, reply: object, kind: str) -> None:
+    stages = ask(kind, reply).stages
+    assert [stage.outcome for stage in stages] == ["crash"]
+    assert stages[0].stage == STAGES[kind][0]
+
+
+@pytest.mark.parametrize(
+    ("stages", "reached"),
+    [([], "build"), ([stage("build")], "export"), ([stage("build"), stage("export")], "check")],
+)
+def test_a_reply_that_is_done_before_its_last_stage_is_not(ask: Ask, stages: list[Any], reached: str) -> None:
+    answer = ask("source", {"stages": stages, "done": True})
+    assert [reply.stage for reply in answer.stages] == [*(stage["stage"] for stage in stages), reached]
+    assert answer.stages[-1].outcome == "crash"
+
+
+def test_a_stage_that_runs_is_told_and_blamed_for_the_end(ask: Ask) -> None:
+    heard: list[str] = []
+    reply = {"stages": [stage("build")], "running": "export", "done": False}
+    answer = ask("source", reply, -11, on_stage=heard.append)
+    assert heard == ["export"]
+    assert answer.stages[-1] == StageReply("export", Outcome.CRASH, None, 300.0, Problem("Signal", "ended by SIGSEGV"))
+
+
+@pytest.mark.parametrize(
+    ("stopped", "outcome", "kind"),
+    [("timeout", "timeout", "Timeout"), ("out-of-memory", "out-of-memory", "OutOfMemory")],
+)
+def test_what_a_limit_ended_says_so(ask: Ask, stopped: str, outcome: str, kind: str) -> None:
+    last = ask("source", {"stages": [], "running": "build"}, -9, stopped).stages[-1]
+    assert last.error is not None
+    assert (last.stage, last.outcome, last.error.type) == ("build", outcome, kind)
+
+
+@pytest.mark.parametrize("reply", [None, [], {"stages": [stage("convert", "fine")], "done": True}])
+@pytest.mark.parametrize("status", [None, -9, -15, messages.DISK_FAILED])
+def test_what_the_machine_ended_is_no_crash_whatever_is_left_of_the_reply(
+    ask: Ask, reply: object, status: int | None
+) -> None:
+    with pytest.raises(MachineFault) as fault:
+        ask("convert", reply, status)
+    assert (fault.value.stage, fault.value.memory_mib) == ("convert", 200.0)
+
+
+def test_an_error_of_the_disk_is_the_machines(ask: Ask) -> None:
+    error = {"type": "OSError", "message": "[Errno 28] No space left on device"}
+    with pytest.raises(MachineFault, match="disk"):
+        ask("convert", {"stages": [stage("convert", "fail", error=error)], "done": True})
+
+
+# What a worker says once it has imported
+
+
+class Parent:
+    """A worker's parent process that prints these lines."""
+
+    pid, stdin = 4242, None
+
+    def __init__(self, path: Path, *lines: object) -> None:
+        path.write_text("".join(f"{line if isinstance(line, str) else json.dumps(line)}\n" for line in lines))
+        self.stdout = path.open()
+
+    def wait(self, _: float | None = None) -> int:
+        return 0
+
+
+STEP = {"module": "torch", "outcome": "pass", "seconds": 1.0, "error": None}
+
+
+@pytest.mark.parametrize(
+    ("facts", "newest"),
+    [
+        ({"newest_opset": 17}, 17),
+        ({"newest_opset": None}, None),
+        ({"newest_opset": "the newest"}, None),  # by an exporter of a person's own
+        ({"newest_opset": [17]}, None),
+        ({"newest_opset_error": {"type": "E", "message": "m"}}, None),
+        ({}, None),
+    ],
+)
+def test_a_worker_starts_whatever_an_exporter_says_of_its_newest_opset(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, facts: object, newest: int | None
+) -> None:
+    worker = Worker(Side(Path("/opt/python"), (), ("torch",)), tmp_path / "worker", fresh=True)
+    lines = ["a warning of a framework", {"ready": True, "imports": [STEP], "facts": facts}]
+    monkeypatch.setattr(worker, "_spawn", lambda _: Parent(tmp_path / "said", *lines))
+    monkeypatch.setattr(worker_client, "IMPORT_SECONDS", 5.0)
+    with worker:
+        assert [step.module for step in worker.imports] == ["torch"]
+        assert worker.failed_import is None
+        assert worker.facts.newest_opset == newest

@@ -1,0 +1,134 @@
+"""What a process that was really killed leaves, and workers that are killed while they start."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tfparity import paths
+from tfparity.engine.context import Context
+from tfparity.engine.work_folder import WorkFolder, place
+from tfparity.engine.worker_pool import WorkerPool
+from tfparity.errors import MachineFault
+from tfparity.inputs import matrix
+from tfparity.paths import Cache, Project
+from tfparity.planning.keys import Where
+
+HERE = Path(__file__).parent
+
+HOLDER = """
+import subprocess, sys, time
+from pathlib import Path
+from tfparity.engine.work_folder import WorkFolder, place
+with WorkFolder(place(Path(sys.argv[1]), keep=sys.argv[2] == "keep")) as folder:
+    (folder / "model.onnx").write_text("large")
+    child = subprocess.Popen(["sleep", "60"], start_new_session=True, stdout=subprocess.DEVNULL)
+    print(folder.name, child.pid, flush=True)
+    time.sleep(60)
+"""
+
+WRITER = """
+import os, sys, threading
+from pathlib import Path
+from tfparity import paths
+from tfparity.worker import messages
+def stop(*_): print("writing", flush=True); threading.Event().wait()
+os.replace = Path.replace = stop
+if sys.argv[1] == "ours": paths.write_text(Path(sys.argv[2]), "half")
+else: messages.write_json(sys.argv[2], "half")
+"""
+
+
+@pytest.fixture
+def sleeper(interpreter: Callable[[str], Path]) -> Iterator[str]:
+    """A module that never comes to the end of its import."""
+    packages = next(interpreter("3.11").parent.parent.glob("lib/python*/site-packages"))
+    module = packages / "tfparity_test_sleeper.py"
+    module.write_text("import time\ntime.sleep(600)\n")
+    yield module.stem
+    module.unlink()
+
+
+def test_two_sides_that_still_import_are_ended_at_once(tmp_path: Path, cache: Cache, sleeper: str) -> None:
+    declared = matrix.load(HERE / "matrix.yaml")
+    context = Context(Project(HERE), declared, {}, Cache(tmp_path / "cache"))
+    context.cache.root.mkdir()
+    (context.cache.root / "environments").symlink_to(cache.environments)
+    environment = declared.environments["numpy-py3.11"]
+    locked = context.keys.locked(environment)
+    sides = [Where("source", environment, locked, names, (), None) for names in (("numpy", sleeper), (sleeper,))]
+
+    def importing() -> int:
+        """How many workers are in the module."""
+        seen = (path.read_text() for path in context.folder.glob("*/import-*/imports.json"))
+        return sum(f'"importing": "{sleeper}"' in text for text in seen)
+
+    began = time.monotonic()
+    with WorkFolder(context.folder), ExitStack() as stack, ThreadPoolExecutor(1) as thread:
+        pool = WorkerPool(context, stack)
+        warm = thread.submit(pool.warm, *sides)
+        while importing() < 2:
+            assert time.monotonic() - began < 30
+            time.sleep(0.05)
+        workers = psutil.Process().children(recursive=True)
+        assert len(workers) >= 2
+        pool.kill()
+        assert [type(side.exception()) for side in warm.result(10)] == [MachineFault] * 2
+    assert not [process for process in workers if process.is_running()]
+    assert list(context.cache.work.iterdir()) == []
+
+
+def started(script: str, *arguments: str) -> tuple[subprocess.Popen[str], list[str]]:
+    """A process of that script and the words of its first line."""
+    environment = {**os.environ, "PYTHONPATH": str(paths.PACKAGE.parent)}
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, *arguments], stdout=subprocess.PIPE, text=True, env=environment
+    )
+    assert process.stdout is not None
+    return process, process.stdout.readline().split()
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.wait()
+    assert process.stdout is not None
+    process.stdout.close()
+
+
+@pytest.mark.parametrize("keep", ["", "keep"])
+def test_the_kernel_lets_go_of_a_killed_runs_folder_while_its_child_lives(tmp_path: Path, keep: str) -> None:
+    process, (name, child) = started(HOLDER, str(tmp_path / "work"), keep)
+    try:
+        with WorkFolder(place(tmp_path / "work")):
+            assert (tmp_path / "work" / name / "model.onnx").is_file()
+        end(process)
+        assert psutil.pid_exists(int(child))
+        with WorkFolder(place(tmp_path / "work")):
+            assert (tmp_path / "work" / name).exists() == bool(keep)
+    finally:
+        end(process)
+        os.kill(int(child), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("writer", ["ours", "worker's"])
+def test_the_next_write_removes_what_a_killed_writer_left(tmp_path: Path, writer: str) -> None:
+    path = tmp_path / "small.json"
+    process, _ = started(WRITER, writer, str(path))
+    try:
+        paths.write_text(path, "whole")
+        assert len(list(tmp_path.iterdir())) == 2
+    finally:
+        end(process)
+    paths.write_text(path, "whole again")
+    assert [file.name for file in tmp_path.iterdir()] == ["small.json"]
+    assert path.read_text() == "whole again"
