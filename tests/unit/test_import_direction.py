@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import re
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,19 @@ def test_our_side_takes_only_shapes_and_declarations_from_the_worker(name, path)
 @pytest.mark.parametrize(("name", "path"), WORKER, ids=[name for name, _ in WORKER])
 def test_the_worker_imports_nothing_of_ours(name, path):
     assert {other for other in imported(path) if is_module(other) and other.split(".")[0] != "worker"} == set()
+
+
+def test_only_the_engine_names_a_cells_run():
+    naming = [name for name, path in modules() if "CellRun" in re.findall(r"\w+", path.read_text(encoding="utf-8"))]
+    assert naming
+    assert {name.split(".")[0] for name in naming} == {"engine"}
+
+
+def test_the_report_imports_no_engine():
+    report = [path for name, path in OURS if name.split(".")[0] == "report"]
+    assert report
+    assert not [other for path in report for other in imported(path) if other.split(".")[0] == "engine"]
+
+
+def test_few_modules_lie_outside_the_rooms():
+    assert 0 < len(list(PACKAGE.glob("*.py"))) <= 8

@@ -36,10 +36,7 @@ def of_planned(context: Context, pool: WorkerPool, crossing: Crossing, *, tries_
         return context.keys.remedies_named(crossing, attempt.error, attempt.opset, attempt.remedies)
 
     def newest_opset() -> int | None:
-        try:
-            return pool.worker(crossing.source).facts.newest_opset
-        except InstallError:
-            return None
+        return pool.worker(crossing.source).facts.newest_opset
 
     def going() -> None:
         if context.aborted.is_set():

@@ -17,7 +17,7 @@ from tfparity.engine.bundles import Exported
 from tfparity.engine.process_limits import Limits
 from tfparity.engine.target_side import TargetSide
 from tfparity.engine.worker_client import Answer
-from tfparity.errors import MachineFault
+from tfparity.errors import InstallError, MachineFault
 from tfparity.judging import judge
 from tfparity.records.cells import Attempt, Problem, StageReply
 from tfparity.records.vocabulary import Outcome, Stage
@@ -135,8 +135,12 @@ class CellRun:
         """The rest of the window of opsets: recorded, with no say in the verdict."""
         if made[-1].stage.before_export:
             return []
+        try:
+            newest = self.newest_opset()
+        except InstallError:
+            return []
         done = {attempt.opset for attempt in made}
-        window = range(OLDEST_OPSET, int(self.newest_opset() or max(self.opsets)) + 1)
+        window = range(OLDEST_OPSET, int(newest or max(self.opsets)) + 1)
         return [self.attempt(opset) for opset in window if opset not in done]
 
     def attempt(self, opset: int, remedies: tuple[str, ...] = ()) -> Attempt:
