@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import zipfile
 from collections.abc import Mapping
@@ -16,12 +17,12 @@ from pathlib import Path
 import numpy
 from pydantic import TypeAdapter, ValidationError
 
+from tfparity import paths
 from tfparity.judging.arrays import Array
 from tfparity.planning.keys import BUNDLE_FORMAT
 from tfparity.records.cells import Model, StageReply
 from tfparity.records.keys import Json
 from tfparity.records.vocabulary import Stage
-from tfparity.worker import messages
 from tfparity.worker.declare import Case
 
 DESCRIPTION = "bundle.json"
@@ -113,7 +114,7 @@ def describe(folder: Path, case: Case, origin: Mapping[str, Json], facts: Bundle
         "origin": dict(origin),
         "facts": {name: value for name, value in asdict(facts).items() if value is not None},
     }
-    messages.write_json(str(folder / DESCRIPTION), content)
+    paths.write_text(folder / DESCRIPTION, json.dumps(content))
 
 
 def facts_of(folder: Path) -> BundleFacts | None:
@@ -135,7 +136,7 @@ def keep(exported: Exported, referee_failed: Mapping[str, str]) -> None:
         "referee_failed": dict(referee_failed),
         "files": {str(file.relative_to(folder)): file.stat().st_size for file in _files(folder)},
     }
-    messages.write_json(str(folder / _EXPORT), content)
+    paths.write_text(folder / _EXPORT, json.dumps(content))
 
 
 def kept_export(made: Path, folder: Path) -> Exported | None:

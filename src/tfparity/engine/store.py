@@ -6,6 +6,7 @@ Safe to delete, and safe to share between processes: files appear whole.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,7 +16,6 @@ from pydantic import TypeAdapter, ValidationError
 from tfparity import paths
 from tfparity.records.cells import Attempt, Problem
 from tfparity.records.vocabulary import Outcome
-from tfparity.worker import messages
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,7 @@ class Store:
     def _put(self, file: str, value: object) -> None:
         path = Path(file)
         path.parent.mkdir(parents=True, exist_ok=True)
-        paths.clear_unfinished(path)
-        messages.write_json(file, value)
+        paths.write_text(path, json.dumps(value))
 
 
 def _read(file: str) -> bytes:
