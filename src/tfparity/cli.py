@@ -143,6 +143,7 @@ def _bundles_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser
 def _bundles_export(given: argparse.Namespace) -> int:
     """Write bundles; 1 where a case gave none."""
     from tfparity.features import bundle_exchange
+    from tfparity.records.fingerprint import printable
 
     asked = _session(given)
     without = {cell.case: None for cell in asked.cells if cell.applicable}
@@ -152,7 +153,7 @@ def _bundles_export(given: argparse.Namespace) -> int:
     def told(cell: PlannedCell, opset: int, error: str | None) -> None:
         if error is None:
             without.pop(cell.case, None)
-        said = " ".join((error or "exported").split())
+        said = printable(error or "exported")
         print(f"{cell.case}  {cell.route}  opset {opset}  {said[:200]}", flush=True)
 
     written = bundle_exchange.export(asked, given.folder, told)

@@ -136,7 +136,7 @@ class Engine:
 
     def _run_toolchain(self, cells: Sequence[PlannedCell]) -> Iterator[CellRecord]:
         finished: queue.Queue[CellRecord | BaseException] = queue.Queue()
-        again: list[PlannedCell] = []
+        again: list[tuple[PlannedCell, CellRecord]] = []
         with ExitStack() as stack:
             pool = WorkerPool(self.context, stack)
             left = []
@@ -167,11 +167,14 @@ class Engine:
                         if ended.interrupted:
                             said = f"{ended.case}: {ended.reason}; it runs once more, alone, at the end"
                             self.context.observer.environment(ended.toolchain, said)
-                            again.append(next(cell for cell in cells if cell.place == ended.place))
+                            again.append((next(cell for cell in cells if cell.place == ended.place), ended))
                             continue
                         yield self._told(ended)
-                    for cell in again:
-                        yield self._told(self._cell(cell, pool, alone=True))
+                    for cell, first in again:
+                        second = self._cell(cell, pool, alone=True)
+                        # Where the budget leaves no second run, what ended the first is still the reason.
+                        left_out = second.verdict is Verdict.UNTESTED and not second.interrupted
+                        yield self._told(first if left_out else second)
                 except GeneratorExit:  # the caller has enough: what runs comes to its end
                     self._stop.set()
                     raise

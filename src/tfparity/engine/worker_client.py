@@ -30,6 +30,7 @@ from tfparity.errors import MachineFault, WorkerError
 from tfparity.judging.judge import Signature
 from tfparity.records import machine
 from tfparity.records.cells import Problem, StageReply
+from tfparity.records.fingerprint import printable
 from tfparity.records.keys import Json
 from tfparity.records.vocabulary import Outcome
 from tfparity.worker import messages
@@ -400,6 +401,10 @@ class Worker:
         caused = machine.caused(stages[-1].error.message) if stages and stages[-1].error else None
         if caused:
             raise MachineFault(caused, stages[-1].stage, watched.last)
+        for problem in reply.facts.failed.values():  # at a size that was not exported: no stage fails by it
+            caused = machine.caused(problem.message)
+            if caused:
+                raise MachineFault(caused, stages[-1].stage, watched.last)
         return Answer(tuple(stages), reply.facts, control)
 
     def _hand_over(self, control: Path) -> int:
@@ -488,4 +493,4 @@ def _ending(status: int, log: Path) -> str:
     except OSError:
         return how
     words = [line.strip() for line in lines if any(word in line for word in _LAST_WORDS)]
-    return f"{how}: {words[-1][:400]}" if words else how
+    return f"{how}: {printable(words[-1])[:400]}" if words else how
