@@ -8,6 +8,8 @@ from typing import Any
 
 from tfparity.engine.context import Context, Options
 from tfparity.evidence import document as documents
+from tfparity.evidence.query import Standing
+from tfparity.evidence.runs import runs
 from tfparity.evidence.schema import Evidence
 from tfparity.inputs.limitations import Limitation
 from tfparity.inputs.matrix import Environment, Limits, Matrix, Toolchain
@@ -74,10 +76,10 @@ def broken(message: str = "Unsqueeze version 13 is not implemented.", opset: int
     return attempt(opset, "convert", "fail", message, **changed)
 
 
-def lost_axis(axis: str = "height", **changed: Any) -> Attempt:
+def lost_axis(axis: str = "height", opset: int = 13, **changed: Any) -> Attempt:
     """An attempt that is right at the exported shape alone."""
     given = {"dynamic": {"batch": True, axis: False}, **changed}
-    return attempt(13, "dynamic-shape", "fail", f"axis {axis!r} is lost", "AxisLost", **given)
+    return attempt(opset, "dynamic-shape", "fail", f"axis {axis!r} is lost", "AxisLost", **given)
 
 
 def facts(**changed: Any) -> EnvironmentFacts:
@@ -135,6 +137,16 @@ def planned(
 ) -> PlannedCell:
     """A cell of the plan, to be run or with the verdict that it has without a run."""
     return PlannedCell(toolchain, case, route, None if verdict is None else Verdict(verdict), reason)
+
+
+def standing(verdict: str, made: CellRecord | None = None, limitation: Limitation | None = None) -> Standing:
+    """A planned cell of that verdict: recorded as `made` with its run, or not at all."""
+    if made is None or made.cell is None:
+        return Standing(planned("family/name"), Verdict(verdict))
+    (run,) = runs(made.toolchain, [made]).cells
+    asked = planned(made.case, route=made.route, toolchain=made.toolchain)
+    error = made.deciding.error if made.deciding else None
+    return Standing(asked, Verdict(verdict), made.cell, error, limitation, run)
 
 
 def entry(key: str = "e1", error: Failure | None = None, **changed: Any) -> Entry:

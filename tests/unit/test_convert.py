@@ -10,14 +10,23 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import small_project
+from builders import attempt, broken, document, lost_axis, record
 
 from tfparity import paths
-from tfparity.features.convert import convert, templates
+from tfparity.engine.engine import Converted
+from tfparity.engine.targets import Delivered
+from tfparity.engine.worker_client import Made
+from tfparity.errors import UsageError
+from tfparity.features.convert import convert, folder, templates
 from tfparity.features.convert import script as conversion_script
+from tfparity.features.session import Session
 from tfparity.inputs import case_files as cases
 from tfparity.inputs import matrix
-from tfparity.records.cells import PlannedCell
-from tfparity.records.vocabulary import Verdict
+from tfparity.planning.options import Choice
+from tfparity.records.cells import Attempt, PlannedCell
+from tfparity.records.observer import Silent
+from tfparity.records.vocabulary import Grade, Target
 from tfparity.worker import declare, plugins
 from tfparity.worker.declare import Case
 
@@ -158,6 +167,12 @@ def test_what_no_script_can_say_has_a_reason(case: Case) -> None:
     assert conversion_script.unsaid("onnx-tf", given) == "a function of the case's file gives ids"
 
 
+def test_the_code_that_a_reason_points_to_is_there() -> None:
+    named = [place for reason in templates.UNSAID.values() for place in re.findall(r"(?:src|docs)/[\w/.]+", reason)]
+    assert len(named) == len(templates.UNSAID)
+    assert [place for place in named if not (PROJECT.root / place).exists()] == []
+
+
 # Models like it
 
 
@@ -168,12 +183,122 @@ def test_of_a_model_of_ones_own_the_core_of_the_zoo_is_like_it_by_kind(
     zoo = {name: case._replace(id=name, tags=("core",), requires={}) for name in ("a/relu", "huggingface/bert")}
     zoo["a/rare"] = case._replace(id="a/rare", tags=(), requires={})
     monkeypatch.setattr(cases, "load", lambda _: zoo)
-    verdicts = {"a/relu": "works", "a/rare": "works", "huggingface/bert": "works-with-remedy"}
-    cells = [SimpleNamespace(case=name, route=name, verdict=Verdict(verdict)) for name, verdict in verdicts.items()]
-    cells.append(SimpleNamespace(case=next(iter(like)), route="broken-there", verdict=Verdict.BROKEN))
+    works = {"a/relu": (attempt(),), "a/rare": (attempt(),), "huggingface/bert": (broken(), attempt(12))}
+    records = [record(name, *attempts, route=name, toolchain="t") for name, attempts in works.items()]
+    records += [record(next(iter(like)), made, route=f"{made.stage}-there", toolchain="t") for made in FAILED]
     asked: Any = SimpleNamespace(
-        selection=SimpleNamespace(cases={case.id: case._replace(requires=requires)}, project=PROJECT),
         choice=SimpleNamespace(sources=("mine:net",)),
-        query=SimpleNamespace(recorded={"t": SimpleNamespace(cells=cells)}),
+        selection=SimpleNamespace(cases={case.id: case._replace(requires=requires)}, project=PROJECT),
+        query=SimpleNamespace(recorded={"t": document(*records, toolchain="t")}),
     )
     assert convert._like(asked, [PlannedCell("t", case.id, "r")]) == {("t", name): 1 for name in like}
+
+
+FAILED = (broken(), lost_axis())
+
+
+# Which way is taken
+
+
+class Engine:
+    """Gives artifacts as planned: by toolchain, what each comes to. Keeps what it was asked for."""
+
+    def __init__(self, outcomes: dict[str, Converted]) -> None:
+        self.outcomes = outcomes
+        self.asked: list[tuple[str, str, list[Target]]] = []
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def artifact(self, planned: PlannedCell, wanted: list[Target]) -> Converted:
+        self.asked.append((planned.toolchain, planned.route, wanted))
+        return self.outcomes[planned.toolchain]
+
+
+def came_to(made: Attempt, tflite: Attempt | None = None) -> Converted:
+    """What an engine hands over of an attempt, and of the .tflite that was made of it."""
+    folder = Path("there") if made.outcome.passed else None
+    targets = (
+        {Target.TFLITE_FLOAT32: Delivered(tflite, Made(select_tf_ops=False, megabytes=1.5), Path("there"))}
+        if tflite
+        else {}
+    )
+    nowhere: Any = None
+    return Converted(nowhere, made, folder, targets, None)
+
+
+@pytest.fixture
+def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
+    """A session on one model of the small project."""
+    small_project.make(tmp_path, monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    return Session(Choice(toolchains=("all",), tier="all", case_globs=("zoo/gru",)))
+
+
+def converted(
+    asked: Session, monkeypatch: pytest.MonkeyPatch, outcomes: dict[str, Converted], *targets: Target
+) -> tuple[Engine, Converted | None, list[str]]:
+    """The engine, what came of it, and what was told."""
+    engine, told = Engine(outcomes), list[str]()
+    monkeypatch.setattr(asked, "engine", lambda _: engine)
+    monkeypatch.setattr(folder, "write", lambda *_: None)
+    made = convert.convert(asked, Path("out"), targets or (Target.SAVED_MODEL,), Silent(), told.append)
+    return engine, made, told
+
+
+WORKS = came_to(attempt())
+
+
+def test_the_way_that_is_recorded_to_work_is_tried_before_the_default(
+    asked: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked.recorder.record(small_project.current(small_project.record("gru", toolchain="new")))
+    engine, made, told = converted(asked, monkeypatch, {"new": WORKS})
+    assert engine.asked == [("new", "onnx-tf", [])]
+    assert made is WORKS
+    assert told == ["zoo/gru by onnx-tf on new"]
+
+
+def test_ways_are_tried_until_one_is_right_and_the_others_are_told_with_the_reason(
+    asked: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcomes = {"old": came_to(broken()), "new": WORKS}
+    engine, made, told = converted(asked, monkeypatch, outcomes)
+    assert [toolchain for toolchain, *_ in engine.asked] == ["old", "new"]
+    assert made is WORKS
+    assert told[1] == "  broken: convert: RuntimeError: Unsqueeze version 13 is not implemented."
+
+
+def test_a_model_that_converts_and_whose_target_is_wrong_is_not_right(
+    asked: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = attempt(13, "parity", "fail", "off by 3", "ConverterDiverged", grade=Grade.DIVERGED)
+    outcomes = {"old": came_to(attempt(), wrong), "new": came_to(attempt(), attempt())}
+    engine, made, told = converted(asked, monkeypatch, outcomes, Target.SAVED_MODEL, Target.TFLITE_FLOAT32)
+    assert {tuple(wanted) for *_, wanted in engine.asked} == {(Target.TFLITE_FLOAT32,)}
+    assert made is outcomes["new"]
+    assert told[1] == (
+        "  the SavedModel is right, tflite-float32 is not: parity: ConverterDiverged: off by 3"
+    )  # fmt: skip
+
+
+def test_where_no_way_is_right_nothing_is_written(asked: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, made, told = converted(asked, monkeypatch, dict.fromkeys(("old", "new"), came_to(lost_axis())))
+    assert (made, len(engine.asked)) == (None, 2)
+    assert [line.split(":")[0] for line in told if line.startswith("  ")] == ["  partial"] * 2
+
+
+def test_a_folder_that_is_there_and_several_models_are_refused(
+    asked: Session, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    several = Session(Choice(toolchains=("all",), tier="all", case_globs=("zoo/g*",)))
+    with pytest.raises(UsageError, match="one model at a time, not zoo/gelu, zoo/gru"):
+        converted(several, monkeypatch, {})
+    never = Session(Choice(toolchains=("never",), case_globs=("zoo/gru",)))
+    with pytest.raises(UsageError, match=r"no way across gives saved-model: no version of torch 2\.16"):
+        converted(never, monkeypatch, {})
+    (tmp_path / "out").mkdir()
+    with pytest.raises(UsageError, match="out: is there already"):
+        converted(asked, monkeypatch, {})

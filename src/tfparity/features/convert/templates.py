@@ -276,7 +276,8 @@ ROUTES = {
 
 #: Why the others have none.
 UNSAID = {
-    "keras-rebuild": "the network is written again layer by layer by tfparity's own code (src/tfparity/worker/rebuild)",
+    "keras-rebuild": "the network is written again layer by layer by tfparity's own code "
+    "(src/tfparity/worker/routes/_rebuild)",
     "mmdnn": "MMdnn writes code that has to run inside the conversion (src/tfparity/worker/routes/mmdnn.py does it)",
     "bridge": "torch itself runs inside TensorFlow, and what is saved of that does not travel (docs/bridge.md)",
 }
