@@ -17,7 +17,7 @@ from tfparity import paths
 from tfparity.engine import context
 from tfparity.engine.process_limits import Limits
 from tfparity.engine.worker_client import Answer, Side, Worker
-from tfparity.errors import WorkerError
+from tfparity.errors import MachineFault, WorkerError
 from tfparity.records.cells import CellRecord, PlannedCell, Problem
 from tfparity.records.observer import Silent
 from tfparity.records.vocabulary import Outcome
@@ -166,3 +166,44 @@ def test_a_failed_self_test_falls_back_to_a_bare_parent(
         assert worker.fresh
         assert worker.ask("selftest", {}, LIMITS).passed
         assert worker.ask("selftest", {}, LIMITS).passed
+
+
+#: A route whose artifact finds no room at another size than the exported one.
+NO_ROOM = """
+import errno, os
+from tfparity.worker.routes import Route
+
+class Artifact:
+    def run(self, pairs):
+        answer = dict(pairs)["x"]
+        if len(answer) != 2:
+            raise OSError({code}, os.strerror({code}))
+        return [("y", answer)]
+
+    def signature(self):
+        return {{"inputs": [["x", "float32"]], "outputs": [["y", "float32"]], "ordered": False}}
+
+ROUTE = Route(1, "split", "pytorch", "onnx-legacy", (13,), {{}}, {{}}, print, lambda path: Artifact(), print)
+"""
+
+
+@pytest.mark.parametrize("code", ["errno.ENOSPC", "errno.EDQUOT", "errno.EINVAL"])
+def test_a_full_disk_at_another_size_is_the_machines(
+    interpreter: Callable[[str], Path], tmp_path: Path, code: str
+) -> None:
+    """Any other error there is the artifact's own: the axis is lost."""
+    route, io = tmp_path / "no_room.py", tmp_path / "io.npz"
+    route.write_text(NO_ROOM.format(code=code))
+    numpy.savez(io, **{f"input/{size}/x": numpy.ones((size, 1), "float32") for size in (2, 3)})
+    samples = [
+        {"index": 2, "axis": None, "sizes": {}, "seed": 0},
+        {"index": 3, "axis": "n", "sizes": {"n": 3}, "seed": 0},
+    ]
+    request = {"route": str(route), "artifact": "a", "io": str(io), "result": str(tmp_path / "out.npz")}
+    request |= {"inputs": ["x"], "outputs": ["y"], "samples": samples}
+    with Worker(side(interpreter("3.11"), "numpy"), tmp_path / "worker") as worker:
+        if code == "errno.EINVAL":
+            assert set(worker.ask("execute", request, LIMITS).facts.failed) == {"3"}
+        else:
+            with pytest.raises(MachineFault, match="disk"):
+                worker.ask("execute", request, LIMITS)
