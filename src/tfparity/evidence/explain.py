@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from tfparity.evidence.schema import Evidence
-from tfparity.inputs.limitations import Limitation, Met
+from tfparity.inputs.limitations import Limitation, Met, Rules
 from tfparity.records.cells import AttemptLine, Cell, CellId
 from tfparity.records.fingerprint import fingerprint, normalise
 from tfparity.records.vocabulary import Stage, named
@@ -27,9 +27,7 @@ class _Explainer:
 
     def __init__(self, content: Evidence, limitations: Sequence[Limitation]) -> None:
         self.content = content
-        self._of_stage: dict[str, list[Limitation]] = {}
-        for rule in limitations:
-            self._of_stage.setdefault(rule.stage, []).append(rule)
+        self._rules = Rules.of(limitations)
         self._packages: dict[tuple[str, bool], dict[str, str]] = {}
 
     def explained(self, cell: Cell) -> Cell:
@@ -42,8 +40,7 @@ class _Explainer:
 
     def first(self, cell: Cell, attempt: AttemptLine) -> str | None:
         """The id of the first rule that holds for a failed attempt at a cell."""
-        met = self.met(cell, attempt)
-        return next((rule.id for rule in self._of_stage.get(met.stage, ()) if rule.explains(met)), None)
+        return next((rule.id for rule in self._rules.explaining(self.met(cell, attempt))), None)
 
     def met(self, cell: Cell, attempt: AttemptLine) -> Met:
         """Where a failed attempt at a cell met its error."""

@@ -110,12 +110,8 @@ class Query:
         verdict = self.verdict(planned)
         if content is None or cell is None:
             return Standing(planned, verdict)
-        rule = self._rules.get(cell.limitation or "")
+        rule = self.selection.limitations.named(cell.limitation)
         return Standing(planned, verdict, cell, content.error_of(cell), rule, self.run(planned.place))
-
-    @cached_property
-    def _rules(self) -> dict[str, Limitation]:
-        return {rule.id: rule for rule in self.selection.limitations}
 
 
 class Table:

@@ -92,7 +92,7 @@ class Session:
         if record.cell is None or not record.verdict.failing:
             return None
         (cell,) = self.recorder.found([record])[record.toolchain].cells
-        return next((rule for rule in self.selection.limitations if rule.id == cell.limitation), None)
+        return self.selection.limitations.named(cell.limitation)
 
     def regressed(self, record: CellRecord) -> bool:
         """Whether a record fails, or is partial, of a cell that evidence which is not stale has working."""

@@ -171,23 +171,6 @@ class Limitation(BaseModel):
     def _test(self) -> _Test:
         return _Test(self)
 
-    def holds(
-        self,
-        *,
-        packages: Mapping[str, str],
-        opset: int | None,
-        route: str,
-        toolchain: str,
-        case: str | None,
-        stage: str,
-        message: str,
-        remedies: Collection[str] = (),
-    ) -> bool:
-        """Whether this rule explains an error met there: see Met."""
-        if stage != self.stage:
-            return False
-        return self.explains(Met(packages, opset, route, toolchain, case, stage, message, remedies))
-
     def explains(self, met: Met) -> bool:
         """Whether this rule explains an error met there. No rule explains a message that begins with DEFECT."""
         if met.stage != self.stage or met.message.startswith(DEFECT):
@@ -252,24 +235,24 @@ def _within(version: str, specifier: str) -> bool:
 
 
 class Rules(Sequence[Limitation]):
-    """Rules in the order in which they are asked: the first that holds explains."""
+    """Rules in the order in which they are asked: the first that explains an error is the one that counts."""
 
     def __init__(self, rules: Iterable[Limitation] = ()) -> None:
         self._rules = tuple(rules)
-        self._at: dict[str, tuple[Limitation, ...]] = {}
-        self._by_id = {rule.id: rule for rule in reversed(self._rules)}
+        self._of_stage: dict[str, list[Limitation]] = {}
+        self._by_id: dict[str, Limitation] = {}
+        for rule in self._rules:
+            self._of_stage.setdefault(rule.stage, []).append(rule)
+            self._by_id.setdefault(rule.id, rule)
 
-    def at(self, stage: str) -> tuple[Limitation, ...]:
-        """Those for errors of that stage, in order: no other holds there."""
-        if stage not in self._at:
-            self._at[stage] = tuple(rule for rule in self._rules if rule.stage == stage)
-        return self._at[stage]
+    @classmethod
+    def of(cls, rules: Iterable[Limitation]) -> Rules:
+        """The same rules, made ready once."""
+        return rules if isinstance(rules, Rules) else cls(rules)
 
-    def first(self, met: Sequence[Met]) -> Limitation | None:
-        """The first rule that explains all of these; None without one, and of nothing."""
-        stages = {one.stage for one in met}
-        rules = self.at(stages.pop()) if len(stages) == 1 else ()
-        return next((rule for rule in rules if all(map(rule.explains, met))), None)
+    def explaining(self, met: Met) -> Iterator[Limitation]:
+        """Those that explain an error, in order."""
+        return (rule for rule in self._of_stage.get(met.stage, ()) if rule.explains(met))
 
     def named(self, id: str | None) -> Limitation | None:
         """The first of that id, None without one."""

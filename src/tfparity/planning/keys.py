@@ -17,7 +17,7 @@ from tfparity import paths
 from tfparity.environments import lock
 from tfparity.environments.lock import LockStatus
 from tfparity.inputs import case_files
-from tfparity.inputs.limitations import Limitation, Met
+from tfparity.inputs.limitations import Limitation, Met, Rules
 from tfparity.inputs.matrix import Environment, Matrix
 from tfparity.paths import Project
 from tfparity.planning import revisions, routes
@@ -94,10 +94,7 @@ class Keys:
         path: Sequence[Path] = (),
     ) -> None:
         self.project, self.matrix, self.cases = project, matrix, cases
-        self.limitations, self.path = limitations, tuple(path)
-        self._of_stage: dict[str, list[Limitation]] = {}
-        for rule in limitations:
-            self._of_stage.setdefault(rule.stage, []).append(rule)
+        self.limitations, self.path = Rules.of(limitations), tuple(path)
         self._locked: dict[str, LockStatus] = {}
         self._routes: dict[str, Route] = {}
         self._exporters: dict[str, Exporter] = {}
@@ -258,7 +255,7 @@ class Keys:
             message=error.text,
             remedies=named(tuple(taken)),
         )
-        held = (rule.remedies for rule in self._of_stage.get(error.stage, ()) if rule.explains(met))
+        held = (rule.remedies for rule in self.limitations.explaining(met))
         return tuple(dict.fromkeys(name for names in held for name in names)) if own else next(held, ())
 
     def _packages(self, stage: Stage, crossing: Crossing) -> dict[str, str]:
