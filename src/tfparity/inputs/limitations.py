@@ -173,8 +173,14 @@ class Limitation(BaseModel):
 
     def explains(self, met: Met) -> bool:
         """Whether this rule explains an error met there. No rule explains a message that begins with DEFECT."""
-        if met.stage != self.stage or met.message.startswith(DEFECT):
-            return False
+        return met.stage == self.stage and self.says(met.message) and self.applies(met)
+
+    def says(self, message: str) -> bool:
+        """Whether a pattern is met by a message: its parts stand in it, one after the other."""
+        return not message.startswith(DEFECT) and any(_in_order(parts, message) for parts in self._test.patterns)
+
+    def applies(self, met: Met) -> bool:
+        """Whether `when` and `cases` hold there."""
         test = self._test
         if test.cases and met.case is not None and not test.cases.match(met.case):
             return False
@@ -188,7 +194,7 @@ class Limitation(BaseModel):
             version = met.packages.get(name) if name != "opset" else None if met.opset is None else str(met.opset)
             if version is None or not _within(version, specifier):
                 return False
-        return test.says(met.message)
+        return True
 
 
 class _Test:
@@ -202,15 +208,7 @@ class _Test:
         )
         self.remedies = when.pop("remedy", None)
         self.versions = tuple(when.items())
-        self._patterns = [pattern.split("*") for pattern in rule.matches]
-        self._said: dict[str, bool] = {}
-
-    def says(self, message: str) -> bool:
-        """Whether a pattern is met: its parts stand in the message, one after the other. Each message is asked about
-        for many cells."""
-        if message not in self._said:
-            self._said[message] = any(_in_order(parts, message) for parts in self._patterns)
-        return self._said[message]
+        self.patterns = [pattern.split("*") for pattern in rule.matches]
 
 
 def _in_order(parts: Iterable[str], text: str) -> bool:
@@ -240,6 +238,7 @@ class Rules(Sequence[Limitation]):
     def __init__(self, rules: Iterable[Limitation] = ()) -> None:
         self._rules = tuple(rules)
         self._of_stage: dict[str, list[Limitation]] = {}
+        self._saying: dict[tuple[str, str], list[Limitation]] = {}
         self._by_id: dict[str, Limitation] = {}
         for rule in self._rules:
             self._of_stage.setdefault(rule.stage, []).append(rule)
@@ -251,8 +250,11 @@ class Rules(Sequence[Limitation]):
         return rules if isinstance(rules, Rules) else cls(rules)
 
     def explaining(self, met: Met) -> Iterator[Limitation]:
-        """Those that explain an error, in order."""
-        return (rule for rule in self._of_stage.get(met.stage, ()) if rule.explains(met))
+        """Those that explain an error, in order. Few rules say anything of a message, which many cells met."""
+        asked = met.stage, met.message
+        if asked not in self._saying:
+            self._saying[asked] = [rule for rule in self._of_stage.get(met.stage, ()) if rule.says(met.message)]
+        return (rule for rule in self._saying[asked] if rule.applies(met))
 
     def named(self, id: str | None) -> Limitation | None:
         """The first of that id, None without one."""
