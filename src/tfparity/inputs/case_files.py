@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib.util
 import json
@@ -112,7 +113,7 @@ class _State(NamedTuple):
 
     @classmethod
     def of(cls, file: str) -> _State:
-        found = Path(file).stat()
+        found = _path(file).stat()
         return cls(found.st_mtime_ns, found.st_size, found.st_ino)
 
     @property
@@ -120,6 +121,11 @@ class _State(NamedTuple):
         """Whether a change from now on would tell: not of a file written a moment ago, for FAT counts in two seconds,
         ext4 in hundredths."""
         return time.time_ns() - self.changed > 2_000_000_000
+
+
+@functools.cache
+def _path(file: str) -> Path:
+    return Path(file)
 
 
 class _Known(NamedTuple):
@@ -155,6 +161,10 @@ def _source(file: str, state: _State) -> CaseSource:
     return found
 
 
+_JSON = json.JSONEncoder(sort_keys=True)
+_SCALARS = (str, int, float, bool, type(None))
+
+
 def _digest(case: Case, source: CaseSource) -> str:
     reached = source.reached(case.line)
     if reached is None:
@@ -163,7 +173,7 @@ def _digest(case: Case, source: CaseSource) -> str:
     del declaration["tags"], declaration["operators"]  # how a case is chosen does not change what it is
     held = _closed_over(case)
     made = {i.name: source.reached(i.make.__code__.co_firstlineno) or "null" for i in case.inputs if i.make}
-    parts = [json.dumps(declaration, sort_keys=True), reached]
+    parts = [_JSON.encode(declaration), reached]
     parts += [case_digest.as_object(values) for values in (held, made) if values]
     parts += [json.dumps(part) for part in _onnx_file(case)]
     return hashlib.sha256(f"[{', '.join(parts)}]".encode()).hexdigest()
@@ -203,7 +213,8 @@ def _closed_over(case: Case) -> dict[str, str]:
     held = {}
     for name, value in values.items():
         try:
-            plain = json.loads(json.dumps(value, sort_keys=True))  # keys are texts only then, and sorted as such
+            text = _JSON.encode(value)
+            held[name] = text if type(value) in _SCALARS else _JSON.encode(json.loads(text))  # keys sorted as texts
         except (TypeError, ValueError):
             raise CaseError(
                 f"case {case.id!r}: its factory closes over {name}, a {type(value).__name__}: pass plain values "
@@ -211,5 +222,4 @@ def _closed_over(case: Case) -> dict[str, str]:
                 file=case.file,
                 line=case.line,
             ) from None
-        held[name] = json.dumps(plain, sort_keys=True)
     return held
