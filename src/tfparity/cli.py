@@ -391,7 +391,7 @@ def _install(given: argparse.Namespace) -> int:
     asked = Selection(options.Choice(toolchains=tuple(given.toolchain) or (options.DEFAULT,)))
     for environment in asked.environments:
         locked = asked.keys.locked(environment)
-        if locked.kind == "unresolvable":
+        if locked.unresolvable:
             print(f"{environment.id}: cannot be resolved, which is a result too: {locked.path.name}")
             continue
         known = asked.installed(environment)

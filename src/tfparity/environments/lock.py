@@ -47,6 +47,11 @@ class LockStatus:
     packages: dict[str, str]
     reason: str | None
 
+    @property
+    def unresolvable(self) -> bool:
+        """Whether the resolver found no versions that fit; `reason` is its own."""
+        return self.kind == "unresolvable"
+
 
 @dataclass(frozen=True)
 class Locked:

@@ -68,7 +68,7 @@ class Recorder:
         refused = {
             environment.id: unresolvable(environment.python, environment.shims)
             for environment in environments
-            if lock.status(self.selection.project, environment).kind == "unresolvable"
+            if lock.status(self.selection.project, environment).unresolvable
         }
         return document(name, source=toolchain.source, routes=toolchain.routes, records=records, environments=refused)
 

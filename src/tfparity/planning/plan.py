@@ -33,8 +33,8 @@ def plan(
 ) -> list[PlannedCell]:
     """Every cell that the selection names, toolchain by toolchain in matrix order.
 
-    Raises UsageError for an unknown toolchain, tier, a glob that no case matches, or a route that none of
-    the toolchains has; LockError where an environment has no lockfile that fits its pins.
+    Raises UsageError for an unknown toolchain, a tier without a case, a glob that no case matches, or a route that none
+    of the toolchains has; LockError where an environment has no lockfile that fits its pins.
     """
     for name in toolchains:
         if name not in matrix.toolchains:
@@ -102,8 +102,8 @@ def _packages(project: Project, environment: Environment) -> Mapping[str, str] |
     status = lock.status(project, environment)
     if status.kind == "locked":
         return dict(status.packages)
-    if status.kind == "unresolvable":
-        return status.reason or "unresolvable"
+    if status.unresolvable:
+        return status.reason or Verdict.UNRESOLVABLE.value
     raise LockError(f"{status.path}: the lockfile of {environment.id} is {status.kind}; run: nox -s lock")
 
 
