@@ -147,7 +147,7 @@ def test_opsets_that_a_record_did_not_try_stay_beside_what_came_out_again() -> N
     assert tried(cell) == [(13, "pass"), (12, "fail")]
 
 
-BESIDE = {
+BESIDE: dict[str, Any] = {
     "level": 2,
     "probes": {"training": entry("p1")},
     "targets": {"tflite-float32": entry("t1")},
@@ -169,11 +169,13 @@ def test_entries_beside_the_same_verdict_stay_with_their_errors_and_the_level_th
     assert messages(updated) == {REFUSED.message}
 
 
-def test_an_entry_that_was_made_again_takes_the_place_of_the_earlier_one_and_of_no_other() -> None:
-    again = entry("p2", megabytes=3.0)
-    (cell,) = update(probed(), probed(level=1, probes={"training": again}, targets={}, runtimes={})).cells
-    assert cell.probes == {"training": again}
-    assert (cell.targets, cell.runtimes, cell.level) == (BESIDE["targets"], BESIDE["runtimes"], 2)
+@pytest.mark.parametrize("kind", ["probes", "targets", "runtimes"])
+def test_an_entry_that_was_made_again_takes_the_place_of_the_earlier_one_and_of_no_other(kind: str) -> None:
+    none: dict[str, Any] = {"probes": {}, "targets": {}, "runtimes": {}}
+    (name,) = BESIDE[kind]
+    again = {kind: {name: entry("again", megabytes=3.0), "more": entry("m1")}}
+    (cell,) = update(probed(), probed(**{**none, **again, "level": 1})).cells
+    assert {one: getattr(cell, one) for one in none} | {"level": cell.level} == {**BESIDE, **again}
 
 
 @pytest.mark.parametrize(

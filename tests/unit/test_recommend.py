@@ -1,21 +1,28 @@
 """Which way first."""
 
+import pytest
+
 from tfparity.evidence import recommend
 from tfparity.records.vocabulary import Grade, Verdict
 
 WAYS = [("a", "r"), ("b", "r"), ("c", "r")]
 
-RIGHT = ("works", "float32-noise")
-BY_REMEDY = ("works-with-remedy", "float32-noise")
-BROKEN = ("broken", None)
+Stands = tuple[Verdict, Grade | None]
+
+RIGHT = (Verdict.WORKS, Grade.FLOAT32_NOISE)
+COARSER = (Verdict.WORKS, Grade.WITHIN_1E5)
+BY_REMEDY = (Verdict.WORKS_WITH_REMEDY, Grade.FLOAT32_NOISE)
+BROKEN = (Verdict.BROKEN, None)
+PARTIAL = (Verdict.PARTIAL, Grade.FLOAT32_NOISE)
+STALE = (Verdict.STALE, Grade.FLOAT32_NOISE)
 
 
 def first_letters(ways: list[recommend.Way]) -> str:
     return "".join(toolchain for toolchain, _ in ways)
 
 
-def standing(**found: tuple[str, str | None]) -> recommend.Known:
-    return {(name, "r"): (Verdict(verdict), grade and Grade(grade)) for name, (verdict, grade) in found.items()}
+def standing(**found: Stands) -> recommend.Known:
+    return {(name, "r"): stands for name, stands in found.items()}
 
 
 def test_a_way_that_works_for_the_case_comes_before_one_by_a_remedy_and_one_that_fails_last() -> None:
@@ -24,7 +31,7 @@ def test_a_way_that_works_for_the_case_comes_before_one_by_a_remedy_and_one_that
 
 
 def test_a_way_of_which_the_evidence_is_stale_counts_as_not_known() -> None:
-    known = standing(a=("stale", "float32-noise"), b=RIGHT, c=BROKEN)
+    known = standing(a=STALE, b=RIGHT, c=BROKEN)
     assert first_letters(recommend.ways(WAYS, known, {}, "a")) == "bac"
 
 
@@ -39,22 +46,29 @@ def test_a_way_that_takes_no_model_like_it_is_not_tried_early_even_on_the_defaul
 
 
 def test_the_better_grade_goes_before_the_default() -> None:
-    known = standing(a=("works", "1e-3"), b=RIGHT)
+    known = standing(a=COARSER, b=RIGHT)
     assert first_letters(recommend.ways(WAYS, known, {}, "a")) == "bac"
 
 
-def test_nothing_is_recommended_where_nothing_gets_across() -> None:
-    assert recommend.best(WAYS, standing(a=BROKEN), "a") is None
+def test_what_is_partly_right_is_tried_no_sooner_than_what_is_broken() -> None:
+    known = standing(a=PARTIAL, b=BROKEN, c=BROKEN)
+    assert first_letters(recommend.ways(WAYS, known, {}, "none")) == "cba"
+    assert recommend.best(WAYS, known, "a") is None
+
+
+@pytest.mark.parametrize("stands", [BROKEN, STALE])
+def test_nothing_is_recommended_where_nothing_gets_across(stands: Stands) -> None:
+    assert recommend.best(WAYS, standing(a=stands), "a") is None
 
 
 def test_of_ways_that_work_the_default_is_recommended_and_then_the_newest() -> None:
     known = standing(a=RIGHT, b=RIGHT, c=RIGHT)
     assert recommend.best(WAYS, known, "b") == ("b", "r")
     assert recommend.best(WAYS, known, "other") == ("c", "r")
-    assert recommend.best(WAYS, {**known, **standing(b=BY_REMEDY)}, "b") == ("c", "r")
+    assert recommend.best(WAYS, {**known, ("b", "r"): BY_REMEDY}, "b") == ("c", "r")
 
 
 def test_what_is_recommended_is_what_is_tried_first() -> None:
-    known = standing(a=RIGHT, b=("works", "1e-3"), c=BY_REMEDY)
+    known = standing(a=RIGHT, b=COARSER, c=BY_REMEDY)
     for default in "abc":
         assert recommend.best(WAYS, known, default) == recommend.ways(WAYS, known, {("b", "r"): 9}, default)[0]

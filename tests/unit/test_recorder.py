@@ -1,37 +1,79 @@
-"""What is recorded: by two runs at once, into a place of its own, explained by the rules as they now are."""
+"""What is recorded: by two runs at once, explained by the rules as they now are, and nothing that was not run."""
 
+import json
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import attempt, broken
-from small_zoo import RULE, UNSQUEEZE, everything, places, record, stored, stored_runs, written
+import small_project
+from builders import attempt, broken, entry, not_run
+from small_project import EVERYTHING, RULE, UNSQUEEZE, record
 
 from tfparity import cli
-from tfparity.features.session import Session
+from tfparity.environments import adhoc
+from tfparity.errors import UsageError
+from tfparity.evidence import files
+from tfparity.evidence.query import Query
+from tfparity.evidence.recorder import Recorder
+from tfparity.inputs.matrix import Matrix
 from tfparity.paths import Cache, Project
 from tfparity.planning.options import Choice
+from tfparity.planning.selection import Selection
+from tfparity.records.cells import Artifact
+from tfparity.records.vocabulary import Outcome
 
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    return written(tmp_path, monkeypatch)
+    return small_project.make(tmp_path, monkeypatch)
+
+
+def recorder(**choice: Any) -> Recorder:
+    """Of the whole matrix and zoo if nothing is chosen, read anew each time."""
+    return Recorder(Selection(Choice(**choice) if choice else EVERYTHING))
+
+
+def places(content: dict[str, Any]) -> list[str]:
+    return [cell["case"].removeprefix("zoo/") for cell in content["cells"]]
+
+
+def limitations(content: dict[str, Any]) -> dict[str, str | None]:
+    return {cell["case"].removeprefix("zoo/"): cell["limitation"] for cell in content["cells"]}
+
+
+def stored(project: Project, toolchain: str = "old") -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((project.results / f"{toolchain}.json").read_text())
+    return found
+
+
+def stored_runs(project: Project) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((project.results / "runs" / "old.json").read_text())
+    return found
+
+
+def everything_below(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.json")}
+
+
+# Side by side
 
 
 def test_two_runs_that_record_keep_each_others_cells(project: Project) -> None:
-    everything().recorder.record([record("add")])
-    one, other = everything(), everything()
+    recorder().record([record("add")])
+    one, other = recorder(), recorder()
     for begun in (one, other):  # both have read what is there before either writes
-        assert list(begun.query.recorded) == list(begun.query.runs) == ["old"]
-    one.recorder.record([record("gelu")])
-    other.recorder.record([record("gru")])
+        query = Query(begun.selection)
+        assert list(query.recorded) == list(query.runs) == ["old"]
+    one.record([record("gelu")])
+    other.record([record("gru")])
     assert places(stored(project)) == places(stored_runs(project)) == ["add", "gelu", "gru"]
 
 
 def test_recording_waits_while_another_run_writes(project: Project) -> None:
-    writing = threading.Thread(target=lambda: everything().recorder.record([record("add")]))
-    with everything().recorder._results():
+    writing = threading.Thread(target=lambda: recorder().record([record("add")]))
+    with recorder()._results():
         writing.start()
         writing.join(0.3)
         assert writing.is_alive()
@@ -40,57 +82,135 @@ def test_recording_waits_while_another_run_writes(project: Project) -> None:
     assert places(stored(project)) == ["add"]
 
 
-def test_projects_with_one_cache_do_not_wait_for_each_other(tmp_path: Path) -> None:
-    another = Session(Choice(), Project(tmp_path / "another"), Cache(everything().selection.cache.root))
-    mine = everything().recorder._results().lock_file
-    assert another.recorder._results().lock_file != mine == everything().recorder._results().lock_file
+def test_projects_with_one_cache_do_not_wait_for_each_other(project: Project, tmp_path: Path) -> None:
+    cache = recorder().selection.cache
+    another = Recorder(Selection(Choice(), Project(tmp_path / "another"), Cache(cache.root)))
+    assert another._results().lock_file != recorder()._results().lock_file == recorder()._results().lock_file
+
+
+# What is kept
 
 
 def test_runs_are_those_of_cells_from_the_store_too(project: Project) -> None:
-    everything().recorder.record([record("add", cached=True), record("gelu", cached=False)])
-    assert [(cell["seconds"], cell["ran_at"]) for cell in stored_runs(project)["cells"]] == [
+    recorder().record([record("add", cached=True), record("gelu", cached=False)])
+    assert [(run["seconds"], run["ran_at"]) for run in stored_runs(project)["cells"]] == [
         (1.57, "2026-11-22T10:00:00+00:00")
     ] * 2
 
 
 def test_runs_of_cells_that_are_dropped_are_dropped(project: Project) -> None:
-    everything().recorder.record([record("vanished"), record("add")])
+    recorder().record([record("vanished"), record("add")])
     assert places(stored_runs(project)) == ["add", "vanished"]
-    everything().recorder.record([record("gelu")], drop_unplanned=True)
+    recorder().record([record("gelu")], drop_unplanned=True)
     assert places(stored(project)) == places(stored_runs(project)) == ["add", "gelu"]
 
 
+def test_a_cell_that_the_plan_says_cannot_be_is_dropped_too(project: Project) -> None:
+    recorder().record([record("relu"), record("add")])  # relu needs torch 2
+    recorder().record([record("gelu")], drop_unplanned=True)
+    assert places(stored(project)) == ["add", "gelu"]
+
+
+def test_what_is_not_of_the_zoo_drops_nothing_of_it(project: Project, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    recorder(results=mine).record([record("vanished")])
+    recorder(results=mine, sources=(str(project.cases),)).record([record("add")], drop_unplanned=True)
+    assert [cell.case for cell in files.load(mine / "old.json").cells] == ["zoo/add", "zoo/vanished"]
+
+
 def test_recording_without_the_further_opsets_keeps_those_recorded(project: Project) -> None:
-    tried = [attempt(), broken(UNSQUEEZE, 12)]
-    everything().recorder.record([record("add", *tried)])
+    recorder().record([record("add", attempt(), broken(opset=12))])
     before = (project.results / "old.json").read_bytes()
-    everything().recorder.record([record("add")])
+    recorder().record([record("add")])
     assert (project.results / "old.json").read_bytes() == before
-    assert [error["message"] for error in stored(project)["errors"].values()] == [UNSQUEEZE]
+    assert [attempt["opset"] for attempt in stored(project)["cells"][0]["attempts"]] == [13, 12]
+
+
+def test_recording_a_verdict_again_keeps_what_stands_beside_it(project: Project) -> None:
+    beside = {"level": 2, "targets": {"tflite-float32": entry()}}
+    made = record("add")
+    assert made.cell is not None
+    recorder().record([replace(made, cell=replace(made.cell, **beside))])
+    before = (project.results / "old.json").read_bytes()
+    recorder().record([made])
+    assert (project.results / "old.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("interrupted", [True, False])
+def test_a_cell_that_was_not_run_to_its_end_keeps_what_was_recorded(project: Project, interrupted: bool) -> None:
+    recorder().record([record("add", attempt(artifact=Artifact(1.0, 2.0)))])
+    before = everything_below(project.results)
+    nothing = not_run("zoo/add", "untested", "SIGKILL from outside, during convert", toolchain="old")
+    recorder().record([replace(nothing, interrupted=interrupted)])
+    assert everything_below(project.results) == before
+    recorder().record([record("gelu"), replace(nothing, interrupted=interrupted)])
+    assert places(stored(project)) == ["add", "gelu"]
+
+
+def test_a_toolchain_that_cannot_be_resolved_is_recorded_without_a_cell(project: Project) -> None:
+    recorder().record([not_run("zoo/add", "unresolvable", "no version of torch 2.16", toolchain="never")])
+    content = files.load(project.results / "never.json")
+    assert content.cells == ()
+    assert content.environments["never"].resolve is Outcome.FAIL
+
+
+def test_nothing_of_an_environment_that_no_matrix_names_is_recorded(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = recorder()
+    declared = asked.selection.matrix
+    hidden = adhoc.declared(
+        asked.selection.cache,
+        python="3.10",
+        pins={"torch": "1.13.1"},
+        as_of=declared.environments["old"].as_of,
+    )
+    toolchain = declared.toolchains["old"].model_copy(update={"id": "trial", "source": hidden.id})
+    made: Matrix = adhoc.extended(declared, toolchain, [hidden])
+    monkeypatch.setattr(asked.selection, "matrix", made)
+    with pytest.raises(UsageError, match=r"stands in no matrix\.yaml"):
+        asked.record([record("gelu"), record("add", toolchain="trial")])
+    assert not project.results.exists()
 
 
 # Evidence of one's own
 
 
-def own(project: Project, folder: Path, **more: Any) -> Session:
-    given = Choice(toolchains=("old",), sources=(str(project.cases),), results=folder, **more)
-    return Session(given)
-
-
 def test_evidence_of_ones_own_stays_in_its_folder(project: Project, tmp_path: Path) -> None:
-    own(project, tmp_path / "mine").recorder.record([record("add")])
+    mine = {"toolchains": ("old",), "sources": (str(project.cases),), "results": tmp_path / "mine"}
+    recorder(**mine).record([record("add")])
     assert (tmp_path / "mine" / "old.json").is_file() and not project.results.exists()
-    assert list(own(project, tmp_path / "mine").query.recorded) == ["old"]
+    assert list(Query(recorder(**mine).selection).recorded) == ["old"]
 
 
 # Explaining
+
+
+def test_what_is_recorded_is_explained_cell_by_cell(project: Project) -> None:
+    recorder().record([record("gru", broken()), record("gelu", broken(), attempt(12)), record("add", broken("odd"))])
+    assert limitations(stored(project)) == {"add": None, "gelu": None, "gru": "unsqueeze"}
+    assert {tuple(error) for error in stored(project)["errors"].values()} == {("stage", "type", "message")}
+
+
+def test_recording_one_cell_explains_all_that_its_toolchain_has(project: Project) -> None:
+    recorder().record([record("gru", broken())])
+    project.limitations.write_text(RULE.replace("id: unsqueeze", "id: renamed"))
+    recorder().record([record("add")])
+    assert limitations(stored(project)) == {"add": None, "gru": "renamed"}
+
+
+def test_records_alone_make_evidence_that_is_explained(project: Project) -> None:
+    found = recorder().found([record("gru", broken()), record("add", toolchain="new"), record("relu", broken("odd"))])
+    assert list(found) == ["old", "new"]
+    assert {cell.case: cell.limitation for cell in found["old"].cells} == {"zoo/gru": "unsqueeze", "zoo/relu": None}
+    assert not project.results.exists()
 
 
 def test_a_changed_rule_is_reported_then_written_and_nothing_else_is(
     project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("tfparity.report.pages.write", lambda *_, **__: [])
-    everything().recorder.record([record("gru", broken(UNSQUEEZE)), record("add", toolchain="new")])
+    recorder().record([record("gru", broken(UNSQUEEZE)), record("add", toolchain="new")])
     assert cli.main(["table", "--check"]) == 0
     before, paths = stored(project), sorted(project.results.glob("*.json"))
     untouched = paths[0].stat().st_ino
@@ -114,8 +234,34 @@ def test_a_limitation_typed_into_the_results_explains_nothing(
     project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("tfparity.report.pages.write", lambda *_, **__: [])
-    everything().recorder.record([record("gru", broken(UNSQUEEZE)), record("add", broken("another thing went wrong"))])
+    recorder().record([record("gru", broken(UNSQUEEZE)), record("add", broken("another thing went wrong"))])
     path = project.results / "old.json"
+    assert path.read_text().count('"limitation": null') == 1
     path.write_text(path.read_text().replace('"limitation": null', '"limitation": "unsqueeze"'))
     assert cli.main(["table", "--check"]) == 1
     assert "old zoo/add onnx-tf: fails without a limitation" in capsys.readouterr().out.splitlines()
+
+
+def test_evidence_of_a_package_under_test_is_refused_by_the_table(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("tfparity.report.pages.write", lambda *_, **__: [])
+    recorder().record([record("gru", broken(UNSQUEEZE)), record("add")])
+    path = project.results / "old.json"
+    path.write_text(path.read_text().replace('"unlocked": false', '"unlocked": true', 1))
+    assert cli.main(["table", "--check"]) == 1
+    assert "old: zoo/add onnx-tf is of a package under test, which is not published" in capsys.readouterr().out
+
+
+def test_a_file_of_schema_1_is_written_anew_when_it_is_explained(project: Project) -> None:
+    recorder().record([record("gru", broken(UNSQUEEZE))])
+    path = project.results / "old.json"
+    content, now = json.loads(path.read_text()), path.read_bytes()
+    content["schema"] = 1
+    (error,) = content["errors"].values()
+    error["limitation"] = "of-old"
+    for name in ("limitation", "level", "probes", "runtimes", "unlocked"):
+        del content["cells"][0][name]
+    path.write_text(json.dumps(content))
+    assert recorder().explain_recorded() == [path]
+    assert path.read_bytes() == now

@@ -10,21 +10,24 @@ from typing import Any
 
 import builders
 import pytest
-from builders import attempt, broken
+from builders import attempt, broken, lost_axis, record, standing
 from test_keys import CASE, CELL, Keys
 
 from tfparity import paths
+from tfparity.engine import assembly
 from tfparity.engine.cell_run import CellRun
+from tfparity.engine.context import Context
+from tfparity.engine.engine import Engine
 from tfparity.errors import LimitationError
 from tfparity.inputs import case_files as cases
 from tfparity.inputs import limitations, matrix
 from tfparity.inputs.limitations import Limitation
 from tfparity.judging import judge
-from tfparity.paths import Project
+from tfparity.paths import Cache, Project
 from tfparity.planning.keys import Crossing
 from tfparity.planning.keys import Keys as CellKeys
-from tfparity.records.cells import Attempt, Cell, Failure, PlannedCell
-from tfparity.records.vocabulary import Stage, Verdict
+from tfparity.records.cells import Attempt, Cell, Failure
+from tfparity.records.vocabulary import Stage
 from tfparity.report import remedies as report
 from tfparity.worker import plugins, remedies
 from tfparity.worker.declare import BATCH
@@ -56,16 +59,15 @@ def test_every_remedy_is_named_by_a_rule_of_ours_or_by_a_target_and_the_other_wa
 
 
 def test_the_page_tells_what_each_remedy_got_across() -> None:
-    planned = PlannedCell("tf2.15", "blocks/a", "onnx-tf")
-    across = SimpleNamespace(remedies=("opset-12", "auto-cast", "explicit-attention"))
-    partly = SimpleNamespace(remedies=("auto-cast",))
+    across = (broken(), attempt(12, remedies=["auto-cast", "explicit-attention"]))
+    partly = (broken(), lost_axis(remedies=["auto-cast"]))
     cells = [
-        SimpleNamespace(planned=planned._replace(case=f"blocks/{name}"), verdict=Verdict(verdict), cell=cell)
-        for name, verdict, cell in (
+        standing(verdict, record(f"blocks/{name}", *attempts, toolchain="tf2.15") if attempts else None)
+        for name, verdict, attempts in (
             ("a", "works-with-remedy", across),
             ("b", "partial", partly),
             ("c", "stale", across),
-            ("d", "untested", None),
+            ("d", "untested", ()),
         )
     ]
     rules = limitations.load(HERE.parents[1] / "limitations.yaml")
@@ -74,7 +76,7 @@ def test_the_page_tells_what_each_remedy_got_across() -> None:
     assert all(f"[{name}](#{name})" in page for name in EVERY)
     assert "1 cases work by one or more" in page
     assert "| [auto-cast](#auto-cast) | the conversion | 1 | 1 |" in page
-    assert "<code>blocks/a</code> (onnx-tf, with opset-12, explicit-attention): tf2.15" in page
+    assert "<code>blocks/a</code> (onnx-tf, with explicit-attention, opset-12): tf2.15" in page
     assert "blocks/c" not in page
     assert page.count("It got no recorded cell across.") == len(EVERY) - 2
 
@@ -213,6 +215,26 @@ def test_a_toolchain_that_does_not_ask_for_remedies_tries_none(asked: Asked) -> 
     assert not keys.tries_remedies(CELL)
     made, verdict, _ = tried(asked, {**PLAIN, (12, ("auto-cast",)): "pass"}, remedies=False)
     assert (made, verdict) == ([(13, ()), (12, ())], "broken")
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_where_the_artifact_is_wanted_they_are_tried_whatever_the_toolchain_says(
+    asked: Asked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asks: bool
+) -> None:
+    keys, _ = asked
+    globs = ("a/*",) if asks else ()
+    keys.matrix.toolchains["both"] = keys.matrix.toolchains["both"].model_copy(update={"remedies": globs})
+    opened: list[bool] = []
+
+    def of_planned(*_: object, tries_remedies: bool) -> Any:
+        opened.append(tries_remedies)
+        return SimpleNamespace(attempts=lambda: [broken()], opsets=())
+
+    monkeypatch.setattr(assembly, "of_planned", of_planned)
+    engine = Engine(Context(keys.project, keys.matrix, keys.cases, Cache(tmp_path / "cache"), keys=keys))
+    assert engine.artifact(CELL, ()).folder is None
+    assert list(engine.exports(CELL)) == []
+    assert opened == [True, False]
 
 
 @pytest.mark.parametrize(("folder", "names"), [(".", ("gru-handler", "auto-cast")), ("cases", ("auto-cast",))])

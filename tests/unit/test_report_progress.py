@@ -1,37 +1,38 @@
 """What a person sees while cells run."""
 
 import io
+from dataclasses import replace
 
 import pytest
-from builders import attempt, broken, record
+from builders import attempt, broken, planned, record
 from rich.console import Console
 
-from tfparity.records.cells import CellId, PlannedCell
-from tfparity.records.vocabulary import Verdict
+from tfparity.records.cells import Attempt, CellRecord, PlannedCell
 from tfparity.report import words
 from tfparity.report.forecast import Forecast
-from tfparity.report.progress import MOST_BEFORE, LiveProgress, PlainProgress, progress
+from tfparity.report.progress import MOST_BEFORE, LiveProgress, PlainProgress, outcome, progress
 
-CELLS = [PlannedCell("t", f"family/case-{index}", "onnx-tf") for index in range(4)]
-ABSENT = PlannedCell("t", "family/new", "onnx-tf", Verdict.NOT_APPLICABLE, "needs torch>=2")
+CELLS = [planned(f"family/case-{index}", toolchain="t") for index in range(4)]
+ABSENT = planned("family/new", "not-applicable", "needs torch>=2", toolchain="t")
 
 
 class Clock:
-    def __init__(self):
+    def __init__(self) -> None:
         self.now = 0.0
 
-    def __call__(self):
+    def __call__(self) -> float:
         return self.now
 
 
-def ended(cell, verdict="works", *, cached=False):
-    made = attempt() if verdict == "works" else broken()
-    return record(cell.case, made, route=cell.route, toolchain=cell.toolchain, cached=cached)
+def ended(cell: PlannedCell, *attempts: Attempt, cached: bool = False) -> CellRecord:
+    """The record of a cell that took 12 seconds."""
+    made = [replace(one, total_seconds=12.0 / max(1, len(attempts))) for one in attempts or (attempt(),)]
+    return record(cell.case, *made, toolchain="t", cached=cached)
 
 
-def test_the_rest_is_foretold_by_the_pace_so_far():
+def test_the_rest_is_foretold_by_the_pace_so_far() -> None:
     clock = Clock()
-    seconds = {CellId("t", cell.case, "onnx-tf"): 10.0 for cell in CELLS}
+    seconds = {("t", cell.case, "onnx-tf"): 10.0 for cell in CELLS}
     forecast = Forecast([*CELLS, ABSENT], seconds, clock=clock)
     assert forecast.total == 4
     assert forecast.left() is None
@@ -41,14 +42,14 @@ def test_the_rest_is_foretold_by_the_pace_so_far():
     assert forecast.left() == pytest.approx(15.0)
 
 
-def test_before_the_first_cell_nothing_is_foretold():
+def test_before_the_first_cell_nothing_is_foretold() -> None:
     forecast = Forecast(CELLS, {}, clock=Clock())
     forecast.started()
     assert forecast.left() is None
     assert (forecast.done, forecast.total) == (0, 4)
 
 
-def test_a_log_has_a_line_per_cell_and_no_control_character():
+def test_a_log_has_a_line_per_cell_and_no_control_character() -> None:
     stream = io.StringIO()
     with progress(Console(file=stream, width=40), [*CELLS, ABSENT], {}) as display:
         assert isinstance(display, PlainProgress)
@@ -66,7 +67,36 @@ def test_a_log_has_a_line_per_cell_and_no_control_character():
     assert "\x1b" not in stream.getvalue()
 
 
-def test_a_terminal_shows_what_runs_now_and_by_stage():
+@pytest.mark.parametrize(
+    ("done", "several", "said"),
+    [
+        (ended(CELLS[0]), False, "✓  family/case-0  onnx-tf  works to float32 noise  12 s"),
+        (ended(CELLS[0]), True, "✓  t  family/case-0  onnx-tf  works to float32 noise  12 s"),
+        (
+            ended(CELLS[0], broken(), attempt(12)),
+            False,
+            "✓* family/case-0  onnx-tf  works with a remedy to float32 noise  12 s",
+        ),
+        (ended(CELLS[0], broken()), False, "✗  family/case-0  onnx-tf  broken  12 s"),
+        (ended(CELLS[0], cached=True), False, "✓  family/case-0  onnx-tf  works to float32 noise  done before"),
+    ],
+)
+def test_a_line_says_what_came_of_a_cell_and_how_long_it_took(done: CellRecord, several: bool, said: str) -> None:
+    assert outcome(done, several=several).plain == said
+
+
+def test_of_many_cells_that_were_done_before_a_log_has_the_number_alone() -> None:
+    cells = [planned(f"family/case-{index}", toolchain="t") for index in range(MOST_BEFORE + 5)]
+    stream = io.StringIO()
+    with progress(Console(file=stream, width=40), cells, {}) as display:
+        for cell in cells:
+            display.cell_finished(ended(cell, cached=True))
+    lines = stream.getvalue().splitlines()
+    assert len(lines) == MOST_BEFORE + 1
+    assert lines[-1] == f"{MOST_BEFORE + 5} cells done before"
+
+
+def test_a_terminal_shows_what_runs_now_and_by_stage() -> None:
     stream = io.StringIO()
     console = Console(file=stream, force_terminal=True, width=100, color_system=None)
     with progress(console, CELLS, {}) as display:
@@ -74,7 +104,7 @@ def test_a_terminal_shows_what_runs_now_and_by_stage():
         display.cell_started(CELLS[0])
         display.cell_stage(CELLS[0], "convert")
         console.print(display._render())
-        display.cell_finished(ended(CELLS[0], "broken"))
+        display.cell_finished(ended(CELLS[0], broken()))
     shown = stream.getvalue()
     assert "converting to TensorFlow" in shown
     assert "0 of 4 cells" in shown
@@ -84,21 +114,10 @@ def test_a_terminal_shows_what_runs_now_and_by_stage():
 @pytest.mark.parametrize(
     ("seconds", "said"), [(0.2, "1 s"), (40, "40 s"), (300, "5 min"), (7800, "2 h 10 min"), (5399, "1 h 30 min")]
 )
-def test_a_duration_is_said_as_a_person_says_it(seconds, said):
+def test_a_duration_is_said_as_a_person_says_it(seconds: float, said: str) -> None:
     assert words.duration(seconds) == said
 
 
-def test_axes_that_are_lost_are_named():
+def test_axes_that_are_lost_are_named() -> None:
     assert words.axes({"batch": True, "sequence": False}) == "batch, not sequence"
     assert words.axes({}) == "–"
-
-
-def test_many_cells_that_were_done_before_are_counted_and_not_listed():
-    stream = io.StringIO()
-    cells = [PlannedCell("t", f"family/case-{index}", "onnx-tf") for index in range(MOST_BEFORE + 7)]
-    with progress(Console(file=stream, width=80), cells, {}) as display:
-        for cell in cells:
-            display.cell_finished(ended(cell, cached=True))
-    lines = stream.getvalue().splitlines()
-    assert len(lines) == MOST_BEFORE + 1
-    assert lines[-1] == f"{len(cells)} cells done before"

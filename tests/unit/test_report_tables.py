@@ -4,138 +4,177 @@ import io
 import re
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
-import builders
 import pytest
-from builders import attempt, broken, lost_axis, not_run
+from builders import attempt, broken, cell, lost_axis, not_run, record, rule, standing
 from rich.console import Console
 
 from tfparity.evidence.query import Standing
-from tfparity.evidence.schema import Run
 from tfparity.inputs.limitations import Limitation
-from tfparity.records.cells import Failure, PlannedCell, Said
+from tfparity.records.cells import Attempt, CellRecord, Failure, Said
 from tfparity.records.vocabulary import Grade, Stage, Verdict
-from tfparity.report import markdown, pages, terminal, words
+from tfparity.report import markdown, pages, routes, terminal, words
 from tfparity.report.why import why
 
-RULE = Limitation(
-    id="no-handler",
-    stage="convert",
-    matches="Unsqueeze version 13 is not implemented",
+RULE = rule(
+    "no-handler",
     cause="The release lacks the handler.",
     link="https://github.com/onnx/onnx-tensorflow/issues/997",
     remedy="Export at opset 12.",
 )
 
+#: Attempts by the verdict that they make.
+MAKING: dict[str, tuple[Attempt, ...]] = {
+    "works": (attempt(),),
+    "works-with-remedy": (broken(), attempt(12)),
+    "partial": (lost_axis("batch", dynamic={"batch": False}),),
+    "broken": (broken(),),
+}
 
-REMEDIED = attempt(12)
-
-
-def cell(verdict, case="f/one", route="onnx-tf", **changes):
-    """A cell of that verdict, made by attempts."""
-    made = {
-        "works": (attempt(),),
-        "works-with-remedy": (broken(), REMEDIED),
-        "partial": (lost_axis("batch"),),
-        "broken": (broken(),),
-    }[verdict]
-    return builders.cell(case, *made, route=route, toolchain="t1", **changes)
+NAMELESS = attempt(13, "signature", "fail", "outputs are output_0", "SignatureLost", signature=False)
+DRIFTED = attempt(13, "parity", "fail", "off", "ConverterDrifted", grade=Grade.WITHIN_1E3, max_abs=3e-4)
 
 
-def record(verdict, case="f/one", route="onnx-tf", **changes):
-    if verdict in ("not-applicable", "untested", "unresolvable"):
-        return not_run(case, verdict, changes.get("reason", "why not"), route=route, toolchain="t1")
-    made = {"works": (attempt(),), "works-with-remedy": (broken(), REMEDIED), "broken": (broken(),)}
-    made["partial"] = (lost_axis("batch"),)
-    return builders.record(case, *made[verdict], route=route, toolchain="t1", **changes)
+def made(verdict: str, case: str = "f/one", route: str = "onnx-tf") -> CellRecord:
+    """A record of that verdict."""
+    if verdict not in MAKING:
+        return not_run(case, verdict, "why not", route=route, toolchain="t1")
+    return record(case, *MAKING[verdict], route=route, toolchain="t1")
 
 
-def standing(verdict, **changes):
-    recorded = None if verdict == "untested" else cell("works")
-    run = None if recorded is None else Run("f/one", "onnx-tf", None, None, 1.0, {}, max_abs=1.7e-6)
-    made = Standing(PlannedCell("t1", "f/one", "onnx-tf"), Verdict(verdict), recorded, None, None, run)
-    return replace(made, **changes)
+def stands(verdict: str, *attempts: Attempt, case: str = "f/one") -> Standing:
+    """A cell of that verdict; a stale one was recorded as working."""
+    if verdict in ("untested", "not-applicable", "unresolvable"):
+        return standing(verdict)
+    return standing(verdict, record(case, *(attempts or MAKING.get(verdict, ())), toolchain="t1"))
 
 
-def shown(records, explain=lambda record: None, *, width=160):
+def shown(records: list[CellRecord], rule: Limitation | None = None, *, width: int = 160) -> str:
     stream = io.StringIO()
-    terminal.show(Console(file=stream, width=width, highlight=False), records, explain)
+    terminal.show(Console(file=stream, width=width, highlight=False), records, lambda _: rule)
     return stream.getvalue()
 
 
-def test_a_row_has_verdict_error_opset_and_axes():
-    row = next(line for line in shown([record("works")]).splitlines() if line.startswith("f/one"))
+# The terminal
+
+
+def test_a_row_has_verdict_error_opset_and_axes() -> None:
+    row = next(line for line in shown([made("works")]).splitlines() if line.startswith("f/one"))
     assert re.fullmatch(r"f/one\s+✓ works\s+1\.7e-06\s+13\s+batch\s*", row)
 
 
-def test_a_broken_cell_is_told_with_cause_and_remedy():
-    text = shown([record("broken")], lambda record: RULE)
+def test_a_row_tells_what_was_measured_and_not_what_evidence_rounds_up() -> None:
+    assert " 3.9e-06 " in shown([record("f/one", attempt(max_abs=3.87e-6))])
+    assert " 1.0e-05 " not in shown([record("f/one", attempt(max_abs=3.87e-6))])
+
+
+def test_a_broken_cell_is_told_with_cause_and_remedy() -> None:
+    text = shown([made("broken")], RULE)
     assert "The release lacks the handler. Remedy: Export at opset 12." in text
 
 
-def test_a_narrow_terminal_has_the_reasons_below():
-    text = shown([record("works-with-remedy")], width=70)
+def test_a_case_that_does_not_build_is_told_with_its_place() -> None:
+    failed = attempt(None, "build", "fail", "no module named x", where="cases/mine.py:7")  # type: ignore[arg-type]
+    assert "build: RuntimeError: no module named x (cases/mine.py:7)" in shown([record("f/one", failed)])
+
+
+def test_a_narrow_terminal_has_the_reasons_below() -> None:
+    text = shown([made("works-with-remedy")], width=70)
     assert "f/one (onnx-tf): by opset 12" in text
     assert all(len(line) <= 70 for line in text.splitlines())
 
 
-def test_routes_are_a_column_where_there_are_several():
-    text = shown([record("works"), record("works", route="onnx-tf-dynamo")])
+def test_routes_are_a_column_where_there_are_several() -> None:
+    text = shown([made("works"), made("works", route="onnx-tf-dynamo")])
     assert "onnx-tf-dynamo" in text
 
 
-def test_cells_that_did_not_run_are_told_together_by_reason():
-    text = shown([record("not-applicable", f"f/{name}") for name in "abcde"])
+def test_the_versions_that_matter_stand_over_the_table() -> None:
+    assert "t1  torch 1.13.1 · onnx 1.13.1 · onnx-tf 1.10.0 · tensorflow 2.12.1" in shown([made("works")])
+
+
+def test_cells_that_did_not_run_are_told_together_by_reason() -> None:
+    text = shown([made("not-applicable", f"f/{name}") for name in "abcde"])
     assert "not applicable: f/a (onnx-tf), f/b (onnx-tf), f/c (onnx-tf) and 2 more: why not" in text
 
 
-def test_totals_add_up_to_the_number_of_records():
-    records = [record(verdict, f"f/{verdict}") for verdict in words.VERDICTS if verdict != "stale"]
+def test_totals_add_up_to_the_number_of_records() -> None:
+    records = [made(verdict, f"f/{verdict}") for verdict in words.VERDICTS if verdict is not Verdict.STALE]
     line = terminal.totals(records).plain
     assert sum(int(number) for number in re.findall(r"\d+(?= )", line.split(": ")[1])) == len(records)
     assert line.startswith(f"{len(records)} cells: ")
 
 
+# Why
+
+
 @pytest.mark.parametrize(
-    ("verdict", "changes", "said"),
+    ("attempts", "shims", "said"),
     [
-        ("works", {}, ""),
-        ("works-with-remedy", {"shims": ["onnx-mapping"]}, "by shim onnx-mapping, opset 12"),
-        ("partial", {}, "the axis batch is lost"),
-        ("partial", {"dynamic": {}, "signature": False}, "names or their order are lost"),
-        ("partial", {"dynamic": {}, "grade": Grade.WITHIN_1E3}, "numbers agree to 1e-3 only"),
+        ([attempt()], [], ""),
+        ([broken(), attempt(12)], ["onnx-mapping"], "by shim onnx-mapping, opset 12"),
+        ([broken(), attempt(remedies=["auto-cast"])], [], "by auto-cast"),
+        ([lost_axis("batch", dynamic={"batch": False})], [], "the axis batch is lost"),
+        ([NAMELESS], [], "names or their order are lost"),
+        ([DRIFTED], [], "numbers agree to 1e-3 only"),
     ],
 )
-def test_the_reason_of_a_verdict(verdict, changes, said):
-    assert why(cell(verdict, **changes), None, None) == said
+def test_the_reason_of_a_verdict(attempts: list[Attempt], shims: list[str], said: str) -> None:
+    assert why(cell("f/one", *attempts, shims=shims), None, None) == said
 
 
-def test_an_unexplained_failure_shows_its_own_words():
+def test_an_unexplained_failure_shows_its_own_words() -> None:
     error = Failure(Stage.CONVERT, "RuntimeError", "Unsqueeze\n version 13")
-    assert why(cell("broken"), error, None) == "convert: RuntimeError: Unsqueeze version 13"
+    assert why(cell("f/one", broken()), error, None) == "convert: RuntimeError: Unsqueeze version 13"
+    assert why(cell("f/one", broken()), error, RULE) == "The release lacks the handler. Remedy: Export at opset 12."
 
 
-def counts(by_verdict):
-    return {Verdict(name): count for name, count in by_verdict.items()}
+def test_a_cause_that_nobody_knows_is_told_with_what_was_tried() -> None:
+    unknown = rule(cause="unknown", investigated="opsets 11 to 14", remedy="none known")
+    assert why(cell("f/one", broken()), None, unknown) == "cause unknown: opsets 11 to 14."
 
 
-def test_a_count_says_how_many_of_those_run_work():
-    assert pages.working(counts({"works": 3, "works-with-remedy": 2, "broken": 1, "not-applicable": 9})) == "5 of 6"
-    assert pages.working(counts({"untested": 4})) == "untested"
-    assert pages.working(counts({"unresolvable": 4})) == "no such environment"
-    assert pages.working(counts({"not-applicable": 4})) == "not applicable"
-    assert pages.working(counts({"not-applicable": 4, "untested": 1})) == "untested"
+# The pages
 
 
-def test_stale_cells_are_neither_untested_nor_left_out():
-    assert pages.working(counts({"works": 9, "broken": 1, "stale": 30})) == "9 of 10, 30 stale"
-    assert pages.working(counts({"stale": 30, "untested": 2})) == "stale"
-    assert pages.brief(pages.best([standing("untested"), standing("stale")])) == "~ stale"
-    assert pages.brief(pages.best([standing("stale"), standing("works")])) == "✓ 1.7e-06"
+def counts(**known: int) -> dict[Verdict, int]:
+    return {Verdict(name.replace("_", "-")): count for name, count in known.items()}
 
 
-def test_a_case_is_counted_over_what_was_run_as_it_now_is():
-    text = pages.by_case({"f/one": [standing("works"), standing("stale"), standing("untested")]})
+def test_a_count_says_how_many_of_those_run_work() -> None:
+    assert pages.working(counts(works=3, works_with_remedy=2, broken=1, not_applicable=9)) == "5 of 6"
+    assert pages.working(counts(untested=4)) == "untested"
+    assert pages.working(counts(unresolvable=4)) == "no such environment"
+    assert pages.working(counts(not_applicable=4)) == "not applicable"
+    assert pages.working(counts(not_applicable=4, untested=1)) == "untested"
+
+
+def test_stale_cells_are_neither_untested_nor_left_out() -> None:
+    assert pages.working(counts(works=9, broken=1, stale=30)) == "9 of 10, 30 stale"
+    assert pages.working(counts(stale=30, untested=2)) == "stale"
+    assert pages.brief(pages.best([stands("untested"), stands("stale")])) == "~ stale"
+    assert pages.brief(pages.best([stands("stale"), stands("works")])) == "✓ 1.7e-06"
+
+
+@pytest.mark.parametrize(
+    ("standing", "said"),
+    [
+        (None, "–"),
+        (stands("works"), "✓ 1.7e-06"),
+        (stands("works-with-remedy"), "✓* 1.7e-06, opset 12"),
+        (stands("works-with-remedy", case="f/one-eager"), "✓* 1.7e-06, opset 12, eager attention"),
+        (stands("broken"), "✗ convert"),
+        (stands("partial"), "◐ partly"),
+        (stands("not-applicable"), "– not applicable"),
+    ],
+)
+def test_a_cell_in_a_few_characters(standing: Standing | None, said: str) -> None:
+    assert pages.brief(standing) == said
+
+
+def test_a_case_is_counted_over_what_was_run_as_it_now_is() -> None:
+    text = pages.by_case({"f/one": [stands("works"), stands("stale"), stands("untested")]})
     assert "`f/one`: works in 1 of 1 cells that were run, 1 stale" in text.replace("<code>", "`").replace(
         "</code>", "`"
     )
@@ -143,10 +182,27 @@ def test_a_case_is_counted_over_what_was_run_as_it_now_is():
     assert "1 untested." in text
 
 
-def test_a_file_of_cases_counts_those_that_ran_somewhere():
-    cases = {"f/one": [standing("works"), standing("untested")], "f/two": [standing("untested"), standing("stale")]}
-    text = pages.families(SimpleNamespace(case_files={"layers": cases}))
-    assert "| [layers](zoo/layers.md) | 2 | 1 | 1 of 1, 1 stale |" in text
+def test_a_row_of_a_page_links_the_limitation_that_explains_the_cell() -> None:
+    explained = replace(stands("broken"), limitation=RULE)
+    text = pages.by_case({"f/one": [explained]})
+    assert "([no-handler](../limitations.md#no-handler))" in text
+    assert "Unsqueeze version 13 is not implemented" in text
+
+
+def test_a_file_of_cases_counts_those_that_ran_somewhere() -> None:
+    cases = {"f/one": [stands("works"), stands("untested")], "f/two": [stands("untested"), stands("stale")]}
+    table: Any = SimpleNamespace(case_files={"layers": cases})
+    assert "| [layers](zoo/layers.md) | 2 | 1 | 1 of 1, 1 stale |" in pages.families(table)
+
+
+def test_the_page_of_limitations_has_the_cells_that_each_explains_now() -> None:
+    cells = [replace(stands("broken"), limitation=RULE), replace(stands("stale"), limitation=RULE), stands("works")]
+    table: Any = SimpleNamespace(cells={"t1": cells}, limitations=[RULE, rule("idle", "nothing ever says this")])
+    text = pages.limitations(table)
+    assert "1 of 3 cells are broken or partial; 1 of them are understood, 0 are not." in text
+    assert "1 more were recorded under an older revision." in text
+    assert "<code>f/one</code> (onnx-tf): t1" in text
+    assert text.count("No recorded cell.") == 1
 
 
 @pytest.mark.parametrize(
@@ -158,10 +214,17 @@ def test_a_file_of_cases_counts_those_that_ran_somewhere():
         (None, None, "neither side has an answer"),
     ],
 )
-def test_what_the_outputs_mean_is_told_for_both_sides(torch, tensorflow, said):
-    answer = Said(torch, tensorflow)
-    made = builders.record("f/one", attempt(answer=answer), toolchain="t1")
-    assert f"f/one: {said}" in shown([made])
-    run = Run("f/one", "onnx-tf", None, None, 1.0, {}, answer=answer)
-    told = pages.by_case({"f/one": [standing("works", run=run)]})
+def test_what_the_outputs_mean_is_told_for_both_sides(torch: str | None, tensorflow: str | None, said: str) -> None:
+    answered = attempt(answer=Said(torch, tensorflow))
+    assert f"f/one: {said}" in shown([record("f/one", broken(), answered)])
+    told = pages.by_case({"f/one": [stands("works", answered)]})
     assert f"t1, onnx-tf: {markdown.text(said)}." in told
+
+
+def test_the_best_cell_of_a_route_is_told_by_verdict_and_then_by_error() -> None:
+    near, far = attempt(max_abs=1.2e-6), attempt(max_abs=3.4e-6)
+    cells = [stands("works-with-remedy"), stands("works", far), stands("works", near), stands("stale")]
+    assert routes._best(cells, "onnx-tf") == "✓ 1.2e-06"
+    assert routes._best([stands("stale"), stands("broken")], "onnx-tf") == "✗ broken"
+    assert routes._best([stands("stale")], "onnx-tf") == "stale"
+    assert routes._best([stands("works")], "nobuco") == "not applicable"

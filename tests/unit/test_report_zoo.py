@@ -1,14 +1,16 @@
 """The list of the zoo: every case once, with what a run said of its model."""
 
 import io
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from builders import attempt, planned, record
 from rich.console import Console
 
-from tfparity.evidence.schema import Run, Runs
-from tfparity.records.cells import Model, PlannedCell
+from tfparity.evidence.runs import runs
+from tfparity.records.cells import Model
 from tfparity.report import zoo
 from tfparity.worker.declare import Case, floating, normal
 
@@ -26,35 +28,36 @@ def model(parameters: int) -> Model:
     return Model(parameters, 2, "w", 1.5e-4, ("Relu",))
 
 
-def asked(**runs: dict[str, Model | None]) -> Any:
+def asked(**said: dict[str, Model | None]) -> Any:
+    """A query in which runs of these toolchains say that of the models of these cases."""
     cases = [case("a/one", "smoke", "small"), case("a/two", operators=("Gelu", "[b]")), case("b/three", "heavy")]
     selection = SimpleNamespace(
         cases={one.id: one for one in cases},
-        planned=[PlannedCell(name, one.id, "onnx-tf") for name in ("old", "new") for one in cases],
+        planned=[planned(one.id, toolchain=name) for name in ("old", "new") for one in cases],
         project=SimpleNamespace(root=ROOT),
         matrix=SimpleNamespace(default="new", toolchains={"old": None, "new": None}),
     )
-    ran = {
-        name: Runs(name, tuple(Run(id, "onnx-tf", None, None, 1.0, {}, model) for id, model in cells.items()))
-        for name, cells in runs.items()
+    found = {
+        name: runs(name, [record(case, attempt(model=model), toolchain=name) for case, model in models.items()])
+        for name, models in said.items()
     }
-    return SimpleNamespace(selection=selection, runs=ran)
+    return SimpleNamespace(selection=selection, runs=found)
 
 
 def test_every_case_is_listed_once_with_its_tier_and_place() -> None:
-    entries = zoo.listed(asked())
-    assert [(entry.case.id, entry.document()["family"], entry.tier) for entry in entries] == [
+    entries = [entry.document() for entry in zoo.listed(asked())]
+    assert [(entry["id"], entry["family"], entry["tier"]) for entry in entries] == [
         ("a/one", "a", "smoke"),
         ("a/two", "a", "full"),
         ("b/three", "b", "heavy"),
     ]
-    assert {entry.source for entry in entries} == {"cases/family.py:7"}
-    assert {entry.model is None for entry in entries} == {True}
+    assert {entry["source"] for entry in entries} == {"cases/family.py:7"}
+    assert {entry["model"] is None for entry in entries} == {True}
 
 
 def test_the_default_toolchains_word_on_a_model_goes_first() -> None:
     found = zoo.listed(asked(old={"a/one": model(1), "a/two": model(2)}, new={"a/one": model(3), "a/two": None}))
-    assert [entry.model and entry.model.parameters for entry in found] == [3, 2, None]
+    assert [entry.model.parameters if entry.model else None for entry in found] == [3, 2, None]
 
 
 def test_the_table_tells_parameters_and_operators_and_takes_no_markup() -> None:
@@ -65,3 +68,14 @@ def test_the_table_tells_parameters_and_operators_and_takes_no_markup() -> None:
     assert "1.5e-04" in text
     assert "Relu" in text
     assert "Gelu, [b]" in text
+
+
+def test_a_document_has_what_is_declared_and_what_a_run_said() -> None:
+    (one, *_) = (entry.document() for entry in zoo.listed(asked(new={"a/one": model(3)})))
+    assert list(one) == [
+        "id", "family", "tier", "tags", "source", "requires", "inputs", "outputs", "axes", "insensitive", "operators",
+        "model",
+    ]  # fmt: skip
+    assert json.loads(json.dumps(one))["model"] == {
+        "parameters": 3, "weights": 2, "least": "w", "change": 1.5e-4, "operators": ["Relu"],
+    }  # fmt: skip
