@@ -23,6 +23,7 @@ from tfparity.inputs import matrix
 from tfparity.inputs.matrix import Environment
 from tfparity.paths import Cache, Project
 from tfparity.planning.keys import Where
+from tfparity.records.cells import EnvironmentFacts, Problem
 from tfparity.records.observer import Silent
 from tfparity.records.vocabulary import Outcome
 
@@ -372,3 +373,63 @@ def test_what_is_said_of_environments_comes_from_both(pool: WorkerPool, sides: S
         ("tensorflow-side", "importing tensorflow-side"),
         ("torch-side", "importing torch-side"),
     ]
+
+
+# What evidence tells of an environment
+
+TORCH = ImportStep("torch-side", Outcome.PASS, 1.0)
+
+
+def imports(*steps: ImportStep) -> Callable[[FakeWorker], None]:
+    def start(worker: FakeWorker) -> None:
+        worker.imports = steps
+
+    return start
+
+
+def test_an_environment_is_told_with_its_lock_and_how_its_imports_went(
+    pool: WorkerPool, planned: Planned, sides: Sides
+) -> None:
+    planned.starts["torch-side"] = imports(TORCH)
+    locked = LockStatus("locked", Path(), "ab", {"torch": "2.0.1"}, None)
+    side = replace(sides[0], locked=locked)
+    pool.worker(side)
+    passed = Outcome.PASS
+    assert pool.facts(side) == EnvironmentFacts("3.11", "ab", {"torch": "2.0.1"}, (), passed, passed, passed)
+
+
+@pytest.mark.parametrize(
+    ("steps", "imported"),
+    [
+        ((TORCH, ImportStep("transformers", Outcome.FAIL, 0.1, Problem("ImportError", "m"))), "pass"),  # only ahead
+        ((ImportStep("shim:a", Outcome.PASS, 0.1), ImportStep("torch-side", Outcome.CRASH, 0.1)), "crash"),
+        ((ImportStep("shim:a", Outcome.FAIL, 0.1), TORCH), "fail"),
+        ((), "untested"),
+    ],
+)
+def test_an_import_that_is_required_decides_and_one_that_is_made_ahead_does_not(
+    pool: WorkerPool, planned: Planned, sides: Sides, steps: tuple[ImportStep, ...], imported: str
+) -> None:
+    planned.starts["torch-side"] = imports(*steps)
+    side = replace(sides[0], preload=("transformers",))
+    pool.worker(side)
+    assert pool.facts(side).import_ == imported
+
+
+def test_an_environment_that_does_not_install_is_told_as_such(pool: WorkerPool, planned: Planned, sides: Sides) -> None:
+    planned.installs["torch-side"] = raises(InstallError("no wheel"))
+    pool.warm(*sides)
+    found = [pool.facts(side) for side in sides]
+    assert [(facts.resolve, facts.install, facts.import_) for facts in found] == [
+        ("pass", "fail", "untested"),
+        ("pass", "untested", "untested"),
+    ]
+
+
+def test_an_environment_that_started_in_another_run_is_told_from_the_store(
+    pool: WorkerPool, planned: Planned, sides: Sides
+) -> None:
+    pool.context.store.put_imports(sides[0].key, [TORCH])
+    found = pool.facts(sides[0])
+    assert (found.install, found.import_) == ("pass", "pass")
+    assert planned.workers == []

@@ -18,6 +18,7 @@ from tfparity.inputs import matrix
 from tfparity.inputs.matrix import Limits
 from tfparity.planning import plan
 from tfparity.records.cells import CellRecord, PlannedCell
+from tfparity.records.observer import Observer
 
 HERE = Path(__file__).parent
 MATRIX = matrix.load(HERE / "matrix.yaml")
@@ -63,25 +64,24 @@ def interpreter(cache: paths.Cache) -> Callable[[str], Path]:
     return made
 
 
-Converter = Callable[..., CellRecord]
+Converters = Callable[..., list[CellRecord]]
 
 
 @pytest.fixture
-def convert(tmp_path: Path, cache: paths.Cache) -> Converter:
-    """Run a case through the planted converter of that fault, for real: convert("hang", seconds=3)."""
+def convert_all(tmp_path: Path, cache: paths.Cache) -> Converters:
+    """Run cases through the planted converter of that fault, for real: convert_all("hang", "planted/*", seconds=3)."""
     project = paths.project(HERE)
     zoo = cases.load([HERE / "cases"])
 
     def crossed(
         fault: str,
-        *,
+        *globs: str,
         python: str = "3.11",
-        case: str = "planted/net",
         seconds: float = 60,
         memory_gib: float = 2,
-        again: bool = True,
-        **options: bool,
-    ) -> CellRecord:
+        observer: Observer | None = None,
+        **options: bool | int,
+    ) -> list[CellRecord]:
         route = tmp_path / f"{fault}.py"
         if not route.exists():
             shutil.copy(HERE / "planted.py", route)
@@ -89,10 +89,24 @@ def convert(tmp_path: Path, cache: paths.Cache) -> Converter:
         changed = MATRIX.model_copy(
             update={"toolchains": {own.id: own}, "limits": Limits(seconds=seconds, memory_gib=memory_gib)}
         )
-        cells = plan.plan(changed, zoo, project, toolchains=[own.id], case_globs=[case])
-        assert cells == [PlannedCell(own.id, case, str(route))]
-        with Engine(Context(project, changed, zoo, cache, Options(jobs=1, again=again, **options))) as engine:
-            (record,) = engine.run(cells)
+        cells = plan.plan(changed, zoo, project, toolchains=[own.id], case_globs=globs)
+        assert cells
+        assert all(cell == PlannedCell(own.id, cell.case, str(route)) for cell in cells)
+        with Engine(Context(project, changed, zoo, cache, Options(**options), observer)) as engine:  # type: ignore[arg-type]
+            return list(engine.run(cells))
+
+    return crossed
+
+
+Converter = Callable[..., CellRecord]
+
+
+@pytest.fixture
+def convert(convert_all: Converters) -> Converter:
+    """Run one case so: convert("hang", seconds=3)."""
+
+    def crossed(fault: str, *, case: str = "planted/net", **given: object) -> CellRecord:
+        (record,) = convert_all(fault, case, **{"jobs": 1, "again": True, **given})
         return record
 
     return crossed

@@ -5,6 +5,7 @@ library and numpy, Python 3.7 and later: it runs inside a worker.
 """
 
 import errno
+import glob
 import json
 import os
 import signal
@@ -150,18 +151,28 @@ MACHINE = {
     "child-killed-once": 1,
     "disk-full-once": 1,
     "disk-full": 99,
+    "killed-at-one-case": 99,
+}
+
+#: What a converter leaves in the place of its request's reply before it exits.
+REPLIES = {
+    "reply-a-list": "[]",
+    "reply-without-an-outcome": '{"stages": [{"stage": "convert"}], "done": true}',
+    "reply-nested": "[" * 1000 + "]" * 1000,
+    "reply-fine": '{"stages": [{"stage": "convert", "outcome": "fine", "began": 1, "seconds": 1}], "done": true}',
+    "reply-nothing-done": '{"stages": [], "done": true}',
 }
 
 
 def _as_the_machine_does():
-    kind = FAULT.replace("-once", "")
+    kind = FAULT.replace("-once", "").replace("-at-one-case", "")
     if kind == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
     elif kind == "terminated":
         os.kill(os.getpid(), signal.SIGTERM)
     elif kind == "killed-with-much-memory":
         eaten = b"x" * (360 * 2**20)
-        time.sleep(2)
+        time.sleep(8)  # readings are sparse on a busy machine
         os.kill(os.getpid(), len(eaten) and signal.SIGKILL)
     elif kind == "parent-killed":
         os.kill(os.getppid(), signal.SIGKILL)
@@ -203,6 +214,8 @@ def convert(bundle, artifact, request):
     elif FAULT == "kill-the-parent":
         os.kill(os.getppid(), signal.SIGKILL)
         time.sleep(600)
+    elif FAULT == "killed-at-one-case" and request["case"] != "planted/net-1":
+        pass
     elif FAULT in MACHINE:
         told = os.path.join(os.path.dirname(__file__), FAULT + ".told")
         with open(told, "a") as file:
@@ -245,6 +258,13 @@ def convert(bundle, artifact, request):
     elif FAULT == "print-megabytes":
         for _ in range(64):
             os.write(1, b"y" * 2**20 + b"\n")
+    elif FAULT in REPLIES:
+        requests = glob.glob(os.path.join(os.path.dirname(os.getcwd()), "convert-*", "reply.json"))
+        with open(max(requests, key=os.path.getmtime), "w") as file:
+            file.write(REPLIES[FAULT])
+        os._exit(0)
+    elif FAULT == "print-half-a-letter":
+        raise RuntimeError("no file named caf\udce9")
     elif FAULT == "print-tricks":
         raise RuntimeError(
             "\x1b[31mred\x1b[0m \x07<script>alert(1)</script> | pipe\r\nsecond line of the tricky message"

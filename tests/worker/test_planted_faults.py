@@ -9,8 +9,10 @@ import psutil
 import pytest
 
 from tfparity.records.cells import Attempt, CellRecord
+from tfparity.records.observer import Silent
 
 Converter = Callable[..., CellRecord]
+Converters = Callable[..., list[CellRecord]]
 
 
 def decisive(record: CellRecord) -> Attempt:
@@ -35,6 +37,12 @@ def decisive(record: CellRecord) -> Attempt:
         ("exit", "broken", "convert", "crash", "Exit"),
         ("exit-at-once", "broken", "convert", "crash", "Exit"),
         ("print-tricks", "broken", "convert", "fail", "RuntimeError"),
+        ("print-half-a-letter", "broken", "convert", "fail", "RuntimeError"),
+        ("reply-a-list", "broken", "convert", "crash", "Exit"),
+        ("reply-without-an-outcome", "broken", "convert", "crash", "Exit"),
+        ("reply-nested", "broken", "convert", "crash", "Exit"),
+        ("reply-fine", "broken", "convert", "crash", "Exit"),
+        ("reply-nothing-done", "broken", "convert", "crash", "Exit"),
         ("fork", "works", "signature", "pass", None),
         ("print-megabytes", "works", "signature", "pass", None),
     ],
@@ -69,6 +77,41 @@ def test_what_the_machine_does_again_is_untested_and_kept_nowhere(convert: Conve
         record = convert(fault, again=False)
         assert (record.verdict, record.interrupted, record.cell, record.cached) == ("untested", True, None, False)
         assert str(record.reason).startswith(said)
+
+
+THREE = ("planted/net-1", "planted/net-2", "planted/net-3")
+
+
+class Heard(Silent):
+    """What an observer was told of the cells that end and of the toolchain."""
+
+    def __init__(self) -> None:
+        self.ended: list[str] = []
+        self.said: list[str] = []
+
+    def environment(self, id: str, text: str) -> None:
+        self.said.append(text)
+
+    def cell_finished(self, record: CellRecord) -> None:
+        self.ended.append(record.case)
+
+
+def test_of_two_jobs_the_cell_that_the_machine_ends_runs_again_alone_at_the_end(convert_all: Converters) -> None:
+    heard = Heard()
+    records = convert_all("killed-once", *THREE, jobs=2, observer=heard)
+    assert {record.case: record.verdict for record in records} == dict.fromkeys(THREE, "works")
+    (again,) = [text for text in heard.said if "runs once more, alone" in text]
+    assert heard.ended[-1] == again.partition(":")[0]
+    assert len(heard.ended) == 3
+
+
+def test_of_two_jobs_the_cell_that_it_ends_again_is_untested_and_in_no_store(convert_all: Converters) -> None:
+    for cached in (False, True):  # the second finds the others in the store
+        records = {record.case: record for record in convert_all("killed-at-one-case", *THREE, jobs=2)}
+        ended = records.pop("planted/net-1")
+        assert (ended.verdict, ended.interrupted, ended.cell, ended.attempts) == ("untested", True, None, ())
+        assert "during convert" in str(ended.reason)
+        assert [(record.verdict, record.cached) for record in records.values()] == [("works", cached)] * 2
 
 
 def test_what_is_killed_twice_while_it_uses_much_memory_is_out_of_memory(convert: Converter) -> None:
