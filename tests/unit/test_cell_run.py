@@ -164,6 +164,32 @@ def test_no_more_than_three_remedies_are_taken_together(both: Both) -> None:
     assert ways(made) == [(13, names) for names in chain[:4]]
 
 
+def test_no_remedy_is_taken_twice(both: Both) -> None:
+    both.ends = {(13, ("a",)): attempt(13, "load", "fail", "a second obstacle", remedies=("a",))}
+
+    def named(failed: Attempt) -> tuple[str, ...]:
+        return ("a", "b") if failed.stage == "load" else ("a",)
+
+    assert ways(run(both, 13, remedies=named).attempts()) == [(13, ()), (13, ("a",)), (13, ("a", "b"))]
+
+
+def test_a_later_obstacle_that_names_no_remedy_leads_to_the_next_opset_and_remedy(both: Both) -> None:
+    both.ends = {(12, ("a",)): attempt(12, "load", "fail", "a second obstacle", remedies=("a",))}
+
+    def named(failed: Attempt) -> tuple[str, ...]:
+        return () if failed.stage == "load" else ("a", "b")
+
+    made = run(both, remedies=named).attempts()
+    assert ways(made)[2:] == [(12, ("a",)), (13, ("a",)), (12, ("b",)), (13, ("b",))]
+    assert judge.decisive(made) is made[1]
+
+
+def test_a_remedy_that_uses_up_the_time_is_tried_at_no_other_opset(both: Both) -> None:
+    both.ends = {(12, ("a",)): attempt(12, "convert", "timeout", "still running", remedies=("a",))}
+    made = run(both, remedies=lambda failed: () if failed.outcome == "timeout" else ("a", "b")).attempts()
+    assert ways(made)[2:] == [(12, ("a",)), (12, ("b",)), (13, ("b",))]
+
+
 # Kept from before
 
 
@@ -312,3 +338,45 @@ def test_a_kept_attempt_that_works_is_made_again_once_for_its_artifact(both: Bot
     for _ in range(2):
         assert judge.works(here.attempt(13))
     assert [step for step, _ in both.steps] == ["export", "convert", "execute"]
+
+
+def test_a_kept_failure_is_not_made_again_for_an_artifact(both: Both) -> None:
+    here = run(both, 13, kept=Kept({(13, ()): broken()}), keep_artifact=True)
+    assert (here.attempts(), both.steps, here.artifacts) == ([broken()], [], {})
+
+
+def test_artifacts_by_several_remedies_stand_side_by_side(both: Both) -> None:
+    each: list[tuple[str, ...]] = [(), ("a",), ("a", "b")]
+    both.ends = {(13, remedies): attempt(remedies=remedies) for remedies in each}
+    here = run(both, keep_artifact=True)
+    for remedies in each:
+        here.attempt(13, remedies)
+    assert list(here.artifacts) == [(13, remedies) for remedies in each]
+    assert len(set(here.artifacts.values())) == 3
+    assert all((folder / "artifact").is_dir() for folder in here.artifacts.values())
+
+
+def test_what_raises_leaves_no_folder_and_is_not_kept(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("a defect")
+
+    monkeypatch.setattr(both, "execute", fail)
+    both.ends, kept = {(13, ()): attempt()}, Kept()
+    here = run(both, kept=kept, keep_artifact=True)
+    with pytest.raises(KeyError):
+        here.attempts()
+    assert ([folder.is_dir() for folder in both.folders], here.artifacts, kept.known) == ([False], {}, {})
+
+
+def test_attempts_before_the_one_that_the_machine_ends_are_kept(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    export, kept = both.export, Kept()
+
+    def ended(opset: int, remedies: Sequence[str] = ()) -> Exported:
+        if opset == 12:
+            raise fault(None)
+        return export(opset, remedies)
+
+    monkeypatch.setattr(both, "export", ended)
+    with pytest.raises(MachineFault):
+        run(both, kept=kept).attempts()
+    assert list(kept.known) == [(13, ())]
