@@ -307,7 +307,7 @@ def _cases(given: argparse.Namespace) -> int:
 
 def _gate(given: argparse.Namespace) -> int:
     """Compare a run with the committed evidence; an exit code for each kind of change."""
-    from tfparity.features.gate import report
+    from tfparity.features.gate import compare, report
 
     asked = _session(given)
     if given.update:
@@ -323,7 +323,10 @@ def _gate(given: argparse.Namespace) -> int:
         print(f"{asked.selection.project.results} has what came out of {len(records)} cells")
         _raise_for_machine(records)
         return 0
-    return report.report(asked, records, _console(), junit=given.junit, summary_file=summary)
+    code = report.report(asked, records, _console(), junit=given.junit, summary_file=summary)
+    if code != compare.EXIT_CODES["regressed"]:  # that is sure whatever the other cells would have come to
+        _raise_for_machine(records)
+    return code
 
 
 def _make_room(option: str, path: Path) -> None:

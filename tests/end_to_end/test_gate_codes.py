@@ -1,6 +1,7 @@
 """The gate from the command line: each planted change under its own word and exit code, silence on a clean re-run."""
 
 import copy
+import shutil
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -105,3 +106,16 @@ def test_a_second_run_gives_the_same_bytes(recorded):
     before = path.read_bytes()
     assert recorded.run("run", "--record", "--again").returncode == 0
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(("change", "code"), [(lambda content: None, 21), (regressed, 30)], ids=["same", "regressed"])
+def test_what_the_machine_ended_is_told_unless_something_regressed(recorded, change, code):
+    """A cell that a full disk ended is no missing result: nothing is known of it."""
+    recorded.evidence(change)
+    shutil.copy(recorded.root / "freeze-batch.py", recorded.root / "disk-full.py")
+    recorded.replace("matrix.yaml", "freeze-batch.py", "disk-full.py")
+    done = recorded.run("gate")
+    assert done.returncode == code, done.stdout + done.stderr
+    if code == 21:
+        assert "disk-full" in done.stderr
+        assert "the disk is full" in done.stderr

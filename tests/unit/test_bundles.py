@@ -1,5 +1,6 @@
 """Bundles on disk: described, kept and read as they were made; what is damaged is none; the oldest go first."""
 
+import errno
 import json
 import os
 import pickle
@@ -16,6 +17,7 @@ from hypothesis.extra import numpy as np_st
 
 from tfparity.engine import bundles
 from tfparity.engine.bundles import BundleFacts, Exported, ExportFacts, prune
+from tfparity.errors import MachineFault
 from tfparity.records.cells import Model, Problem, StageReply
 from tfparity.records.vocabulary import Outcome
 
@@ -203,6 +205,25 @@ def test_arrays_are_read_as_they_were_written(tmp_path: Path, arrays: dict[str, 
 
 def test_where_there_is_no_file_there_are_no_arrays(tmp_path: Path) -> None:
     assert bundles.read_arrays(None) == bundles.read_arrays(tmp_path / "none.npz") == {}
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EMFILE, errno.ENOMEM, errno.ENOSPC])
+def test_arrays_that_this_machine_cannot_read_are_its_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    (tmp_path / "io.npz").touch()
+
+    def refused(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(bundles.numpy, "load", refused)
+    with pytest.raises(MachineFault, match=r"io\.npz cannot be read"):
+        bundles.read_arrays(tmp_path / "io.npz")
+
+
+def test_what_a_converter_left_instead_of_a_file_has_no_arrays(tmp_path: Path) -> None:
+    (tmp_path / "folder.npz").mkdir()
+    assert bundles.read_arrays(tmp_path / "folder.npz") == {}
 
 
 class Trap:

@@ -128,6 +128,14 @@ def test_what_this_machine_ended_is_no_answer(ask: Ask, lines: tuple[str, ...], 
         ask(Process(*lines, status=status))
 
 
+@pytest.mark.parametrize("text", ["[Errno 5] Input/output error", "[Errno 28] No space left on device"])
+@pytest.mark.parametrize("sample", [None, "3"])
+def test_a_disk_that_fails_it_is_no_answer(ask: Ask, text: str, sample: str | None) -> None:
+    said = {"failed": {sample: text}} if sample else {"error": {"type": "OSError", "message": text}}
+    with pytest.raises(MachineFault, match="disk"):
+        ask(Process(json.dumps(said)))
+
+
 @pytest.mark.parametrize("lines", [(), ("",), ("no json",), ("[]",), ("null",)])
 def test_a_referee_that_says_nothing_of_use_has_its_status_told(ask: Ask, lines: tuple[str, ...]) -> None:
     found = ask(Process(*lines, status=-11))

@@ -270,6 +270,16 @@ def test_what_a_limit_made_the_referee_say_is_not_kept(
     assert len(source.asked) == 2
 
 
+def test_an_export_that_is_not_kept_stays_its_cells_when_another_asks(
+    source: Source, export: Export, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(referee, "ask", lambda *_: RefereeReply(None, "Timeout: still running after 300 s"))
+    first, second = export(), export()
+    assert first.folder != second.folder
+    for made in (first, second):
+        assert (made.folder / "model.onnx").read_bytes() == b"onnx"
+
+
 @pytest.mark.parametrize("name", ["bundle.json", "onnx-legacy-13-today---/export.json"])
 @pytest.mark.parametrize("content", ["", "{", "{}", "null", "[]"])
 def test_a_bundle_with_a_file_that_is_no_record_is_made_again(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -206,6 +208,35 @@ def test_an_error_of_the_disk_is_the_machines(ask: Ask) -> None:
     error = {"type": "OSError", "message": "[Errno 28] No space left on device"}
     with pytest.raises(MachineFault, match="disk"):
         ask("convert", {"stages": [stage("convert", "fail", error=error)], "done": True})
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        {"failed": {"3": {"type": "OSError", "message": "[Errno 122] Disk quota exceeded"}}},
+        {"float64_error": "OSError: [Errno 28] No space left on device"},
+    ],
+)
+def test_an_error_of_the_disk_that_fails_no_stage_is_the_machines(ask: Ask, fact: dict[str, Any]) -> None:
+    with pytest.raises(MachineFault, match="disk"):
+        ask("execute", told("execute", facts=fact))
+
+
+@pytest.mark.parametrize(
+    ("number", "machines"), [(errno.EMFILE, True), (errno.EIO, True), (errno.ENOMEM, True), (errno.EACCES, False)]
+)
+def test_a_reply_that_cannot_be_read_is_the_machines_unless_the_file_forbids_it(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch, number: int, machines: bool
+) -> None:
+    def refused(_: Path) -> bytes:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "read_bytes", refused)
+    if machines:
+        with pytest.raises(MachineFault, match="a reply cannot be read"):
+            ask("convert", told("convert"))
+    else:
+        assert ask("convert", told("convert")).stages[0].outcome == "crash"
 
 
 # What a worker says once it has imported

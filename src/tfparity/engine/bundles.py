@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import uuid
 import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -18,8 +19,10 @@ import numpy
 from pydantic import TypeAdapter, ValidationError
 
 from tfparity import paths
+from tfparity.errors import MachineFault
 from tfparity.judging.arrays import Array
 from tfparity.planning.keys import BUNDLE_FORMAT
+from tfparity.records import machine
 from tfparity.records.cells import Model, StageReply
 from tfparity.records.keys import Json
 from tfparity.records.vocabulary import Stage
@@ -171,15 +174,26 @@ def begin(made: Path) -> None:
     made.mkdir()
 
 
+def give_away(made: Path, folder: Path) -> Path:
+    """Take an export that is not kept out of its bundle, into a folder of the run's own; where it is now."""
+    taken = folder / f"{made.name}-{uuid.uuid4().hex[:12]}"
+    taken.parent.mkdir(parents=True, exist_ok=True)
+    return made.rename(taken)
+
+
 def read_arrays(path: Path | None) -> dict[str, Array]:
     """The arrays of an .npz; none where the file is missing or cannot be read. Never unpickles: a file that holds
-    objects cannot be read."""
+    objects cannot be read. Raises MachineFault where this machine cannot read it."""
     if path is None or not path.exists():
         return {}
     try:
         with path.open("rb") as file, numpy.load(file, allow_pickle=False) as stored:
             return {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, TypeError, AttributeError, NotImplementedError, EOFError, zipfile.BadZipFile):
+    except OSError as wrong:
+        if machine.refused(wrong):
+            raise MachineFault(f"{path.name} cannot be read: {wrong.strerror}") from None
+        return {}
+    except (ValueError, TypeError, AttributeError, NotImplementedError, EOFError, zipfile.BadZipFile):
         return {}  # a plain .npy is no archive; what is damaged breaks wherever it is read
 
 

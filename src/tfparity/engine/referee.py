@@ -94,6 +94,10 @@ def ask(
         return RefereeReply(None, f"Exit: ended with status {status}")
     if "disk" in said:
         raise MachineFault(f"the referee could not write its answer: {said['disk']}", "check")
-    if "error" in said:
-        return RefereeReply(None, f"{said['error']['type']}: {said['error']['message']}")
-    return RefereeReply(result, None, {str(sample): str(reason) for sample, reason in said.get("failed", {}).items()})
+    failed = {str(sample): str(reason) for sample, reason in said.get("failed", {}).items()}
+    error = f"{said['error']['type']}: {said['error']['message']}" if "error" in said else None
+    for text in (error or "", *failed.values()):
+        caused = machine.caused(text)
+        if caused:
+            raise MachineFault(f"the referee could not answer: {caused}", "check")
+    return RefereeReply(None, error) if error else RefereeReply(result, None, failed)

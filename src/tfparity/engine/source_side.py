@@ -119,8 +119,9 @@ class SourceSide:
         aborted = self.context.aborted.is_set
         said = referee.ask(model, exported.io, result, names, self.context.limits.memory_mib, aborted)
         exported = replace(exported, referee=said.result, referee_error=said.error)
-        if not referee.limited(said.error):
-            bundles.keep(exported, said.failed)
+        if referee.limited(said.error):  # this cell's own, since the next one that asks makes it again
+            return replace(exported, folder=bundles.give_away(exported.folder, self.context.folder))
+        bundles.keep(exported, said.failed)
         return exported
 
 

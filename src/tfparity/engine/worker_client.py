@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -369,7 +369,9 @@ class Worker:
         seen: list[str] = []
 
         def look() -> None:
-            running = _reply(control, kind).running
+            running = None
+            with suppress(MachineFault):  # when the request has ended is time enough
+                running = _reply(control, kind).running
             if running and on_stage and (not seen or seen[-1] != running):
                 seen.append(running)
                 on_stage(running)
@@ -398,11 +400,8 @@ class Worker:
                 _raise_for_machine(reached, status, watched.last)
             ended = _unfinished(reached, watched.stopped, status, limits, control)
             stages.append(replace(ended, peak_mib=watched.peak(0, time.time())))
-        caused = machine.caused(stages[-1].error.message) if stages and stages[-1].error else None
-        if caused:
-            raise MachineFault(caused, stages[-1].stage, watched.last)
-        for problem in reply.facts.failed.values():  # at a size that was not exported: no stage fails by it
-            caused = machine.caused(problem.message)
+        for text in _errors(stages, reply.facts):
+            caused = machine.caused(text)
             if caused:
                 raise MachineFault(caused, stages[-1].stage, watched.last)
         return Answer(tuple(stages), reply.facts, control)
@@ -426,15 +425,29 @@ class Worker:
             return not self._told.wait_for(lambda: str(control) in self._ended or self._gone.is_set(), seconds)
 
 
+def _errors(stages: Sequence[StageReply], facts: Facts) -> Iterator[str]:
+    """What an answer says of errors: of the stage that failed, and of what may fail without failing a stage."""
+    if stages and stages[-1].error:
+        yield stages[-1].error.message
+    yield from (problem.message for problem in facts.failed.values())  # at sizes that were not exported
+    if facts.float64_error:
+        yield facts.float64_error
+
+
 def _stages(kind: str) -> Sequence[str]:
     return STAGES.get(kind, (kind,))
 
 
 def _reply(control: Path, kind: str) -> _ReplyFile:
-    """What the reply file says so far; one of another shape, which code under test wrote, says nothing."""
+    """What the reply file says so far; one of another shape, which code under test wrote, says nothing. Raises
+    MachineFault where this machine cannot read it."""
     try:  # json reads half a surrogate pair, which the text of an error may hold, and pydantic's own reader does not
         reply = _reads(_ReplyFile).validate_python(json.loads((control / messages.REPLY).read_bytes()))
-    except (OSError, ValueError, RecursionError):
+    except OSError as wrong:
+        if machine.refused(wrong):
+            raise MachineFault(f"a reply cannot be read: {wrong.strerror}") from None
+        return _ReplyFile()
+    except (ValueError, RecursionError):
         return _ReplyFile()
     told, names = [stage.stage for stage in reply.stages], list(_stages(kind))
     known = told == names[: len(told)] and (reply.running is None or reply.running in names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import signal
 
@@ -42,6 +43,26 @@ def ended_from_outside(status: int | None) -> str | None:
     if status is None or status >= 0 or -status not in OUTSIDE:
         return None
     return f"{signal_name(-status)} from outside"
+
+
+#: What the system refuses because this machine has too little or is broken, whoever asks.
+_REFUSALS = frozenset(
+    (
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EFBIG,
+        errno.EIO,
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.ENOMEM,
+    )
+)
+
+
+def refused(wrong: OSError) -> bool:
+    """Whether the system refused something of ours for want of this machine, and not because of the file: one that is
+    missing, that may not be read or that is damaged."""
+    return wrong.errno in _REFUSALS
 
 
 def disk_failed(text: str) -> bool:
