@@ -216,7 +216,7 @@ def test_arrays_that_this_machine_cannot_read_are_its_fault(
     def refused(*_: object, **__: object) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(bundles.numpy, "load", refused)
+    monkeypatch.setattr(numpy, "load", refused)
     with pytest.raises(MachineFault, match=r"io\.npz cannot be read"):
         bundles.read_arrays(tmp_path / "io.npz")
 

@@ -107,7 +107,7 @@ def test_where_cases_are_named_every_tier_is_meant(choice: dict[str, Any], tier:
 
 def test_an_unknown_tier_is_a_usage_error(project: Project) -> None:
     with pytest.raises(UsageError, match="no tier 'some'; there are smoke, core, full, all"):
-        Selection(Choice(tier="some")).read()
+        _ = Selection(Choice(tier="some")).planned
 
 
 @pytest.mark.parametrize(
@@ -127,14 +127,16 @@ def test_everything_is_what_leaves_out_nothing(project: Project, choice: dict[st
     assert selection.everything == everything
 
 
-def test_what_is_declared_is_every_cell_of_the_chosen_toolchains(project: Project, tmp_path: Path) -> None:
+def test_what_is_declared_is_every_recorded_cell_of_the_chosen_toolchains(project: Project, tmp_path: Path) -> None:
     every = {("old", f"zoo/{name}", route) for name in NAMES for route in ("onnx-tf", "onnx-tf-dynamo")}
     chosen = Selection(Choice(toolchains=("old",), case_globs=("zoo/gru",), routes=("onnx-tf",)))
     assert [cell.place for cell in chosen.planned] == [("old", "zoo/gru", "onnx-tf")]
-    assert chosen.declared == every
+    recorded = {*every, ("old", "zoo/gone", "onnx-tf"), ("new", "zoo/gru", "onnx-tf")}
+    assert chosen.declared(recorded) == every
+    assert chosen.declared({("old", "zoo/gru", "onnx-tf")}) == {("old", "zoo/gru", "onnx-tf")}
     own = {"toolchains": ("old",), "sources": (str(project.cases),)}
-    assert Selection(Choice(**own)).declared is None
-    assert Selection(Choice(**own, results=tmp_path / "mine")).declared == every
+    assert Selection(Choice(**own)).declared(recorded) is None
+    assert Selection(Choice(**own, results=tmp_path / "mine")).declared(recorded) == every
 
 
 def test_an_environment_is_installed_once_it_is_complete(project: Project) -> None:

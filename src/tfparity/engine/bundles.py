@@ -14,19 +14,21 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy
 from pydantic import TypeAdapter, ValidationError
 
 from tfparity import paths
 from tfparity.errors import MachineFault
-from tfparity.judging.arrays import Array
 from tfparity.planning.keys import BUNDLE_FORMAT
 from tfparity.records import machine
 from tfparity.records.cells import Model, StageReply
 from tfparity.records.keys import Json
 from tfparity.records.vocabulary import Stage
 from tfparity.worker.declare import Case
+
+if TYPE_CHECKING:
+    from tfparity.judging.arrays import Array
 
 DESCRIPTION = "bundle.json"
 IO = "io.npz"
@@ -186,6 +188,8 @@ def read_arrays(path: Path | None) -> dict[str, Array]:
     objects cannot be read. Raises MachineFault where this machine cannot read it."""
     if path is None or not path.exists():
         return {}
+    import numpy  # which a run of what is known needs not
+
     try:
         with path.open("rb") as file, numpy.load(file, allow_pickle=False) as stored:
             return {name: stored[name] for name in stored.files}

@@ -119,7 +119,6 @@ class Engine:
             if cell.verdict is not None:
                 yield self._told(CellRecord(*cell.place, cell.verdict, cell.reason))
         for group in self._groups([cell for cell in cells if cell.applicable]):
-            bundles.prune(self.context.cache.bundles, BUNDLE_LIMIT)
             yield from self._run_toolchain(group)
 
     def _groups(self, cells: Sequence[PlannedCell]) -> list[list[PlannedCell]]:
@@ -148,6 +147,7 @@ class Engine:
                     yield self._told(known)
             if not left:
                 return
+            bundles.prune(self.context.cache.bundles, BUNDLE_LIMIT)
 
             def work(cell: PlannedCell) -> None:
                 try:

@@ -16,7 +16,6 @@ from tfparity.engine.bundles import BundleFacts, Exported, ExportFacts
 from tfparity.engine.context import Context
 from tfparity.engine.worker_client import Answer, Worker
 from tfparity.errors import WorkerError
-from tfparity.judging.sensitivity import insensitive
 from tfparity.planning import routes
 from tfparity.planning.keys import Crossing
 from tfparity.records.cells import Problem
@@ -92,6 +91,8 @@ class SourceSide:
 
     def _answered(self, answer: Answer, made: Path, folder: Path, *, first: bool) -> Exported:
         """The worker's answer as an export; a case that can't tell right from wrong has not been built."""
+        from tfparity.judging.sensitivity import insensitive  # and numpy, which a run of what is known needs not
+
         facts = answer.facts
         common = bundles.facts_of(folder)
         if first and answer.stages[0].passed:

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from tfparity.engine import bundles
 from tfparity.engine.bundles import Exported
 from tfparity.engine.worker_client import Answer
-from tfparity.judging import compare, judge
+from tfparity.judging import judge
 from tfparity.records.cells import Artifact, Attempt, Problem, Said, StageReply
 from tfparity.records.fingerprint import normalise, printable
 from tfparity.records.keys import Json
 from tfparity.records.vocabulary import Stage
 from tfparity.worker.declare import Case
+
+if TYPE_CHECKING:
+    from tfparity.judging.compare import Arrays
 
 
 class Ask(Protocol):
@@ -141,13 +144,13 @@ def measured(folder: Path, converted: Answer) -> Artifact:
     return Artifact(round(size / 1e6, 2), round(sum(stage.seconds or 0.0 for stage in converted.stages), 2))
 
 
-def answers(case: Case, references: compare.Arrays, outputs: compare.Arrays) -> Said:
+def answers(case: Case, references: Arrays, outputs: Arrays) -> Said:
     """What the case's answer says of torch's outputs and of TensorFlow's, at the exported shape and the first seed;
     None where an output did not come back or the answer cannot read what came."""
     index = case.samples()[0].index
     inputs = {declared.name: references.get(f"input/{index}/{declared.name}") for declared in case.inputs}
 
-    def said(arrays: compare.Arrays, kind: str) -> str | None:
+    def said(arrays: Arrays, kind: str) -> str | None:
         named = {**inputs, **{output.name: arrays.get(f"{kind}/{index}/{output.name}") for output in case.outputs}}
         if case.answer is None or any(array is None for array in named.values()):
             return None

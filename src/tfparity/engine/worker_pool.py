@@ -33,6 +33,7 @@ class WorkerPool:
         self._started: list[Worker] = []
         self._installed: dict[str, install.Installed | InstallError] = {}
         self._imports: dict[str, tuple[ImportStep, ...]] = {}
+        self._facts: dict[tuple[str, bool], tuple[tuple[ImportStep, ...], EnvironmentFacts]] = {}
         self._killed = False
         self.places: dict[str, str] = {
             str(context.folder): "<tmp>",
@@ -145,16 +146,24 @@ class WorkerPool:
         installed = self._installed.get(side.environment.id)
         if side.key not in self._imports:
             self._imports[side.key] = self.context.store.imports(side.key)
-        steps = self._imports[side.key]
-        required = [step.outcome for step in steps if step.module not in side.preload]
-        imported = next((outcome for outcome in required if not outcome.passed), Outcome.PASS)
-        known = Outcome.PASS if steps else Outcome.UNTESTED
-        return EnvironmentFacts(
-            python=side.environment.python,
-            lock_sha256=side.locked.sha256,
-            packages=dict(side.locked.packages),
-            shims=tuple(side.environment.shims),
-            resolve=Outcome.PASS,
-            install=Outcome.FAIL if isinstance(installed, InstallError) else known,
-            import_=imported if required else Outcome.UNTESTED,
-        )
+        steps, failed = self._imports[side.key], isinstance(installed, InstallError)
+        known = self._facts.get((side.key, failed))
+        if known is None or known[0] is not steps:
+            known = self._facts[side.key, failed] = steps, _facts(side, steps, failed=failed)
+        return known[1]
+
+
+def _facts(side: Where, steps: tuple[ImportStep, ...], *, failed: bool) -> EnvironmentFacts:
+    """What the evidence tells of an environment whose imports went like that, or whose install `failed`."""
+    required = [step.outcome for step in steps if step.module not in side.preload]
+    imported = next((outcome for outcome in required if not outcome.passed), Outcome.PASS)
+    known = Outcome.PASS if steps else Outcome.UNTESTED
+    return EnvironmentFacts(
+        python=side.environment.python,
+        lock_sha256=side.locked.sha256,
+        packages=dict(side.locked.packages),
+        shims=tuple(side.environment.shims),
+        resolve=Outcome.PASS,
+        install=Outcome.FAIL if failed else known,
+        import_=imported if required else Outcome.UNTESTED,
+    )

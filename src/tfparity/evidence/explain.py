@@ -103,13 +103,10 @@ def unused(evidence: Iterable[Evidence], limitations: Sequence[Limitation]) -> l
             waiting.pop(cell.limitation or "", None)
     for content in evidence:
         explainer = _Explainer(content, limitations)
-        stages = {rule.stage for rule in waiting.values()}
-        for cell in content.cells if stages else ():
+        candidates = Rules(waiting.values())
+        for cell in content.cells:
             for attempt in cell.attempts:
-                if attempt.error is None or attempt.stage not in stages:
-                    continue
-                met = explainer.met(cell, attempt)
-                if any(rule.explains(met) for rule in waiting.values()):
+                if attempt.error is not None and any(candidates.explaining(explainer.met(cell, attempt))):
                     waiting.pop(explainer.first(cell, attempt) or "", None)
     return list(waiting.values())
 

@@ -62,6 +62,11 @@ class Query:
         return files.load_all(self.selection.project)
 
     @cached_property
+    def places(self) -> frozenset[tuple[str, str, str]]:
+        """Toolchain, case and route of every recorded cell."""
+        return frozenset((id, *place) for id, content in self.recorded.items() for place in content.by_place)
+
+    @cached_property
     def runs(self) -> dict[str, Runs]:
         """When and how long the recorded cells ran, by toolchain."""
         return files.load_runs(self.selection.project)

@@ -41,12 +41,8 @@ class Session:
     @cached_property
     def cells(self) -> list[PlannedCell]:
         """The planned cells in the order in which the engine should run them: under a budget, what says most first."""
-        planned = self.selection.planned
-        if self.choice.recorded:
-            recorded = {
-                (name, cell.case, cell.route) for name, held in self.query.recorded.items() for cell in held.cells
-            }
-            planned = [cell for cell in planned if (cell.toolchain, cell.case, cell.route) in recorded]
+        recorded = self.query.places if self.choice.recorded else None
+        planned = self.selection.planned if recorded is None else self.selection.planned_of(recorded)
         if self.choice.budget is None:
             return planned
         return plan.order(planned, self.selection.cases, self.query.verdicts(planned))

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from tfparity.judging import compare
-from tfparity.judging.compare import Arrays, Comparison
 from tfparity.records.cells import (
     Attempt,
     Cell,
@@ -24,6 +23,9 @@ from tfparity.records.cells import (
 from tfparity.records.fingerprint import normalise
 from tfparity.records.vocabulary import Grade, Outcome, Stage, Verdict, opset_remedy, shim_remedy
 from tfparity.worker.declare import Case, Sample
+
+if TYPE_CHECKING:
+    from tfparity.judging.compare import Arrays, Comparison
 
 #: The level of checking that this module does: every stage, three seeds, one axis moved at a time.
 LEVEL = 1
@@ -68,6 +70,8 @@ def attempt(
 
     Raises WorkerError where a reference is missing.
     """
+    from tfparity.judging import compare  # and numpy, which a run of what is known needs not
+
     samples = case.samples()
     replies = {reply.stage: _normal(reply) for reply in stages}
     measured = hop = None

@@ -99,6 +99,7 @@ class Keys:
         self._routes: dict[str, Route] = {}
         self._exporters: dict[str, Exporter] = {}
         self._sides: dict[tuple[str, str, str], tuple[Where, Where]] = {}
+        self._digests: dict[str, str] = {}
         self._bundles: dict[tuple[str, str, str], str] = {}
         self._bases: dict[tuple[str, str, str, str], str] = {}
         self._revisions: dict[tuple[str, str, Stage], dict[str, int]] = {}
@@ -161,13 +162,18 @@ class Keys:
                 "bundle",
                 BUNDLE_FORMAT,
                 crossing.source.installed_key,
-                case_files.digest(crossing.case),
+                self._digest(crossing.case),
                 crossing.way.framework,
                 revisions.STAGES["build"],
                 *own,
                 *([self.code] if self.code else []),
             )
         return self._bundles[place]
+
+    def _digest(self, case: Case) -> str:
+        if case.id not in self._digests:
+            self._digests[case.id] = case_files.digest(case)
+        return self._digests[case.id]
 
     def export(self, crossing: Crossing, referee_version: str, remedies_of_source: Sequence[str] = ()) -> str:
         """The key of an export within its bundle. The referee's version is in no cell's key: where an attempt is made

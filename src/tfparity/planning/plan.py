@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from packaging.specifiers import InvalidSpecifier
@@ -30,8 +30,9 @@ def plan(
     tier: Tier = Tier.ALL,
     routes: Sequence[str] | None = None,
     case_globs: Sequence[str] | None = None,
+    only: Collection[tuple[str, str, str]] | None = None,
 ) -> list[PlannedCell]:
-    """Every cell that the selection names, toolchain by toolchain in matrix order.
+    """Every cell that the selection names, toolchain by toolchain in matrix order; of `only` these places, if given.
 
     Raises UsageError for an unknown toolchain, a tier without a case, a glob that no case matches, or a route that none
     of the toolchains has; LockError where an environment has no lockfile that fits its pins.
@@ -56,6 +57,7 @@ def plan(
     needed = {name for id in toolchains for name in matrix.toolchains[id].environments()}
     sides = {name: _Side(name, _packages(project, matrix.environments[name])) for name in sorted(needed)}
     kinds = [_Kind(bool(case.onnx_opset), tuple(case.requires.items())) for case in chosen]
+    wanted = None if only is None else _by_case(only)
     refusals: dict[str, list[str | None]] = {}
     cells: list[PlannedCell] = []
     for toolchain in (matrix.toolchains[name] for name in matrix.toolchains if name in toolchains):
@@ -68,24 +70,42 @@ def plan(
                     refusals[name] = [refuses(case.id) if refuses else None for case in chosen]
                 source = sides[toolchain.source]
                 columns[name] = _column(declared, kinds, refusals[name], source, sides[target], project)
-        cells += _cells(toolchain, chosen, columns)
+        cells += _cells(toolchain, chosen, columns, None if wanted is None else wanted.get(toolchain.id, {}))
     return cells
 
 
-def _cells(toolchain: Toolchain, cases: Sequence[Case], columns: Mapping[str, Sequence[_Answer]]) -> list[PlannedCell]:
-    """The cells of a toolchain, case by case, of what is known by route. Raises CaseError."""
+def _cells(
+    toolchain: Toolchain,
+    cases: Sequence[Case],
+    columns: Mapping[str, Sequence[_Answer]],
+    wanted: Mapping[str, set[str]] | None,
+) -> list[PlannedCell]:
+    """The cells of a toolchain, case by case, of what is known by route; with `wanted`, of these cases by these routes.
+    Raises CaseError."""
     ids = [case.id for case in cases]
     meant = {id for glob in toolchain.cases or ("*",) for id in fnmatch.filter(ids, glob)}
     apart = (Verdict.NOT_APPLICABLE, f"{toolchain.id} is for {', '.join(toolchain.cases)} alone")
     cells = []
     for place, case in enumerate(cases):
+        if wanted is not None and case.id not in wanted:
+            continue
         for name, column in columns.items():
+            if wanted is not None and name not in wanted[case.id]:
+                continue
             answer = column[place]
             if isinstance(answer, InvalidSpecifier):
                 raise CaseError(f"case {case.id!r}: {answer}", file=case.file, line=case.line)
             verdict, reason = answer if case.id in meant else apart
             cells.append(PlannedCell(toolchain.id, case.id, name, verdict, reason))
     return cells
+
+
+def _by_case(places: Iterable[tuple[str, str, str]]) -> dict[str, dict[str, set[str]]]:
+    """Toolchain → case → routes."""
+    found: dict[str, dict[str, set[str]]] = {}
+    for toolchain, case, name in places:
+        found.setdefault(toolchain, {}).setdefault(case, set()).add(name)
+    return found
 
 
 def in_tier(case: Case, tier: Tier) -> bool:

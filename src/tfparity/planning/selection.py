@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -42,7 +42,7 @@ class Selection:
         for folder in self.choice.path:
             if not folder.is_dir():
                 raise UsageError(f"--path {folder}: is no folder")
-        _ = self.planned, self.limitations
+        _ = self.limitations
 
     def refuse_to_mix(self) -> None:
         """Raises UsageError where evidence of a person's own would go among that of the zoo, or into a package."""
@@ -109,6 +109,10 @@ class Selection:
     @cached_property
     def planned(self) -> list[PlannedCell]:
         """The planned cells, toolchain by toolchain."""
+        return self.planned_of(None)
+
+    def planned_of(self, only: Collection[tuple[str, str, str]] | None) -> list[PlannedCell]:
+        """The planned cells at these places; all of them with None."""
         return plan.plan(
             self.matrix,
             self.cases,
@@ -117,21 +121,21 @@ class Selection:
             tier=self.tier,
             routes=self.choice.routes or None,
             case_globs=self.choice.case_globs or None,
+            only=only,
         )
 
-    def every_cell(self, toolchains: Sequence[str]) -> list[PlannedCell]:
-        """Every cell of those toolchains, whatever is chosen of them."""
-        if self.everything and list(toolchains) == self.toolchains:
-            return self.planned
-        return plan.plan(self.matrix, self.cases, self.project, toolchains=toolchains)
+    def every_cell(
+        self, toolchains: Sequence[str], only: Collection[tuple[str, str, str]] | None = None
+    ) -> list[PlannedCell]:
+        """Every cell of those toolchains, whatever is chosen of them; of `only` these places, if given."""
+        return plan.plan(self.matrix, self.cases, self.project, toolchains=toolchains, only=only)
 
-    @cached_property
-    def declared(self) -> set[tuple[str, str, str]] | None:
-        """Every cell of the chosen toolchains, whatever is chosen of them; None where cases of a person's own go
-        without evidence of their own."""
+    def declared(self, recorded: Collection[tuple[str, str, str]]) -> set[tuple[str, str, str]] | None:
+        """Those of the recorded places that are a cell of the chosen toolchains, whatever is chosen of them; None where
+        cases of a person's own go without evidence of their own."""
         if self.choice.sources and self.choice.results is None:
             return None
-        return {(cell.toolchain, cell.case, cell.route) for cell in self.every_cell(self.toolchains)}
+        return {cell.place for cell in self.every_cell(self.toolchains, recorded)}
 
     def installed(self, environment: Environment) -> bool:
         """Whether its locked packages are already in the cache."""

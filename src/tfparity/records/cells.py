@@ -171,7 +171,7 @@ class Attempt:
     answer: Said | None = None
     artifact: Artifact | None = None
 
-    @property
+    @cached_property
     def line(self) -> AttemptLine:
         """As evidence keeps it."""
         error = self.error.fingerprint if self.error else None

@@ -6,7 +6,7 @@ failure that no limitation explains is red whether it is new or not.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tfparity.evidence import explain
@@ -70,6 +70,14 @@ class GateReport:
         return EXIT_CODES[self.findings[0].kind] if self.findings else 0
 
 
+#: Gives the max error of a cell as it was measured, recorded and now: evidence rounds it up to a power of ten.
+Measured = Callable[[CellId], tuple[float | None, float | None]]
+
+
+def _not_measured(_: CellId) -> tuple[float | None, float | None]:
+    return None, None
+
+
 def compare(
     recorded: Mapping[str, Evidence],
     now: Mapping[str, Evidence],
@@ -79,7 +87,7 @@ def compare(
     limitations: Sequence[Limitation] | None = None,
     whole: bool = False,
     untested: Mapping[CellId, str] | None = None,
-    measured: Mapping[CellId, tuple[float | None, float | None]] | None = None,
+    measured: Measured = _not_measured,
 ) -> GateReport:
     """Compare a run with the committed evidence.
 
@@ -89,7 +97,7 @@ def compare(
         recorded cell of such a toolchain that is none of them has vanished.
     limitations: the rules of limitations.yaml.
     untested: why cells that were to run have no result.
-    measured: max error as it was measured, recorded and now: evidence rounds it up to a power of ten.
+    measured: asked of a cell that moved.
     whole: the run is the whole matrix and zoo: it must have every recorded cell, and every rule must explain something.
     """
     plan = {cell.place: cell for cell in expected}
@@ -105,8 +113,7 @@ def compare(
         was, is_now = before.get(id), after.get(id)
         if was is None and is_now is None and planned.verdict is not None:
             continue
-        exact = (measured or {}).get(id, (None, None))
-        found = _finding(id, planned, was, is_now, (untested or {}).get(id), exact)
+        found = _finding(id, planned, was, is_now, (untested or {}).get(id), measured)
         if found:
             findings.append(found)
     if whole and limitations is not None:
@@ -151,7 +158,7 @@ def _finding(
     before: _Stored | None,
     after: _Stored | None,
     untested: str | None,
-    measured: tuple[float | None, float | None],
+    measured: Measured,
 ) -> Finding | None:
     """The one thing to say of a planned cell: the first that applies, in the order of `EXIT_CODES`, save that
     "missing" needs a cell that is not there."""
@@ -180,11 +187,11 @@ def _not_run(id: CellId, planned: PlannedCell, was: Cell | None) -> Finding | No
     return _missing(id, f"the plan now says {reason}", was)
 
 
-def _moved(id: CellId, before: _Stored, after: _Stored, measured: tuple[float | None, float | None]) -> Finding | None:
+def _moved(id: CellId, before: _Stored, after: _Stored, measured: Measured) -> Finding | None:
     old, cell = before.cell, after.cell
     if old == cell and not (cell.verdict.failing and cell.limitation is None):
         return None
-    was, now = measured
+    was, now = measured(id)
     worse, better = _differences(old, cell, was, now), _differences(cell, old, now, was)
     failing = cell.verdict.failing
     if worse:

@@ -27,17 +27,18 @@ def judged(asked: Session, records: Sequence[CellRecord]) -> GateReport:
 
 def _judged(asked: Session, records: Sequence[CellRecord], found: dict[str, Evidence]) -> GateReport:
     query, selection = asked.query, asked.selection
+    by_place = {record.place: record for record in records}
     return compare(
         {name: query.explained[name] for name in selection.toolchains if name in query.recorded},
         found,
         asked.cells,
-        declared=selection.declared,
+        declared=None if selection.everything else selection.declared(query.places),
         limitations=selection.limitations,
         whole=selection.everything,
         untested={
             record.place: record.reason or "nothing was run" for record in records if record.verdict is Verdict.UNTESTED
         },
-        measured={record.place: _measured(asked, record) for record in records},
+        measured=lambda place: _measured(asked, by_place[place]),
     )
 
 
