@@ -28,6 +28,8 @@ import nox
 
 ROOT = Path(__file__).resolve().parent
 REQUIREMENTS = ROOT / "requirements.txt"
+#: Two tests at a time; `-- -n 0` has one, as a debugger needs.
+SIDE_BY_SIDE = ("-n", "2", "--benchmark-disable")
 PYTHONS = ("3.7", "3.8", "3.9", "3.10", "3.11", "3.12", "3.13")
 
 nox.needs_version = ">=2025.2.9"
@@ -217,9 +219,11 @@ def tests(session: nox.Session) -> None:
             missed(session, f"no environment for Python {version} yet: no unit tests on it here")
             continue
         session.log(f"unit tests on Python {version}")
-        session.run(runner, "-m", "pytest", "tests/unit", *session.posargs, external=True, success_codes=codes)
+        session.run(
+            *(runner, "-m", "pytest", "tests/unit", *SIDE_BY_SIDE, *session.posargs), external=True, success_codes=codes
+        )
     session.log(f"worker tests on Python {', '.join(found)}")
-    session.run("python", "-m", "pytest", "tests/worker", *session.posargs, success_codes=codes)
+    session.run("python", "-m", "pytest", "tests/worker", *SIDE_BY_SIDE, *session.posargs, success_codes=codes)
 
 
 def interpreters(session: nox.Session) -> dict[str, str]:
@@ -264,7 +268,7 @@ def beside(session: nox.Session, version: str, python: str) -> str:
 def end_to_end(session: nox.Session) -> None:
     """The front door for real on one small toolchain, its verdicts held against the committed evidence."""
     prepare(session)
-    session.run("python", "-m", "pytest", "tests/end_to_end", *session.posargs)
+    session.run("python", "-m", "pytest", "tests/end_to_end", *SIDE_BY_SIDE, "--dist", "loadfile", *session.posargs)
 
 
 @nox.session(default=False)
