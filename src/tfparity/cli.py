@@ -167,6 +167,7 @@ def _bundles_run(given: argparse.Namespace) -> int:
     from tfparity.features import bundle_exchange
     from tfparity.features.session import Session
     from tfparity.planning import options, routes
+    from tfparity.records.vocabulary import Verdict
     from tfparity.report import terminal, words
 
     asked = Session(options.Choice(toolchains=(given.toolchain,), download=given.download))
@@ -184,7 +185,8 @@ def _bundles_run(given: argparse.Namespace) -> int:
         print(f"[{len(records)}/{len(shared)}] {shown.sign} {record.case}  {shown.words}", file=sys.stderr, flush=True)
     terminal.show(_console(), records, lambda _: None)
     _raise_for_machine(records)
-    return 0 if all(record.verdict.works for record in records) else 1
+    ran = [record for record in records if record.verdict is not Verdict.NOT_APPLICABLE]
+    return 0 if ran and all(record.verdict.works for record in ran) else 1
 
 
 def _console() -> Console:

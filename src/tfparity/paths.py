@@ -39,6 +39,10 @@ class Project:
     def cases(self) -> Path:
         return self.root / "cases"
 
+    def is_own(self, file: str) -> bool:
+        """Whether a case file is a user's own. What goes by the names of the zoo's cases says nothing of its cases."""
+        return not Path(file).is_relative_to(self.cases)
+
     @property
     def lockfiles(self) -> Path:
         return self.root / "lockfiles"

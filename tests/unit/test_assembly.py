@@ -19,6 +19,7 @@ from tfparity.engine.process_limits import Limits
 from tfparity.engine.store import ImportStep
 from tfparity.engine.worker_client import Answer, Facts, Side, SideFacts
 from tfparity.errors import InstallError, MachineFault, TfparityError, WorkerError
+from tfparity.paths import Project
 from tfparity.planning import revisions
 from tfparity.planning.keys import Where
 from tfparity.records.cells import Problem, StageReply
@@ -277,8 +278,29 @@ def test_what_is_stored_says_which_revisions_it_used(opened: Opened, tmp_path: P
     opened().kept.put(MADE["unbuilt"])
     (file,) = (path for path in (tmp_path / "cache" / "store").rglob("*") if path.is_file())
     stored = json.loads(file.read_text())
-    assert stored["revisions"] == {"build": revisions.STAGES["build"], "judge": revisions.STAGES["judge"]}
+    used = {"build": revisions.STAGES["build"], "judge": revisions.STAGES["judge"]}
+    assert stored["revisions"] == {**used, "refusal": revisions.REFUSALS}
     assert file.name == "opset-13.json"
+
+
+def test_a_users_own_that_failed_is_run_again_once_routes_refuse_otherwise(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = opened().kept
+    kept.put(broken(opset=13))
+    kept.put(attempt(12))
+    monkeypatch.setattr(assembly, "REFUSALS", revisions.REFUSALS + 1)
+    assert opened().kept.get(13, ()) is None
+    assert opened().kept.get(12, ()) == attempt(12)
+
+
+def test_of_the_zoo_what_failed_stays_whatever_routes_refuse(
+    opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Project, "cases", tmp_path)
+    opened().kept.put(broken(opset=13))
+    monkeypatch.setattr(assembly, "REFUSALS", revisions.REFUSALS + 1)
+    assert opened().kept.get(13, ()) == broken(opset=13)
 
 
 # A bundle that was handed on

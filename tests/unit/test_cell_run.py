@@ -123,6 +123,15 @@ def test_where_another_opset_has_no_point_none_is_tried(both: Both, end: Attempt
     assert ways(run(both).attempts()) == [(13, ())]
 
 
+@pytest.mark.parametrize("stage", ["build", "export", "convert"])
+def test_what_the_route_does_not_take_is_tried_once_and_by_no_remedy(both: Both, stage: str) -> None:
+    both.ends = {(13, ()): attempt(13, stage, "not-applicable", "takes models of transformers alone")}
+    tried = run(both, remedies=lambda _: ("fixed-axes",), newest_opset=lambda: 15)
+    made = tried.attempts()
+    assert ways(made) == [(13, ())]
+    assert tried.extra_attempts(made) == []
+
+
 def test_a_step_that_fails_is_the_last(both: Both) -> None:
     both.ends = {(13, ()): attempt(13, "check", "fail", "invalid"), (12, ()): broken(opset=12), (11, ()): attempt(11)}
     run(both, 13, 12, 11).attempts()

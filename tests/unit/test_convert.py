@@ -271,6 +271,21 @@ def test_ways_are_tried_until_one_is_right_and_the_others_are_told_with_the_reas
     assert told[1] == "  broken: convert: RuntimeError: Unsqueeze version 13 is not implemented."
 
 
+def test_a_way_that_does_not_take_the_model_is_no_try(asked: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = attempt(0, "export", "not-applicable", "takes models of transformers alone", "NotApplicable")
+    monkeypatch.setattr(convert, "MOST_WAYS", 1)
+    engine, made, told = converted(asked, monkeypatch, {"old": came_to(refused), "new": WORKS})
+    assert [toolchain for toolchain, *_ in engine.asked] == ["old", "new"]
+    assert made is WORKS
+    assert told[1] == "  not applicable: takes models of transformers alone"
+
+
+def test_a_way_that_fails_is_a_try(asked: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(convert, "MOST_WAYS", 1)
+    engine, made, _ = converted(asked, monkeypatch, {"old": came_to(broken()), "new": WORKS})
+    assert ([toolchain for toolchain, *_ in engine.asked], made) == (["old"], None)
+
+
 def test_a_model_that_converts_and_whose_target_is_wrong_is_not_right(
     asked: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -40,6 +40,7 @@ class Planned:
     alone: list[bool] = field(default_factory=list)
     pools: list[Pool] = field(default_factory=list)
     stored: set[str] = field(default_factory=set)
+    known: dict[str, list[Attempt]] = field(default_factory=dict)
 
     def of_planned(self, _: Context, __: object, crossing: Crossing, *, tries_remedies: bool) -> Run:
         return Run(self, crossing.planned.case, _.options.jobs == 1)
@@ -59,9 +60,11 @@ class Run:
 
     @property
     def ran(self) -> bool:
-        return self.case not in self.planned.stored
+        return self.case not in self.planned.stored | self.planned.known.keys()
 
     def attempts(self) -> list[Attempt]:
+        if self.case in self.planned.known:
+            return self.planned.known[self.case]
         if self.case in self.planned.stored:
             return [attempt()]
         self.going()
@@ -179,6 +182,22 @@ def test_a_broken_cells_key_rests_on_its_failure(engine: Make, planned: Planned)
     (record,) = run(made, cells("zoo/a"))
     assert record.cell is not None
     assert record.cell.key == made.context.keys.cell(cells("zoo/a")[0], record.cell, failed.error)
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_what_the_route_does_not_take_is_not_applicable_with_its_reason(
+    engine: Make, planned: Planned, heard: Heard, stored: bool
+) -> None:
+    refused = attempt(13, "export", "not-applicable", "takes models of transformers alone", "NotApplicable")
+    planned.endings["zoo/a"] = [[refused]]
+    if stored:
+        planned.known["zoo/a"] = [refused]
+    records = run(engine(), cells("zoo/a", "zoo/b"))
+    (record,) = (record for record in records if record.case == "zoo/a")
+    assert (record.verdict, record.reason) == ("not-applicable", "takes models of transformers alone")
+    assert (record.cell, record.interrupted, record.cached) == (None, False, stored)
+    assert record in heard.finished
+    assert {record.verdict for record in records} == {"works", "not-applicable"}
 
 
 def test_what_the_store_has_is_told_first_and_runs_nothing(engine: Make, planned: Planned, heard: Heard) -> None:

@@ -411,6 +411,17 @@ def test_junit_of_a_clean_run_has_no_failure() -> None:
     assert not any(len(test) for test in suite)
 
 
+def test_junit_skips_with_its_reason_what_cannot_be_run() -> None:
+    there = planned("a/none", "not-applicable", "takes models of transformers alone")
+    suite = suite_of(gate.compare({}, {}, [there]))
+    assert (suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("1", "0", "1")
+    ((skipped,),) = suite
+    assert (skipped.tag, skipped.get("message")) == (
+        "skipped",
+        "not-applicable: takes models of transformers alone",
+    )
+
+
 def test_junit_holds_any_text() -> None:
     text = junit(nasty())
     failure = ElementTree.fromstring(text.encode("utf-8")).find(".//failure")
@@ -512,6 +523,21 @@ def test_a_recorded_cell_that_the_zoo_has_no_more_is_missing(project: Project) -
     session().recorder.record([*current(*CELLS), zoo("gone")])
     assert one(judged()).subject == "old/zoo/gone/onnx-tf"
     assert one(judged(case_globs=("zoo/add",))).subject == "old/zoo/gone/onnx-tf"
+
+
+NONE = "takes models of transformers alone"
+
+
+def test_what_the_route_did_not_take_is_silent_unless_it_was_recorded(project: Project) -> None:
+    none = builders.not_run("zoo/add", "not-applicable", NONE, toolchain="old")
+    session().recorder.record(current(*CELLS[1:]))
+    said = judged(none)
+    assert (said.findings, said.not_run[CellId("old", "zoo/add", "onnx-tf")]) == ((), f"not-applicable: {NONE}")
+    session().recorder.record(current(*CELLS))
+    finding = one(judged(none))
+    assert (finding.kind, finding.message) == ("missing", f"recorded as works; it is now not-applicable: {NONE}")
+    session().recorder.record([none, *current(*CELLS[1:])])
+    assert judged(none).findings == ()
 
 
 def test_recorded_cells_are_explained_by_the_rules_of_now(project: Project) -> None:

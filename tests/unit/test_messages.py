@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfparity.worker import messages
-from tfparity.worker.messages import Refused, Reply, StageFailed
+from tfparity.worker.messages import NotApplicable, Refused, Reply, StageFailed
 
 
 @pytest.fixture
@@ -89,6 +89,12 @@ def test_a_refusal_is_reported_under_its_own_type(reply: Reply) -> None:
     stage = failed(reply, Refused("NotDeterministic", "two runs differ"))
     assert stage["outcome"] == "fail"
     assert stage["error"] == {"type": "NotDeterministic", "message": "two runs differ"}
+
+
+def test_what_a_route_does_not_take_is_no_failure(reply: Reply) -> None:
+    stage = failed(reply, NotApplicable("takes models of transformers alone"))
+    assert stage["outcome"] == "not-applicable"
+    assert stage["error"] == {"type": "NotApplicable", "message": "takes models of transformers alone"}
 
 
 @pytest.mark.parametrize("exception", [SystemExit(3), KeyboardInterrupt()])

@@ -1,16 +1,30 @@
 """The route of MMdnn: which cases may go it, and how pictures are laid out for it."""
 
+from typing import Any
+
 import numpy as np
 import pytest
+from builders import case
 
+from tfparity import normal
 from tfparity.worker.routes import mmdnn
 
 
 @pytest.mark.parametrize(
-    ("case", "refused"), [("huggingface/bert", True), ("torchvision/resnet18", False), ("yours/net", False)]
+    ("shapes", "refused"),
+    [
+        ([("batch", 3, 64, 64)], False),
+        ([("batch", 3, "height", "width")], False),
+        ([("batch", "sequence")], True),
+        ([("batch", 3, 8, 64, 64)], True),
+        ([("batch", 3, 64, 64), ("batch", 10)], True),
+        ([("batch", 3, 64, 64), ("batch", 3, 64, 64)], True),
+    ],
 )
-def test_transformers_may_not_go(case: str, refused: bool) -> None:
-    assert (mmdnn.refusal(case) is not None) == refused
+@pytest.mark.parametrize("id", ["yours/net", "huggingface/vit", "torchvision/resnet18"])
+def test_one_batch_of_pictures_may_go_whatever_it_is_called(id: str, shapes: list[Any], refused: bool) -> None:
+    inputs = [normal(*shape, name=f"input_{place}") for place, shape in enumerate(shapes)]
+    assert (mmdnn.refusal(case(id, inputs=inputs)) is not None) == refused
 
 
 def test_pictures_go_in_with_channels_last_and_come_back_with_channels_first() -> None:

@@ -314,7 +314,8 @@ def known_of(
     for id in (source, target):
         if statuses[id].kind == "unresolvable":
             return "unresolvable", statuses[id].reason
-    refusal = route.refusal(case.id) if route.refusal else None
+    refusal = route.of_zoo(case.id) if route.of_zoo else None
+    refusal = refusal or (route.refusal(case) if route.refusal else None)
     if refusal:
         return "not-applicable", refusal
     if case.onnx_opset and not route.onnx_files:

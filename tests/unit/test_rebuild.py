@@ -10,7 +10,7 @@ import numpy
 import pytest
 
 from tfparity.worker import arrays
-from tfparity.worker.messages import Refused
+from tfparity.worker.messages import NotApplicable, Refused
 from tfparity.worker.routes import keras_rebuild
 from tfparity.worker.routes._rebuild import architectures, description, layers, network, verify
 from tfparity.worker.routes._rebuild.description import Module, Weights
@@ -70,11 +70,16 @@ DESCRIBED = description.described(written())
         ("blocks/lstm-tagger", False),
         ("operators/lstm", True),
         ("trained/all-minilm-l6-v2", True),
-        ("yours/resnet", False),
     ],
 )
 def test_what_is_written_down_may_go(case: str, refused: bool) -> None:
-    assert (keras_rebuild.refusal(case) is not None) == refused
+    assert (keras_rebuild.of_zoo(case) is not None) == refused
+
+
+def test_what_nobody_wrote_down_is_told_once_the_model_is_there() -> None:
+    assert keras_rebuild.ROUTE.refusal is None
+    with pytest.raises(NotApplicable, match=r"how the layers of yours\.Net are joined"):
+        architectures.found(DESCRIBED)
 
 
 def test_a_description_is_read_with_the_whole_names_of_children(tmp_path: Path) -> None:
@@ -272,7 +277,7 @@ def test_an_architecture_is_found_by_the_class_and_below_a_wrapper() -> None:
 def test_a_class_of_the_same_name_from_elsewhere_is_unknown() -> None:
     changed = written()
     changed["modules"][1]["class"] = "my.package.ResNet"
-    with pytest.raises(Refused, match=r"nobody wrote down how the layers of yours.Net are joined"):
+    with pytest.raises(NotApplicable, match=r"nobody wrote down in Keras how the layers of yours.Net are joined"):
         architectures.found(description.described(changed))
 
 

@@ -16,6 +16,7 @@ from tfparity.engine.worker_pool import WorkerPool
 from tfparity.errors import InstallError, TfparityError
 from tfparity.planning import routes
 from tfparity.planning.keys import Crossing, remedy_revision
+from tfparity.planning.revisions import REFUSALS
 from tfparity.records.cells import Attempt, Problem, StageReply
 from tfparity.records.keys import Json
 from tfparity.records.vocabulary import Outcome, Stage
@@ -92,14 +93,18 @@ class _Kept:
         if self._context.options.again:
             return None
         found = self._context.store.attempt(self._cell, self._name(opset, remedies))
-        if found is None or found[0] != self._context.keys.revisions(self._crossing, [found[1]]):
-            return None
-        return found[1]
+        return found[1] if found is not None and found[0] == self._revisions(found[1]) else None
 
     def put(self, attempt: Attempt) -> None:
         assert attempt.opset is not None
-        revisions = self._context.keys.revisions(self._crossing, [attempt])
-        self._context.store.put_attempt(self._cell, self._name(attempt.opset, attempt.remedies), revisions, attempt)
+        name = self._name(attempt.opset, attempt.remedies)
+        self._context.store.put_attempt(self._cell, name, self._revisions(attempt), attempt)
+
+    def _revisions(self, attempt: Attempt) -> dict[str, int]:
+        """Those of the cell's key; of a user's own model that failed also that of what routes refuse."""
+        used = self._context.keys.revisions(self._crossing, [attempt])
+        own = self._context.project.is_own(self._crossing.case.file)
+        return {**used, "refusal": REFUSALS} if own and not attempt.outcome.passed else used
 
     def _name(self, opset: int, remedies: tuple[str, ...]) -> str:
         return stored_name(opset, {name: remedy_revision(name) for name in remedies})

@@ -106,7 +106,7 @@ class CellRun:
             made.append(self.attempt(opset))
             if judge.settled(made[-1]):
                 break
-        if self.remedies is not None:
+        if self.remedies is not None and made[-1].outcome is not Outcome.NOT_APPLICABLE:
             self._try_remedies(made, self.remedies)
         return made
 
@@ -133,7 +133,7 @@ class CellRun:
 
     def extra_attempts(self, made: Sequence[Attempt]) -> list[Attempt]:
         """The rest of the window of opsets: recorded, with no say in the verdict."""
-        if made[-1].stage.before_export:
+        if made[-1].stage.before_export or made[-1].outcome is Outcome.NOT_APPLICABLE:
             return []
         try:
             newest = self.newest_opset()

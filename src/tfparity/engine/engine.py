@@ -32,7 +32,7 @@ from tfparity.judging import judge
 from tfparity.planning.keys import Crossing
 from tfparity.records.cells import Attempt, CellId, CellRecord, PlannedCell
 from tfparity.records.keys import Json
-from tfparity.records.vocabulary import Target, Tier, Verdict
+from tfparity.records.vocabulary import Outcome, Target, Tier, Verdict
 from tfparity.worker.declare import Case
 
 #: Bytes of bundles kept between runs.
@@ -231,8 +231,11 @@ class Engine:
         attempts = run.attempts()
         extra = run.extra_attempts(attempts) if self.context.options.all_opsets else []
         place = crossing.planned.place
+        best = judge.decisive(attempts)
+        if best.outcome is Outcome.NOT_APPLICABLE:
+            return _not_taken(place, best, attempts, cached=not run.ran)
         cell = judge.cell(*place, attempts, shims=crossing.shims, extra=extra)
-        key = self.context.keys.cell(crossing.planned, cell, judge.decisive(attempts).error)
+        key = self.context.keys.cell(crossing.planned, cell, best.error)
         facts = {side.environment.id: pool.facts(side) for side in (crossing.source, crossing.target)}
         return CellRecord(
             *place, cell.verdict, None, replace(cell, key=key), (*attempts, *extra), facts, cached=not run.ran
@@ -318,6 +321,9 @@ class Engine:
             attempts = run.attempts()
         except MachineFault as fault:
             return CellRecord(name, case.id, located, Verdict.UNTESTED, str(fault), interrupted=True)
+        best = judge.decisive(attempts)
+        if best.outcome is Outcome.NOT_APPLICABLE:
+            return _not_taken(CellId(name, case.id, located), best, attempts)
         cell = judge.cell(name, case.id, located, attempts, shims=side.shims)
         return CellRecord(name, case.id, located, cell.verdict, None, cell, tuple(attempts))
 
@@ -327,6 +333,12 @@ class Engine:
             folder = self.context.folder / f"target-{uuid.uuid4().hex[:8]}"
             self._scorer = self._stack.enter_context(Worker(side, folder))
         return self._scorer
+
+
+def _not_taken(place: CellId, found: Attempt, attempts: Sequence[Attempt], *, cached: bool = False) -> CellRecord:
+    """The record of a cell whose route finds that the built model is none that it takes."""
+    reason = found.error.message if found.error else None
+    return CellRecord(*place, Verdict.NOT_APPLICABLE, reason, attempts=tuple(attempts), cached=cached)
 
 
 def _not_known() -> None:

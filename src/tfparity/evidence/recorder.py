@@ -17,6 +17,7 @@ from tfparity.evidence.schema import Evidence
 from tfparity.inputs.matrix import Toolchain
 from tfparity.planning.selection import Selection
 from tfparity.records.cells import CellRecord, toolchains_of
+from tfparity.records.vocabulary import Verdict
 
 
 class Recorder:
@@ -29,7 +30,7 @@ class Recorder:
         """Write records into results/; the files written.
 
         Cells that were not run, or that this machine interrupted, keep what was recorded, also by a run beside this
-        one; but not those that `drop_unplanned` finds in no plan of the whole zoo.
+        one; but not those that are not applicable, nor those that `drop_unplanned` finds in no plan of the whole zoo.
         """
         records = list(records)
         selection = self.selection
@@ -42,6 +43,8 @@ class Recorder:
         selection = self.selection
         project = selection.project
         content = update(files.load_one(project, name), self.document(name, records))
+        none = {(one.case, one.route) for one in records if one.toolchain == name and _not_applicable(one)}
+        content = only(content, content.by_place.keys() - none)
         if drop_unplanned and not selection.choice.sources:
             planned = selection.every_cell([name])
             content = only(content, {(cell.case, cell.route) for cell in planned if cell.applicable})
@@ -85,3 +88,7 @@ class Recorder:
         root.mkdir(parents=True, exist_ok=True)
         digest = hashlib.sha256(str(self.selection.project.results.resolve()).encode()).hexdigest()
         return FileLock(root / f"results-{digest[:12]}.lock")
+
+
+def _not_applicable(record: CellRecord) -> bool:
+    return record.verdict is Verdict.NOT_APPLICABLE

@@ -124,7 +124,9 @@ def _first_failing(replies: Sequence[StageReply]) -> StageReply | None:
 
 
 def verdict(attempt: Attempt) -> Verdict:
-    """Works, partial or broken: of one attempt, remedies left aside."""
+    """Works, partial, broken or not applicable: of one attempt, remedies left aside."""
+    if attempt.outcome is Outcome.NOT_APPLICABLE:
+        return Verdict.NOT_APPLICABLE
     if attempt.outcome.passed:
         return Verdict.WORKS
     if attempt.grade is not None and attempt.grade is not Grade.DIVERGED:
@@ -139,8 +141,9 @@ def works(attempt: Attempt) -> bool:
 
 def settled(attempt: Attempt) -> bool:
     """Whether trying another opset has no point: this one works, it failed before an opset matters, or it used up the
-    time of a request, which the next would do as well."""
-    return works(attempt) or attempt.stage.before_export or attempt.outcome is Outcome.TIMEOUT
+    time of a request, which the next would do as well, or the route does not take the model."""
+    ends = (Outcome.TIMEOUT, Outcome.NOT_APPLICABLE)
+    return works(attempt) or attempt.stage.before_export or attempt.outcome in ends
 
 
 def cell(
@@ -194,8 +197,8 @@ def cell(
 
 
 def decisive(attempts: Sequence[Attempt]) -> Attempt:
-    """The attempt that gives a cell its verdict, see cell."""
-    for wanted in (Verdict.WORKS, Verdict.PARTIAL):
+    """The attempt that gives a cell its verdict, see cell; before all broken ones one that the route does not take."""
+    for wanted in (Verdict.WORKS, Verdict.PARTIAL, Verdict.NOT_APPLICABLE):
         for attempt in attempts:
             if verdict(attempt) is wanted:
                 return attempt

@@ -249,7 +249,7 @@ class Keys:
         when its `cases:` globs, which list zoo cases only, are ignored."""
         if error is None:
             return ()
-        own = not Path(crossing.case.file).is_relative_to(self.project.cases)
+        own = self.project.is_own(crossing.case.file)
         planned = crossing.planned
         met = Met(
             packages=self._packages(error.stage, crossing),

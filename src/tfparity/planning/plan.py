@@ -66,8 +66,7 @@ def plan(
             if routes is None or name in routes:
                 declared = route(name, project)
                 if name not in refusals:
-                    refuses = declared.refusal
-                    refusals[name] = [refuses(case.id) if refuses else None for case in chosen]
+                    refusals[name] = [_refusal(declared, case, project) for case in chosen]
                 source = sides[toolchain.source]
                 columns[name] = _column(declared, kinds, refusals[name], source, sides[target], project)
         cells += _cells(toolchain, chosen, columns, None if wanted is None else wanted.get(toolchain.id, {}))
@@ -106,6 +105,12 @@ def _by_case(places: Iterable[tuple[str, str, str]]) -> dict[str, dict[str, set[
     for toolchain, case, name in places:
         found.setdefault(toolchain, {}).setdefault(case, set()).add(name)
     return found
+
+
+def _refusal(route: Route, case: Case, project: Project) -> str | None:
+    """Why the route does not take a case, as far as is known before it is built."""
+    known = route.of_zoo(case.id) if route.of_zoo and not project.is_own(case.file) else None
+    return known or (route.refusal(case) if route.refusal else None)
 
 
 def in_tier(case: Case, tier: Tier) -> bool:

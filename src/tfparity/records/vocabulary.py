@@ -47,6 +47,7 @@ class Outcome(StrEnum):
     CRASH = "crash"
     TIMEOUT = "timeout"
     OUT_OF_MEMORY = "out-of-memory"
+    NOT_APPLICABLE = "not-applicable"  # a route finds that the built model is none that it takes
     SKIPPED = "skipped"
     UNTESTED = "untested"
 

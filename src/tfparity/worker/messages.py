@@ -36,6 +36,10 @@ class Refused(Exception):
         self.type = type
 
 
+class NotApplicable(Exception):
+    """What a route finds of a built model that it does not take: why. No failure of a conversion."""
+
+
 class StageFailed(Exception):
     """Raised by Reply.stage after it recorded a failure; ends the request."""
 
@@ -72,6 +76,12 @@ def shorten(text: str) -> str:
     return text[:half] + CUT + text[-half:]
 
 
+def _outcome(exception: Exception) -> str:
+    if isinstance(exception, NotApplicable):
+        return "not-applicable"
+    return "out-of-memory" if isinstance(exception, MemoryError) else "fail"
+
+
 class Reply:
     """The reply of one request, written after every change. Only the process that created it may write: if a converter
     forks, the second process that arrives here exits."""
@@ -98,8 +108,7 @@ class Reply:
         try:
             value = work()
         except Exception as exception:
-            outcome = "out-of-memory" if isinstance(exception, MemoryError) else "fail"
-            self._ended(name, outcome, began, clock, error(exception))
+            self._ended(name, _outcome(exception), began, clock, error(exception))
             raise StageFailed(name) from exception
         self._ended(name, "pass", began, clock, None)
         return value

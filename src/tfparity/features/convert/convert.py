@@ -18,7 +18,7 @@ from tfparity.judging import judge
 from tfparity.planning import plan, routes
 from tfparity.records.cells import Attempt, PlannedCell
 from tfparity.records.observer import Observer
-from tfparity.records.vocabulary import Target, Tier
+from tfparity.records.vocabulary import Target, Tier, Verdict
 from tfparity.worker.declare import Case
 
 #: How many ways are tried where none is named.
@@ -43,12 +43,19 @@ def convert(asked: Session, place: Path, targets: Sequence[Target], observer: Ob
         reasons = dict.fromkeys(str(cell.reason) for cell in asked.cells if cell.reason)
         raise UsageError(f"no way across gives {' and '.join(targets)}: {'; '.join(reasons) or 'none is declared'}")
     with asked.engine(observer) as engine:
+        ways = MOST_WAYS * len({cell.case for cell in cells})
         for cell in cells:
+            if not ways:
+                break
             told(f"{cell.case} by {cell.route} on {cell.toolchain}")
             gives = routes.route(cell.route, asked.selection.project).gives.targets
             # What the route itself makes is no further target.
             further = [target for target in targets if target is not Target.SAVED_MODEL and _made_of_model(gives)]
             made = engine.artifact(cell, further)
+            if judge.verdict(made.attempt) is Verdict.NOT_APPLICABLE:  # that was no try
+                told(f"  not applicable: {made.attempt.error.message if made.attempt.error else ''}")
+                continue
+            ways -= 1
             if made.folder is None:
                 told(f"  {judge.verdict(made.attempt)}: {_why(made.attempt)}")
                 continue
@@ -82,8 +89,7 @@ def _ways(asked: Session, targets: Sequence[Target]) -> list[PlannedCell]:
     ways = selection.matrix.oldest_first(dict.fromkeys((cell.toolchain, cell.route) for cell in possible))
     ordered = recommend.ways(ways, _known(asked, possible), _like(asked, possible), selection.matrix.default)
     # Of a folder's two forms the one with eager attention is the last, and needs no remedy.
-    found = [cell for way in ordered for cell in reversed(possible) if (cell.toolchain, cell.route) == way]
-    return found[: MOST_WAYS * len({cell.case for cell in possible})]
+    return [cell for way in ordered for cell in reversed(possible) if (cell.toolchain, cell.route) == way]
 
 
 def _known(asked: Session, cells: Sequence[PlannedCell]) -> recommend.Known:

@@ -7,7 +7,7 @@ failure that no limitation explains is red whether it is new or not.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tfparity.evidence import explain
 from tfparity.evidence.schema import Evidence
@@ -59,10 +59,11 @@ class Finding:
 
 @dataclass(frozen=True)
 class GateReport:
-    """What a gate says: its findings, the worst first, and the cells that it looked at."""
+    """What a gate says: its findings, the worst first, the cells that it looked at, and why some cannot be run."""
 
     findings: tuple[Finding, ...]
     checked: tuple[CellId, ...]
+    not_run: Mapping[CellId, str] = field(default_factory=dict)
 
     @property
     def exit_code(self) -> int:
@@ -123,7 +124,8 @@ def compare(
         )
     order = list(EXIT_CODES)
     findings.sort(key=lambda finding: (order.index(finding.kind), finding.subject))
-    return GateReport(tuple(findings), tuple(sorted({*plan, *vanished})))
+    not_run = {id: f"{cell.verdict}: {cell.reason or 'no reason given'}" for id, cell in plan.items() if cell.verdict}
+    return GateReport(tuple(findings), tuple(sorted({*plan, *vanished})), not_run)
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,7 @@ def _not_run(id: CellId, planned: PlannedCell, was: Cell | None) -> Finding | No
     if planned.verdict is Verdict.UNRESOLVABLE and was.verdict is not Verdict.BROKEN:
         message = f"recorded as {was.verdict}, now {reason}"
         return Finding("regressed", str(id), message, id, was.verdict, planned.verdict)
-    return _missing(id, f"the plan now says {reason}", was)
+    return _missing(id, f"it is now {reason}", was)
 
 
 def _moved(id: CellId, before: _Stored, after: _Stored, measured: Measured) -> Finding | None:

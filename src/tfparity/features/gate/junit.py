@@ -9,9 +9,11 @@ from tfparity.records.fingerprint import printable
 
 
 def junit(report: GateReport) -> str:
-    """JUnit XML: a test case per cell that was looked at (class name: toolchain) and per rule that was found idle."""
+    """JUnit XML: a test case per cell that was looked at (class name: toolchain), skipped where it cannot be run, and
+    per rule that was found idle."""
     by_cell = {finding.cell: finding for finding in report.findings if finding.cell}
     rules = [finding for finding in report.findings if finding.cell is None]
+    skipped = {cell: why for cell, why in report.not_run.items() if cell not in by_cell}
     suites = ElementTree.Element("testsuites")
     suite = ElementTree.SubElement(
         suites,
@@ -20,13 +22,14 @@ def junit(report: GateReport) -> str:
         tests=str(len(report.checked) + len(rules)),
         failures=str(len(report.findings)),
         errors="0",
-        skipped="0",
+        skipped=str(len(skipped)),
     )
     for cell in report.checked:
         toolchain, case, route = (printable(part) for part in cell)
-        _failed(
-            ElementTree.SubElement(suite, "testcase", classname=toolchain, name=f"{case}[{route}]"), by_cell.get(cell)
-        )
+        element = ElementTree.SubElement(suite, "testcase", classname=toolchain, name=f"{case}[{route}]")
+        _failed(element, by_cell.get(cell))
+        if cell in skipped:
+            ElementTree.SubElement(element, "skipped", message=printable(skipped[cell]))
     for finding in rules:
         element = ElementTree.SubElement(suite, "testcase", classname="limitations", name=printable(finding.subject))
         _failed(element, finding)

@@ -14,7 +14,7 @@ from tfparity.evidence.schema import Evidence
 from tfparity.features.gate.compare import EXIT_CODES, MEANINGS, GateReport, compare
 from tfparity.features.gate.junit import junit as junit_xml
 from tfparity.features.session import Session
-from tfparity.records.cells import CellId, CellRecord, toolchains_of
+from tfparity.records.cells import CellId, CellRecord, PlannedCell, toolchains_of
 from tfparity.records.vocabulary import Verdict
 from tfparity.report import markdown, words
 from tfparity.report.why import why
@@ -31,7 +31,7 @@ def _judged(asked: Session, records: Sequence[CellRecord], found: dict[str, Evid
     return compare(
         {name: query.explained[name] for name in selection.toolchains if name in query.recorded},
         found,
-        asked.cells,
+        _as_found(asked.cells, records),
         declared=None if selection.everything else selection.declared(query.places),
         limitations=selection.limitations,
         whole=selection.everything,
@@ -40,6 +40,16 @@ def _judged(asked: Session, records: Sequence[CellRecord], found: dict[str, Evid
         },
         measured=lambda place: _measured(asked, by_place[place]),
     )
+
+
+def _as_found(cells: Sequence[PlannedCell], records: Sequence[CellRecord]) -> list[PlannedCell]:
+    """The plan, with what the built models told of it: which cells their routes do not take."""
+    found = {record.place: record for record in records if record.verdict is Verdict.NOT_APPLICABLE}
+    told = (found.get(cell.place) for cell in cells)
+    return [
+        cell._replace(verdict=one.verdict, reason=one.reason) if one else cell
+        for cell, one in zip(cells, told, strict=True)
+    ]
 
 
 def _measured(asked: Session, record: CellRecord) -> tuple[float | None, float | None]:

@@ -6,6 +6,7 @@ Our side reads the declaration to plan; the worker calls its functions. A module
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from tfparity.worker import plugins
+from tfparity.worker.declare import Case
 
 
 class Gives(NamedTuple):
@@ -63,8 +64,13 @@ class Route(NamedTuple):
     #: Whether the route takes cases that are .onnx files, too.
     onnx_files: bool = False
 
-    #: refusal(case id) → why the route cannot take that case; None where it may.
-    refusal: Optional[Callable[[str], Optional[str]]] = None
+    #: refusal(case) → why the route cannot take it, as far as its declaration and its file tell (inputs, axes, imports;
+    #: never its name); None where it may. What only the built model tells, the exporter or `convert` says by raising
+    #: messages.NotApplicable: the cell is not applicable then, and none that failed.
+    refusal: Optional[Callable[[Case], Optional[str]]] = None
+
+    #: of_zoo(case id) → why a case of the zoo is not run, whose models are known; a user's own case is never asked.
+    of_zoo: Optional[Callable[[str], Optional[str]]] = None
 
 
 def load(name: str) -> Route:

@@ -7,9 +7,10 @@ import json
 import os
 from typing import Any, Dict, Optional
 
+from tfparity.worker.declare import Case
 from tfparity.worker.exporters.hf_checkpoint import CHECKPOINT, DESCRIPTION
 from tfparity.worker.messages import Refused
-from tfparity.worker.routes import Gives, Route
+from tfparity.worker.routes import Gives, Route, _code
 from tfparity.worker.runtimes.saved_model import RUNTIME
 
 #: Families with TensorFlow classes in transformers 4.57 (modeling_tf_auto), as their cases are named.
@@ -25,8 +26,13 @@ xlnet
 FAMILIES = frozenset(_NAMED.split())
 
 
-def refusal(case_id: str) -> Optional[str]:
-    """Why the route cannot take a case of that id; None if it may."""
+def refusal(case: Case) -> Optional[str]:
+    """Why the route cannot take a case, if its file tells: one that cannot reach transformers has no model of it."""
+    return "takes models of transformers alone" if _code.cannot_reach(case.file, "transformers") else None
+
+
+def of_zoo(case_id: str) -> Optional[str]:
+    """Why a case of the zoo is not run; None if it is."""
     family, _, name = case_id.partition("/")
     if family in ("blocks", "operators", "pitfalls", "torchvision", "trained"):
         return "takes models of transformers alone"
@@ -82,4 +88,5 @@ ROUTE = Route(
     pin_threads=RUNTIME.pin_threads,
     gives=Gives(dynamic=True, layout="kept", integers="kept", trainable=True),
     refusal=refusal,
+    of_zoo=of_zoo,
 )

@@ -10,6 +10,7 @@ import tempfile
 from typing import Any, Dict, List, Optional, Tuple
 
 from tfparity.worker import arrays, plugins
+from tfparity.worker.declare import Case
 from tfparity.worker.exporters.torch_module import rebuild
 from tfparity.worker.messages import Refused
 from tfparity.worker.routes import Gives, Route
@@ -24,15 +25,17 @@ LAST = (0, 2, 3, 1)
 FIRST = (0, 3, 1, 2)
 
 
-def refusal(case_id: str) -> Optional[str]:
-    """Why the route cannot take a case of that id; None if it may."""
-    return "takes convolutional networks alone" if case_id.startswith("huggingface/") else None
+def refusal(case: Case) -> Optional[str]:
+    """Why the route cannot take a case; None if it may."""
+    if len(case.inputs) != 1 or len(case.inputs[0].shape) != 4:
+        return "takes convolutional networks alone, of one input with four dimensions"
+    return None
 
 
 def convert(bundle: str, artifact: str, request: Dict[str, Any]) -> None:
     """Convert as mmtoir and mmtocode do, with the case's names in the signature.
 
-    Raises Refused if the model takes anything but one batch of images, and if the code has another number of outputs.
+    Raises Refused if the code has another number of outputs.
     """
     import tensorflow as tf
     import torch
@@ -41,8 +44,6 @@ def convert(bundle: str, artifact: str, request: Dict[str, Any]) -> None:
 
     model, case = rebuild(bundle, request)
     shape = list(arrays.inputs(case, case.samples()[0])[0].shape)
-    if len(case.inputs) != 1 or len(shape) != 4:
-        raise Refused("NotOnePicture", "MMdnn reads torch models of one input with four dimensions")
     with tempfile.TemporaryDirectory() as folder:
         pickled, ir, code = (os.path.join(folder, name) for name in ("model.pth", "ir", "code.py"))
         torch.save(model, pickled)

@@ -7,7 +7,7 @@ blocks have a projection shortcut.
 import re
 from typing import Any, Callable, Dict, List
 
-from tfparity.worker.messages import Refused
+from tfparity.worker.messages import NotApplicable, Refused
 from tfparity.worker.routes._rebuild import verify
 from tfparity.worker.routes._rebuild.description import Description
 from tfparity.worker.routes._rebuild.layers import flat
@@ -167,7 +167,7 @@ ARCHITECTURES: Dict[str, Architecture] = {
 
 
 def found(described: Description) -> List[Any]:
-    """The architecture, and the prefix of its modules' names. Raises Refused("NoArchitecture")."""
+    """The architecture, and the prefix of its modules' names. Raises NotApplicable."""
     for name, module in described.modules.items():
         known = "%s.%s" % (module.path.partition(".")[0], module.kind)
         if known in ARCHITECTURES:
@@ -180,7 +180,7 @@ def found(described: Description) -> List[Any]:
     ]:
         return [tagger, ""]
     outermost = next(iter(described.modules.values()))
-    raise Refused("NoArchitecture", "nobody wrote down how the layers of %s are joined" % outermost.path)
+    raise NotApplicable("nobody wrote down in Keras how the layers of %s are joined" % outermost.path)
 
 
 def _layers(described: Description) -> List[str]:
