@@ -47,7 +47,8 @@ def test_the_families_are_those_that_transformers_lists() -> None:
     [
         ("from tfparity import case\ndef net():\n    import torch\n    return torch.nn.ReLU()\n", True),
         ("import math, numpy as np\nfrom torchvision.models import resnet18\n", True),
-        ("from torch import nn\n", True),
+        ("from torch import nn\nnet = nn.ReLU().eval()\n", True),
+        ("net = eval('nn')\n", False),
         ("def net():\n    from transformers import BertModel\n", False),
         ("NAME = 'transformers'\n", False),
         ("from my_package import net\n", False),

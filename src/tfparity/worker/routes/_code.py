@@ -11,8 +11,9 @@ PLAIN = frozenset(
     ]
 )
 
-#: Names by which code gets at modules and objects that it does not import.
-DYNAMIC = frozenset(["__import__", "eval", "exec", "hub", "import_module", "load", "load_module"])
+#: By what code gets at modules and objects that it does not import: builtins, and what modules have (torch.load).
+BUILTINS = frozenset(["__import__", "eval", "exec"])
+LOADING = frozenset(["hub", "import_module", "load", "load_module"])
 
 
 @functools.lru_cache(maxsize=None)
@@ -32,10 +33,11 @@ def cannot_reach(file: str, package: str) -> bool:
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             names = [node.module or "."] if not node.level else ["."]
-            names += [alias.name for alias in node.names if alias.name in DYNAMIC]
-        elif isinstance(node, (ast.Name, ast.Attribute)):
-            name = node.id if isinstance(node, ast.Name) else node.attr
-            names = [name] if name in DYNAMIC else []
+            names += [alias.name for alias in node.names if alias.name in LOADING]
+        elif isinstance(node, ast.Name):
+            names = [node.id] if node.id in BUILTINS else []
+        elif isinstance(node, ast.Attribute):  # .eval() is no builtin
+            names = [node.attr] if node.attr in LOADING else []
         else:
             continue
         if any(name.partition(".")[0] not in PLAIN for name in names):
