@@ -83,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     for option in options.OPTIONS:
         if option.flag in ("--toolchain", "--route", "--input", "--output", "--axis", "--path", "--download"):
             converted.add_argument(option.flag, help=option.help, **option.settings)
-    only_run = ("--all-opsets", "--again", "--fresh-process", "--keep", "--download", "--record")
+    only_run = ("--try-remedies", "--all-opsets", "--again", "--fresh-process", "--keep", "--download", "--record")
     command("plan", _plan, cells=True, without=only_run)
     shown = command("cases", _cases, cells=True, without=(*only_run, "--jobs", "--budget"))
     shown.add_argument("--json", action="store_true", help="as JSON, with all that is declared")
@@ -127,7 +127,9 @@ def _bundles_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser
     made.set_defaults(command=_bundles_export)
     made.add_argument("folder", type=Path)
     for option in options.OPTIONS:
-        if option.flag not in ("--all-opsets", "--record", "--results", "--limitations", "--budget", "--keep"):
+        if option.flag not in (
+            *("--try-remedies", "--all-opsets", "--record", "--results", "--limitations", "--budget", "--keep"),
+        ):
             made.add_argument(option.flag, help=option.help, **option.settings)
     ran = kinds.add_parser("run", help="take a folder's bundles through a route's target side", allow_abbrev=False)
     ran.set_defaults(command=_bundles_run)
@@ -223,7 +225,9 @@ def _carried_out(asked: Session) -> list[CellRecord]:
 
 
 def _run(given: argparse.Namespace) -> int:
-    """Run cells and end with a table; 1 if one fails that no limitation explains, or that results/ has working."""
+    """Run cells and end with a table; 1 if one fails that no limitation explains, or that results/ has working. Of
+    models of your own: 0 if each is converted by some route, else 1 and what to do."""
+    from tfparity.features import own_models
     from tfparity.report import terminal
 
     asked = _session(given)
@@ -231,12 +235,15 @@ def _run(given: argparse.Namespace) -> int:
     if asked.choice.record:
         asked.recorder.record(records)
     terminal.show(_console(), records, asked.explain)
+    stuck = own_models.stuck(asked, records)
+    own_models.show(_console(), asked, stuck)
     failing = [record for record in records if record.verdict.failing]
     regressed = [record for record in failing if asked.regressed(record)]
     for record in regressed:
         print(f"tfparity: {record.id} is {record.verdict}; results/ has it working", file=sys.stderr)
     _raise_for_machine(records)
-    return 1 if regressed or not all(map(asked.explain, failing)) else 0
+    of_zoo = [record for record in failing if not asked.selection.is_own(record.case)]
+    return 1 if regressed or stuck or not all(map(asked.explain, of_zoo)) else 0
 
 
 def _raise_for_machine(records: Sequence[CellRecord]) -> None:

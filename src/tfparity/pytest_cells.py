@@ -4,30 +4,41 @@ from __future__ import annotations
 
 import pytest
 
+from tfparity.features.own_models import not_converted
 from tfparity.inputs.limitations import Limitation
 from tfparity.records.cells import CellRecord
-from tfparity.report.why import lost
+from tfparity.report.why import explained, lost
 from tfparity.report.words import failure
 
 
-def test_cell(record: CellRecord, limitation: Limitation | None, regressed: bool) -> None:
-    """A cell works, or a limitation says why it does not. A known reason is no excuse where evidence for the same
-    versions has it working."""
+def test_cell(record: CellRecord, limitation: Limitation | None, regressed: bool, own: list[CellRecord] | None) -> None:
+    """A cell works, or a limitation says why it does not; of a user's own model, some route converts it. A known reason
+    is no excuse where evidence for the same versions has it working."""
     if record.verdict.works:
         return
     if record.interrupted:
         pytest.fail(f"{record.id} is untested: {record.reason}; run it again", pytrace=False)
     if record.cell is None:
+        if own is not None and not any(one.cell for one in own) and not_converted(own):
+            pytest.fail(f"{record.id} is {record.verdict}, and no chosen route takes the model", pytrace=False)
         pytest.skip(f"{record.verdict}: {record.reason}")
-    if limitation is not None and not regressed:
+    if own is not None and not regressed and not not_converted(own):
+        converts = ", ".join(dict.fromkeys(one.route for one in own if one.verdict.works))
+        pytest.xfail(f"{converts} converts it" if converts else "another route is untested")
+    if limitation is not None and not regressed and own is None:
         pytest.xfail(limitation.id)
-    why = "results/ has it working" if regressed else "no limitation says why"
-    lines = [f"{record.id} is {record.verdict} and {why}", *lost(record.cell)]
+    lines = [f"{record.id} is {record.verdict} and {_why(limitation, regressed)}", *lost(record.cell)]
     attempt = record.deciding
-    if attempt and attempt.error:
+    if attempt and attempt.error and (regressed or limitation is None):
         lines.append(failure(attempt.error))
-        if attempt.where:
-            lines.append(f"at {attempt.where}")
+    if attempt and attempt.where:
+        lines.append(f"at {attempt.where}")
     if attempt and attempt.culprit:
         lines.append(f"culprit: the {attempt.culprit}")
     pytest.fail("\n  ".join(lines), pytrace=False)
+
+
+def _why(limitation: Limitation | None, regressed: bool) -> str:
+    if regressed:
+        return "results/ has it working"
+    return f"no chosen route converts it: {explained(limitation)}" if limitation else "no limitation says why"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tfparity.errors import TfparityError
+from tfparity.features import own_models
 from tfparity.features.session import Session
 from tfparity.inputs.limitations import Limitation
 from tfparity.planning import options
@@ -162,6 +163,16 @@ def regressed(request: pytest.FixtureRequest, record: CellRecord) -> bool:
     return request.config.stash[RUN].session.regressed(record)
 
 
+@pytest.fixture
+def own(request: pytest.FixtureRequest, cell: PlannedCell, record: CellRecord) -> list[CellRecord] | None:  # noqa: ARG001
+    """All records of the test's model, where it is a user's own; waits for them."""
+    run = request.config.stash[RUN]
+    if not run.session.selection.is_own(cell.case):
+        return None
+    with ends_in_a_line():
+        return [run.record(other) for other in run.selected if other.case == cell.case]
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_report_teststatus(report: pytest.TestReport, config: pytest.Config) -> tuple[str, str, str] | None:
     """Our own progress says how cells end; pytest's letters would run through it."""
@@ -191,3 +202,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         stream = terminalreporter._tw._file  # noqa: SLF001 - the stream that pytest itself writes to
         console = terminal.console(stream, colours=terminalreporter.hasmarkup or None)
         terminal.show(console, run.ordered(), run.session.explain)
+        own_models.show(console, run.session, own_models.stuck(run.session, run.ordered()))

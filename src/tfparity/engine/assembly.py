@@ -103,7 +103,7 @@ class _Kept:
     def _revisions(self, attempt: Attempt) -> dict[str, int]:
         """Those of the cell's key; of a user's own model that failed also that of what routes refuse."""
         used = self._context.keys.revisions(self._crossing, [attempt])
-        own = self._context.project.is_own(self._crossing.case.file)
+        own = self._crossing.case.id in self._context.keys.own
         return {**used, "refusal": REFUSALS} if own and not attempt.outcome.passed else used
 
     def _name(self, opset: int, remedies: tuple[str, ...]) -> str:

@@ -21,7 +21,8 @@ from tfparity.worker.declare import Case
 @dataclass(frozen=True)
 class Options:
     """How to run. `budget` in seconds; `fresh_process` starts a process per request instead of forking; `path`: folders
-    of code that the models import, put before what is installed where they are built."""
+    of code that the models import, put before what is installed where they are built; `try_remedies`: those that
+    rules name, where a user's own model fails."""
 
     jobs: int = 2
     all_opsets: bool = False
@@ -31,6 +32,7 @@ class Options:
     again: bool = False
     download: bool = False
     path: tuple[Path, ...] = ()
+    try_remedies: bool = False
 
 
 class Context:

@@ -221,9 +221,10 @@ class Engine:
             return None
 
     def _run_of(self, planned: PlannedCell, pool: WorkerPool) -> tuple[Crossing, CellRun]:
-        """A cell's run, with the remedies that its toolchain asks for."""
+        """A cell's run, with the remedies that its toolchain or the choice asks for."""
         crossing = self.context.keys.crossing(planned)
-        tries_remedies = self.context.keys.tries_remedies(planned)
+        asked = self.context.options.try_remedies and planned.case in self.context.keys.own
+        tries_remedies = asked or self.context.keys.tries_remedies(planned)
         return crossing, assembly.of_planned(self.context, pool, crossing, tries_remedies=tries_remedies)
 
     def _record(self, crossing: Crossing, run: CellRun, pool: WorkerPool) -> CellRecord:

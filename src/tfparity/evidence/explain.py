@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from tfparity.evidence.schema import Evidence
@@ -14,19 +14,28 @@ from tfparity.records.vocabulary import Stage, named
 #: Part of the failing cells whose cause may be unknown.
 UNKNOWN_SHARE = 0.1
 
+#: Which cases are a user's own, by id.
+Own = Callable[[str], bool]
 
-def explain(content: Evidence, limitations: Sequence[Limitation]) -> Evidence:
+
+def _none(_: str) -> bool:
+    return False
+
+
+def explain(content: Evidence, limitations: Sequence[Limitation], own: Own = _none) -> Evidence:
     """The evidence with every failing cell's limitation found anew, and nothing else changed: the first rule that holds
-    for the attempt that decided; None without one. Packages are those of the side that ran the stage."""
-    explainer = _Explainer(content, limitations)
+    for the attempt that decided; None without one. Packages are those of the side that ran the stage. `own`: which
+    cases are a user's own, by id (see Met)."""
+    explainer = _Explainer(content, limitations, own)
     return replace(content, cells=tuple(explainer.explained(cell) for cell in content.cells))
 
 
 class _Explainer:
     """Finds the first rule that holds, in one toolchain's evidence."""
 
-    def __init__(self, content: Evidence, limitations: Sequence[Limitation]) -> None:
+    def __init__(self, content: Evidence, limitations: Sequence[Limitation], own: Own = _none) -> None:
         self.content = content
+        self._own = own
         self._rules = Rules.of(limitations)
         self._packages: dict[tuple[str, bool], dict[str, str]] = {}
 
@@ -55,6 +64,7 @@ class _Explainer:
             stage=error.stage,
             message=error.text,
             remedies=named(attempt.remedies),
+            own=self._own(cell.case),
         )
 
     def _installed(self, route: str, stage: Stage) -> dict[str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -79,7 +79,27 @@ class Query:
     @cached_property
     def explained(self) -> dict[str, Evidence]:
         """The recorded evidence, its failing cells explained by limitations.yaml as it is now."""
-        return {id: explain(content, self.selection.limitations) for id, content in self.recorded.items()}
+        return {
+            id: explain(content, self.selection.limitations, self.selection.is_own)
+            for id, content in self.recorded.items()
+        }
+
+    def elsewhere(self, limitation: str) -> tuple[int, Counter[Way]]:
+        """How many cases of the zoo are recorded to fail by a rule, and how many of them convert by each way; of ways
+        by which equally many do, first that of the newest target environment."""
+        zoo = files.load_all(replace(self.selection.project, own_results=None))
+        alike = {cell.case for content in zoo.values() for cell in content.cells if cell.limitation == limitation}
+        found = Counter(
+            (name, cell.route)
+            for name, content in zoo.items()
+            for cell in content.cells
+            if cell.case in alike and cell.verdict.works
+        )
+        matrix = self.selection.matrix
+        known = [
+            way for way in found if way[1] in (matrix.toolchains[way[0]].routes if way[0] in matrix.toolchains else ())
+        ]
+        return len(alike), Counter({way: found[way] for way in reversed(matrix.oldest_first(known))})
 
     def run(self, place: CellId) -> Run | None:
         """The run of a recorded cell."""

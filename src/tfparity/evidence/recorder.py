@@ -49,7 +49,7 @@ class Recorder:
             planned = selection.every_cell([name])
             content = only(content, {(cell.case, cell.route) for cell in planned if cell.applicable})
         ran = update_runs(files.load_runs_of(project, name), runs(name, records), content)
-        path = files.save(project, explain(content, selection.limitations))
+        path = files.save(project, explain(content, selection.limitations, selection.is_own))
         files.save_runs(project, ran)
         return path
 
@@ -59,7 +59,7 @@ class Recorder:
         written = []
         with self._results():
             for content in files.load_all(self.selection.project).values():
-                explained = explain(content, self.selection.limitations)
+                explained = explain(content, self.selection.limitations, self.selection.is_own)
                 if explained != content:
                     written.append(files.save(self.selection.project, explained))
         return written
@@ -79,7 +79,8 @@ class Recorder:
         """The evidence that these records alone make, explained, toolchain by toolchain."""
         records = list(records)
         return {
-            name: explain(self.document(name, records), self.selection.limitations) for name in toolchains_of(records)
+            name: explain(self.document(name, records), self.selection.limitations, self.selection.is_own)
+            for name in toolchains_of(records)
         }
 
     def _results(self) -> FileLock:

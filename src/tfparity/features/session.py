@@ -71,6 +71,7 @@ class Session:
             again=choice.again,
             download=choice.download,
             path=choice.path,
+            try_remedies=choice.try_remedies,
         )
         context = Context(
             selection.project,

@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, overload
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, overload
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
@@ -117,8 +117,9 @@ class Met(NamedTuple):
     """An error, and where it was met.
 
     packages: package to exact version, on the side that ran the stage, and "python". opset: the one asked for; None
-    before the export, where a rule with `opset` never holds. case: None of a model that is not of the zoo, of which no
-    rule's globs can know. message: "<type>: <message>". remedies: those that the attempt took.
+    before the export, where a rule with `opset` never holds. case: its id, None of one that no
+    rule's globs can know. message: "<type>: <message>". remedies: those that the attempt took. own: whether the case is
+    a user's own.
     """
 
     packages: Mapping[str, str]
@@ -129,12 +130,16 @@ class Met(NamedTuple):
     stage: str
     message: str
     remedies: Collection[str] = ()
+    own: bool = False
 
 
 class Limitation(BaseModel):
     """One rule: what it explains, why, and what a person can do."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    #: Whether it is of a user's file: `cases` then lists the user's cases.
+    of_user: ClassVar[bool] = False
 
     id: str = Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", description="Name, unique in the file.")
     when: Annotated[dict[str, str], AfterValidator(_condition)] = Field(
@@ -180,9 +185,11 @@ class Limitation(BaseModel):
         return not message.startswith(DEFECT) and any(_in_order(parts, message) for parts in self._test.patterns)
 
     def applies(self, met: Met) -> bool:
-        """Whether `when` and `cases` hold there."""
+        """Whether `when` and `cases` hold there. `cases` of our rules lists zoo cases, and says nothing of a user's
+        own."""
         test = self._test
-        if test.cases and met.case is not None and not test.cases.match(met.case):
+        listed = met.case is not None and (self.of_user or not met.own)
+        if test.cases and listed and not test.cases.match(met.case or ""):
             return False
         if test.routes and not test.routes.match(met.route):
             return False
@@ -195,6 +202,12 @@ class Limitation(BaseModel):
             if version is None or not _within(version, specifier):
                 return False
         return True
+
+
+class UsersLimitation(Limitation):
+    """A rule of a user's own file."""
+
+    of_user: ClassVar[bool] = True
 
 
 class _Test:
@@ -274,15 +287,16 @@ class Rules(Sequence[Limitation]):
         return len(self._rules)
 
 
-def load(path: Path) -> Rules:
-    """The rules in the file's order; none for an empty list. Raises LimitationError with file and line."""
+def load(path: Path, kind: type[Limitation] = Limitation) -> Rules:
+    """The rules in the file's order, as those of a user where `kind` says so; none for an empty list. Raises
+    LimitationError with file and line."""
     document = yaml_input.load(path, LimitationError)
     if not isinstance(document.content, list):
         raise LimitationError("the file is not a list of rules, each '- id: …'", file=path, line=1)
     rules: dict[str, Limitation] = {}
     for index, entry in enumerate(document.content):
         try:
-            rule = Limitation.model_validate(entry)
+            rule = kind.model_validate(entry)
         except ValidationError as invalid:
             raise validation.in_file(invalid, document, lambda _: Limitation.model_fields, (index,)) from None
         if rule.id in rules:

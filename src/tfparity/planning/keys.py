@@ -124,6 +124,12 @@ class Keys:
         return self._exporters[name]
 
     @cached_property
+    def own(self) -> frozenset[str]:
+        """The ids of those cases that are a user's own: rules of limitations.yaml hold for them whatever `cases:` says,
+        which lists zoo cases only."""
+        return frozenset(case.id for case in self.cases.values() if self.project.is_own(case.file))
+
+    @cached_property
     def code(self) -> str | None:
         """A digest of what is in the folders of `path`; None without one."""
         digests = [paths.digest(list(_code_files(folder)), folder) for folder in self.path]
@@ -228,7 +234,7 @@ class Keys:
         crossing = self.crossing(planned)
         if not cell.verdict.failing:
             names = list(cell.named)
-        elif self.tries_remedies(planned):
+        elif self.tries_remedies(planned) or (planned.case in self.own and any(one.remedies for one in cell.attempts)):
             tried = [name for attempt in cell.attempts for name in attempt.remedies]
             names = sorted({*tried, *self.remedies_named(crossing, error, cell.opset, cell.remedies)})
         else:
@@ -245,21 +251,22 @@ class Keys:
     def remedies_named(
         self, crossing: Crossing, error: Failure | None, opset: int | None, taken: Sequence[str]
     ) -> tuple[str, ...]:
-        """The remedies that the limitation of a failure names. For a user's own model, those of every rule that holds
-        when its `cases:` globs, which list zoo cases only, are ignored."""
+        """The remedies that the limitation of a failure names; for a user's own model, those of every rule that
+        holds."""
         if error is None:
             return ()
-        own = self.project.is_own(crossing.case.file)
         planned = crossing.planned
+        own = planned.case in self.own
         met = Met(
             packages=self._packages(error.stage, crossing),
             opset=opset,
             route=planned.route,
             toolchain=planned.toolchain,
-            case=None if own else planned.case,
+            case=planned.case,
             stage=error.stage,
             message=error.text,
             remedies=named(tuple(taken)),
+            own=own,
         )
         held = (rule.remedies for rule in self.limitations.explaining(met))
         return tuple(dict.fromkeys(name for names in held for name in names)) if own else next(held, ())

@@ -80,6 +80,11 @@ OPTIONS = (
         "a folder of Python code that your models import, for where they are built; repeatable",
         {"action": "append", "metavar": "FOLDER"},
     ),
+    Option(
+        "--try-remedies",
+        "with --cases: where a model fails, try every automatic remedy that a rule names for it, as convert does",
+        {"action": "store_true"},
+    ),
     Option("--limitations", "rules of your own, before those of limitations.yaml", {"metavar": "FILE"}),
     Option("--results", "a folder for evidence of your own instead of results/", {"metavar": "FOLDER"}),
     Option("--recorded", "only cells that results/ has", {"action": "store_true"}),
@@ -113,6 +118,7 @@ class Choice:
     path: tuple[Path, ...] = ()
     limitations: Path | None = None
     results: Path | None = None
+    try_remedies: bool = False
     recorded: bool = False
     jobs: int = 1
     budget: float | None = None
@@ -140,6 +146,15 @@ def chosen(value: Callable[[str], Any]) -> Choice:
         budget=value("budget"),
         **{
             name: bool(value(name))
-            for name in ("recorded", "all_opsets", "again", "fresh_process", "keep", "download", "record")
+            for name in (
+                "try_remedies",
+                "recorded",
+                "all_opsets",
+                "again",
+                "fresh_process",
+                "keep",
+                "download",
+                "record",
+            )
         },
     )

@@ -39,6 +39,8 @@ class Selection:
         """Read all that the choice needs now: what is wrong with a file is said before anything runs."""
         if self.choice.record:
             self.refuse_to_mix()
+        if self.choice.try_remedies and not self.choice.sources:
+            raise UsageError("--try-remedies is for models of your own: name them with --cases")
         for folder in self.choice.path:
             if not folder.is_dir():
                 raise UsageError(f"--path {folder}: is no folder")
@@ -61,9 +63,14 @@ class Selection:
     def cases(self) -> dict[str, Case]:
         return case_sources.load(self.choice.sources, self.choice.declared, self.project, self.cache)
 
+    def is_own(self, case: str) -> bool:
+        """Whether the case of that id is a user's own: one that was chosen, or one of evidence of one's own."""
+        return case in self.keys.own or (case not in self.cases and self.project.own_results is not None)
+
     @cached_property
     def limitations(self) -> Rules:
-        own = limitations.load(self.choice.limitations) if self.choice.limitations else Rules()
+        file = self.choice.limitations
+        own = limitations.load(file, limitations.UsersLimitation) if file else Rules()
         return Rules([*own, *limitations.load(self.project.limitations)])
 
     @cached_property
