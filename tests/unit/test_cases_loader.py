@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -349,12 +350,73 @@ def test_a_made_factory_counts_with_its_defaults(digests: Callable[[str], dict[s
 
 
 def test_a_table_that_is_filled_by_a_call_counts_with_the_call(digests: Callable[[str], dict[str, str]]) -> None:
-    text = ZOO.replace("WIDTH = 4", "TABLE = []\n_fill(TABLE, 8)").replace("_layer(WIDTH)", "_layer(TABLE)")
-    text = text.replace("DEPTH = 2", "").replace(
-        "TABLE = []", "def _fill(table, width):\n    table.append(width)\n\n\nTABLE = []"
-    )
-    assert digests(text)[ONE] != digests(text.replace("TABLE, 8", "TABLE, 9"))[ONE]
-    assert digests(text)[TWO] == digests(text.replace("TABLE, 8", "TABLE, 9"))[TWO]
+    text = ZOO.replace("WIDTH = 4", "TABLE = {}\nWIDTH = 4").replace("_layer(WIDTH)", "_layer(TABLE)")
+    text = text.replace("REASON =", "def fill(table, n):\n    table[n] = n\n\n\nfill(TABLE, 8)\nREASON =")
+    changed = digests(text.replace("TABLE, 8", "TABLE, 9"))
+    assert digests(text)[ONE] != changed[ONE]
+    assert digests(text)[TWO] != changed[TWO]  # fill may change anything
+
+
+#: What a user's file does on import, each with a part of it that no name in a factory reaches.
+EFFECTS = {
+    "a decorator": ("def register(kind):\n    return kind\n\n\n@register\nclass Block:\n    depth = 1\n", "depth = 1"),
+    "a decorator that is called": ("import kinds\n\n\n@kinds.register('a')\ndef block():\n    return 1\n", "return 1"),
+    "a decorator within a branch": (
+        "import kinds\n\nif 2:\n\n    @kinds.add\n    def block():\n        return 1\n",
+        "return 1",
+    ),
+    "a decorated method": (
+        "import kinds\n\n\nclass Block:\n    @kinds.add\n    def f(self):\n        return 1\n",
+        "return 1",
+    ),
+    "a base class": (
+        "class Base:\n    def __init_subclass__(cls):\n        pass\n\n\nclass A(Base):\n    depth = 1\n",
+        "depth = 1",
+    ),
+    "a metaclass": ("import kinds\n\n\nclass A(metaclass=kinds.Meta):\n    depth = 1\n", "depth = 1"),
+    "a bare call": ("def configure():\n    global DEPTH\n    DEPTH = 1\n\n\nconfigure()\n", "DEPTH = 1"),
+    "a call in a loop": ("def add(n):\n    kinds = n\n\n\nfor n in (1, 2):\n    add(n)\n", "(1, 2)"),
+    "a call that is kept": ("def add(n):\n    return n\n\n\n_ = add(1)\n", "add(1)"),
+    "a call in a class": ("def add(n):\n    return n\n\n\nclass A:\n    n = add(1)\n", "add(1)"),
+    "a call of a package": ("import kinds\n\nkinds.set_default(1)\n", "default(1)"),
+    "a call of an imported function": ("from kinds import seed\n\nseed(1)\n", "seed(1)"),
+}
+
+
+@pytest.mark.parametrize("effect", EFFECTS)
+def test_a_file_that_changes_what_no_name_tells_counts_as_a_whole(
+    digests: Callable[[str], dict[str, str]], effect: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kinds = ModuleType("kinds")
+    kinds.add = kinds.seed = kinds.set_default = lambda made: made  # type: ignore[attr-defined]
+    kinds.register, kinds.Meta = (lambda _: kinds.add), type  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "kinds", kinds)
+    code, part = EFFECTS[effect]
+    assert part in code
+    text = ZOO.replace("REASON =", f"{code}\n\nREASON =", 1)
+    before, after = digests(text), digests(text.replace(part, part.replace("1", "7")))
+    assert [id for id in before if before[id] == after[id]] == []
+    assert digests(text) == digests(text.replace("REASON =", "# why\nREASON =", 1))
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "def _two(n):\n    return _sized(n, 3)\n\n\n_two('seven')\n",
+        "TABLE = {}\nTABLE.update(width=1)\n",
+        "TABLE = dict(width=1)\n",
+        "import tfparity\n\nIMAGES = tfparity.normal(1)\n",
+        "class Block(dict):\n    depth = 1\n\n    @property\n    def width(self):\n        return 1\n",
+        "def block():\n    return configure(1)\n",
+        "block = lambda: configure(1)\n",
+    ],
+)
+def test_what_only_declares_and_names_leaves_other_cases_as_they_are(
+    digests: Callable[[str], dict[str, str]], code: str
+) -> None:
+    before = digests(f"{MADE}\n{code}")
+    after = digests(f"{MADE}\n{code.replace('1', '7').replace('3', '8')}")
+    assert before["family/one"] == after["family/one"]
 
 
 def test_a_factory_made_for_what_has_no_plain_value_is_refused(digests: Callable[[str], dict[str, str]]) -> None:

@@ -16,6 +16,9 @@ _Scope = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 #: A top-level name of a case file that says where on this machine something lies: no part of what a case is.
 PLACE = "PLACE"
 
+#: Under what the text of the whole file stands: no name.
+WHOLE = "the whole file"
+
 
 class Statement(NamedTuple):
     """A top-level statement, or one name's part of an import, without docstrings and without the arguments of
@@ -35,10 +38,11 @@ class Span(NamedTuple):
 
 class CaseSource(NamedTuple):
     """The top-level statements of a case file. `bound`: by name, in one, those that make or change it; the text is a
-    list."""
+    list. `whole`: all of the file, where it changes what no name tells (see _Effects); else None."""
 
     spans: Sequence[Span]
     bound: Mapping[str, Statement]
+    whole: str | None = None
 
     def reached(self, line: int) -> str | None:
         """The statement at that line, under "", and by name all statements that it reaches, as a JSON object; None
@@ -46,7 +50,7 @@ class CaseSource(NamedTuple):
         own = next((span.statement for span in self.spans if span.first <= line <= span.last), None)
         if own is None:
             return None
-        found = {"": own.text}
+        found = {"": own.text} if self.whole is None else {"": own.text, WHOLE: self.whole}
         waiting = ["*", *own.names]
         while waiting:
             name = waiting.pop()
@@ -63,15 +67,16 @@ def as_object(values: Mapping[str, str]) -> str:
 
 def encode(source: CaseSource) -> bytes:
     """A source as bytes, for `decode`."""
-    return json.dumps([source.spans, source.bound]).encode()
+    return json.dumps(source).encode()
 
 
 def decode(data: bytes) -> CaseSource:
     """The source of those bytes."""
-    spans, bound = json.loads(data)
+    spans, bound, whole = json.loads(data)
     return CaseSource(
         [Span(first, last, _statement(*statement)) for first, last, statement in spans],
         {name: _statement(*statement) for name, statement in bound.items()},
+        whole,
     )
 
 
@@ -90,14 +95,22 @@ def read(text: str) -> CaseSource:
         if alias.name == "case"
     }
     spans: list[Span] = []
+    effects = _Effects(called)
     bound: dict[str, list[Statement]] = {}
     for node in tree.body:
         first = min(part.lineno for part in (node, *getattr(node, "decorator_list", ())))
         reading = _Reading(node, called)
         spans.append(Span(first, node.end_lineno or first, reading.statement))
+        effects.read(node, reading)
         for name, statement in _binds(node, reading):
             bound.setdefault(name, []).append(statement)
-    return CaseSource(spans, {name: _together(statements) for name, statements in bound.items()})
+    places = {id(statement) for statement in bound.get(PLACE, ())}
+    whole = _together([span.statement for span in spans if id(span.statement) not in places]).text
+    return CaseSource(
+        spans,
+        {name: _together(statements) for name, statements in bound.items()},
+        whole if effects.unnamed() else None,
+    )
 
 
 def _together(statements: Sequence[Statement]) -> Statement:
@@ -126,6 +139,70 @@ def _binds(node: ast.stmt, reading: _Reading) -> Iterator[tuple[str, Statement]]
             yield name, reading.statement
 
 
+class _Effects:
+    """Whether a file, as it is imported, can change what none of its statements names: by a decorator other than
+    `case`, a base class that hears of its subclasses, or a call of a function of its own that declares no case, or of
+    what it imports from elsewhere."""
+
+    def __init__(self, called: Collection[str]) -> None:
+        self._called = called
+        self._imported: set[str] = set()
+        self._functions: dict[str, Statement] = {}
+        self._declaring: set[str] = set()
+        self._calls: set[str] = set()
+        self._registers = False
+
+    def read(self, node: ast.stmt, reading: _Reading) -> None:
+        """Take a top-level statement into account."""
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            of = node.module or "" if isinstance(node, ast.ImportFrom) else ""
+            self._imported.update(
+                (one.asname or one.name).split(".")[0]
+                for one in node.names
+                if (of or one.name).split(".")[0] != "tfparity"
+            )
+        elif isinstance(node, _Scope):
+            self._functions[node.name] = reading.statement
+            if reading.declares:
+                self._declaring.add(node.name)
+        self._run(node, reading)
+
+    def _run(self, node: ast.AST, reading: _Reading) -> None:
+        """What runs on import: all but the insides of functions."""
+        if isinstance(node, _Scope):
+            self._registers |= not all(_plain(one) or reading.is_case(one) for one in node.decorator_list)
+            if isinstance(node, ast.ClassDef):
+                heard = any(isinstance(one, _Scope) and one.name == "__init_subclass__" for one in node.body)
+                self._registers |= heard or bool(node.keywords)
+                for part in node.body:
+                    self._run(part, reading)
+            return
+        if isinstance(node, ast.Lambda):
+            return
+        if isinstance(node, ast.Call) and not reading.is_case(node):
+            root: ast.AST = node.func
+            while isinstance(root, ast.Attribute | ast.Subscript | ast.Call):
+                root = root.func if isinstance(root, ast.Call) else root.value
+            if isinstance(root, ast.Name):
+                self._calls.add(root.id)
+        for child in ast.iter_child_nodes(node):
+            self._run(child, reading)
+
+    def unnamed(self) -> bool:
+        """Whether there is such a change."""
+        declaring, more = set[str](), self._declaring
+        while more:  # what calls a function that declares cases declares them too
+            declaring |= more
+            named = {name for name, made in self._functions.items() if not declaring.isdisjoint(made.names)}
+            more = named - declaring
+        return self._registers or bool(self._calls & (self._imported | (self._functions.keys() - declaring)))
+
+
+def _plain(decorator: ast.expr) -> bool:
+    """Whether it is one that makes a method what it is."""
+    return isinstance(decorator, ast.Name) and decorator.id in ("classmethod", "property", "staticmethod")
+
+
 class _Reading:
     """One walk over a statement. `called`: the names under which the file calls `case`. `changed`: names that the
     statement makes or changes, anywhere in it; empty for a definition, whose inside is its own."""
@@ -136,6 +213,7 @@ class _Reading:
         self._text: list[str] = []
         self._names: dict[str, None] = {}
         self.changed: dict[str, None] = {}
+        self.declares = False
         self._read(node)
         self.statement = Statement("".join(self._text), tuple(self._names))
 
@@ -149,7 +227,8 @@ class _Reading:
             self._text.append("]")
         elif not isinstance(value, ast.AST):
             self._text.append(_quoted(repr(value)))
-        elif self._declares(value):
+        elif self.is_case(value):
+            self.declares = True
             self._node(ast.Name("case", ast.Load()))
         else:
             self._node(value)
@@ -171,7 +250,7 @@ class _Reading:
                 between = ", "
         self._text.append("}]")
 
-    def _declares(self, node: ast.AST) -> bool:
+    def is_case(self, node: ast.AST) -> bool:
         """Whether it is `case(...)`."""
         if not isinstance(node, ast.Call):
             return False
@@ -191,7 +270,7 @@ class _Reading:
         elif isinstance(node, ast.Attribute | ast.Subscript):
             if not isinstance(node.ctx, ast.Load):
                 yield from self._root(node)  # TABLE["x"] = 1
-        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and not self._declares(node.value):
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and not self.is_case(node.value):
             yield from self._root(node.value.func)  # TABLE.update(...)
             for given in (*node.value.args, *(keyword.value for keyword in node.value.keywords)):
                 yield from self._root(given)  # fill(TABLE)
@@ -201,7 +280,7 @@ class _Reading:
             part = part.value
         if isinstance(part, ast.Name):
             yield part.id
-        elif self._declares(part):
+        elif self.is_case(part):
             yield "case"
 
 
