@@ -249,16 +249,26 @@ def test_what_is_left_to_do_names_the_way_by_which_what_fails_alike_converts(
 ) -> None:
     recorded = [
         record("zoo/gru", broken(UNSQUEEZE), toolchain="old"),
-        record("zoo/gru", attempt(), toolchain="new", route="onnx-tf-dynamo"),
+        record("zoo/gru", attempt(), toolchain="new"),
         record("zoo/mish", attempt(), toolchain="new"),
     ]
     Session(Choice(toolchains=("all",), tier="all")).recorder.record(recorded)
     for asked in (session(), session(results=tmp_path / "results")):
         said = shown(asked, FAILS, capsys=capsys)
-        assert (
-            "of 1 recorded models that fail so, 1 convert by another way: --toolchain new --route onnx-tf-dynamo"
-            in said
-        )
+        assert "of 1 recorded models that fail so, 1 convert by another way: --toolchain new --route onnx-tf" in said
+
+
+def test_a_way_that_does_not_take_the_model_is_not_named(
+    project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = project.matrix.read_text()
+    project.matrix.write_text(text.replace("{id: new,", "{id: new, routes: {hf-from-pt: new},"))
+    recorded = [
+        record("zoo/gru", broken(UNSQUEEZE), toolchain="old"),
+        record("zoo/gru", attempt(), toolchain="new", route="hf-from-pt"),
+    ]
+    Session(Choice(toolchains=("all",), tier="all")).recorder.record(recorded)
+    assert "another way" not in shown(session(), FAILS, capsys=capsys)
 
 
 def test_what_nothing_explains_is_told_raw_and_sent_to_convert(

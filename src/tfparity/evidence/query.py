@@ -96,9 +96,7 @@ class Query:
             if cell.case in alike and cell.verdict.works
         )
         matrix = self.selection.matrix
-        known = [
-            way for way in found if way[1] in (matrix.toolchains[way[0]].routes if way[0] in matrix.toolchains else ())
-        ]
+        known = [way for way in found if way[0] in matrix.toolchains and way[1] in matrix.toolchains[way[0]].routes]
         return len(alike), Counter({way: found[way] for way in reversed(matrix.oldest_first(known))})
 
     def run(self, place: CellId) -> Run | None:

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from tfparity.features.session import Session
 from tfparity.inputs.limitations import Limitation
+from tfparity.planning import plan
 from tfparity.records.cells import CellRecord, PlannedCell
 from tfparity.records.vocabulary import Verdict
 from tfparity.report import words
@@ -87,12 +88,15 @@ def _untried(asked: Session, record: CellRecord) -> list[str]:
 
 
 def _elsewhere(asked: Session, record: CellRecord, limitation: Limitation) -> Iterator[str]:
-    """The ways by which recorded cases that fail by the same rule convert, those of most cases first."""
-    alike, ways = asked.query.elsewhere(limitation.id)
-    ways.pop((record.toolchain, record.route), None)
-    for (toolchain, route), count in ways.most_common(MOST_WAYS):
-        if toolchain in asked.selection.matrix.toolchains:
-            yield (
-                f"of {alike} recorded models that fail so, {count} convert by another way: "
-                f"--toolchain {toolchain} --route {route}"
-            )
+    """The ways that may take the model and by which recorded cases that fail by the same rule convert, those of most
+    cases first."""
+    alike, converting = asked.query.elsewhere(limitation.id)
+    selection = asked.selection
+    case = {record.case: selection.cases[record.case]}
+    cells = plan.plan(selection.matrix, case, selection.project, toolchains=list(selection.matrix.toolchains))
+    may = {(cell.toolchain, cell.route) for cell in cells if cell.applicable and cell.place != record.place}
+    for toolchain, route in [way for way, _ in converting.most_common() if way in may][:MOST_WAYS]:
+        yield (
+            f"of {alike} recorded models that fail so, {converting[toolchain, route]} convert by another way: "
+            f"--toolchain {toolchain} --route {route}"
+        )
