@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import pickle
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -313,3 +314,24 @@ def test_a_bundle_that_another_run_removes_meanwhile_is_passed_over(
     prune(tmp_path, 0)
     monkeypatch.undo()
     assert left(tmp_path) == {"aa"}
+
+
+def test_a_bundle_that_is_locked_stays(tmp_path: Path) -> None:
+    for name in ("aa", "bb"):
+        bundle(tmp_path, name, used=100)
+    (locked,) = tmp_path.glob("*/aa")
+    with bundles.lock(locked):
+        os.utime(locked / ".lock", (100, 100))
+        prune(tmp_path, 0)
+    assert left(tmp_path) == {"aa"}
+    os.utime(locked / ".lock", (100, 100))
+    prune(tmp_path, 0)
+    assert left(tmp_path) == set()
+
+
+def test_a_bundle_that_was_just_used_stays(tmp_path: Path) -> None:
+    now = int(time.time())
+    for name, used in (("aa", 100), ("bb", now - 60), ("cc", now - 2 * int(bundles.IN_USE))):
+        bundle(tmp_path, name, used=used)
+    prune(tmp_path, 0)
+    assert left(tmp_path) == {"bb"}

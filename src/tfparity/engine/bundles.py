@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 import uuid
 import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from filelock import FileLock, Timeout
 from pydantic import TypeAdapter, ValidationError
 
 from tfparity import paths
@@ -34,6 +37,10 @@ DESCRIPTION = "bundle.json"
 IO = "io.npz"
 _EXPORT = "export.json"
 _REFEREE = "referee.npz"
+_LOCK = ".lock"
+
+#: Seconds for which a bundle counts as being read once it was used: longer than an attempt takes.
+IN_USE = 3600.0
 
 
 @dataclass(frozen=True)
@@ -201,8 +208,14 @@ def read_arrays(path: Path | None) -> dict[str, Array]:
         return {}  # a plain .npy is no archive; what is damaged breaks wherever it is read
 
 
+def lock(bundle: Path) -> FileLock:
+    """To be held where a bundle is written or removed."""
+    return FileLock(bundle / _LOCK)
+
+
 def prune(root: Path, limit_bytes: int) -> None:
-    """Remove the bundles used longest ago until the rest is below the limit."""
+    """Remove the bundles used longest ago until the rest is below the limit; none that is locked, or that was used so
+    lately that an attempt may be reading it, of another run too."""
     sizes = []
     for bundle in root.glob("*/*"):
         try:
@@ -213,11 +226,12 @@ def prune(root: Path, limit_bytes: int) -> None:
             used = max((file.st_mtime for file in files), default=0.0)
             sizes.append((used, sum(file.st_size for file in files), bundle))
     total = sum(size for _, size, _ in sizes)
-    for _, size, bundle in sorted(sizes, key=lambda entry: entry[0]):
-        if total <= limit_bytes:
+    for used, size, bundle in sorted(sizes, key=lambda entry: entry[0]):
+        if total <= limit_bytes or time.time() - used < IN_USE:
             return
-        remove(bundle, DESCRIPTION)
-        total -= size
+        with suppress(Timeout, OSError), lock(bundle).acquire(blocking=False):
+            remove(bundle, DESCRIPTION)
+            total -= size
 
 
 def remove(folder: Path, description: str) -> None:

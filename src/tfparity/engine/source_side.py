@@ -9,8 +9,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from filelock import FileLock
-
 from tfparity.engine import bundles, referee
 from tfparity.engine.bundles import BundleFacts, Exported, ExportFacts
 from tfparity.engine.context import Context
@@ -50,7 +48,8 @@ class SourceSide:
         folder.mkdir(parents=True, exist_ok=True)
         with _locks_lock:
             lock = _locks.setdefault(folder, threading.Lock())
-        with lock, FileLock(folder / ".lock"):
+        with lock, bundles.lock(folder):
+            folder.mkdir(parents=True, exist_ok=True)  # bundles.prune may just have held the lock
             if context.first_again(folder):
                 (folder / bundles.DESCRIPTION).unlink(missing_ok=True)
             kept = None if context.first_again(made) else bundles.kept_export(made, folder)
