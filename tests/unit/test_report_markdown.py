@@ -38,6 +38,35 @@ def test_no_text_opens_a_tag_a_link_or_a_second_line(foreign):
 
 
 @pytest.mark.parametrize(
+    ("foreign", "made"),
+    [
+        ("see www.example.com", "see www\\.example.com"),
+        ("(WWW.a.b)", "\\(WWW\\.a.b\\)"),
+        ("_www.a.b", "\\_www\\.a.b"),
+        ("to user@host.com", "to user&NoBreak;\\@host.com"),
+        ("mailto:a.b+c@host-name.org", "mailto\\:a.b+c&NoBreak;\\@host-name.org"),
+        ("user_1@my.host", "user\\_1&NoBreak;\\@my.host"),
+        ("https://a.b", "https\\://a.b"),
+        ("GH-12", "GH&NoBreak;-12"),
+        ("a/b#3", "a/b\\#&NoBreak;3"),
+        ("features@3", "features\\@3"),
+        ("GHz-1", "GHz-1"),
+    ],
+)
+def test_nothing_becomes_a_link_without_being_marked_as_one(foreign, made):
+    """Each was rendered by cmark-gfm 0.29 with its extensions: no link is in it."""
+    assert markdown.text(foreign) == made
+
+
+@given(st.text(alphabet="wW.@#GH-1a_\u2060/:"))
+def test_whatever_stands_beside_them_no_host_address_or_issue_is_left_whole(foreign):
+    made = markdown.text(foreign)
+    assert not re.search(r"(?i)www\.", made)
+    assert not re.search(r"[\w.+-]\\?@(\w|-)+\.(\w|-)", made)
+    assert not re.search(r"(?i)\bGH-\d|#\d", made)
+
+
+@pytest.mark.parametrize(
     ("foreign", "made"), [("- a", "\\- a"), ("1. a", "1\\. a"), ("1.13.1", "1.13.1"), ("a - b", "a - b")]
 )
 def test_a_text_makes_no_list_at_the_start_of_a_line(foreign, made):

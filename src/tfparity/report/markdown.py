@@ -14,13 +14,24 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]()#!|~$^@:])")
 _LEADING = re.compile(r"^((?=[-+=])|\d+(?=\.(?:\s|$)))(.)")
 
 
+#: What GitHub links without any mark: a host, an address (its @ may be escaped, and is linked still), an issue.
+#: https://github.github.com/gfm/#autolinks-extension-
+_HOST = re.compile(r"(?i)www(?=\.)")
+_JOINED = re.compile(r"(?<=[\w.+-])(?=@[\w-]+\.[\w-])|(?i:\bGH)(?=-\d)|(?<=#)(?=\d)")
+
+#: Nothing to see, and no part of a link: U+2060 while a text is made, its entity at the end.
+_JOINER, _ENTITY = "\u2060", "&NoBreak;"
+
+
 def text(value: object) -> str:
     """A foreign text as inline Markdown: one line, control characters shown as �, nothing in it has a meaning."""
     plain = "".join(
         " " if c in "\r\n\t\v\f\x85\u2028\u2029" else "�" if unicodedata.category(c) in ("Cc", "Cf", "Cs") else c
         for c in str(value)
     )
-    return _LEADING.sub(r"\1\\\2", _SPECIAL.sub(r"\\\1", html.escape(" ".join(plain.split()), quote=False)))
+    apart = _JOINED.sub(lambda link: link[0] + _JOINER, " ".join(plain.split()))
+    escaped = _HOST.sub(r"\g<0>\\", _SPECIAL.sub(r"\\\1", html.escape(apart, quote=False)))
+    return _LEADING.sub(r"\1\\\2", escaped).replace(_JOINER, _ENTITY)
 
 
 def code(value: object) -> str:
