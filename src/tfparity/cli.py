@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -207,8 +208,9 @@ def _choice(given: argparse.Namespace) -> options.Choice:
     return options.chosen(lambda name: getattr(given, name, None))
 
 
-def _carried_out(asked: Session) -> list[CellRecord]:
-    """Run the session's cells with progress on the error stream; records in the plan's order."""
+def _carried_out(asked: Session, keep: Callable[[Sequence[CellRecord]], object] | None = None) -> list[CellRecord]:
+    """Run the session's cells with progress on the error stream; records in the plan's order. `keep`: what becomes of
+    the cells that ended where something ends the run before its end; where it fails too, the first reason is told."""
     from tfparity.report import progress, terminal, words
 
     console = terminal.console(sys.stderr)
@@ -218,9 +220,15 @@ def _carried_out(asked: Session) -> list[CellRecord]:
     if runnable:
         console.print(f"{words.cells(len(runnable))} to run: at most about {words.duration(asked.estimate(runnable))}")
     records: dict[str, CellRecord] = {}
-    with progress.progress(console, cells, asked.query.seconds) as display, asked.engine(display) as engine:
-        for record in engine.run(cells):
-            records[record.id] = record
+    try:
+        with progress.progress(console, cells, asked.query.seconds) as display, asked.engine(display) as engine:
+            for record in engine.run(cells):
+                records[record.id] = record
+    except BaseException:
+        if keep and records:
+            with suppress(TfparityError, OSError):
+                keep(list(records.values()))
+        raise
     return [records[cell.id] for cell in cells]
 
 
@@ -231,9 +239,10 @@ def _run(given: argparse.Namespace) -> int:
     from tfparity.report import terminal
 
     asked = _session(given)
-    records = _carried_out(asked)
-    if asked.choice.record:
-        asked.recorder.record(records)
+    keep = asked.recorder.record if asked.choice.record else None
+    records = _carried_out(asked, keep)
+    if keep:
+        keep(records)
     terminal.show(_console(), records, asked.explain)
     stuck = own_models.stuck(asked, records)
     own_models.show(_console(), asked, stuck)
@@ -326,7 +335,7 @@ def _gate(given: argparse.Namespace) -> int:
     for option, path in (("--junit", given.junit), ("--summary", summary)):
         if path is not None:
             _make_room(option, path)
-    records = _carried_out(asked)
+    records = _carried_out(asked, asked.recorder.record if given.update else None)
     if given.update:
         asked.recorder.record(records, drop_unplanned=True)
         print(f"{asked.selection.project.results} has what came out of {len(records)} cells")

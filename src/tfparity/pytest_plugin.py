@@ -67,6 +67,7 @@ class Run:
         self.console = terminal.console(os.fdopen(os.dup(2), "w"))
         self.selected: list[PlannedCell] = []
         self.records: dict[str, CellRecord] = {}
+        self.failed = False
         self._engine: Engine | None = None
         self._coming: Iterator[CellRecord] = iter(())
         self._stack = ExitStack()
@@ -80,7 +81,11 @@ class Run:
             )
             self._coming = self._engine.run(self.selected)
         while cell.id not in self.records:
-            record = next(self._coming)
+            try:
+                record = next(self._coming)
+            except BaseException:
+                self.failed = True
+                raise
             self.records[record.id] = record
         return self.records[cell.id]
 
@@ -191,6 +196,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     try:
         run.end()
     except (TfparityError, OSError) as wrong:  # the table is still to come
+        if run.failed:  # why was told
+            return
         ended = in_a_line(wrong)
         run.console.print(f"tfparity: {ended}", markup=False, soft_wrap=True)
         session.exitstatus = ended.exit_code

@@ -62,7 +62,7 @@ def test_a_file_that_could_not_be_written_is_refused_before_the_run(tmp_path, mo
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
-    monkeypatch.setattr(cli, "_carried_out", lambda _: pytest.fail("it ran"))
+    monkeypatch.setattr(cli, "_carried_out", lambda *_: pytest.fail("it ran"))
     assert cli.main(["gate", "--junit", place]) == UsageError.exit_code
     assert said in capsys.readouterr().err
 
@@ -72,7 +72,7 @@ def test_the_folder_of_a_report_is_made_before_the_run(tmp_path, monkeypatch):
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
     there = []
 
-    def carried_out(_: object) -> None:
+    def carried_out(*_: object) -> None:
         there.append(Path("out").is_dir())
         raise KeyboardInterrupt
 

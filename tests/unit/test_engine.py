@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -372,6 +374,27 @@ def test_what_says_nothing_of_a_cell_ends_the_run_and_all_that_runs(
         run(made)
     assert made.context.aborted.is_set()
     assert sorted(planned.begun) == ["zoo/a", "zoo/b"]
+
+
+@pytest.mark.parametrize("wrong", [DiskError("full"), OSError(errno.ENOSPC, "No space left on device", "store/x")])
+def test_cells_that_had_ended_are_told_before_what_ends_the_run(
+    engine: Make, planned: Planned, heard: Heard, wrong: BaseException
+) -> None:
+    ended = threading.Event()
+
+    def works() -> Sequence[Attempt]:
+        ended.set()
+        return [attempt()]
+
+    def after() -> Sequence[Attempt]:
+        assert ended.wait(SECONDS)
+        time.sleep(0.1)
+        raise wrong
+
+    planned.endings = {"zoo/a": [after], "zoo/b": [works], "zoo/c": [after], "zoo/d": [after]}
+    with pytest.raises(type(wrong)):
+        run(engine(jobs=2))
+    assert [(record.case, record.verdict) for record in heard.finished] == [("zoo/b", "works")]
 
 
 def test_after_a_stop_what_runs_comes_to_its_end_and_nothing_else_begins(engine: Make, planned: Planned) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,7 +16,8 @@ from builders import attempt, broken, not_run, record
 from small_project import RULE, UNSQUEEZE
 
 from tfparity import cli, pytest_cells
-from tfparity.errors import UsageError
+from tfparity.errors import DiskError, UsageError
+from tfparity.evidence import files
 from tfparity.evidence.explain import explain
 from tfparity.features import own_models
 from tfparity.features.session import Session
@@ -305,3 +307,60 @@ def test_a_failing_cells_key_rests_on_the_remedies_that_were_tried(project: Proj
     assert plain is not None and tried is not None
     error = broken(UNSQUEEZE).error
     assert keys.cell(planned, plain, error) != keys.cell(planned, tried, error)
+
+
+# An end before the end
+
+
+class Ends(Engine):
+    """Ends before the second cell."""
+
+    def __init__(self, records: Sequence[CellRecord], wrong: BaseException) -> None:
+        super().__init__(records)
+        self.wrong = wrong
+
+    def run(self, cells: Sequence[PlannedCell]) -> Iterator[CellRecord]:  # type: ignore[override]
+        yield self.records[0]
+        raise self.wrong
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code", "said"),
+    [
+        (
+            OSError(errno.ENOSPC, "No space left on device", "store/x"),
+            18,
+            "store/x: No space left on device; make room",
+        ),
+        (DiskError("12 GB are free"), 18, "12 GB are free"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+    ],
+)
+@pytest.mark.parametrize("full", [False, True])
+def test_what_had_ended_is_recorded_where_something_ends_the_run(
+    project: Project,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    wrong: BaseException,
+    code: int,
+    said: str,
+    full: bool,
+) -> None:
+    monkeypatch.setattr(Session, "engine", lambda *_: Ends([FAILS], wrong))
+    monkeypatch.setattr(progress, "progress", lambda *_: nullcontext())
+    if full:
+        monkeypatch.setattr(files, "save", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space", "old")))
+    asked = ["--cases", "mine.py", "--results", "results", "--record"]
+    assert cli.main(["run", *asked]) == code
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("tfparity: ")]
+    assert (len(lines), said in lines[0]) == (1, True)
+    kept = session(results=tmp_path / "results").query.recorded
+    assert [cell.case for cell in kept["old"].cells] == ["mine/add"] if not full else not kept
+
+
+def test_nothing_is_recorded_that_was_not_asked_for(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Session, "engine", lambda *_: Ends([FAILS], DiskError("full")))
+    monkeypatch.setattr(progress, "progress", lambda *_: nullcontext())
+    assert cli.main(["run", "--cases", "mine.py", "--results", "results"]) == 18
+    assert not Path("results").exists()

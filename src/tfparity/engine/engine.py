@@ -79,7 +79,8 @@ class Timed:
 class Engine:
     """Runs cells. Use as a context manager.
 
-    Raises DiskError, NetworkError, InterpreterError and WorkerError: they say nothing of a toolchain. An
+    Raises DiskError, NetworkError, InterpreterError, WorkerError and OSError: they say nothing of a toolchain, and come
+    after the records of the cells that had ended. An
     environment that does not install or import is a record like any other. A cell that this machine ended is tried once
     more, alone, and then untested: its record has no cell to keep.
     """
@@ -160,16 +161,24 @@ class Engine:
                 try:
                     for cell in left:
                         threads.submit(work, cell)
+                    wrong: BaseException | None = None
                     for _ in left:
                         ended = finished.get()
                         if isinstance(ended, BaseException):
-                            raise ended  # noqa: TRY301 - the handlers below are for it as well
+                            if wrong is None:
+                                wrong = ended
+                                self._abort(pool)
+                            continue
+                        if wrong is not None and ended.cell is None:  # it did not come to its end
+                            continue
                         if ended.interrupted:
                             said = f"{ended.case}: {ended.reason}; it runs once more, alone, at the end"
                             self.context.observer.environment(ended.toolchain, said)
                             again.append((next(cell for cell in cells if cell.place == ended.place), ended))
                             continue
                         yield self._told(ended)
+                    if wrong is not None:
+                        raise wrong  # noqa: TRY301 - the handlers below are for it as well
                     for cell, first in again:
                         second = self._cell(cell, pool, alone=True)
                         # Where the budget leaves no second run, what ended the first is still the reason.
