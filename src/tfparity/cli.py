@@ -369,18 +369,24 @@ def _table(given: argparse.Namespace) -> int:
     from tfparity.report import pages
 
     everything = Selection(options.Choice(toolchains=("all",), tier="all"))
+    query = Query(everything)
+    unplanned = query.unplanned()
     if not given.check:
-        for path in [*Recorder(everything).explain_recorded(), *pages.write(Query(everything))]:
+        for place in unplanned:
+            print(f"{place}: is planned no more: taken out of results/")
+        written = [*Recorder(everything).drop(unplanned), *Recorder(everything).explain_recorded()]
+        for path in [*written, *pages.write(Query(everything))]:
             print(f"{path}: written")
         return 0
-    query = Query(everything)
+    for place in unplanned:
+        print(f"{place}: is recorded, and planned no more: run `nox -s table`")
     stale = pages.write(query, check=True)
     for path in stale:
         print(f"{path}: is not what results/ says: run `nox -s table`")
     faults = explain.dishonest(list(query.recorded.values()), everything.limitations)
     for fault in faults:
         print(fault)
-    return 1 if faults or stale else 0
+    return 1 if faults or stale or unplanned else 0
 
 
 def _lock(given: argparse.Namespace) -> int:

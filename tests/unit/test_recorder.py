@@ -15,14 +15,17 @@ from tfparity import cli
 from tfparity.environments import adhoc
 from tfparity.errors import UsageError
 from tfparity.evidence import files
+from tfparity.evidence.document import document, update
 from tfparity.evidence.query import Query
 from tfparity.evidence.recorder import Recorder
+from tfparity.evidence.runs import runs, update_runs
 from tfparity.inputs.matrix import Matrix
 from tfparity.paths import Cache, Project
 from tfparity.planning.options import Choice
 from tfparity.planning.selection import Selection
-from tfparity.records.cells import Artifact
+from tfparity.records.cells import Artifact, CellRecord
 from tfparity.records.vocabulary import Outcome
+from tfparity.report import pages
 
 
 @pytest.fixture
@@ -265,3 +268,47 @@ def test_a_file_of_schema_1_is_written_anew_when_it_is_explained(project: Projec
     path.write_text(json.dumps(content))
     assert recorder().explain_recorded() == [path]
     assert path.read_bytes() == now
+
+
+# What the plan has no more
+
+
+def test_a_recorded_cell_that_the_plan_has_no_more_is_told_and_taken_out_by_table(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(pages, "write", lambda *_, **__: [])
+    project.limitations.write_text("[]\n")
+    kept = [record("add"), record("mish", toolchain="new")]
+    gone = [record("gone"), record("relu"), record("add", route="hf-from-pt"), record("add", toolchain="vanished")]
+    for one in (*kept, *gone):
+        recorder_of(project, one)
+    lines = {f"{one.place}: is recorded, and planned no more: run `nox -s table`" for one in gone}
+    assert cli.main(["table", "--check"]) == 1
+    assert {line for line in capsys.readouterr().out.splitlines() if "planned" in line} == lines
+    assert cli.main(["table"]) == 0
+    assert {line for line in capsys.readouterr().out.splitlines() if "planned" in line} == {
+        f"{one.place}: is planned no more: taken out of results/" for one in gone
+    }
+    assert (places(stored(project)), places(stored(project, "new"))) == (["add"], ["mish"])
+    assert [run["case"] for run in stored_runs(project)["cells"]] == ["zoo/add"]
+    assert sorted(path.stem for path in project.results.rglob("*.json")) == ["new", "new", "old", "old"]
+    assert cli.main(["table", "--check"]) == 0
+    assert Query(Selection(EVERYTHING)).unplanned() == []
+
+
+def recorder_of(project: Project, one: CellRecord) -> None:
+    """Write a record into results/ as a plan of before would have."""
+    content = document(one.toolchain, source=one.toolchain, routes={one.route: one.toolchain}, records=[one])
+    files.save(project, update(files.load_one(project, one.toolchain), content))
+    before = files.load_runs_of(project, one.toolchain)
+    files.save_runs(project, update_runs(before, runs(one.toolchain, [one]), files.load_one(project, one.toolchain)))  # type: ignore[arg-type]
+
+
+def test_a_cell_that_cannot_be_resolved_now_stays(project: Project) -> None:
+    recorder_of(project, record("add", toolchain="never"))
+    assert Query(Selection(EVERYTHING)).unplanned() == []
+
+
+def test_the_evidence_of_this_repository_has_no_cell_that_is_planned_no_more() -> None:
+    project = Project(Path(__file__).parents[2])
+    assert Query(Selection(EVERYTHING, project)).unplanned() == []

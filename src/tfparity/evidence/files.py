@@ -67,6 +67,12 @@ def save_runs(project: Project, content: Runs) -> Path:
     return _save(_runs_file(project, content.toolchain), schema.encode_runs(content))
 
 
+def remove(project: Project, toolchain: str) -> None:
+    """Remove a toolchain's evidence and runs."""
+    for path in (_file(project, toolchain), _runs_file(project, toolchain)):
+        path.unlink(missing_ok=True)
+
+
 def _file(project: Project, toolchain: str) -> Path:
     return project.results / f"{toolchain}.json"
 

@@ -84,6 +84,15 @@ class Query:
             for id, content in self.recorded.items()
         }
 
+    def unplanned(self) -> list[CellId]:
+        """The recorded cells that no plan has any more, or only as not applicable: nothing tells of them. Of a choice
+        that leaves nothing out."""
+        may = {cell.place for cell in self.selection.planned if cell.verdict is not Verdict.NOT_APPLICABLE}
+        recorded = (
+            CellId(name, cell.case, cell.route) for name, content in self.recorded.items() for cell in content.cells
+        )
+        return [place for place in recorded if place not in may]
+
     def elsewhere(self, limitation: str) -> tuple[int, Counter[Way]]:
         """How many cases of the zoo are recorded to fail by a rule, and how many of them convert by each way; of ways
         by which equally many do, first that of the newest target environment."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from filelock import FileLock
@@ -16,7 +16,7 @@ from tfparity.evidence.runs import runs, update_runs
 from tfparity.evidence.schema import Evidence
 from tfparity.inputs.matrix import Toolchain
 from tfparity.planning.selection import Selection
-from tfparity.records.cells import CellRecord, toolchains_of
+from tfparity.records.cells import CellId, CellRecord, toolchains_of
 from tfparity.records.vocabulary import Verdict
 
 
@@ -62,6 +62,24 @@ class Recorder:
                 explained = explain(content, self.selection.limitations, self.selection.is_own)
                 if explained != content:
                     written.append(files.save(self.selection.project, explained))
+        return written
+
+    def drop(self, places: Collection[CellId]) -> list[Path]:
+        """Take cells out of what is recorded, with their runs. The files written; one that has no cell left is
+        removed."""
+        project, written = self.selection.project, []
+        with self._results():
+            for name in dict.fromkeys(place.toolchain for place in places):
+                content = files.load_one(project, name)
+                if content is None:
+                    continue
+                dropped = {(place.case, place.route) for place in places if place.toolchain == name}
+                left = only(content, content.by_place.keys() - dropped)
+                ran = update_runs(files.load_runs_of(project, name), runs(name, ()), left)
+                if left.cells:
+                    written += [files.save(project, left), files.save_runs(project, ran)]
+                else:
+                    files.remove(project, name)
         return written
 
     def document(self, name: str, records: Iterable[CellRecord]) -> Evidence:
