@@ -221,7 +221,7 @@ def plainly(rule, met):
     """Whether a rule explains an error, each condition in its plain form."""
     if met.message.startswith(DEFECT) or met.stage != rule.stage:
         return False
-    if met.case is not None and not any(fnmatch.fnmatchcase(met.case, glob) for glob in rule.cases):
+    if met.case is not None and not met.own and not any(fnmatch.fnmatchcase(met.case, glob) for glob in rule.cases):
         return False
     for name, wanted in rule.when.items():
         if name in ("route", "toolchain"):
@@ -275,6 +275,7 @@ PLACES = st.builds(
     stage=st.sampled_from(["convert", "build"]),
     message=st.lists(st.sampled_from([*PARTS, DEFECT, "x"]), max_size=4).map("".join),
     remedies=st.lists(st.sampled_from(NAMES), max_size=2),
+    own=st.booleans(),
 )
 
 
