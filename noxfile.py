@@ -127,6 +127,13 @@ def compat_of(toolchain: str) -> None:
 
 
 @nox.session(default=False)
+def sweep(session: nox.Session) -> None:
+    """Run and record what results/ lacks, piece by piece; run again, it goes on (-- --list: only its hours)."""
+    prepare(session)
+    tfparity(session, "sweep", *session.posargs)
+
+
+@nox.session(default=False)
 def gate(session: nox.Session) -> None:
     """Compare a run with the committed evidence; the exit code says what moved."""
     prepare(session)

@@ -88,6 +88,9 @@ def _parser() -> argparse.ArgumentParser:
     command("plan", _plan, cells=True, without=only_run)
     shown = command("cases", _cases, cells=True, without=(*only_run, "--jobs", "--budget"))
     shown.add_argument("--json", action="store_true", help="as JSON, with all that is declared")
+    swept = command("sweep", _sweep, cells=True, without=("--record", "--recorded"))
+    swept.set_defaults(toolchain=None, tier="all")
+    swept.add_argument("--list", action="store_true", help="only say which pieces there are and how long they take")
     gated = command("gate", _gate, cells=True, without=("--record",))
     gated.add_argument(
         "--update",
@@ -255,6 +258,42 @@ def _run(given: argparse.Namespace) -> int:
     return 1 if regressed or stuck or not all(map(asked.explain, of_zoo)) else 0
 
 
+def _sweep(given: argparse.Namespace) -> int:
+    """Run and record every cell that needs it, on every toolchain, in pieces under two hours; run again, it goes on."""
+    from dataclasses import replace
+
+    from tfparity.features import sweep
+    from tfparity.features.session import Session
+    from tfparity.planning.needs import Need
+    from tfparity.report import progress, terminal, words
+
+    asked = _choice(given)
+    needs = asked.needs or (Need.UNTRIED, Need.STALE)
+    asked = replace(asked, toolchains=tuple(given.toolchain or ("all",)), needs=needs, record=True)
+    session, console = Session(asked), terminal.console(sys.stderr)
+    session.read()
+    todo = sweep.pieces(session)
+
+    def say(text: str) -> None:
+        console.print(text, markup=False)
+
+    for number, piece in enumerate(todo, 1):
+        which = "smoke and core" if piece.early else "the rest"
+        length = f"{words.cells(len(piece.cells))}, at most about {words.duration(piece.seconds)}"
+        say(f"{number}. {piece.toolchain}, {which}: {length}")
+    total = sum(piece.seconds for piece in todo)
+    say(f"{words.cells(sum(len(piece.cells) for piece in todo))} that need it: at most about {words.duration(total)}")
+    if given.list or not todo:
+        return 0
+    done = sweep.sweep(session, todo, lambda cells: progress.progress(console, cells, session.query.seconds), say)
+    for (was, now), count in done.turned.most_common():
+        say(f"{words.cells(count)}: {was} → {now}")
+    if done.left:
+        say(f"{words.cells(done.left)} left: the same command goes on with them")
+    _raise_for_machine(done.interrupted)
+    return 0
+
+
 def _raise_for_machine(records: Sequence[CellRecord]) -> None:
     """Raises MachineFault where this machine ended cells: nothing is known of them."""
     interrupted = [record for record in records if record.interrupted]
@@ -362,11 +401,11 @@ def _make_room(option: str, path: Path) -> None:
 def _table(given: argparse.Namespace) -> int:
     """Write the generated tables of README.md and docs/ from results/, and into results/ which rule explains what."""
     from tfparity.evidence import explain
-    from tfparity.evidence.query import Query
+    from tfparity.evidence.query import Query, Table
     from tfparity.evidence.recorder import Recorder
     from tfparity.planning import options
     from tfparity.planning.selection import Selection
-    from tfparity.report import pages
+    from tfparity.report import pages, words
 
     everything = Selection(options.Choice(toolchains=("all",), tier="all"))
     query = Query(everything)
@@ -378,6 +417,11 @@ def _table(given: argparse.Namespace) -> int:
         for path in [*written, *pages.write(Query(everything))]:
             print(f"{path}: written")
         return 0
+    table = Table(query)
+    for id in (toolchain.id for toolchain in table.toolchains):
+        waiting = words.untried(table.untried(id))
+        if waiting:
+            print(f"{id}: {waiting}")
     for place in unplanned:
         print(f"{place}: is recorded, and planned no more: run `nox -s table`")
     stale = pages.write(query, check=True)

@@ -91,7 +91,6 @@ def current(*records: CellRecord) -> list[CellRecord]:
     made = []
     for one in records:
         assert one.cell is not None
-        error = one.deciding.error if one.deciding else None
-        key = keys.cell(PlannedCell(*one.place), one.cell, error)
+        key = keys.cell(PlannedCell(*one.place), one.cell)
         made.append(replace(one, cell=replace(one.cell, key=key)))
     return made

@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import SOURCE, TARGET, attempt, broken, case, context, crossing, rule
+from builders import SOURCE, SPLIT, TARGET, attempt, broken, case, context, crossing, rule
 
-from tfparity.engine import assembly
+from tfparity.engine import assembly, second_referee
+from tfparity.engine.bundles import BundleFacts, Exported, ExportFacts
 from tfparity.engine.cell_run import CellRun
 from tfparity.engine.context import Context
 from tfparity.engine.process_limits import Limits
 from tfparity.engine.store import ImportStep
 from tfparity.engine.worker_client import Answer, Facts, Side, SideFacts
 from tfparity.errors import InstallError, MachineFault, TfparityError, WorkerError
+from tfparity.inputs import matrix
 from tfparity.paths import Project
 from tfparity.planning import revisions
 from tfparity.planning.keys import Where
@@ -162,6 +164,26 @@ def test_remedies_are_named_where_they_are_to_be_tried(opened: Opened) -> None:
     named = opened(limitations=rules, tries_remedies=True).remedies
     assert named is not None
     assert (named(failed), named(attempt())) == (("auto-cast",), ())
+
+
+def test_remedies_of_a_cell_may_take_what_the_matrix_says(opened: Opened) -> None:
+    limited = SPLIT.model_copy(update={"limits": matrix.Limits(remedy_seconds=7)})
+    assert opened(tries_remedies=True, matrix=limited).remedy_seconds == 7
+
+
+@pytest.mark.parametrize("handed_on", [False, True])
+def test_a_run_has_a_second_referee_to_ask(
+    opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, handed_on: bool
+) -> None:
+    asked: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(second_referee, "ask", lambda *given: asked.append(given))
+    exported = Exported((), BundleFacts(), ExportFacts(), tmp_path, tmp_path / "io.npz")
+    of_bundle: Any = assembly.of_bundle
+    bundle = of_bundle(context(tmp_path), FakeWorker(), case(), {13: exported}, "/mine.py") if handed_on else None
+    made = bundle or opened()
+    made.target.second(exported)
+    ((about, of, folder, limits, _),) = asked
+    assert (about, of, folder, limits) == (exported, made.target.case, made.folder, made.limits)
 
 
 # What of the store counts

@@ -14,10 +14,10 @@ from unittest.mock import MagicMock
 import pytest
 
 from tfparity import paths
-from tfparity.engine.cell_run import MOST_REMEDIES
 from tfparity.features.convert import script as conversion_script
 from tfparity.features.convert import templates
 from tfparity.inputs import matrix
+from tfparity.planning.remedies import MOST_TOGETHER
 from tfparity.worker.declare import Case, Input, Output
 from tfparity.worker.remedies import load
 
@@ -157,7 +157,7 @@ def test_every_carried_remedy_is_in_force_where_the_route_works(
 ) -> None:
     onnx = WORK[route][2]
     possible = [name for name in REMEDIES if parts(name) and (onnx or parts(name) == ["converting"])]
-    for taken in (possible[place : place + MOST_REMEDIES] for place in range(0, len(possible), MOST_REMEDIES)):
+    for taken in (possible[place : place + MOST_TOGETHER] for place in range(0, len(possible), MOST_TOGETHER)):
         folder = tmp_path / "-".join(taken)
         folder.mkdir()
         world = run(route, CASE, folder, taken, monkeypatch)

@@ -42,9 +42,11 @@ class Planned:
     alone: list[bool] = field(default_factory=list)
     pools: list[Pool] = field(default_factory=list)
     stored: set[str] = field(default_factory=set)
+    tries: list[bool] = field(default_factory=list)
     known: dict[str, list[Attempt]] = field(default_factory=dict)
 
     def of_planned(self, _: Context, __: object, crossing: Crossing, *, tries_remedies: bool) -> Run:
+        self.tries.append(tries_remedies)
         return Run(self, crossing.planned.case, _.options.jobs == 1)
 
     def ending(self, case: str) -> Ending:
@@ -174,16 +176,29 @@ def test_a_record_holds_the_cell_its_attempts_and_both_environments(engine: Make
     assert {id: told.lock_sha256 for id, told in record.environments.items()} == {SOURCE: SOURCE, TARGET: TARGET}
     assert record.cell is not None
     assert (record.cell.verdict, record.cell.opset, record.cell.case) == (record.verdict, 12, "zoo/a")
-    assert record.cell.key == made.context.keys.cell(cells("zoo/a")[0], record.cell, None)
+    assert record.cell.key == made.context.keys.cell(cells("zoo/a")[0], record.cell)
 
 
-def test_a_broken_cells_key_rests_on_its_failure(engine: Make, planned: Planned) -> None:
-    failed = broken()
-    planned.endings["zoo/a"] = [[failed]]
-    made = engine()
-    (record,) = run(made, cells("zoo/a"))
-    assert record.cell is not None
-    assert record.cell.key == made.context.keys.cell(cells("zoo/a")[0], record.cell, failed.error)
+@pytest.mark.parametrize(
+    ("asks", "own", "matrix_says", "tries"),
+    [(False, False, "*", True), (False, True, "*", False), (True, True, "*", True), (True, False, "other/*", False)],
+)
+def test_remedies_are_tried_on_the_zoo_and_where_they_are_asked_for_on_ones_own(
+    engine: Make,
+    planned: Planned,
+    monkeypatch: pytest.MonkeyPatch,
+    asks: bool,
+    own: bool,
+    matrix_says: str,
+    tries: bool,
+) -> None:
+    made = engine(try_remedies=asks)
+    keys = made.context.keys
+    toolchain = keys.matrix.toolchains["both"]
+    monkeypatch.setitem(keys.matrix.toolchains, "both", toolchain.model_copy(update={"remedies": (matrix_says,)}))
+    monkeypatch.setattr(keys, "own", frozenset({"zoo/a"} if own else ()))
+    run(made, cells("zoo/a"))
+    assert set(planned.tries) == {tries}
 
 
 @pytest.mark.parametrize("stored", [False, True])

@@ -40,7 +40,7 @@ def present() -> dict[str, dict[str, str]]:
         found = {}
         for cell in content.cells:
             planned = PlannedCell(name, cell.case, cell.route)
-            found[f"{cell.case} {cell.route}"] = selection.keys.cell(planned, cell, content.error_of(cell))
+            found[f"{cell.case} {cell.route}"] = selection.keys.cell(planned, cell)
         keys[name] = digest(found)
     return {"cases": {name: digest(found) for name, found in sorted(cases.items())}, "keys": keys}
 

@@ -17,7 +17,7 @@ from tfparity.paths import Project
 from tfparity.planning import keys as planning_keys
 from tfparity.planning import revisions
 from tfparity.planning.keys import Crossing, entry
-from tfparity.records.cells import Attempt, Failure, PlannedCell
+from tfparity.records.cells import Attempt, PlannedCell
 from tfparity.records.vocabulary import Stage
 from tfparity.worker import declare, plugins, shims
 
@@ -96,7 +96,7 @@ class Keys:
     def cell(self, *attempts: Attempt) -> str:
         """The key of the cell that these attempts make."""
         keys, _ = self.made()
-        return keys.cell(CELL, judged(*CELL.place, attempts, shims=[]), attempts[-1].error)
+        return keys.cell(CELL, judged(*CELL.place, attempts, shims=[]))
 
 
 CELL = PlannedCell("both", "a/b", "mine.py")
@@ -232,7 +232,7 @@ def test_attempts_that_decide_nothing_have_no_part_in_a_key(keys: Keys) -> None:
     assert keys.cell(broken(), broken(opset=12)) == keys.cell(broken())
     extra = judged(*CELL.place, [broken()], shims=[], extra=[attempt(9)])
     made_, _ = keys.made()
-    assert made_.cell(CELL, extra, broken().error) == keys.cell(broken())
+    assert made_.cell(CELL, extra) == keys.cell(broken())
 
 
 def test_an_entry_rests_on_its_cell_and_not_the_other_way_round() -> None:
@@ -242,9 +242,3 @@ def test_an_entry_rests_on_its_cell_and_not_the_other_way_round() -> None:
     assert target != entry(plain.key, "target", "tflite-float32", 2)
     assert target != entry(plain.key, "probe", "tflite-float32", 1)
     assert entry(plain.key, "runtime", "tf2.15", 1, "lock") != entry(plain.key, "runtime", "tf2.15", 1, "other lock")
-
-
-def test_the_failure_of_a_cell_where_no_remedy_is_tried_has_no_part_in_its_key(keys: Keys) -> None:
-    made_, _ = keys.made()
-    cell = judged(*CELL.place, [broken()], shims=[])
-    assert made_.cell(CELL, cell, broken().error) == made_.cell(CELL, cell, Failure(Stage.CONVERT, "E", "else"))

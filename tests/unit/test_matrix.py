@@ -79,7 +79,7 @@ def test_a_short_toolchain_can_send_one_route_elsewhere(tmp_path: Path) -> None:
 def test_toolchains_keep_the_order_of_the_file_and_limits_have_defaults(tmp_path: Path) -> None:
     loaded = load(tmp_path, GOOD)
     assert list(loaded.toolchains) == ["tf2.12-torch1.13", "apart"]
-    assert (loaded.limits.seconds, loaded.limits.memory_gib) == (600, 8)
+    assert (loaded.limits.seconds, loaded.limits.memory_gib, loaded.limits.remedy_seconds) == (600, 8, 1800)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from tfparity.worker import declare, plugins
 from tfparity.worker.declare import Case
 from tfparity.worker.exporters import onnx_file as exporter
 from tfparity.worker.frameworks import onnx_file
-from tfparity.worker.messages import Refused
+from tfparity.worker.messages import NotApplicable, Refused
 from tfparity.worker.routes import onnx_tf, onnx_tf_dynamo
 
 WEIGHT = numpy.arange(12, dtype="float32").reshape(4, 3) / 7
@@ -245,3 +245,65 @@ def test_the_file_goes_on_unchanged_at_its_own_opset_and_converted_at_another(ma
     assert exporter.check(str(tmp_path)) == 13
     exporter.export(model, [], case, [], 14, str(tmp_path))
     assert exporter.check(str(tmp_path)) == 14
+
+
+# Operators that onnx's evaluator lacks
+
+
+def quantized(folder: Path, opset: int, *, operator: str = "DequantizeLinear", domain: str = "") -> Path:
+    """A weight of int8, by another scale for each column, times the input: y = x · (scale · weight)."""
+    codes = numpy.arange(-6, 6, dtype="int8").reshape(4, 3)
+    nodes = [
+        helper.make_node(
+            operator, ["codes", "scale"], ["weight"], domain=domain, **({"axis": 1} if opset >= 13 else {})
+        ),
+        helper.make_node("MatMul", ["x", "weight"], ["y"]),
+    ]
+    scale = numpy.array([0.5, 0.25, 0.125], "float32") if opset >= 13 else numpy.array(0.5, "float32")
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, (2, 4))],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, (2, 3))],
+        [numpy_helper.from_array(codes, "codes"), numpy_helper.from_array(scale, "scale")],
+    )
+    known = [helper.make_opsetid("", opset), *([helper.make_opsetid(domain, 1)] if domain else [])]
+    path = folder / "quantized.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=known, ir_version=8), str(path))
+    return path
+
+
+@pytest.mark.parametrize("opset", [10, 11, 12, 13, 15, 17, 19])
+def test_what_the_evaluator_lacks_at_an_older_opset_it_has_of_the_file_as_upgraded(
+    made: Any, tmp_path: Path, opset: int
+) -> None:
+    path = quantized(tmp_path, opset)
+    model = onnx_file.build(made(path))
+    x = numpy.arange(8, dtype="float32").reshape(2, 4)
+    codes = numpy.arange(-6, 6).reshape(4, 3)
+    scale = numpy.array([0.5, 0.25, 0.125]) if opset >= 13 else 0.5
+    for found in (onnx_file.run(model, [x])[0], onnx_file.run(onnx_file.double(model), [x], double=True)[0]):
+        numpy.testing.assert_allclose(found, x @ (scale * codes), rtol=1e-6)
+    assert onnx_file.opset_of(model.proto) == opset  # what is converted is the file as it is
+    moved = dict(onnx_file.moved_weights(model, [x]))
+    assert list(moved) == (["scale"] if opset >= 13 else [])
+    assert all(not numpy.allclose(outputs[0], x @ (scale * codes), rtol=1e-3) for outputs in moved.values())
+
+
+def test_what_the_evaluator_lacks_at_every_opset_cannot_be_judged(made: Any, tmp_path: Path) -> None:
+    path = quantized(tmp_path, 13, operator="MadeUp", domain="com.example")
+    with pytest.raises(NotApplicable, match="cannot be judged: onnx's evaluator"):
+        onnx_file.build(made(path))
+
+
+def test_what_the_evaluator_lacks_only_when_it_runs_cannot_be_judged_either(
+    made: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = onnx_file.build(made(saved(tmp_path), axes=("N=2,1",)))
+
+    def run(*_: object) -> None:
+        raise NotImplementedError("mode 'cubic' is not implemented")
+
+    monkeypatch.setattr(model.evaluator, "run", run)
+    with pytest.raises(NotApplicable, match=r"cannot be judged: .*mode 'cubic'"):
+        onnx_file.run(model, [numpy.ones((2, 4), "float32")])

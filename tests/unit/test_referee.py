@@ -6,16 +6,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import builders
 import numpy
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tfparity.engine import process_limits as processes
-from tfparity.engine import referee, referee_process
+from tfparity.engine import referee, referee_process, second_referee
+from tfparity.engine.bundles import BundleFacts, Exported, ExportFacts
 from tfparity.engine.process_limits import Limits, Watched
 from tfparity.engine.referee import RefereeReply
 from tfparity.errors import MachineFault
+from tfparity.judging.judge import SecondReferee
 
 RESULT = Path("result.npz")
 
@@ -81,11 +84,12 @@ Ask = Callable[..., RefereeReply]
 def test_the_referee_is_told_the_files_and_the_declared_outputs(ask: Ask, watch: Watch) -> None:
     process = Process('{"failed": {}}')
     assert ask(process, outputs=("scores", "x, y")) == RefereeReply(RESULT, None)
-    python, isolated, script, *files, outputs = process.command
+    python, isolated, script, *files, outputs, runtime = process.command
     assert (python, isolated, Path(script).name) == (sys.executable, "-I", "referee_process.py")
     assert Path(script).is_file()
     assert files == ["model.onnx", "io.npz", "result.npz"]
     assert json.loads(outputs) == ["scores", "x, y"]
+    assert runtime == "onnxruntime"
     assert process.options["start_new_session"]
     assert watch.limits == Limits(referee.SECONDS, 512.0)
 
@@ -183,8 +187,13 @@ def onnx(operator: str, *shape: int | str) -> bytes:
 Answered = Callable[..., tuple[dict[str, Any], dict[str, Any]]]
 
 
+@pytest.fixture(params=sorted(referee_process.RUNTIMES))
+def runtime(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture
-def answered(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Answered:
+def answered(tmp_path: Path, capsys: pytest.CaptureFixture[str], runtime: str) -> Answered:
     """What the referee prints of a model, and the arrays that it writes, over samples of x."""
 
     def answered(model: bytes, samples: Mapping[int, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -192,7 +201,7 @@ def answered(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Answered:
         given = {f"input/{index}/x": numpy.asarray(value, "float32") for index, value in samples.items()}
         numpy.savez(tmp_path / "io.npz", **given, **{"float32/0/y": numpy.zeros(2), "input/0/unused": numpy.zeros(2)})
         files = (str(tmp_path / name) for name in ("model.onnx", "io.npz", "result.npz"))
-        referee_process._main(*files, json.dumps(["z"]))
+        referee_process._main(*files, json.dumps(["z"]), runtime)
         said = json.loads(capsys.readouterr().out.splitlines()[-1])
         if not (tmp_path / "result.npz").exists():
             return said, {}
@@ -208,17 +217,73 @@ def test_the_referee_answers_every_sample(answered: Answered) -> None:
     assert results == {"output/0/z": [-1.0, -2.0], "output/3/z": [-5.0]}
 
 
+@pytest.mark.parametrize("runtime", ["onnxruntime"], indirect=True)  # the other heeds no declared size
 def test_a_sample_of_another_size_that_the_referee_cannot_run_is_named(answered: Answered) -> None:
     said, results = answered(onnx("Neg", 2), {0: [1.0, 2.0], 3: [5.0]})
     assert list(said["failed"]) == ["3"]
     assert list(results) == ["output/0/z"]
 
 
-@pytest.mark.parametrize("model", [onnx("Neg", 3), onnx("NoSuchOperator", 2), b"no model", b""])
+@pytest.mark.parametrize("model", [onnx("NoSuchOperator", 2), b"no model"])
 def test_a_model_that_cannot_be_run_has_a_reason_and_no_arrays(answered: Answered, model: bytes) -> None:
     said, results = answered(model, {0: [1.0, 2.0]})
     assert said["error"]["message"]
     assert results == {}
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime"], indirect=True)
+@pytest.mark.parametrize("model", [onnx("Neg", 3), b""])
+def test_a_file_that_the_first_one_cannot_load_has_a_reason_and_no_arrays(answered: Answered, model: bytes) -> None:
+    said, results = answered(model, {0: [1.0, 2.0]})
+    assert said["error"]["message"]
+    assert results == {}
+
+
+# The second one
+
+
+@pytest.fixture
+def doubted(tmp_path: Path) -> Callable[[bytes], Exported]:
+    """An export of that file, with one sample of x."""
+
+    def doubted(model: bytes) -> Exported:
+        (tmp_path / "model.onnx").write_bytes(model)
+        numpy.savez(tmp_path / "io.npz", **{"input/0/x": numpy.ones(2, "float32")})
+        return Exported((), BundleFacts(), ExportFacts(), tmp_path, tmp_path / "io.npz")
+
+    return doubted
+
+
+def second(exported: Exported, **changed: Any) -> SecondReferee:
+    asked = builders.case("y", **changed)
+    return second_referee.ask(exported, asked, exported.folder, Limits(60, 4096), lambda: False)
+
+
+def test_the_second_referee_is_onnxs_own_evaluator_in_a_process_of_its_own(
+    doubted: Callable[[bytes], Exported], monkeypatch: pytest.MonkeyPatch, watch: Watch
+) -> None:
+    process = Process('{"failed": {}}')
+    monkeypatch.setattr(referee.subprocess, "Popen", process)
+    assert second(doubted(onnx("Neg", "n"))) == SecondReferee(None)  # the planned process writes nothing
+    assert process.command[-1] == "onnx"
+    assert watch.limits == Limits(referee.SECONDS, 4096)
+
+
+def test_why_the_second_referee_has_no_answer_is_told(
+    doubted: Callable[[bytes], Exported], monkeypatch: pytest.MonkeyPatch, watch: Watch
+) -> None:
+    said = '{"error": {"type": "NotImplementedError", "message": "no operator"}}'
+    monkeypatch.setattr(referee.subprocess, "Popen", Process(said))
+    assert second(doubted(onnx("Neg", "n"))) == SecondReferee(None, "NotImplementedError: no operator")
+
+
+def test_an_onnx_file_that_is_the_case_itself_has_no_second_referee(
+    doubted: Callable[[bytes], Exported], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(referee.subprocess, "Popen", lambda *_, **__: pytest.fail("it was asked"))
+    found = second(doubted(onnx("Neg", "n")), onnx_opset=13)
+    assert found.answers is None
+    assert found.error
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from tfparity.judging import judge
 from tfparity.paths import Cache, Project
 from tfparity.planning.keys import Crossing
 from tfparity.planning.keys import Keys as CellKeys
+from tfparity.planning.remedies import all_left_out, untried
 from tfparity.records.cells import Attempt, Cell, Failure
 from tfparity.records.vocabulary import Stage
 from tfparity.report import remedies as report
@@ -119,7 +120,8 @@ class Attempts:
     def __call__(self, opset: int, names: tuple[str, ...] = ()) -> Attempt:
         self.made.append((opset, names))
         text = self.outcomes.get((opset, names), "nothing helped at all")
-        return attempt(opset, remedies=names) if text == "pass" else broken(text, opset, type="E", remedies=names)
+        made = attempt(opset, remedies=names) if text == "pass" else broken(text, opset, type="E", remedies=names)
+        return replace(made, total_seconds=10.0)
 
 
 def rule(id: str, matches: str, *names: str) -> Limitation:
@@ -137,12 +139,9 @@ Asked = tuple[CellKeys, Crossing]
 
 @pytest.fixture
 def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Asked:
-    """The keys of a project whose toolchain tries remedies on its one case, and how that crosses."""
+    """The keys of a project with one case at two opsets, and how that crosses."""
     keys = Keys(tmp_path, monkeypatch)
     keys.write("mine.py", "(13,)", "(13, 12)")
-    keys.write(
-        "matrix.yaml", "routes: {mine.py: tensorflow-side}", "routes: {mine.py: tensorflow-side}, remedies: [a/*]"
-    )
     keys.read()
     declared, zoo = matrix.load(tmp_path / "matrix.yaml"), cases.load([tmp_path / "zoo.py"])
     return with_rules(CellKeys(Project(tmp_path), declared, zoo), RULES)
@@ -155,18 +154,25 @@ def with_rules(keys: CellKeys, rules: Sequence[Limitation]) -> Asked:
 
 
 def tried(
-    asked: Asked, outcomes: Mapping[tuple[int, tuple[str, ...]], str], *, remedies: bool = True
+    asked: Asked,
+    outcomes: Mapping[tuple[int, tuple[str, ...]], str],
+    *,
+    remedies: bool = True,
+    seconds: float = 100.0,
 ) -> tuple[Sequence[tuple[int, tuple[str, ...]]], str, list[Attempt]]:
-    """What is attempted, in its order, the verdict of the cell, and the attempts."""
+    """What is attempted, in its order, the verdict of the cell, and the attempts. Each takes 10 s."""
     keys, crossing = asked
 
     def named(one: Attempt) -> tuple[str, ...]:
         return keys.remedies_named(crossing, one.error, one.opset, one.remedies)
 
     attempts = Attempts(outcomes)
-    run: Any = SimpleNamespace(opsets=crossing.way.opsets, attempt=attempts, remedies=named if remedies else None)
-    run._try_remedies = lambda made, names: CellRun._try_remedies(run, made, names)
-    made = CellRun.attempts(run)
+    unused: Any = None
+    given = {"remedies": named if remedies else None, "remedy_seconds": seconds}
+    run = CellRun(crossing.way.opsets, unused, unused, unused, Path(), unused, **given)
+    monkeypatched: Any = run
+    monkeypatched.attempt = attempts
+    made = run.attempts()
     return attempts.made, judge.verdict(judge.decisive(made)), made
 
 
@@ -207,12 +213,43 @@ def test_a_cell_that_no_remedy_gets_across_is_broken_by_what_bars_the_plain_way(
     assert (verdict, best.remedies, best.error.message) == ("broken", (), "the first obstacle")
 
 
-def test_a_toolchain_that_does_not_ask_for_remedies_tries_none(asked: Asked) -> None:
+def test_where_a_chain_of_remedies_leads_nowhere_the_next_of_the_rule_is_tried(asked: Asked) -> None:
+    behind = {(12, ("auto-cast",)): "a second obstacle"}
+    made, verdict, _ = tried(asked, {**PLAIN, **behind, (12, ("squeeze-handlers",)): "pass"})
+    assert [names for _, names in made] == [
+        *((), ()),
+        ("auto-cast",),
+        *(("auto-cast", "gru-handler"),) * 2,
+        ("squeeze-handlers",),
+    ]
+    assert verdict == "works"
+
+
+def test_remedies_that_the_time_limit_leaves_out_stand_in_the_evidence(asked: Asked) -> None:
+    made, verdict, attempts = tried(asked, PLAIN, seconds=20.0)
+    assert (made[2:], verdict) == ([(12, ("auto-cast",)), (13, ("auto-cast",))], "broken")
+    left = attempts[-1]
+    assert (left.opset, left.remedies, left.outcome, left.stage) == (12, ("squeeze-handlers",), "skipped", "convert")
+    assert left.error is not None
+    assert "20 s of remedy-seconds" in left.error.message
+    cell = judge.cell(*CELL.place, attempts, shims=())
+    assert (untried(cell, RULES[0].remedies), all_left_out(cell)) == ((), ("squeeze-handlers",))
+
+
+def test_the_time_limit_stops_no_attempt_without_remedies(asked: Asked) -> None:
+    made, _, attempts = tried(asked, PLAIN, seconds=0.001)
+    assert made[:2] == [(13, ()), (12, ())]
+    assert {one.remedies for one in attempts if one.outcome == "skipped"} == {("squeeze-handlers",)}
+
+
+def test_a_toolchain_may_name_the_cases_that_alone_try_remedies(asked: Asked) -> None:
     keys, _ = asked
     assert keys.tries_remedies(CELL)
     toolchain = keys.matrix.toolchains["both"]
-    keys.matrix.toolchains["both"] = toolchain.model_copy(update={"remedies": ("b/*",)})
-    assert not keys.tries_remedies(CELL)
+    for globs in (("b/*",), ()):
+        keys.matrix.toolchains["both"] = toolchain.model_copy(update={"remedies": globs})
+        assert not keys.tries_remedies(CELL)
+        assert keys.untried(CELL, failing(), FIRST) == ()
     made, verdict, _ = tried(asked, {**PLAIN, (12, ("auto-cast",)): "pass"}, remedies=False)
     assert (made, verdict) == ([(13, ()), (12, ())], "broken")
 
@@ -244,13 +281,17 @@ def test_only_a_case_of_the_zoo_is_kept_from_remedies_by_the_cases_of_a_rule(
     elsewhere = rule("narrow", "the first obstacle", "gru-handler").model_copy(update={"cases": ("b/*",)})
     everywhere = rule("any", "the first obstacle", "auto-cast")
     keys, crossing = with_rules(asked[0], (elsewhere, everywhere))
-    file = keys.project.root / folder / "zoo.py"
-    made, *_ = tried((keys, replace(crossing, case=crossing.case._replace(file=str(file)))), PLAIN)
+    case = crossing.case._replace(file=str(keys.project.root / folder / "zoo.py"))
+    moved = CellKeys(keys.project, keys.matrix, {case.id: case}, keys.limitations)
+    made, *_ = tried((moved, replace(crossing, case=case)), PLAIN)
     assert [name for opset, tries in made if opset == 12 for name in tries] == list(names)
 
 
-def key_of(asked: Asked, cell: Cell, error: Failure | None = None) -> str:
-    return asked[0].cell(CELL, cell, error)
+FIRST = Failure(Stage.CONVERT, "E", "the first obstacle")
+
+
+def key_of(asked: Asked, cell: Cell) -> str:
+    return asked[0].cell(CELL, cell)
 
 
 def by(*remedies: str) -> Cell:
@@ -275,11 +316,44 @@ def test_a_revision_of_a_remedy_moves_the_key_of_what_it_converts_and_no_other(
     assert key_of(asked, by("gone-since")) not in (plain, mended)
 
 
-def test_a_failure_is_stale_once_a_rule_names_a_remedy_that_it_has_not_tried(asked: Asked) -> None:
-    error = Failure(Stage.CONVERT, "E", "the first obstacle")
-    unknown = Failure(Stage.CONVERT, "E", "nothing that a rule explains")
-    tried = failing("auto-cast", "squeeze-handlers")
-    assert key_of(asked, failing(), unknown) == key_of(asked, failing()) != key_of(asked, failing(), error)
-    assert key_of(asked, failing(), error) == key_of(asked, tried, error)
+def test_a_failure_rests_on_the_remedies_that_it_tried_and_not_on_what_rules_name(
+    asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = failing("auto-cast")
+    before = key_of(asked, tried)
+    assert before != key_of(asked, failing())
     other = with_rules(asked[0], (rule("first", "the first obstacle", "gru-handler"),))
-    assert key_of(other, tried, error) != key_of(asked, tried, error)
+    assert (key_of(other, tried), key_of(other, failing())) == (before, key_of(asked, failing()))
+    monkeypatch.setattr(auto_cast, "REMEDY", auto_cast.REMEDY._replace(revision=99))
+    assert key_of(asked, tried) != before
+
+
+@pytest.mark.parametrize(
+    ("cell", "error", "left"),
+    [
+        (failing(), FIRST, ("auto-cast", "squeeze-handlers")),
+        (failing("auto-cast"), FIRST, ("squeeze-handlers",)),
+        (failing("auto-cast", "squeeze-handlers"), FIRST, ()),
+        (failing("gru-handler"), FIRST, ("auto-cast", "squeeze-handlers")),
+        (failing(), Failure(Stage.CONVERT, "E", "nothing that a rule explains"), ()),
+        (failing(), None, ()),
+        (by("auto-cast"), FIRST, ()),
+    ],
+)
+def test_what_a_failing_cell_has_still_to_try(
+    asked: Asked, cell: Cell, error: Failure | None, left: Sequence[str]
+) -> None:
+    assert asked[0].untried(CELL, cell, error) == tuple(left)
+
+
+def test_a_partial_cell_has_to_try_what_its_rule_names_beyond_what_it_took() -> None:
+    partly = builders.cell("a/b", broken(), lost_axis(remedies=["a"]), lost_axis(remedies=["a", "b"]))
+    assert (partly.verdict, partly.named) == ("partial", ("a",))
+    assert untried(partly, ("a", "b", "c")) == ("c",)
+    most = builders.cell("a/b", lost_axis(remedies=["a", "b", "c"]))
+    assert untried(most, ("d",)) == ()
+
+
+def test_our_own_matrix_keeps_no_case_from_its_remedies() -> None:
+    declared = matrix.load(HERE.parents[1] / "matrix.yaml")
+    assert {toolchain.remedies for toolchain in declared.toolchains.values()} == {("*",)}

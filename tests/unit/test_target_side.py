@@ -8,10 +8,11 @@ from typing import Any
 import numpy
 import pytest
 
+from tfparity.engine import bundles
 from tfparity.engine.bundles import BundleFacts, Exported, ExportFacts
 from tfparity.engine.target_side import TargetSide, answers, measured
 from tfparity.engine.worker_client import Answer, Facts
-from tfparity.judging.judge import Signature
+from tfparity.judging.judge import SecondReferee, Signature
 from tfparity.records.cells import Artifact, Problem, Said, StageReply
 from tfparity.records.keys import Json
 from tfparity.records.vocabulary import Outcome
@@ -140,6 +141,39 @@ def test_what_came_back_right_works_with_the_model_that_it_is_of(exported: Expor
     assert (made.file_opset, made.model, made.where) == (13, exported.model, None)
     assert made.answer == Said(None, None)  # io.npz lacks x here
     assert side().judged(13, stages, exported=exported, executed=executed, result=result).answer is None
+
+
+@pytest.mark.parametrize(
+    ("outputs", "referee", "asked", "culprit"),
+    [
+        (1.0, 3.0, 0, None),  # right
+        (2.0, 1.0, 0, "converter"),
+        (2.0, 3.0, 1, "converter"),  # only the second referee clears the file
+        (2.0, 2.0, 1, "exporter"),  # and is outvoted
+        (2.0, None, 0, "unknown"),
+    ],
+)
+def test_another_referee_is_asked_only_where_the_exporter_would_be_blamed(
+    exported: Exported, tmp_path: Path, outputs: float, referee: float | None, asked: int, culprit: str | None
+) -> None:
+    indexes = [sample.index for sample in case().samples()]
+    right = bundles.read_arrays(answered(tmp_path, *indexes))
+    result = tmp_path / "result.npz"
+    numpy.savez(result, **{name: outputs * array for name, array in right.items()})
+    if referee is not None:
+        numpy.savez(tmp_path / "referee.npz", **{name: referee * array for name, array in right.items()})
+        exported = replace(exported, referee=tmp_path / "referee.npz")
+    times: list[Exported] = []
+
+    def second(about: Exported) -> SecondReferee:
+        times.append(about)
+        return SecondReferee(right)
+
+    executed = execution()
+    stages = [*exported.stages, CONVERTED, *executed.stages]
+    made = replace(side(), second=second).judged(13, stages, exported=exported, executed=executed, result=result)
+    assert (len(times), made.culprit) == (asked, culprit)
+    assert (made.second is not None) == bool(asked)
 
 
 def test_folders_of_this_run_are_masked_in_every_error(exported: Exported, tmp_path: Path) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from tfparity.engine import second_referee
 from tfparity.engine.bundles import Exported
 from tfparity.engine.cell_run import CellRun, stored_name
 from tfparity.engine.context import Context
@@ -14,6 +15,7 @@ from tfparity.engine.target_side import TargetSide
 from tfparity.engine.worker_client import Answer, Worker
 from tfparity.engine.worker_pool import WorkerPool
 from tfparity.errors import InstallError, TfparityError
+from tfparity.judging.judge import SecondReferee
 from tfparity.planning import routes
 from tfparity.planning.keys import Crossing, remedy_revision
 from tfparity.planning.revisions import REFUSALS
@@ -48,11 +50,19 @@ def of_planned(context: Context, pool: WorkerPool, crossing: Crossing, *, tries_
         opsets=crossing.way.opsets,
         start=lambda: _started(pool, crossing),
         source=SourceSide(context, crossing, lambda: pool.worker(crossing.source), on_stage),
-        target=TargetSide(crossing.case, routes.locate(planned.route, context.project), ask, pool.places, path),
+        target=TargetSide(
+            crossing.case,
+            routes.locate(planned.route, context.project),
+            ask,
+            pool.places,
+            path,
+            _second(context, crossing.case),
+        ),
         folder=context.folder,
         limits=context.limits,
         kept=_Kept(context, crossing),
         remedies=named if tries_remedies else None,
+        remedy_seconds=float(context.matrix.limits.remedy_seconds),
         newest_opset=newest_opset,
         going=going,
         keep=context.options.keep,
@@ -75,11 +85,15 @@ def of_bundle(context: Context, worker: Worker, case: Case, exports: Mapping[int
         opsets=tuple(exports),
         start=lambda: _import_failed(worker),
         source=HandedOn(dict(exports)),
-        target=TargetSide(case, located, ask, places),
+        target=TargetSide(case, located, ask, places, second=_second(context, case)),
         folder=context.folder,
         limits=context.limits,
         alone=True,
     )
+
+
+def _second(context: Context, case: Case) -> Callable[[Exported], SecondReferee]:
+    return lambda exported: second_referee.ask(exported, case, context.folder, context.limits, context.aborted.is_set)
 
 
 class _Kept:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 import platform
 import shutil
 import time
@@ -19,14 +20,12 @@ from tfparity.engine.target_side import TargetSide
 from tfparity.engine.worker_client import Answer
 from tfparity.errors import InstallError, MachineFault
 from tfparity.judging import judge
+from tfparity.planning import remedies
 from tfparity.records.cells import Attempt, Problem, StageReply
 from tfparity.records.vocabulary import Outcome, Stage
 
 #: The oldest opset of the window that --all-opsets fills.
 OLDEST_OPSET = 9
-
-#: How many remedies an attempt may take together.
-MOST_REMEDIES = 3
 
 
 class Source(Protocol):
@@ -75,9 +74,10 @@ class CellRun:
 
     start: starts what the cell runs in; the reply of a stage that failed, or None. source, target: the two sides.
     opsets: in the order of trying. kept: what was done before. remedies: which remedies a failed attempt's
-    limitation names; none are tried without. newest_opset: of the exporter, where it is known. going: raises where the
-    run is interrupted. folder: of the run, for artifacts. keep_artifact: of an attempt that works; else they are
-    removed, but with `keep`. alone: nothing else of this run is on the machine.
+    limitation names; none are tried without. remedy_seconds: after which no other remedy is begun. newest_opset: of the
+    exporter, where it is known. going: raises where the run is interrupted. folder: of the run, for artifacts.
+    keep_artifact: of an attempt that works; else they are removed, but with `keep`. alone: nothing else of this run is
+    on the machine.
     """
 
     opsets: tuple[int, ...]
@@ -88,6 +88,7 @@ class CellRun:
     limits: Limits
     kept: Attempts = field(default_factory=Nothing)
     remedies: Callable[[Attempt], tuple[str, ...]] | None = None
+    remedy_seconds: float = math.inf
     newest_opset: Callable[[], int | None] = lambda: None
     going: Callable[[], None] = lambda: None
     keep_artifact: bool = False
@@ -107,29 +108,34 @@ class CellRun:
             if judge.settled(made[-1]):
                 break
         if self.remedies is not None and made[-1].outcome is not Outcome.NOT_APPLICABLE:
-            self._try_remedies(made, self.remedies)
+            self._try_remedies(made, judge.decisive(made), self.remedies)
         return made
 
-    def _try_remedies(self, made: list[Attempt], named: Callable[[Attempt], tuple[str, ...]]) -> None:
-        """Add attempts by the remedies that the limitation of the failure names, at the opset of the failure and then
-        at the others; where one comes further, by those of what bars the way then, in addition."""
-        chain: tuple[str, ...] = ()
-        best: Attempt | None = judge.decisive(made)
-        while best and len(chain) < MOST_REMEDIES:
-            further = None
-            for name in (name for name in named(best) if name not in chain):
-                for opset in dict.fromkeys((best.opset or 0, *self.opsets)):
-                    made.append(self.attempt(opset, (*chain, name)))
-                    if judge.works(made[-1]):
-                        return
-                    if judge.further(made[-1], best) and any(more not in (*chain, name) for more in named(made[-1])):
-                        chain, further = (*chain, name), made[-1]
-                        break
-                    if judge.settled(made[-1]):
-                        break
-                if further:
+    def _try_remedies(self, made: list[Attempt], best: Attempt, named: Callable[[Attempt], tuple[str, ...]]) -> bool:
+        """Add attempts by the remedies that the limitation of the failure names, in addition to those that it took, at
+        the opset of the failure and then at the others; where one comes further, by those of what bars the way then,
+        before the next is tried. Whether one works."""
+        taken = best.remedies
+        for name in remedies.more(named(best), taken):
+            if self._spent(made):
+                made.append(remedies.left_out(best, name, self.remedy_seconds))
+                continue
+            for opset in dict.fromkeys((best.opset or 0, *self.opsets)):
+                made.append(self.attempt(opset, (*taken, name)))
+                last = made[-1]
+                if judge.works(last):
+                    return True
+                if judge.further(last, best) and remedies.more(named(last), last.remedies):
+                    if self._try_remedies(made, last, named):
+                        return True
                     break
-            best = further
+                if judge.settled(last):
+                    break
+        return False
+
+    def _spent(self, made: Sequence[Attempt]) -> bool:
+        """Whether remedies took all the time that those of a cell may, kept attempts counted as when they were made."""
+        return sum(attempt.total_seconds for attempt in made if attempt.remedies) >= self.remedy_seconds
 
     def extra_attempts(self, made: Sequence[Attempt]) -> list[Attempt]:
         """The rest of the window of opsets: recorded, with no say in the verdict."""

@@ -230,11 +230,10 @@ class Engine:
             return None
 
     def _run_of(self, planned: PlannedCell, pool: WorkerPool) -> tuple[Crossing, CellRun]:
-        """A cell's run, with the remedies that its toolchain or the choice asks for."""
-        crossing = self.context.keys.crossing(planned)
-        asked = self.context.options.try_remedies and planned.case in self.context.keys.own
-        tries_remedies = asked or self.context.keys.tries_remedies(planned)
-        return crossing, assembly.of_planned(self.context, pool, crossing, tries_remedies=tries_remedies)
+        """A cell's run, with remedies where the case is of the zoo, or where they are asked for."""
+        keys, crossing = self.context.keys, self.context.keys.crossing(planned)
+        tries = keys.tries_remedies(planned) and (self.context.options.try_remedies or planned.case not in keys.own)
+        return crossing, assembly.of_planned(self.context, pool, crossing, tries_remedies=tries)
 
     def _record(self, crossing: Crossing, run: CellRun, pool: WorkerPool) -> CellRecord:
         """The record that a run's attempts make."""
@@ -245,7 +244,7 @@ class Engine:
         if best.outcome is Outcome.NOT_APPLICABLE:
             return _not_taken(place, best, attempts, cached=not run.ran)
         cell = judge.cell(*place, attempts, shims=crossing.shims, extra=extra)
-        key = self.context.keys.cell(crossing.planned, cell, best.error)
+        key = self.context.keys.cell(crossing.planned, cell)
         facts = {side.environment.id: pool.facts(side) for side in (crossing.source, crossing.target)}
         return CellRecord(
             *place, cell.verdict, None, replace(cell, key=key), (*attempts, *extra), facts, cached=not run.ran

@@ -47,16 +47,26 @@ def version() -> str:
     return importlib.metadata.version("onnxruntime")
 
 
+#: Another one, asked where the first's answer is in doubt: onnx's own evaluator.
+SECOND = "onnx"
+
+
 def ask(
-    model: Path, io: Path, result: Path, outputs: Sequence[str], memory_mib: float, aborted: Callable[[], bool]
+    model: Path,
+    io: Path,
+    result: Path,
+    outputs: Sequence[str],
+    memory_mib: float,
+    aborted: Callable[[], bool],
+    runtime: str = "onnxruntime",
 ) -> RefereeReply:
-    """Run the referee over every sample; `outputs` are those the case declares.
+    """Run the referee over every sample; `outputs` are those the case declares, `runtime` is what answers.
 
     A model that it cannot run gives a reply with the reason. It ends where `aborted` says so. Raises MachineFault
     where this machine ended it.
     """
     process = subprocess.Popen(
-        [sys.executable, "-I", str(SCRIPT), str(model), str(io), str(result), json.dumps(list(outputs))],
+        [sys.executable, "-I", str(SCRIPT), str(model), str(io), str(result), json.dumps(list(outputs)), runtime],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -1,16 +1,15 @@
-"""The referee's own process: `python -I referee_process.py MODEL.onnx IO.npz RESULT.npz OUTPUTS`.
+"""The referee's own process: `python -I referee_process.py MODEL.onnx IO.npz RESULT.npz OUTPUTS RUNTIME`.
 
 It answers every sample of io.npz and prints one line of JSON: {"failed": {sample: message}}, for samples of other
 sizes than the exported ones, {"error": {"type", "message"}}, or {"disk": why} where its answer could not be
-written. OUTPUTS is a JSON list of the declared names. Imports
-nothing of ours.
+written. OUTPUTS is a JSON list of the declared names, RUNTIME one of RUNTIMES. Imports nothing of ours.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +21,54 @@ def declared_names(found: Sequence[str], declared: Sequence[str]) -> list[str]:
     return [name if name in declared else next(missing, name) for name in found]
 
 
-def _main(model: str, io: str, result: str, declared: str) -> None:
-    import numpy
-    import onnxruntime
+class _OnnxRuntime:
+    """The file in ONNX Runtime, in one thread."""
 
-    stored: dict[str, Any] = {}
-    try:
+    def __init__(self, model: str) -> None:
+        import onnxruntime
+
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4
-        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        outputs = [output.name for output in session.get_outputs()]
-        names = declared_names(outputs, json.loads(declared))
-        wanted = {entry.name for entry in session.get_inputs()}
+        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        self.inputs = [entry.name for entry in self._session.get_inputs()]
+        self.outputs = [output.name for output in self._session.get_outputs()]
+
+    def run(self, feed: dict[str, Any]) -> Sequence[Any]:
+        return list(self._session.run(self.outputs, feed))
+
+
+class _Evaluator:
+    """The file in onnx's own evaluator: plain numpy, slow, written apart from ONNX Runtime.
+
+    Many of its operators are those of the newest opset, whatever the file says (RoiAlign's default mode is another from
+    16 on), so that the file is upgraded first, by onnx's own converter.
+    """
+
+    def __init__(self, model: str) -> None:
+        import onnx
+        from onnx import defs, version_converter
+        from onnx.reference import ReferenceEvaluator
+
+        upgraded = version_converter.convert_version(onnx.load(model), defs.onnx_opset_version())
+        self._evaluator = ReferenceEvaluator(upgraded)
+        self.inputs, self.outputs = list(self._evaluator.input_names), list(self._evaluator.output_names)
+
+    def run(self, feed: dict[str, Any]) -> Sequence[Any]:
+        return list(self._evaluator.run(self.outputs, feed))
+
+
+RUNTIMES: dict[str, Callable[[str], _OnnxRuntime | _Evaluator]] = {"onnxruntime": _OnnxRuntime, "onnx": _Evaluator}
+
+
+def _main(model: str, io: str, result: str, declared: str, runtime: str) -> None:
+    import numpy
+
+    stored: dict[str, Any] = {}
+    try:
+        session = RUNTIMES[runtime](model)
+        names = declared_names(session.outputs, json.loads(declared))
+        wanted = set(session.inputs)
         with numpy.load(io, allow_pickle=False) as given:
             samples: dict[int, dict[str, Any]] = {}
             for key in given.files:
@@ -44,7 +78,7 @@ def _main(model: str, io: str, result: str, declared: str) -> None:
         failed = {}
         for index, feed in sorted(samples.items()):
             try:
-                for name, value in zip(names, session.run(outputs, feed), strict=True):
+                for name, value in zip(names, session.run(feed), strict=True):
                     stored[f"output/{index}/{name}"] = value
             except Exception as unable:
                 if index == 0:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,6 +12,8 @@ from tfparity.engine import bundles
 from tfparity.engine.bundles import Exported
 from tfparity.engine.worker_client import Answer
 from tfparity.judging import judge
+from tfparity.judging.blame import EXPORTER
+from tfparity.judging.judge import SecondReferee
 from tfparity.records.cells import Artifact, Attempt, Problem, Said, StageReply
 from tfparity.records.fingerprint import normalise, printable
 from tfparity.records.keys import Json
@@ -27,16 +30,21 @@ class Ask(Protocol):
     def __call__(self, kind: str, request: Mapping[str, Json], /) -> Answer: ...
 
 
+#: What another referee says of an exported file; None where none is asked.
+Second = Callable[[Exported], SecondReferee | None]
+
+
 @dataclass(frozen=True)
 class TargetSide:
     """A case at its target. `route`: its name or file, as a worker finds it; `places`: folders of this run and what
-    stands for them in errors; `path`: folders that the case imports from."""
+    stands for them in errors; `path`: folders that the case imports from; `second`: asks another referee."""
 
     case: Case
     route: str
     ask: Ask
     places: Mapping[str, str]
     path: Sequence[str] = ()
+    second: Second = lambda _: None
 
     def convert(self, opset: int, exported: Exported, folder: Path, remedies: Sequence[str] = ()) -> Answer:
         """The route's conversion into `folder`/artifact."""
@@ -93,7 +101,8 @@ class TargetSide:
     ) -> Attempt:
         """The attempt that came as far as `stages` tell (see judge.attempt)."""
         references, outputs = bundles.read_arrays(exported.io if exported else None), bundles.read_arrays(result)
-        attempt = judge.attempt(
+        judged = partial(
+            judge.attempt,
             opset=opset,
             file_opset=exported.facts.file_opset if exported else None,
             remedies=remedies,
@@ -109,6 +118,9 @@ class TargetSide:
             },
             referee_error=exported.referee_error if exported else None,
         )
+        attempt = judged()
+        if exported and attempt.stage is Stage.PARITY and attempt.culprit == EXPORTER and attempt.grade:
+            attempt = judged(second=self.second(exported))
         if self.case.answer:
             attempt = replace(attempt, answer=answers(self.case, references, outputs))
         if exported is None:

@@ -92,6 +92,14 @@ def place(environment: Environment, locked: LockStatus, cache: Cache) -> Path:
     return cache.environments / f"{environment.id}-{made_of[:12]}"
 
 
+def remove(environment: Environment, locked: LockStatus, cache: Cache) -> None:
+    """Remove an environment from the cache; it is made again where it is asked for."""
+    folder = place(environment, locked, cache)
+    with FileLock(_lock_of(folder)):
+        (folder / COMPLETE).unlink(missing_ok=True)  # first: what is cut off from here on is no environment
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _lock_of(folder: Path) -> Path:
     """What is locked while that environment is made."""
     return folder.with_name(f".{folder.name}.lock")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from tfparity.evidence import files
 from tfparity.evidence.explain import explain
@@ -19,6 +20,7 @@ from tfparity.evidence.schema import Evidence, Run, Runs
 from tfparity.inputs.limitations import Limitation, Rules
 from tfparity.inputs.matrix import Toolchain
 from tfparity.planning.plan import in_tier
+from tfparity.planning.remedies import all_left_out
 from tfparity.planning.selection import Selection
 from tfparity.records.cells import Cell, CellId, Failure, PlannedCell
 from tfparity.records.vocabulary import Tier, Verdict
@@ -26,7 +28,8 @@ from tfparity.records.vocabulary import Tier, Verdict
 
 @dataclass(frozen=True)
 class Standing:
-    """One planned cell: its verdict, the recorded cell, failure and run where there are any, and what explains it."""
+    """One planned cell: its verdict, the recorded cell, failure and run where there are any, what explains it, and the
+    remedies that its rule names and that it has not tried."""
 
     planned: PlannedCell
     verdict: Verdict
@@ -34,6 +37,7 @@ class Standing:
     error: Failure | None = None
     limitation: Limitation | None = None
     run: Run | None = None
+    untried: tuple[str, ...] = ()
 
     @property
     def reason(self) -> str | None:
@@ -47,6 +51,22 @@ class Standing:
             return None
         measured = self.run.max_abs if self.run else None
         return self.cell.max_abs if measured is None else measured
+
+
+class Untried(NamedTuple):
+    """Of failing cells: how many there are, how many have a remedy that they have not tried, how many one that the
+    time limit of a cell's remedies left out."""
+
+    failing: int
+    waiting: int
+    left_out: int
+
+    @classmethod
+    def among(cls, cells: Iterable[Standing]) -> Untried:
+        """Counted over those cells."""
+        failing = [cell for cell in cells if cell.verdict.failing]
+        waiting = sum(bool(cell.untried) for cell in failing)
+        return cls(len(failing), waiting, sum(bool(cell.cell and all_left_out(cell.cell)) for cell in failing))
 
 
 class Query:
@@ -127,7 +147,7 @@ class Query:
         if content is None or kept is None:
             return Verdict.UNTESTED
         if planned.place not in self._verdicts:
-            current = self.selection.keys.cell(planned, kept, content.error_of(kept)) == kept.key
+            current = self.selection.keys.cell(planned, kept) == kept.key
             self._verdicts[planned.place] = kept.verdict if current else Verdict.STALE
         return self._verdicts[planned.place]
 
@@ -142,8 +162,9 @@ class Query:
         verdict = self.verdict(planned)
         if content is None or cell is None:
             return Standing(planned, verdict)
-        rule = self.selection.limitations.named(cell.limitation)
-        return Standing(planned, verdict, cell, content.error_of(cell), rule, self.run(planned.place))
+        rule, error = self.selection.limitations.named(cell.limitation), content.error_of(cell)
+        untried = self.selection.keys.untried(planned, cell, error) if verdict.failing else ()
+        return Standing(planned, verdict, cell, error, rule, self.run(planned.place), untried)
 
 
 class Table:
@@ -245,6 +266,11 @@ class Table:
         out."""
         cells = self.cells[toolchain] if toolchain else [cell for cells in self.cells.values() for cell in cells]
         return counted(cell for cell in cells if chosen is None or chosen(cell.planned))
+
+    def untried(self, toolchain: str | None = None) -> Untried:
+        """How many failing cells, of one toolchain or of all, have a remedy yet to try."""
+        cells = self.cells[toolchain] if toolchain else [cell for cells in self.cells.values() for cell in cells]
+        return Untried.among(cells)
 
     def verdict(self, toolchain: str, case: str) -> Standing | None:
         """One cell of a toolchain by its leading route, None where the plan has none."""

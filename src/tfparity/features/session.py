@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from tfparity.evidence.needs import needs
 from tfparity.evidence.query import Query
 from tfparity.evidence.recorder import Recorder
 from tfparity.inputs.limitations import Limitation
@@ -43,6 +44,8 @@ class Session:
         """The planned cells in the order in which the engine should run them: under a budget, what says most first."""
         recorded = self.query.places if self.choice.recorded else None
         planned = self.selection.planned if recorded is None else self.selection.planned_of(recorded)
+        if self.choice.needs:
+            planned = [cell for cell in planned if needs(self.query.standing(cell), self.choice.needs)]
         if self.choice.budget is None:
             return planned
         return plan.order(planned, self.selection.cases, self.query.verdicts(planned))

@@ -115,7 +115,11 @@ Globs = Annotated[
 ]
 Remedies = Annotated[
     tuple[str, ...],
-    Field(default=(), description="Globs of the cases that try, where they fail, the remedies of limitations.yaml."),
+    Field(
+        default=("*",),
+        description="Globs of the cases that alone try, where they fail, the remedies of limitations.yaml; all unless "
+        "it is given, none where it is empty.",
+    ),
 ]
 
 
@@ -187,10 +191,15 @@ def _form(entry: Any) -> str:
 
 
 class Limits(_Strict):
-    """What one request to a worker may take."""
+    """What one request to a worker may take, and the remedies of a cell together."""
 
     seconds: float = Field(default=600, gt=0, description="Seconds of a request, all its stages together.")
     memory_gib: float = Field(default=8, gt=0, description="GiB of memory (PSS) of a request's process group.")
+    remedy_seconds: float = Field(
+        default=1800,
+        gt=0,
+        description="Seconds after which a cell begins no other remedy; those left out are recorded as skipped.",
+    )
 
 
 class _Document(_Strict):
@@ -222,7 +231,7 @@ class Toolchain(_Strict):
     source: str
     routes: dict[str, str]
     cases: tuple[str, ...] = ()
-    remedies: tuple[str, ...] = ()
+    remedies: tuple[str, ...] = ("*",)
     note: str | None = None
 
     def environments(self) -> list[str]:

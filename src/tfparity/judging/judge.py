@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from tfparity.judging import blame
+from tfparity.judging.blame import Second
 from tfparity.records.cells import (
     Attempt,
     Cell,
@@ -30,12 +32,6 @@ if TYPE_CHECKING:
 #: The level of checking that this module does: every stage, three seeds, one axis moved at a time.
 LEVEL = 1
 
-_BLAME = {
-    "exporter": "ONNX Runtime gives a wrong answer for the exported file already",
-    "converter": "ONNX Runtime gives the right answer for the exported file, the converted model does not",
-    "unknown": "the converted model's answer is wrong, and no referee can say since when",
-}
-
 
 @dataclass(frozen=True)
 class Signature:
@@ -45,6 +41,30 @@ class Signature:
     inputs: tuple[tuple[str, str], ...]
     outputs: tuple[tuple[str, str], ...]
     ordered: bool
+
+
+@dataclass(frozen=True)
+class SecondReferee:
+    """What another referee than ONNX Runtime said of the exported file: arrays, or why there are none."""
+
+    answers: Arrays | None
+    error: str | None = None
+
+    def held(self, case: Case, references: Arrays, referee: Arrays, outputs: Arrays) -> Second:
+        """Its answer held against torch's, and the converted model's against that of the first referee."""
+        from tfparity.judging import compare
+
+        samples = case.samples()
+        first = {
+            name.replace("output", kind, 1): array.astype(kind) if array.dtype.kind == "f" else array
+            for name, array in referee.items()
+            for kind in ("float32", "float64")
+        }
+        asked = [sample for sample in samples if all(f"float32/{sample.index}/{o.name}" in first for o in case.outputs)]
+        alike = bool(asked) and compare.compare(case.outputs, asked, first, outputs).grade is not Grade.DIVERGED
+        if self.answers is None:
+            return Second(None, alike)
+        return Second(compare.compare(case.outputs, samples, references, self.answers), alike)
 
 
 def attempt(
@@ -60,6 +80,7 @@ def attempt(
     signature: Signature | None,
     failed_sizes: Mapping[str, Problem] | None = None,
     referee_error: str | None = None,
+    second: SecondReferee | None = None,
 ) -> Attempt:
     """Judge one attempt.
 
@@ -67,6 +88,7 @@ def attempt(
         may turn into failures.
     references, referee, outputs: arrays by key (see compare); `referee` None where it could not run.
     signature: of the artifact, None where it told none. failed_sizes: sample index → why it could not run.
+    second: of another referee, where the first one's answer is in doubt.
 
     Raises WorkerError where a reference is missing.
     """
@@ -74,13 +96,14 @@ def attempt(
 
     samples = case.samples()
     replies = {reply.stage: _normal(reply) for reply in stages}
-    measured = hop = None
+    measured = hop = other = None
     culprit: str | None = None
     kept: bool | None = None
     if Stage.PARITY in replies and replies[Stage.PARITY].passed:
         measured = compare.compare(case.outputs, samples, references, outputs or {})
         hop = compare.compare(case.outputs, samples, references, referee) if referee else None
-        replies[Stage.PARITY], culprit = _judge_parity(replies[Stage.PARITY], measured, hop)
+        other = second.held(case, references, referee or {}, outputs or {}) if second and hop else None
+        replies[Stage.PARITY], culprit = _judge_parity(replies[Stage.PARITY], measured, hop, other)
         if Stage.DYNAMIC_SHAPE in replies:
             reply = replies[Stage.DYNAMIC_SHAPE]
             replies[Stage.DYNAMIC_SHAPE], blamed = _judge_axes(reply, measured, hop, samples, failed_sizes or {})
@@ -91,6 +114,9 @@ def attempt(
     judged = tuple(replies.values())
     last = _first_failing(judged) or judged[-1]
     stage = Stage(last.stage)
+    if measured is None and last.error:
+        said = last.error.message
+        culprit = blame.error(stage, last.outcome, said, answered=bool(referee), refused=referee_error)
     return Attempt(
         opset=opset,
         file_opset=file_opset,
@@ -106,6 +132,7 @@ def attempt(
         floor=measured.floor if measured else None,
         floor_source=measured.floor_source if measured else None,
         referee=_referee(hop, referee_error),
+        second=_referee(other.hop, second.error) if second and other else None,
         culprit=culprit,
         dynamic=dict(sorted(measured.axes.items())) if measured else {},
         signature=kept,
@@ -232,24 +259,16 @@ def _failed(reply: StageReply, type: str, message: str) -> StageReply:
     return replace(reply, outcome=Outcome.FAIL, error=Problem(type, normalise(message, {})))
 
 
-def _judge_parity(reply: StageReply, measured: Comparison, hop: Comparison | None) -> tuple[StageReply, str | None]:
-    """The reply, a failure where the answer is not right, and the culprit.
-
-    Three hops: torch → referee → converted model. The exporter is to blame if the referee's answer is as bad as the
-    converted model's or worse, else the converter.
-    """
+def _judge_parity(
+    reply: StageReply, measured: Comparison, hop: Comparison | None, second: Second | None
+) -> tuple[StageReply, str | None]:
+    """The reply, a failure where the answer is not right, and the culprit."""
     if measured.grade.right:
         return reply, None
-    culprit = _culprit(measured, hop)
+    culprit, because = blame.wrong_answer(measured, hop, second)
     kind = "Diverged" if measured.grade is Grade.DIVERGED else "Drifted"
-    who = "" if culprit == "unknown" else culprit.capitalize()
-    return _failed(reply, who + kind, f"{_BLAME[culprit]}: {measured.detail}"), culprit
-
-
-def _culprit(measured: Comparison, hop: Comparison | None) -> str:
-    if hop is None:
-        return "unknown"
-    return "exporter" if hop.grade.rank >= measured.grade.rank else "converter"
+    who = "" if culprit == blame.UNKNOWN else culprit.capitalize()
+    return _failed(reply, who + kind, f"{because}: {measured.detail}"), culprit
 
 
 def _judge_axes(

@@ -20,6 +20,7 @@ from tfparity.inputs import case_files
 from tfparity.inputs.limitations import Limitation, Met, Rules
 from tfparity.inputs.matrix import Environment, Matrix
 from tfparity.paths import Project
+from tfparity.planning import remedies as remedies_left
 from tfparity.planning import revisions, routes
 from tfparity.planning.routes import Way
 from tfparity.records.cells import Attempt, AttemptLine, Cell, Failure, PlannedCell
@@ -225,28 +226,27 @@ class Keys:
             used["referee"] = revisions.STAGES["referee"]
         return used
 
-    def cell(self, planned: PlannedCell, cell: Cell, error: Failure | None) -> str:
-        """The key of a cell that came out like that, `error` its failure.
-
-        Of one that converts, with the revisions of the remedies that it took; of one that failed where remedies are
-        tried, with those of all that were tried and of all that its limitation names now.
-        """
+    def cell(self, planned: PlannedCell, cell: Cell) -> str:
+        """The key of a cell that came out like that: with the revisions of the remedies that it took, or, of one that
+        failed, of all that it tried. What limitations.yaml names now has no part in it: see untried."""
         crossing = self.crossing(planned)
-        if not cell.verdict.failing:
-            names = list(cell.named)
-        elif self.tries_remedies(planned) or (planned.case in self.own and any(one.remedies for one in cell.attempts)):
-            tried = [name for attempt in cell.attempts for name in attempt.remedies]
-            names = sorted({*tried, *self.remedies_named(crossing, error, cell.opset, cell.remedies)})
-        else:
-            names = []
+        tried = {name for attempt in cell.attempts for name in attempt.remedies}
+        names = sorted(tried) if cell.verdict.failing else list(cell.named)
         deciding = [cell.deciding] if cell.deciding else []
         counted = [*deciding, *(attempt for attempt in cell.attempts if attempt.remedies)]
         return key(self.base(crossing), self.revisions(crossing, counted), _revised(names))
 
     def tries_remedies(self, planned: PlannedCell) -> bool:
-        """Whether the toolchain asks for remedies where this case fails."""
+        """Whether remedies are tried where this case fails: everywhere but where the toolchain lists others."""
         globs = self.matrix.toolchains[planned.toolchain].remedies
         return any(fnmatch.fnmatchcase(planned.case, glob) for glob in globs)
+
+    def untried(self, planned: PlannedCell, cell: Cell, error: Failure | None) -> tuple[str, ...]:
+        """The remedies that the rule of a failing cell names now and that it has not tried."""
+        if not (cell.verdict.failing and self.tries_remedies(planned)):
+            return ()
+        named = self.remedies_named(self.crossing(planned), error, cell.opset, cell.remedies)
+        return remedies_left.untried(cell, named)
 
     def remedies_named(
         self, crossing: Crossing, error: Failure | None, opset: int | None, taken: Sequence[str]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tfparity.inputs.own_models import Declared
+from tfparity.planning.needs import Need
 from tfparity.records.vocabulary import Tier
 
 DEFAULT = "default"
@@ -88,6 +89,12 @@ OPTIONS = (
     Option("--limitations", "rules of your own, before those of limitations.yaml", {"metavar": "FILE"}),
     Option("--results", "a folder for evidence of your own instead of results/", {"metavar": "FOLDER"}),
     Option("--recorded", "only cells that results/ has", {"action": "store_true"}),
+    Option(
+        "--need",
+        "only cells that still need this: untried (they fail, and did not try a remedy that their rule names), stale "
+        "or untested; repeatable",
+        {"action": "append", "choices": [need.value for need in Need], "metavar": "WHAT"},
+    ),
     Option("--jobs", "cells side by side (default: 2, or 1 on one core)", {"type": _jobs, "metavar": "N"}),
     Option(
         "--budget",
@@ -120,6 +127,7 @@ class Choice:
     results: Path | None = None
     try_remedies: bool = False
     recorded: bool = False
+    needs: tuple[Need, ...] = ()
     jobs: int = 1
     budget: float | None = None
     all_opsets: bool = False
@@ -142,6 +150,7 @@ def chosen(value: Callable[[str], Any]) -> Choice:
         path=tuple(Path(folder).resolve() for folder in value("path") or ()),
         limitations=Path(value("limitations")) if value("limitations") else None,
         results=Path(value("results")) if value("results") else None,
+        needs=tuple(map(Need, value("need") or ())),
         jobs=value("jobs") or min(2, os.cpu_count() or 1),
         budget=value("budget"),
         **{

@@ -140,8 +140,9 @@ class Attempt:
     """One attempt at a cell: at an opset, by remedies, with all that came of it.
 
     stage, outcome: the first that did not pass, else the last. max_abs, floor, rms: absolute, of the output that
-    decides the grade. culprit: "exporter", "converter", "unknown" or None. total_seconds: wall time of the whole
-    attempt. limits: seconds and MiB that its requests could take. where: "file:line" where a case does not build.
+    decides the grade. culprit: "exporter", "converter", "unknown" or None. second: what another referee said, where the
+    first one's answer was in doubt. total_seconds: wall time of the whole attempt. limits: seconds and MiB that its
+    requests could take. where: "file:line" where a case does not build.
     """
 
     opset: int | None
@@ -170,6 +171,7 @@ class Attempt:
     where: str | None = None
     answer: Said | None = None
     artifact: Artifact | None = None
+    second: RefereeAnswer | None = None
 
     @cached_property
     def line(self) -> AttemptLine:

@@ -106,7 +106,7 @@ def overview(table: Table, folder: str) -> str:
         "all cells",
         *LANDMARKS,
     ]
-    return f"{markdown.table(head, rows, align='lllllllllll')}\n\n{totals(table.counts())}\n\n{legend()}"
+    return f"{markdown.table(head, rows, align='lllllllllll')}\n\n{totals(table)}\n\n{legend()}"
 
 
 def working(counts: Mapping[Verdict, int]) -> str:
@@ -152,10 +152,12 @@ def brief(standing: Standing | None) -> str:
     return f"{shown.sign} {shown.words}"
 
 
-def totals(counts: Mapping[Verdict, int]) -> str:
-    """Every planned cell once: "560 cells: 402 works, …"."""
+def totals(table: Table, toolchain: str | None = None) -> str:
+    """Every planned cell once, and beside it how many that fail have a remedy yet to try: "560 cells: 402 works, …"."""
+    counts = table.counts(toolchain)
     parts = ", ".join(f"{count} {words.verdict(name).words}" for name, count in counts.items())
-    return f"{sum(counts.values())} cells: {parts}." if counts else "No cells."
+    beside = words.untried(table.untried(toolchain))
+    return f"{sum(counts.values())} cells: {parts}.{f' {beside}.' if beside else ''}" if counts else "No cells."
 
 
 def legend() -> str:
@@ -167,7 +169,8 @@ def legend() -> str:
         "others."
     )
     measure = "A number is the largest difference from torch in float64, over every output, three seeds and every size."
-    return "\n".join(lines) + f"\n\n{counted}\n\n{measure}"
+    untried = 'Beside a verdict, "not tried" names the automatic remedies of its rule that no run has tried there yet.'
+    return "\n".join(lines) + f"\n\n{counted} {untried}\n\n{measure}"
 
 
 def families(table: Table) -> str:
@@ -226,7 +229,7 @@ def page(table: Table, toolchain: Toolchain) -> str:
         )
     if shims:
         parts.append(f"Shims: {', '.join(shims)}. A cell that works here works with a remedy.")
-    parts.append(totals(table.counts(toolchain.id)))
+    parts.append(totals(table, toolchain.id))
     head = ["case", "route", "verdict", "max error", "opset", "axes kept", "why"]
     run = [cell for cell in cells if cell.cell is not None]
     if run:
@@ -258,8 +261,9 @@ def _row(cell: Standing, up: str) -> list[str]:
     shown = words.verdict(cell.verdict)
     text = why(cell.cell, cell.error, None) if cell.cell is not None else " ".join((cell.reason or "").split())
     explained = f" ([{cell.limitation.id}]({up}limitations.md#{cell.limitation.id}))" if cell.limitation else ""
+    untried = f"; not tried: {', '.join(cell.untried)}" if cell.untried else ""
     return [
-        f"{shown.sign} {shown.words}",
+        f"{shown.sign} {shown.words}{untried}",
         words.number(cell.max_abs),
         words.opset(cell.cell),
         words.axes(cell.cell.dynamic if cell.cell else None),

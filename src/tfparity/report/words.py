@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from tfparity.evidence.query import Untried
 from tfparity.records.cells import Cell, Failure, Said
 from tfparity.records.vocabulary import Grade, Stage, Verdict
 
@@ -95,6 +96,15 @@ def number(value: float | None) -> str:
 def cells(count: int) -> str:
     """ "1 cell", "2 cells"."""
     return f"{count} cell" + ("" if count == 1 else "s")
+
+
+def untried(counted: Untried) -> str:
+    """How many failing cells have a remedy that they have not tried: empty where none has."""
+    parts = [f"{counted.waiting} of {counted.failing} that are broken or partly have a remedy not yet tried"]
+    parts = parts if counted.waiting else []
+    if counted.left_out:
+        parts.append(f"{counted.left_out} had no time left for one")
+    return ", ".join(parts)
 
 
 def answer(said: Said) -> str:

@@ -5,7 +5,7 @@ from typing import Any, Callable, Iterator, List, Tuple
 
 from tfparity.worker.declare import Case
 from tfparity.worker.frameworks import Framework
-from tfparity.worker.messages import Refused
+from tfparity.worker.messages import NotApplicable, Refused
 
 SEED = 0
 
@@ -19,15 +19,13 @@ class Graph:
     """The model as read, `proto`, and an evaluator whose constants are weights that a run can replace."""
 
     def __init__(self, proto: Any, outputs: List[str]) -> None:
-        from onnx.reference import ReferenceEvaluator
-
         self.proto = proto
         self.outputs = outputs
         self.inputs = _inputs(proto)
         self.dtypes = {one.name: _dtype(one) for one in proto.graph.output if one.type.tensor_type.elem_type}
         lifted = _with_constants_as_weights(proto)
         self.weights = list(lifted.graph.initializer)
-        self.evaluator = ReferenceEvaluator(lifted)
+        self.evaluator = _evaluator(lifted)
 
 
 def pin_threads(count: int) -> None:
@@ -116,12 +114,43 @@ def parameters(model: Graph) -> int:
     return total
 
 
+def _evaluator(proto: Any) -> Any:
+    """The evaluator of the file. It lacks some operators as older opsets have them (DequantizeLinear before 19): then
+    it is of the file as onnx's own converter upgrades it, by as few opsets as it takes. NotApplicable without any."""
+    from onnx import defs, version_converter
+    from onnx.reference import ReferenceEvaluator
+
+    try:
+        return ReferenceEvaluator(proto)
+    except (NotImplementedError, RuntimeError) as unable:
+        lacking = unable
+    weights = {weight.name for weight in proto.graph.initializer}
+    for opset in range(opset_of(proto) + 1, defs.onnx_opset_version() + 1):
+        try:
+            upgraded = version_converter.convert_version(proto, opset)
+            evaluator = ReferenceEvaluator(upgraded)
+        except Exception:  # whatever an opset between lacks, a later one may have
+            continue
+        if weights <= {weight.name for weight in upgraded.graph.initializer}:  # by their names, they are moved
+            return evaluator
+    raise _no_reference(lacking)
+
+
+def _no_reference(lacking: Exception) -> NotApplicable:
+    return NotApplicable("cannot be judged: onnx's evaluator, the reference of a file, lacks: %s" % lacking)
+
+
 def _run(model: Graph, feeds: Any) -> List[Any]:
-    """The outputs, floating ones in the type that the file declares: onnx.reference 1.13 widens some."""
+    """The outputs, floating ones in the type that the file declares: onnx.reference 1.13 widens some. Raises
+    NotApplicable where the evaluator lacks what the file asks of an operator."""
     import numpy
 
+    try:
+        outputs = model.evaluator.run(model.outputs, feeds)
+    except NotImplementedError as lacking:
+        raise _no_reference(lacking) from lacking
     found = []
-    for name, output in zip(model.outputs, model.evaluator.run(model.outputs, feeds)):
+    for name, output in zip(model.outputs, outputs):
         array, dtype = numpy.asarray(output), model.dtypes.get(name)
         found.append(array.astype(dtype) if array.dtype.kind == "f" and dtype in FLOATING else array)
     return found
