@@ -57,6 +57,11 @@ RUNS: dict[str, tuple[str, ...]] = {
     "judge": ("judging.judge",),
 }
 
+#: Modules behind a number that is in no key: a change is looked at, and makes nothing stale.
+BESIDE = {
+    "sensitivity": (revisions.SENSITIVITY, ("worker.sensitivity", "worker.frameworks._slopes")),
+}
+
 #: Modules that cannot change a recorded result, and why.
 EXEMPT = {
     "worker.requests.latency": "times models whose verdict is known; results/latency is made anew as a whole",
@@ -96,7 +101,7 @@ def closure(roots: Iterable[str], package: Path, follows: Callable[[str], bool])
 
 def stages(package: Path) -> Iterator[tuple[str, list[str]]]:
     """Every stage with its modules."""
-    own = {name for names in RUNS.values() for name in names} | EXEMPT.keys()
+    own = {name for names in RUNS.values() for name in names} | EXEMPT.keys() | _beside()
     counted: set[str] = set()
     for stage in revisions.STAGES:
         found = closure(
@@ -106,6 +111,10 @@ def stages(package: Path) -> Iterator[tuple[str, list[str]]]:
         )
         counted.update(found)
         yield stage, found
+
+
+def _beside() -> set[str]:
+    return {name for _, names in BESIDE.values() for name in names}
 
 
 def declared(package: Path) -> Iterator[tuple[str, int, list[str]]]:
@@ -148,6 +157,7 @@ def present(package: Path = PACKAGE) -> dict[str, list[int | str]]:
         return [number, digest(path_of(name, package).read_text(encoding="utf-8") for name in names)]
 
     found = {f"stage {stage}": entry(revisions.STAGES[stage], names) for stage, names in stages(package)}
+    found |= {name: entry(number, names) for name, (number, names) in BESIDE.items()}
     return found | {name: entry(number, names) for name, number, names in declared(package)}
 
 
@@ -156,7 +166,7 @@ def uncovered(package: Path = PACKAGE) -> set[str]:
     files = [path for room in ("worker", "judging") for path in (package / room).rglob("*.py")]
     there = {name_of(path, package) for path in files if code(path.read_text(encoding="utf-8")) != code("")}
     covered = {name for _, names in stages(package) for name in names}
-    covered |= {name for _, _, names in declared(package) for name in names}
+    covered |= {name for _, _, names in declared(package) for name in names} | _beside()
     return there - covered - EXEMPT.keys()
 
 
@@ -185,6 +195,8 @@ def test_a_new_module_that_no_revision_covers_is_noticed(copy: Path, file: str) 
 @pytest.mark.parametrize(
     ("file", "old", "new", "noticed"),
     [
+        ("worker/sensitivity.py", "FILL = 1e30", "FILL = 1e20", {"sensitivity"}),
+        ("worker/frameworks/_slopes.py", "SAFETY = 4.0", "SAFETY = 2.0", {"sensitivity"}),
         ("worker/frameworks/pytorch.py", "SPREAD = 0.1", "SPREAD = 0.2", {"stage build"}),
         ("worker/arrays.py", "% 2**32", "% 2**31", {"stage build"}),
         ("worker/messages.py", "MESSAGE_LIMIT = 4000", "MESSAGE_LIMIT = 400", {"stage build"}),
@@ -231,7 +243,7 @@ def test_of_exporters_a_route_imports_its_own_alone(name: str) -> None:
 
 def test_the_list_of_stages_is_whole() -> None:
     assert RUNS.keys() == revisions.STAGES.keys()
-    names = {name for listed in RUNS.values() for name in listed} | EXEMPT.keys()
+    names = {name for listed in RUNS.values() for name in listed} | EXEMPT.keys() | _beside()
     assert all(path_of(name, PACKAGE).is_file() for name in names)
 
 

@@ -45,12 +45,14 @@ IN_USE = 3600.0
 
 @dataclass(frozen=True)
 class BundleFacts:
-    """What the source side says of a model. sensitivity: see worker.requests.source; floor: "float64" or "ulp"."""
+    """What the source side says of a model. sensitivity, and the weights in it that are only bounded: see
+    worker.sensitivity; floor: "float64" or "ulp"."""
 
     sensitivity: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     floor: str | None = None
     float64_error: str | None = None
     parameters: int | None = None
+    bounded: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,8 @@ class Exported:
         if not changes:
             return None
         weights = {name: max(by) for name, by in changes.items() if not name.startswith(("input:", "output:"))}
-        least = min(weights, key=lambda name: weights[name], default=None)
+        moved = weights.keys() - set(self.bundle.bounded)
+        least = min(sorted(moved), key=lambda name: weights[name], default=None)
         change = float(f"{weights[least]:.1e}") if least else None
         return Model(self.bundle.parameters, len(weights), least, change, self.facts.operators)
 
@@ -124,7 +127,7 @@ def describe(folder: Path, case: Case, origin: Mapping[str, Json], facts: Bundle
         "case": case.declaration(),
         "samples": [sample._asdict() for sample in case.samples()],
         "origin": dict(origin),
-        "facts": {name: value for name, value in asdict(facts).items() if value is not None},
+        "facts": {name: value for name, value in asdict(facts).items() if value not in (None, ())},
     }
     paths.write_text(folder / DESCRIPTION, json.dumps(content))
 

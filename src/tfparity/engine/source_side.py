@@ -95,7 +95,7 @@ class SourceSide:
         facts = answer.facts
         common = bundles.facts_of(folder)
         if first and answer.stages[0].passed:
-            common = BundleFacts(facts.sensitivity, facts.floor, facts.float64_error, facts.parameters)
+            common = BundleFacts(facts.sensitivity, facts.floor, facts.float64_error, facts.parameters, facts.bounded)
             blind = insensitive(self.crossing.case, common.sensitivity, bundles.read_arrays(folder / bundles.IO))
             if blind:
                 refused = replace(answer.stages[0], outcome=Outcome.FAIL, error=Problem("InsensitiveCase", blind))

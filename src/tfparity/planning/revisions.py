@@ -22,3 +22,8 @@ STAGES = {
     "compare": 1,
     "judge": 1,
 }
+
+#: How a case's sensitivity is measured (worker/sensitivity.py). In no key: whether a case is refused is a verdict, and
+#: one way of measuring takes another's place only where benchmarks/sensitivity.py shows that every case of the zoo gets
+#: the same one.
+SENSITIVITY = 2

@@ -104,7 +104,8 @@ class RefereeAnswer:
 @dataclass(frozen=True)
 class Model:
     """What the source side says of a model: parameters, weight tensors, the one that moves the outputs least when it
-    is moved by 1 % and by how much, the operators of the exported file."""
+    is moved by 1 % and by how much (of those that were moved, see worker.sensitivity), the operators of the exported
+    file."""
 
     __pydantic_config__ = STRICT
 

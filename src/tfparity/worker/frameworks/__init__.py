@@ -2,7 +2,7 @@
 FRAMEWORK."""
 
 from types import MappingProxyType
-from typing import Any, Callable, Iterator, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Tuple
 
 from tfparity.worker import plugins
 from tfparity.worker.declare import Case
@@ -23,14 +23,20 @@ class Framework(NamedTuple):
     #: double(model) → the model in float64.
     double: Callable[[Any], Any]
 
-    #: moved_weights(model, arrays) → (weight name, outputs with that weight moved by 1 %).
-    moved_weights: Callable[[Any, List[Any]], Iterator[Tuple[str, List[Any]]]]
+    #: moved_weights(model, arrays) → (weight name, outputs with that weight moved by 1 %). Where there are slopes, a
+    #: third argument names weights to leave out.
+    moved_weights: Callable[..., Iterator[Tuple[str, List[Any]]]]
 
     #: parameters(model) → how many it has.
     parameters: Callable[[Any], int]
 
     #: timed(model, arrays) → a call without arguments, to be timed; None where latency is not measured.
     timed: Optional[Callable[[Any, List[Any]], Callable[[], Any]]] = None
+
+    #: slopes(model, arrays, outputs, needed) → by weight name, what each output changes by at the least when that
+    #: weight is moved by 1 %, by gradients; 0 where they don't tell. needed: per output, the change that matters. It
+    #: may raise where no gradient flows. None where every weight is moved.
+    slopes: Optional[Callable[[Any, List[Any], List[Any], List[float]], Dict[str, List[float]]]] = None
 
     #: package → version specifier: what the source side needs besides the route's own requirements.
     requires: Mapping[str, str] = MappingProxyType({})

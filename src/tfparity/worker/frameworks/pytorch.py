@@ -1,11 +1,11 @@
 """PyTorch as the source framework, from 1.7 on."""
 
 import copy
-from typing import Any, Callable, Iterator, List, Tuple
+from typing import Any, Callable, Collection, Dict, Iterator, List, Tuple
 
 from tfparity.worker import arrays
 from tfparity.worker.declare import Case, Sample
-from tfparity.worker.frameworks import Framework
+from tfparity.worker.frameworks import Framework, _slopes
 from tfparity.worker.messages import Refused
 
 SEED = 0
@@ -123,25 +123,41 @@ def double(model: Any) -> Any:
     return copy.deepcopy(model).double()
 
 
-def moved_weights(model: Any, given: List[Any]) -> Iterator[Tuple[str, List[Any]]]:
-    """For each floating weight of two or more elements, the outputs with every element moved by 1 % up or down.
+def _weights(model: Any) -> Dict[str, Tuple[Any, Any]]:
+    """Each floating weight of two or more elements, once, by name: its tensor, and the sign by which each element
+    moves, as int8.
 
     The direction is a seeded coin per element: a norm that follows cannot divide it out, as it would a common factor.
     """
     import torch
 
     random = torch.Generator().manual_seed(SEED)
+    found = {}
     seen = set()
-    for name, tensor in sorted(model.state_dict().items()):
+    for name, tensor in sorted(model.state_dict(keep_vars=True).items()):
         if not tensor.is_floating_point() or tensor.numel() < 2 or tensor.data_ptr() in seen:
             continue
         seen.add(tensor.data_ptr())
-        kept = tensor.clone()
-        signs = torch.randint(0, 2, tensor.shape, generator=random).to(tensor.dtype) * 2 - 1
-        tensor.mul_(1 + 0.01 * signs)
-        outputs = run(model, given)
-        tensor.copy_(kept)
-        yield name, outputs
+        found[name] = tensor, torch.randint(0, 2, tensor.shape, generator=random).to(torch.int8) * 2 - 1
+    return found
+
+
+def moved_weights(model: Any, given: List[Any], skipped: Collection[str] = ()) -> Iterator[Tuple[str, List[Any]]]:
+    """For each weight that is not among the skipped, the outputs with every element moved by 1 % up or down."""
+    for name, (weight, signs) in _weights(model).items():
+        if name not in skipped:
+            tensor = weight.detach()
+            kept = tensor.clone()
+            tensor.mul_(1 + 0.01 * signs.to(tensor.dtype))
+            outputs = run(model, given)
+            tensor.copy_(kept)
+            yield name, outputs
+
+
+def slopes(model: Any, given: List[Any], before: List[Any], needed: List[float]) -> Dict[str, List[float]]:
+    """See Framework.slopes and _slopes.bounds."""
+    weights = _weights(model)
+    return _slopes.bounds(model, given, before, needed, weights) if len(weights) > _slopes.FEW else {}
 
 
 def timed(model: Any, given: List[Any]) -> Callable[[], Any]:
@@ -167,6 +183,7 @@ FRAMEWORK = Framework(
     run=run,
     double=double,
     moved_weights=moved_weights,
+    slopes=slopes,
     parameters=parameters,
     timed=timed,
 )

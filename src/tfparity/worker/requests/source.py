@@ -12,7 +12,7 @@ import traceback
 from contextlib import suppress
 from typing import Any, Dict, List, Optional
 
-from tfparity.worker import arrays, exporters, frameworks, plugins, remedies
+from tfparity.worker import arrays, exporters, frameworks, plugins, remedies, sensitivity
 from tfparity.worker.declare import Case, registered
 from tfparity.worker.exporters._onnx_files import MODEL
 from tfparity.worker.frameworks import Framework
@@ -152,53 +152,12 @@ def references(case: Case, framework: Framework, model: Any, path: str, reply: R
             moved = [arrays.moved_one_ulp(array, sample.seed) for array in given]
             keep("ulp", sample.index, framework.run(model, moved))
     arrays.write_npz(path, stored)
-    reply.fact("sensitivity", sensitivity(case, framework, model, inputs))
+    changes, bounded = sensitivity.measured(case, framework, model, inputs, stored)
+    reply.fact("sensitivity", changes)
+    reply.fact("bounded", bounded)
     reply.fact("parameters", framework.parameters(model))
 
 
 def same(old: Any, new: Any) -> bool:
     """Whether two arrays have the same shape and elements, NaN equal to NaN: numpy.array_equal does so from 1.19 on."""
     return bool(old.shape == new.shape and ((old == new) | ((old != old) & (new != new))).all())
-
-
-def sensitivity(case: Case, framework: Framework, model: Any, inputs: List[List[Any]]) -> Dict[str, List[float]]:
-    """How much each output changes (see change) when one thing changes: each weight by 1 % under its name, each input
-    to its next seed under "input:<name>", and all inputs at once, for one output, under "output:<name>"."""
-    before = framework.run(model, inputs[0])
-
-    def changes(given: List[Any]) -> List[float]:
-        return [change(old, new) for old, new in zip(before, framework.run(model, given))]
-
-    found: Dict[str, List[float]] = {}
-    for place, declared in enumerate(case.inputs):
-        moved = list(inputs[0])
-        moved[place] = inputs[1][place]
-        found["input:" + declared.name] = changes(moved)
-    for place, by in enumerate(changes(inputs[1])):
-        only = [0.0] * len(before)
-        only[place] = by
-        found["output:" + case.outputs[place].name] = only
-    for name, after in framework.moved_weights(model, inputs[0]):
-        found[name] = [change(old, new) for old, new in zip(before, after)]
-    return found
-
-
-def change(old: Any, new: Any) -> float:
-    """The largest difference between two outputs, relative to max(1, max |old|) over the finite elements.
-
-    A changed integer, a changed shape, and an element that becomes or ceases to be finite count as 1.
-    """
-    import numpy
-
-    if old.shape != new.shape:
-        return 1.0
-    if old.dtype.kind not in "fc":
-        return float((old != new).any())
-    finite = numpy.isfinite(old)
-    if not numpy.array_equal(finite, numpy.isfinite(new)):
-        return 1.0
-    if not finite.any():
-        return 0.0
-    kind = "complex128" if old.dtype.kind == "c" else "float64"
-    was, now = old[finite].astype(kind), new[finite].astype(kind)
-    return float(numpy.abs(was - now).max()) / max(1.0, float(numpy.abs(was).max()))
