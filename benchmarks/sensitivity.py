@@ -71,7 +71,7 @@ def measured(case: Case, framework: Framework) -> dict[str, Any]:
     verdicts, changes = {}, {}
     for way in sorted(ways, reverse=zlib.crc32(case.id.encode()) % 2 == 0):
         began = time.process_time()
-        changes[way], bounded = sensitivity.measured(case, ways[way], model, inputs, stored)
+        changes[way], bounded, _ = sensitivity.measured(case, ways[way], model, inputs, stored)
         found[way] = time.process_time() - began
         verdicts[way] = insensitive(case, changes[way], stored)
         found[f"{way}-bounded"] = len(bounded)

@@ -84,14 +84,17 @@ def _parser() -> argparse.ArgumentParser:
     for option in options.OPTIONS:
         if option.flag in ("--toolchain", "--route", "--input", "--output", "--axis", "--path", "--download"):
             converted.add_argument(option.flag, help=option.help, **option.settings)
-    only_run = ("--try-remedies", "--all-opsets", "--again", "--fresh-process", "--keep", "--download", "--record")
+    only_run = (
+        *("--try-remedies", "--all-opsets", "--again", "--fresh-process", "--keep", "--download", "--all-names"),
+        "--record",
+    )
     command("plan", _plan, cells=True, without=only_run)
     shown = command("cases", _cases, cells=True, without=(*only_run, "--jobs", "--budget"))
     shown.add_argument("--json", action="store_true", help="as JSON, with all that is declared")
     swept = command("sweep", _sweep, cells=True, without=("--record", "--recorded"))
     swept.set_defaults(toolchain=None, tier="all")
     swept.add_argument("--list", action="store_true", help="only say which pieces there are and how long they take")
-    gated = command("gate", _gate, cells=True, without=("--record",))
+    gated = command("gate", _gate, cells=True, without=("--record", "--all-names"))
     gated.add_argument(
         "--update",
         action="store_true",
@@ -132,7 +135,8 @@ def _bundles_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser
     made.add_argument("folder", type=Path)
     for option in options.OPTIONS:
         if option.flag not in (
-            *("--try-remedies", "--all-opsets", "--record", "--results", "--limitations", "--budget", "--keep"),
+            *("--try-remedies", "--all-opsets", "--all-names", "--record", "--results", "--limitations"),
+            *("--budget", "--keep"),
         ):
             made.add_argument(option.flag, help=option.help, **option.settings)
     ran = kinds.add_parser("run", help="take a folder's bundles through a route's target side", allow_abbrev=False)
@@ -246,7 +250,7 @@ def _run(given: argparse.Namespace) -> int:
     records = _carried_out(asked, keep)
     if keep:
         keep(records)
-    terminal.show(_console(), records, asked.explain)
+    terminal.show(_console(), records, asked.explain, all_names=asked.choice.all_names)
     stuck = own_models.stuck(asked, records)
     own_models.show(_console(), asked, stuck)
     failing = [record for record in records if record.verdict.failing]

@@ -11,7 +11,7 @@ from tfparity.evidence import files, schema
 from tfparity.evidence.runs import runs, update_runs
 from tfparity.evidence.schema import Agreement, Run, Runs, StageRun
 from tfparity.paths import Project
-from tfparity.records.cells import Artifact, Model, Said
+from tfparity.records.cells import Artifact, Model, Note, Said
 from tfparity.records.vocabulary import Grade
 
 MODEL = Model(3, 2, "a.bias", 0.012, ("Conv", "Relu"))
@@ -73,6 +73,15 @@ def test_runs_keep_what_the_attempt_that_decided_left() -> None:
     made = record("a/b", broken(model=MODEL), attempt(12, answer=answer, artifact=artifact), other)
     (run,) = runs(TOOLCHAIN, [made]).cells
     assert (run.model, run.answer, run.artifact) == (MODEL, answer, artifact)
+
+
+def test_notes_stand_in_the_runs_that_have_any_and_come_back(tmp_path: Path) -> None:
+    notes = (Note("1 of 2 weights: a.gamma", ("a.gamma",)),)
+    content = runs(TOOLCHAIN, [record("yours/a", attempt(notes=notes)), record("yours/b")])
+    path = files.save_runs(Project(tmp_path), content)
+    assert files.load_runs(Project(tmp_path)) == {TOOLCHAIN: content}
+    assert content.cells[0].notes == notes
+    assert ["notes" in run for run in json.loads(path.read_text(encoding="utf-8"))["cells"]] == [True, False]
 
 
 def test_the_last_word_on_a_model_is_kept_whoever_said_it() -> None:

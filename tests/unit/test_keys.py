@@ -160,6 +160,15 @@ def test_an_ingredient_moves_its_keys_and_no_other(keys: Keys, change: Callable[
     assert {name for name in ALL if before[name] != after[name]} == moved
 
 
+@pytest.mark.parametrize(("own", "moved"), [(True, {"bundle", "base", "cell"}), (False, set())])
+def test_what_only_models_of_ones_own_get_is_in_no_key_of_the_zoo(keys: Keys, own: bool, moved: set[str]) -> None:
+    keys.patch.setattr(planning_keys.Keys, "own", frozenset({"a/b"} if own else ()))
+    before = keys.read()
+    keys.patch.setattr(revisions, "OWN", 99)
+    after = keys.read()
+    assert {name for name in ALL if before[name] != after[name]} == moved
+
+
 def test_code_that_a_case_imports_counts_wherever_it_lies(keys: Keys) -> None:
     for folder, text in (("one", "1"), ("same", "1"), ("other", "2")):
         (keys.root / folder / "pack" / "__pycache__").mkdir(parents=True)

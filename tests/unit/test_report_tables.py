@@ -12,7 +12,7 @@ from rich.console import Console
 
 from tfparity.evidence.query import Standing
 from tfparity.inputs.limitations import Limitation
-from tfparity.records.cells import Attempt, CellRecord, Failure, Said
+from tfparity.records.cells import Attempt, CellRecord, Failure, Note, Said
 from tfparity.records.vocabulary import Grade, Stage, Verdict
 from tfparity.report import markdown, pages, routes, terminal, words
 from tfparity.report.why import why
@@ -57,6 +57,28 @@ def shown(records: list[CellRecord], rule: Limitation | None = None, *, width: i
 
 
 # The terminal
+
+
+def noted(names: tuple[str, ...], *, all_names: bool = False, routes: tuple[str, ...] = ("onnx-tf",)) -> str:
+    note = Note(f"{len(names)} weights do not show: {', '.join(names[:2])}", names)
+    stream = io.StringIO()
+    records = [record("yours/net", attempt(notes=(note,)), route=route) for route in routes]
+    out = Console(file=stream, width=160, highlight=False)
+    terminal.show(out, records, lambda _: None, all_names=all_names)
+    return stream.getvalue()
+
+
+def test_what_a_verdict_does_not_tell_is_said_once_for_all_routes() -> None:
+    found = noted(("a.gamma", "b.gamma"), routes=("onnx-tf", "onnx2tf"))
+    assert found.count("yours/net: 2 weights do not show: a.gamma, b.gamma.") == 1
+    assert "--all-names" not in found
+
+
+def test_names_that_a_note_leaves_out_are_told_on_request() -> None:
+    names = ("a.gamma", "b.gamma", "c.gamma")
+    assert "a.gamma, b.gamma. All names: --all-names." in noted(names)
+    assert "c.gamma" not in noted(names)
+    assert re.search(r"^ +c\.gamma *$", noted(names, all_names=True), re.MULTILINE)
 
 
 def test_a_row_has_verdict_error_opset_and_axes() -> None:

@@ -57,8 +57,9 @@ RUNS: dict[str, tuple[str, ...]] = {
     "judge": ("judging.judge",),
 }
 
-#: Modules behind a number that is in no key: a change is looked at, and makes nothing stale.
+#: Modules behind a number that is in no key of the zoo's: a change is looked at, and makes nothing of it stale.
 BESIDE = {
+    "own models": (revisions.OWN, ("judging.own_models",)),
     "sensitivity": (revisions.SENSITIVITY, ("worker.sensitivity", "worker.frameworks._slopes")),
 }
 
@@ -195,6 +196,7 @@ def test_a_new_module_that_no_revision_covers_is_noticed(copy: Path, file: str) 
 @pytest.mark.parametrize(
     ("file", "old", "new", "noticed"),
     [
+        ("judging/own_models.py", "TINY = 1e-4", "TINY = 1e-3", {"own models"}),
         ("worker/sensitivity.py", "FILL = 1e30", "FILL = 1e20", {"sensitivity"}),
         ("worker/frameworks/_slopes.py", "SAFETY = 4.0", "SAFETY = 2.0", {"sensitivity"}),
         ("worker/frameworks/pytorch.py", "SPREAD = 0.1", "SPREAD = 0.2", {"stage build"}),

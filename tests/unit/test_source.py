@@ -84,7 +84,8 @@ class Framework:
     """A framework of numpy: the model is a function from inputs to outputs."""
 
     def __init__(self, *, double: Any = None, weights: Any = ()) -> None:
-        self._double, self.weights, self.slopes = double, weights, None
+        self._double, self.weights = double, weights
+        self.slopes = self.sizes = None
 
     def run(self, model: Any, given: list[Any], double: bool = False) -> list[Any]:
         return [numpy.asarray(output) for output in model(*given)]

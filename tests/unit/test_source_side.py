@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ class Source:
     model: bool = True
     outputs: dict[str, Any] = field(default_factory=lambda: {"output": [0.0, 1.0]})
     noise: float = 0.0
+    unseen: dict[str, float] = field(default_factory=dict)
 
     def ask(self, kind: str, request: Mapping[str, Any], limits: Limits, *, on_stage: Any = None) -> Answer:
         assert (kind, limits) == ("source", Limits(60, 1024))
@@ -55,7 +57,7 @@ class Source:
                 return Answer(tuple(stages), Facts(**facts, where="/models/net.py:3"), Path())
             if name == "build" and request["reference"]:
                 numpy.savez(request["io"], **references(self.noise, **self.outputs))
-                facts.update(sensitivity=self.sensitivity, floor="float64", parameters=3)
+                facts.update(sensitivity=self.sensitivity, unseen=self.unseen, floor="float64", parameters=3)
         if self.model:
             (Path(request["artifact"]) / "model.onnx").write_bytes(b"onnx")
         return Answer(tuple(stages), Facts(**facts, file_opset=request["opset"]), Path())
@@ -63,6 +65,10 @@ class Source:
 
 class Named(Keys):
     """Keys by name: the bundle's, and of an export whatever is said."""
+
+    @cached_property
+    def own(self) -> frozenset[str]:
+        return frozenset(case.id for case in self.cases.values() if case.file.startswith("/own/"))
 
     def named(self, export: str) -> "Named":
         self.name = export
@@ -165,6 +171,26 @@ def test_an_insensitive_case_fails_its_build_and_leaves_no_bundle(bundle: Path, 
     assert not (bundle / "bundle.json").exists()
     source.sensitivity = ALIVE
     assert export().passed
+
+
+def test_a_model_of_ones_own_is_judged_whatever_it_shows(bundle: Path, source: Source, export: Export) -> None:
+    source.sensitivity, source.unseen = {**ALIVE, "a.gamma": (0.0,)}, {"a.gamma": 1e-6}
+    own = family()._replace(file="/own/mine.py")
+    made = export(declared=own)
+    assert made.passed
+    (note,) = made.notes
+    assert note.names == ("a.gamma",)
+    assert "a layer scale of 1e-06" in note.text
+    assert (source.asked[0]["own"], export(declared=own).notes) == (True, made.notes)
+    assert len(source.asked) == 1
+    assert export(12, declared=family()).notes == ()
+
+
+def test_a_model_of_ones_own_is_not_judged_where_zeros_would_pass(source: Source, export: Export) -> None:
+    source.noise = 1.0
+    (stage,) = export(declared=family()._replace(file="/own/mine.py")).stages
+    assert stage.error is not None
+    assert (stage.stage, stage.error.type) == ("build", "Undetermined")
 
 
 def test_a_case_is_held_against_the_noise_of_the_references_that_it_wrote(source: Source, export: Export) -> None:

@@ -18,6 +18,7 @@ from tfparity.records.cells import (
     Attempt,
     Failure,
     Model,
+    Note,
     Problem,
     RefereeAnswer,
     Said,
@@ -63,6 +64,7 @@ ATTEMPT = st.builds(
     where=WORDS,
     answer=st.none() | st.builds(Said, WORDS, WORDS),
     artifact=st.none() | st.builds(Artifact, NUMBER, NUMBER),
+    notes=st.lists(st.builds(Note, TEXT, st.lists(TEXT, max_size=2).map(tuple)), max_size=2).map(tuple),
 )
 
 

@@ -33,9 +33,10 @@ class Framework:
     """A framework of numpy: the model is a function from inputs to outputs. weights: (name, outputs when it is moved);
     bounds: what slopes tell, or what they raise."""
 
-    def __init__(self, *, weights: Any = (), bounds: Any = None) -> None:
+    def __init__(self, *, weights: Any = (), bounds: Any = None, sizes: Any = None) -> None:
         self.weights, self.bounds = weights, bounds
         self.slopes = None if bounds is None else self._slopes
+        self.sizes = sizes
         self.moved: list[str] = []
 
     def run(self, model: Any, given: list[Any]) -> list[Any]:
@@ -64,9 +65,9 @@ def references(declared: Case, noise: float = 0.0) -> dict[str, Any]:
 
 
 def measured(declared: Case, framework: Any, model: Any, inputs: list[list[Any]]) -> dict[str, list[float]]:
-    found, bounded = sensitivity.measured(declared, framework, model, inputs, references(declared))
-    assert bounded == []
-    return found
+    found = sensitivity.measured(declared, framework, model, inputs, references(declared))
+    assert found.bounded == []
+    return found.changes
 
 
 # How far an output moved
@@ -172,7 +173,7 @@ def by_gradients(
     """The changes of weights, the names of those that are bounded, and of those that were moved."""
     framework = Framework(weights=[(name, [array(by, 1)]) for name, by in sorted(weights)], bounds=bounds)
     declared, inputs = case("y", axes=AXES), [[array(0, 0)], [array(1, 0)]]
-    found, bounded = sensitivity.measured(
+    found, bounded, _ = sensitivity.measured(
         declared,
         framework,
         lambda x: [array(0, 1)],
@@ -235,6 +236,14 @@ def test_without_gradients_all_are_moved(bounds: Any) -> None:
 def test_few_weights_are_checked_once_each() -> None:
     found, bounded, moved = by_gradients({"a": [0.01], "b": [0.01]}, [("a", 0.5), ("b", 0.5)])
     assert (list(found), bounded, moved) == (["a", "b"], [], ["a", "b"])
+
+
+def test_weights_that_do_not_show_are_told_with_their_size() -> None:
+    weights = [("a", [array(1.5, 1)]), ("b", [array(0, 1)]), ("c", [array(0, 1)])]
+    framework: Any = Framework(weights=weights, sizes=lambda model: {"a": 1.0, "b": 1e-6})
+    declared, inputs = case("y", axes=AXES), [[array(0, 0)], [array(1, 0)]]
+    found = sensitivity.measured(declared, framework, lambda x: [array(0, 1)], inputs, references(declared))
+    assert found.unseen == {"b": 1e-6}
 
 
 # How much is enough

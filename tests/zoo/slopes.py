@@ -14,7 +14,7 @@ from tfparity.worker import arrays, sensitivity
 from tfparity.worker.declare import Case, floating, integer, normal
 from tfparity.worker.frameworks import pytorch
 
-WIDTH, DEPTH = 6, 16
+WIDTH, DEPTH = 6, 18
 
 
 class Layers(nn.Module):
@@ -67,7 +67,7 @@ class Norms(nn.Module):
 
     def __init__(self):
         super().__init__()
-        parts = [(nn.Conv2d(3, 3, 3, padding=1, bias=False), nn.BatchNorm2d(3), nn.ReLU()) for _ in range(6)]
+        parts = [(nn.Conv2d(3, 3, 3, padding=1, bias=False), nn.BatchNorm2d(3), nn.Tanh()) for _ in range(6)]
         self.body = nn.Sequential(*[part for three in parts for part in three])
 
     def forward(self, x):
@@ -128,7 +128,7 @@ class Masked(Layers):
     """Infinities and fills stand in the output."""
 
     def forward(self, x):
-        x = super().forward(x)
+        x = super().forward(x).clone()
         x[:, 0] = float("-inf")
         return x
 
@@ -211,8 +211,8 @@ def both(build):
         for output, value in zip(named, pytorch.run(model, given), strict=True)
     }
     state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    exact, _ = sensitivity.measured(case, pytorch.FRAMEWORK._replace(slopes=None), model, inputs, stored)
-    found, bounded = sensitivity.measured(case, pytorch.FRAMEWORK, model, inputs, stored)
+    exact = sensitivity.measured(case, pytorch.FRAMEWORK._replace(slopes=None), model, inputs, stored).changes
+    found, bounded, _ = sensitivity.measured(case, pytorch.FRAMEWORK, model, inputs, stored)
     enough = sensitivity.enough(case, stored)
     return {
         "weights": len([name for name in exact if ":" not in name]),

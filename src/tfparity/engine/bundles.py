@@ -25,7 +25,7 @@ from tfparity import paths
 from tfparity.errors import MachineFault
 from tfparity.planning.keys import BUNDLE_FORMAT
 from tfparity.records import machine
-from tfparity.records.cells import Model, StageReply
+from tfparity.records.cells import Model, Note, StageReply
 from tfparity.records.keys import Json
 from tfparity.records.vocabulary import Stage
 from tfparity.worker.declare import Case
@@ -45,14 +45,15 @@ IN_USE = 3600.0
 
 @dataclass(frozen=True)
 class BundleFacts:
-    """What the source side says of a model. sensitivity, and the weights in it that are only bounded: see
-    worker.sensitivity; floor: "float64" or "ulp"."""
+    """What the source side says of a model. sensitivity, bounded, unseen: see worker.sensitivity.Measured; floor:
+    "float64" or "ulp"."""
 
     sensitivity: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     floor: str | None = None
     float64_error: str | None = None
     parameters: int | None = None
     bounded: tuple[str, ...] = ()
+    unseen: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class ExportFacts:
 class Exported:
     """The source side of an attempt: its stages, what the file is, what the referee said of it.
 
-    where: "file:line" of the case's code, where it did not build.
+    where: "file:line" of the case's code, where it did not build. notes: what a verdict on it will not tell.
     """
 
     stages: tuple[StageReply, ...]
@@ -78,6 +79,7 @@ class Exported:
     referee: Path | None = None
     referee_error: str | None = None
     where: str | None = None
+    notes: tuple[Note, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -127,7 +129,7 @@ def describe(folder: Path, case: Case, origin: Mapping[str, Json], facts: Bundle
         "case": case.declaration(),
         "samples": [sample._asdict() for sample in case.samples()],
         "origin": dict(origin),
-        "facts": {name: value for name, value in asdict(facts).items() if value not in (None, ())},
+        "facts": {name: value for name, value in asdict(facts).items() if value not in (None, (), {})},
     }
     paths.write_text(folder / DESCRIPTION, json.dumps(content))
 

@@ -57,6 +57,11 @@ class SourceSide:
                 kept = self._make(made, folder, opset, own)
             with suppress(OSError):  # used now, see bundles.prune; one that did not build has none
                 os.utime(folder / bundles.IO)
+        if crossing.case.id in context.keys.own and kept.stages[0].passed:
+            from tfparity.judging import own_models
+
+            facts, arrays = kept.bundle, bundles.read_arrays(kept.io)
+            kept = replace(kept, notes=own_models.notes(crossing.case, facts.sensitivity, facts.unseen, arrays))
         return kept
 
     def _make(self, made: Path, folder: Path, opset: int, remedies: Sequence[str]) -> Exported:
@@ -81,6 +86,7 @@ class SourceSide:
                 "path": [str(folder) for folder in self.context.options.path],
                 "remedies": list(remedies),
                 "reference": reference,
+                "own": case.id in self.context.keys.own,
                 "io": str(folder / bundles.IO),
                 "artifact": str(made),
             },
@@ -90,15 +96,15 @@ class SourceSide:
 
     def _answered(self, answer: Answer, made: Path, folder: Path, *, first: bool) -> Exported:
         """The worker's answer as an export; a case that can't tell right from wrong has not been built."""
-        from tfparity.judging.sensitivity import insensitive  # and numpy, which a run of what is known needs not
-
         facts = answer.facts
         common = bundles.facts_of(folder)
         if first and answer.stages[0].passed:
-            common = BundleFacts(facts.sensitivity, facts.floor, facts.float64_error, facts.parameters, facts.bounded)
-            blind = insensitive(self.crossing.case, common.sensitivity, bundles.read_arrays(folder / bundles.IO))
-            if blind:
-                refused = replace(answer.stages[0], outcome=Outcome.FAIL, error=Problem("InsensitiveCase", blind))
+            common = BundleFacts(
+                facts.sensitivity, facts.floor, facts.float64_error, facts.parameters, facts.bounded, facts.unseen
+            )
+            problem = self._blind(common, folder / bundles.IO)
+            if problem:
+                refused = replace(answer.stages[0], outcome=Outcome.FAIL, error=problem)
                 return Exported((refused,), common, ExportFacts(), made, folder / bundles.IO)
             source = self.crossing.source
             origin: dict[str, Json] = {"environment": source.environment.id, "packages": dict(source.locked.packages)}
@@ -107,6 +113,18 @@ class SourceSide:
         return Exported(
             answer.stages, common or BundleFacts(), export_facts, made, folder / bundles.IO, where=facts.where
         )
+
+    def _blind(self, facts: BundleFacts, io: Path) -> Problem | None:
+        """Why the case is not judged, None where it is: only the zoo has to tell every wrong answer."""
+        from tfparity.judging import own_models  # and numpy, which a run of what is known needs not
+        from tfparity.judging.sensitivity import insensitive
+
+        case, arrays = self.crossing.case, bundles.read_arrays(io)
+        if case.id in self.context.keys.own:
+            why = own_models.unjudgeable(case, arrays)
+            return Problem("Undetermined", why) if why else None
+        why = insensitive(case, facts.sensitivity, arrays)
+        return Problem("InsensitiveCase", why) if why else None
 
     def _refereed(self, exported: Exported) -> Exported:
         """The export with the referee's answer, kept; one whose referee a limit ended is not kept."""

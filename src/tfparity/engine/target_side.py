@@ -125,7 +125,7 @@ class TargetSide:
             attempt = replace(attempt, answer=answers(self.case, references, outputs))
         if exported is None:
             return replace(attempt, where=self._where(attempt, None))
-        return replace(attempt, model=exported.model, where=self._where(attempt, exported.where))
+        return replace(attempt, model=exported.model, notes=exported.notes, where=self._where(attempt, exported.where))
 
     def _where(self, attempt: Attempt, told: str | None) -> str | None:
         """Where a case that does not build is at fault."""

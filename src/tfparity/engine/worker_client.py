@@ -80,13 +80,14 @@ class Made:
 class Facts:
     """What a worker says beside its stages; what a request has nothing to say of stays at its default.
 
-    sensitivity, bounded, floor, float64_error, parameters, where, file_opset, operators: of the source side
+    sensitivity, bounded, unseen, floor, float64_error, parameters, where, file_opset, operators: of the source side
     (requests.source).
     failed: sample index → why it could not run. fork_seconds: from the request to its process. target: of its making.
     """
 
     sensitivity: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     bounded: tuple[str, ...] = ()
+    unseen: Mapping[str, FiniteFloat] = field(default_factory=dict)
     floor: str | None = None
     float64_error: str | None = None
     parameters: int | None = None

@@ -43,6 +43,7 @@ def _run(record: CellRecord) -> Run:
         artifact=deciding.artifact if deciding else None,
         max_abs=two_digits(deciding.max_abs) if deciding else None,
         floor=two_digits(deciding.floor) if deciding else None,
+        notes=deciding.notes if deciding else (),
     )
 
 

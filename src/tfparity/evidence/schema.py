@@ -23,6 +23,7 @@ from tfparity.records.cells import (
     EnvironmentFacts,
     Failure,
     Model,
+    Note,
     Said,
     coarse,
 )
@@ -91,7 +92,7 @@ class Run:
     """When, where and how long a recorded cell ran, and what was measured.
 
     seconds: wall time of all attempts. max_abs, floor: as measured on that host, absolute, two significant digits. What
-    older runs lack is None.
+    older runs lack is None. notes: what the verdict on a user's own model does not tell.
     """
 
     __pydantic_config__ = STRICT
@@ -108,6 +109,7 @@ class Run:
     artifact: Artifact | None = None
     max_abs: float | None = None
     floor: float | None = None
+    notes: tuple[Note, ...] = ()
 
     def __post_init__(self) -> None:
         if self.seconds < 0:
@@ -302,7 +304,7 @@ def encode(content: Evidence) -> bytes:
 
 def encode_runs(content: Runs) -> bytes:
     """Canonical bytes of a toolchain's runs."""
-    cells = [dumps(asdict(run)) for run in sorted(content.cells, key=lambda run: (run.case, run.route))]
+    cells = [dumps(_run(run)) for run in sorted(content.cells, key=lambda run: (run.case, run.route))]
     lines = [
         "{",
         f' "schema": {SCHEMA},',
@@ -311,6 +313,14 @@ def encode_runs(content: Runs) -> bytes:
         "}",
     ]
     return _bytes(lines)
+
+
+def _run(run: Run) -> dict[str, Json]:
+    """Notes stand in the runs of a user's own models alone."""
+    found: dict[str, Json] = asdict(run)
+    if not run.notes:
+        del found["notes"]
+    return found
 
 
 def by_place(cells: Iterable[Cell]) -> tuple[Cell, ...]:

@@ -1,4 +1,7 @@
-"""Whether a case can tell a right answer from a wrong one. Pure."""
+"""Whether a case of the zoo can tell a right answer from a wrong one: one that cannot is refused. Pure.
+
+Of a user's own model it is said, see judging.own_models.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,8 @@ SENSITIVE = 1e-5
 #: The coarsest noise, in the same unit, that a case may have: the tolerance of the grade 1e-3.
 NOISIEST = 1e-3
 
-_UNSEEN = {
+#: How names of `changes` begin that are no weight's → what is wrong with one that is not seen.
+UNSEEN = {
     "output:": "an output does not change with the inputs",
     "input:": "the outputs do not change with an input",
 }
@@ -25,31 +29,27 @@ def insensitive(case: Case, changes: Mapping[str, Sequence[float]], references: 
     """Why the case cannot tell right from wrong, or None: references that contradict each other, rounding noise that a
     wrong answer could hide in, inputs, outputs and weights (of a trained case: only where none is seen) that are not
     seen in the answer and not declared `insensitive`, and declarations that are not true. `changes`: see
-    worker.source.sensitivity; `references`: the arrays of io.npz."""
+    worker.sensitivity; `references`: the arrays of io.npz."""
     undetermined = compare.undetermined(case.outputs, case.samples(), references)
     if undetermined:
-        return f"one of float32 and float64 is NaN where the other is not, so nothing is wrong: {_listed(undetermined)}"
+        return f"one of float32 and float64 is NaN where the other is not, so nothing is wrong: {listed(undetermined)}"
     floors = compare.floors(case.outputs, case.samples(), references)
     noisy = [name for name, floor in floors.items() if compare.NOISE_FACTOR * floor > NOISIEST]
     if noisy:
-        return f"float32 rounds {_listed(noisy)} so coarsely that a wrong answer would pass for noise"
-    seen = [max(SENSITIVE, compare.NOISE_FACTOR * floors[output.name]) for output in case.outputs]
-    dead = [
-        name
-        for name, by in changes.items()
-        if not any(change > enough for change, enough in zip(by, seen, strict=False))
-    ]
+        return f"float32 rounds {listed(noisy)} so coarsely that a wrong answer would pass for noise"
+    dead = unseen(case, changes, floors)
     undeclared = [name for name in dead if not any(fnmatch.fnmatch(name, glob) for glob in case.insensitive)]
-    for kind, problem in _UNSEEN.items():
+    for kind, problem in UNSEEN.items():
         named = [name.removeprefix(kind) for name in undeclared if name.startswith(kind)]
         undeclared = [name for name in undeclared if not name.startswith(kind)]
         if named:
-            return f"{problem}: {_listed(named)}"
-    weights = [name for name in changes if not name.startswith(tuple(_UNSEEN))]
+            return f"{problem}: {listed(named)}"
+    weights = [name for name in changes if not name.startswith(tuple(UNSEEN))]
     if undeclared and not (case.trained and len(undeclared) < len(weights)):
         return (
-            f"moving a weight by 1 % does not move the output: {_listed(undeclared)}; "
-            "give it weight, or declare it insensitive with the reason"
+            f"moving a weight by 1 % does not move the output: {listed(undeclared)}; "
+            "give it weight, declare it insensitive with the reason, or, where the weights mean something, the case "
+            "trained=True"
         )
     for glob in case.insensitive:
         if not fnmatch.filter(changes, glob):
@@ -59,5 +59,16 @@ def insensitive(case: Case, changes: Mapping[str, Sequence[float]], references: 
     return None
 
 
-def _listed(names: Sequence[str]) -> str:
+def unseen(case: Case, changes: Mapping[str, Sequence[float]], floors: Mapping[str, float]) -> list[str]:
+    """The names of `changes` that no output answers to beyond its noise; `floors`: see compare.floors."""
+    enough = [max(SENSITIVE, compare.NOISE_FACTOR * floors[output.name]) for output in case.outputs]
+    return [
+        name
+        for name, by in changes.items()
+        if not any(change > least for change, least in zip(by, enough, strict=False))
+    ]
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first names, and how many more."""
     return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")

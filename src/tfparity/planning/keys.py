@@ -174,6 +174,7 @@ class Keys:
                 revisions.STAGES["build"],
                 *own,
                 *([self.code] if self.code else []),
+                *([f"own {revisions.OWN}"] if crossing.case.id in self.own else []),
             )
         return self._bundles[place]
 

@@ -108,6 +108,11 @@ OPTIONS = (
     Option("--fresh-process", "a new process for every request instead of a fork", {"action": "store_true"}),
     Option("--keep", "leave converted models and logs below work/kept-… in the cache folder", {"action": "store_true"}),
     Option("--download", "let uv fetch Python interpreters that are not here", {"action": "store_true"}),
+    Option(
+        "--all-names",
+        "of a model of your own, name every weight that its verdict does not tell of",
+        {"action": "store_true"},
+    ),
     Option("--record", "write what came out into results/", {"action": "store_true"}),
 )
 
@@ -135,6 +140,7 @@ class Choice:
     fresh_process: bool = False
     keep: bool = False
     download: bool = False
+    all_names: bool = False
     record: bool = False
 
 
@@ -163,6 +169,7 @@ def chosen(value: Callable[[str], Any]) -> Choice:
                 "fresh_process",
                 "keep",
                 "download",
+                "all_names",
                 "record",
             )
         },

@@ -23,6 +23,10 @@ STAGES = {
     "judge": 1,
 }
 
+#: What a user's own model gets in place of what the zoo's cases get: how it is enlivened, and what is refused. In the
+#: keys of such models alone.
+OWN = 1
+
 #: How a case's sensitivity is measured (worker/sensitivity.py). In no key: whether a case is refused is a verdict, and
 #: one way of measuring takes another's place only where benchmarks/sensitivity.py shows that every case of the zoo gets
 #: the same one.

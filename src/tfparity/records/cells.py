@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -137,13 +138,30 @@ class Said:
 
 
 @dataclass(frozen=True)
+class Note:
+    """What a verdict on a user's own model does not tell, see judging.own_models. text: a sentence or two, with the
+    first of the names; names: all of the weights, inputs or outputs that it is about."""
+
+    __pydantic_config__ = STRICT
+
+    text: str
+    names: tuple[str, ...] = ()
+
+    @property
+    def shortened(self) -> bool:
+        """Whether the text leaves out names."""
+        said = set(re.split(r"[,;:.]?\s|$", self.text))
+        return any(name not in said for name in self.names)
+
+
+@dataclass(frozen=True)
 class Attempt:
     """One attempt at a cell: at an opset, by remedies, with all that came of it.
 
     stage, outcome: the first that did not pass, else the last. max_abs, floor, rms: absolute, of the output that
     decides the grade. culprit: "exporter", "converter", "unknown" or None. second: what another referee said, where the
     first one's answer was in doubt. total_seconds: wall time of the whole attempt. limits: seconds and MiB that its
-    requests could take. where: "file:line" where a case does not build.
+    requests could take. where: "file:line" where a case does not build. notes: what its verdict does not tell.
     """
 
     opset: int | None
@@ -173,6 +191,7 @@ class Attempt:
     answer: Said | None = None
     artifact: Artifact | None = None
     second: RefereeAnswer | None = None
+    notes: tuple[Note, ...] = ()
 
     @cached_property
     def line(self) -> AttemptLine:

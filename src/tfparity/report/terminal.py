@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tfparity.inputs.limitations import Limitation
-from tfparity.records.cells import CellRecord
+from tfparity.records.cells import CellRecord, Note
 from tfparity.records.vocabulary import Verdict
 from tfparity.report import words
 from tfparity.report.why import why
@@ -37,8 +37,9 @@ def console(stream: TextIO, *, colours: bool | None = None) -> Console:
     return made
 
 
-def show(out: Console, records: Sequence[CellRecord], explain: Explain) -> None:
-    """Print one table per toolchain, what the words mean, and the totals."""
+def show(out: Console, records: Sequence[CellRecord], explain: Explain, *, all_names: bool = False) -> None:
+    """Print one table per toolchain, what the words mean, and the totals. all_names: of the notes on a user's own
+    models, each with every weight that it is about."""
     for toolchain in dict.fromkeys(record.toolchain for record in records):
         mine = [record for record in records if record.toolchain == toolchain]
         rows = [record for record in mine if record.verdict not in ASIDE]
@@ -55,6 +56,8 @@ def show(out: Console, records: Sequence[CellRecord], explain: Explain) -> None:
             said = record.deciding.answer if record.deciding else None
             if said:
                 out.print(Padding(Text(f"{record.case}: {words.answer(said)}"), (0, 0, 0, 2)))
+        for line in noted(rows, all_names=all_names):
+            out.print(Padding(Text(line), (0, 0, 0, 2)))
         for line in aside(mine):
             out.print(Padding(Text(line, "dim"), (0, 0, 0, 2)))
     out.print()
@@ -114,6 +117,22 @@ def _table(records: Sequence[CellRecord], reasons: Mapping[str, str] | None) -> 
         ]
         table.add_row(*row)
     return table
+
+
+def noted(records: Sequence[CellRecord], *, all_names: bool) -> list[str]:
+    """What verdicts on a user's own models do not tell, each once for all routes."""
+    found: dict[tuple[str, Note], None] = {}
+    for record in records:
+        deciding = record.deciding
+        found.update(dict.fromkeys((record.case, note) for note in (deciding.notes if deciding else ())))
+    lines = []
+    for case, note in found:
+        lines.append(f"{case}: {note.text}.")
+        if all_names:
+            lines += [f"    {name}" for name in note.names]
+        elif note.shortened:
+            lines[-1] += " All names: --all-names."
+    return lines
 
 
 def aside(records: Sequence[CellRecord]) -> list[str]:

@@ -5,7 +5,7 @@ framework has gradients, they bound what many weights do at once (see Framework.
 bound doesn't show that they are seen. Changing how is a matter of `planning.revisions.SENSITIVITY`.
 """
 
-from typing import Any, Dict, List, Mapping, Sequence, Set, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Set, Tuple
 
 from tfparity.worker.declare import Case
 from tfparity.worker.frameworks import Framework
@@ -26,12 +26,23 @@ LEAST = 3
 SPREAD = 3
 
 
+class Measured(NamedTuple):
+    """How much each output changes (see change) when one thing changes: each weight by 1 % under its name, each input
+    to its next seed under "input:<name>", and all inputs at once, for one output, under "output:<name>".
+
+    bounded: the weights whose numbers are bounds, which they reach at the least. unseen: those that no output shows,
+    by its noise, with their largest magnitude where it is known.
+    """
+
+    changes: Dict[str, List[float]]
+    bounded: List[str]
+    unseen: Dict[str, float]
+
+
 def measured(
     case: Case, framework: Framework, model: Any, inputs: List[List[Any]], references: Mapping[str, Any]
-) -> Tuple[Dict[str, List[float]], List[str]]:
-    """How much each output changes (see change) when one thing changes: each weight by 1 % under its name, each input
-    to its next seed under "input:<name>", and all inputs at once, for one output, under "output:<name>"; and the names
-    of the weights whose numbers are bounds, which they reach at the least. `references`: the arrays of io.npz."""
+) -> Measured:
+    """What moving each input and each weight does. `references`: the arrays of io.npz."""
     before = framework.run(model, inputs[0])
 
     def changes(given: List[Any]) -> List[float]:
@@ -46,9 +57,12 @@ def measured(
         only = [0.0] * len(before)
         only[place] = by
         found["output:" + case.outputs[place].name] = only
-    weights, bounded = _of_weights(framework, model, inputs[0], before, enough(case, references))
+    needed = enough(case, references)
+    weights, bounded = _of_weights(framework, model, inputs[0], before, needed)
     found.update(weights)
-    return found, bounded
+    sizes = framework.sizes(model) if framework.sizes else {}
+    unseen = {name: sizes[name] for name, by in weights.items() if name in sizes and not shows(by, needed)}
+    return Measured(found, bounded, unseen)
 
 
 def _of_weights(

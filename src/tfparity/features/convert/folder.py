@@ -110,6 +110,8 @@ def _verdict(done: Converted, tflite: Delivered | None) -> dict[str, Json]:
         "integers": crossing.route.gives.integers,
         **_measured(done.attempt),
     }
+    if done.attempt.notes:
+        found["notes"] = [asdict(note) for note in done.attempt.notes]
     if tflite is not None:
         made = asdict(tflite.made) if tflite.made else {}
         found[Target.TFLITE_FLOAT32] = {**_measured(tflite.attempt), **made}
@@ -137,6 +139,9 @@ def _readme(selection: Selection, done: Converted, tflite: Delivered | None, scr
             "- random weights, since the case is not declared `trained`: this shows the way across; for your own "
             "checkpoint, name its folder, file or function in place of the case"
         )
+    for note in attempt.notes:
+        more = "; verdict.json has all names" if note.shortened else ""
+        lines.append(f"- {note.text}{more}")
     layout = routes.layout(crossing.route)
     if layout != "kept":
         lines.append(f"- takes and gives images {layout}: they were transposed for the check")

@@ -30,6 +30,13 @@ class Framework(NamedTuple):
     #: parameters(model) → how many it has.
     parameters: Callable[[Any], int]
 
+    #: sizes(model) → by weight name, its largest magnitude.
+    sizes: Optional[Callable[[Any], Dict[str, float]]] = None
+
+    #: enliven(model, case) → None: what a model of a user's own gets whose weights mean nothing, so that each can be
+    #: seen, beyond what `build` does for the zoo.
+    enliven: Optional[Callable[[Any, Case], None]] = None
+
     #: timed(model, arrays) → a call without arguments, to be timed; None where latency is not measured.
     timed: Optional[Callable[[Any, List[Any]], Callable[[], Any]]] = None
 

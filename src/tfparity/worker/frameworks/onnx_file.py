@@ -1,7 +1,7 @@
 """An ONNX file as the source; onnx.reference, an independent implementation, computes the reference outputs."""
 
 import copy
-from typing import Any, Callable, Iterator, List, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Tuple
 
 from tfparity.worker.declare import Case
 from tfparity.worker.frameworks import Framework
@@ -97,6 +97,15 @@ def moved_weights(model: Graph, given: List[Any]) -> Iterator[Tuple[str, List[An
         signs = random.randint(0, 2, size=array.shape) * 2 - 1
         moved = (array * (1 + 0.01 * signs)).astype(array.dtype)
         yield name, _run(model, dict(feeds, **{name: moved}))
+
+
+def sizes(model: Graph) -> Dict[str, float]:
+    """Of floating weights."""
+    import numpy
+    from onnx import numpy_helper
+
+    found = {weight.name: numpy_helper.to_array(weight) for weight in model.weights}
+    return {name: float(numpy.abs(a).max()) for name, a in found.items() if a.dtype.kind == "f" and a.size}
 
 
 def timed(model: Graph, given: List[Any]) -> Callable[[], Any]:
@@ -223,6 +232,7 @@ FRAMEWORK = Framework(
     run=run,
     double=double,
     moved_weights=moved_weights,
+    sizes=sizes,
     parameters=parameters,
     timed=timed,
     # onnx.reference came with it.

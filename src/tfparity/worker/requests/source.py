@@ -40,6 +40,8 @@ def handle(directory: str, request: Dict[str, Any], reply: Reply) -> None:
         case = find_case(request["case_file"], request["case"])
         framework.pin_threads(1)
         model = framework.build(case)
+        if request.get("own") and framework.enliven and not case.trained:
+            framework.enliven(model, case)
         if request["reference"]:
             references(case, framework, model, request["io"], reply)
         return case, model
@@ -152,9 +154,10 @@ def references(case: Case, framework: Framework, model: Any, path: str, reply: R
             moved = [arrays.moved_one_ulp(array, sample.seed) for array in given]
             keep("ulp", sample.index, framework.run(model, moved))
     arrays.write_npz(path, stored)
-    changes, bounded = sensitivity.measured(case, framework, model, inputs, stored)
-    reply.fact("sensitivity", changes)
-    reply.fact("bounded", bounded)
+    found = sensitivity.measured(case, framework, model, inputs, stored)
+    reply.fact("sensitivity", found.changes)
+    reply.fact("bounded", found.bounded)
+    reply.fact("unseen", found.unseen)
     reply.fact("parameters", framework.parameters(model))
 
 
