@@ -87,10 +87,12 @@ def test_a_bias_hides_nothing_behind_it() -> None:
     assert "1 in or behind what begins at zero" in found
 
 
-@pytest.mark.parametrize("name", ["attention.self.key.bias", "attn.k_proj.bias", "to_k.bias", "k_lin.bias"])
+@pytest.mark.parametrize(
+    "name", ["attention.self.key.bias", "attn.k_proj.bias", "to_k.bias", "k_lin.bias", "attn.proj_l.bias"]
+)
 def test_biases_of_keys_are_as_they_have_to_be(name: str) -> None:
     found = text(dead(f"layer.0.{name}"), {f"layer.0.{name}": 0.1})
-    assert found.endswith("1 as biases of an attention's keys, which softmax cancels")
+    assert found.endswith("1 as biases of an attention's keys or scores, which softmax cancels")
 
 
 def test_what_is_declared_insensitive_is_no_news() -> None:

@@ -22,8 +22,8 @@ TINY = 1e-4
 #: Names of scales that residual branches end with: CaiT's and ConvNeXt's LayerScale, and its relatives.
 _SCALE = re.compile(r"(^|[._])(gamma|layer_?scale|ls|scale|lambda|alpha|resweight)(_?\d+)?([._]|$)", re.IGNORECASE)
 
-#: softmax(q·(k + b)) = softmax(q·k + q·b), and q·b is the same for every key.
-_KEYS = re.compile(r"(^|[._])(k|key|keys|to_k|wk|key_proj|k_proj|k_lin)\.bias$")
+#: softmax(q·(k + b)) = softmax(q·k + q·b), and q·b is the same for every key; so is what CaiT adds to scores (proj_l).
+_KEYS = re.compile(r"(^|[._])(k|key|keys|to_k|wk|key_proj|k_proj|k_lin|proj_l)\.bias$")
 
 
 def unjudgeable(case: Case, references: compare.Arrays) -> str | None:
@@ -102,7 +102,7 @@ def _reasons(hidden: Sequence[str], sizes: Mapping[str, float]) -> dict[str, lis
     for name in hidden:
         at = name if name in tiny else _behind(name, tiny)
         if _KEYS.search(name):
-            reason = "as biases of an attention's keys, which softmax cancels"
+            reason = "as biases of an attention's keys or scores, which softmax cancels"
         elif at is None:
             continue
         elif tiny[at] == 0.0:

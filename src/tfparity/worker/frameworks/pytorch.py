@@ -101,9 +101,9 @@ def _calibrate(model: Any, case: Case) -> None:
 
 
 def enliven(model: Any, case: Case) -> None:
-    """Of a user's own model whose weights mean nothing: spread what is too small to be seen, scale faint layers up, and
-    give batch norms means to subtract. After a convolution without bias they average out to zero, and 1 % of that is
-    nothing."""
+    """Of a user's own model whose weights mean nothing: spread what is too small to be seen, scale faint layers up
+    where no batch norm does, and give batch norms means to subtract. After a convolution without bias they average out
+    to zero, and 1 % of that is nothing."""
     import torch
 
     random = torch.Generator().manual_seed(SEED)
@@ -111,7 +111,7 @@ def enliven(model: Any, case: Case) -> None:
         for _, tensor in sorted(model.state_dict().items()):
             if tensor.is_floating_point() and tensor.numel() > 1 and float(tensor.abs().max()) <= TINY:
                 tensor.add_(torch.randn(tensor.shape, generator=random).to(tensor.dtype) * SPREAD)
-        for parameter in model.parameters():
+        for parameter in [] if _norms(model) else model.parameters():
             gain = float(parameter.std()) * (parameter.numel() / len(parameter)) ** 0.5 if parameter.dim() > 1 else 1.0
             if 0.0 < gain < FAINT:
                 parameter.mul_(1.0 / gain)
