@@ -46,6 +46,15 @@ def test_a_second_run_does_nothing_again(small: Folder):
     assert done.stderr.count("done before") == 3
 
 
+def test_nothing_is_left_in_the_home_folder(small: Folder, tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    for name in ("XDG_CACHE_HOME", "XDG_DATA_HOME", "ORT_DISABLE_TELEMETRY"):
+        small.environment.pop(name, None)
+    assert small.run("run", "--again", "--case", "planted/net", HOME=str(home)).returncode in (0, 1)
+    assert list(home.rglob("*")) == []
+
+
 def test_a_budget_leaves_cells_untested(small: Folder):
     done = small.pytest("--budget", "0s", "--again", "-rs")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,12 +1,15 @@
 """Unit tests stay inside their process: starting a process or opening a socket raises, and fails the test even if
 the code under test swallows that."""
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before a test imports ONNX Runtime: see engine/referee.py
 
 #: Audit events of CPython: https://docs.python.org/3/library/audit_events.html
 STARTS_A_PROCESS = {

@@ -35,6 +35,18 @@ def ask(tmp_path: Path) -> Ask:
     return ask
 
 
+def test_the_referee_leaves_nothing_in_the_home_folder(
+    ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    for name in ("XDG_CACHE_HOME", "ORT_DISABLE_TELEMETRY"):
+        monkeypatch.delenv(name, raising=False)
+    assert ask(NEG, "y").error is None
+    assert list(home.rglob("*")) == []
+
+
 def test_the_referee_answers_under_the_declared_names(ask: Ask) -> None:
     found = ask(NEG, "an output, of ours")
     assert (found.error, found.failed) == (None, {})

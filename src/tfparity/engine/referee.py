@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -27,6 +28,10 @@ def limited(error: str | None) -> bool:
     """Whether a limit ended the referee, so that its reason says nothing of the file."""
     return (error or "").startswith(LIMITED)
 
+
+#: ONNX Runtime leaves a device id and a database of events in the home folder as soon as it is imported, for which
+#: `onnxruntime.disable_telemetry_events()` comes too late.
+NO_TELEMETRY = {"ORT_DISABLE_TELEMETRY": "1"}
 
 SCRIPT = Path(__file__).with_name("referee_process.py")
 
@@ -70,6 +75,7 @@ def ask(
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
+        env={**os.environ, **NO_TELEMETRY},
         text=True,
         errors="replace",
         start_new_session=True,

@@ -25,6 +25,7 @@ from pydantic import FiniteFloat, TypeAdapter, ValidationError
 
 from tfparity import paths
 from tfparity.engine.process_limits import Limits, kill, watch
+from tfparity.engine.referee import NO_TELEMETRY
 from tfparity.engine.store import ImportStep
 from tfparity.errors import MachineFault, WorkerError
 from tfparity.judging.judge import Signature
@@ -185,6 +186,7 @@ def environment(side: Side, home: Path) -> dict[str, str]:
         "TF_CPP_MIN_LOG_LEVEL": "2",
         "HF_HUB_OFFLINE": "1",
         "TRANSFORMERS_OFFLINE": "1",
+        **NO_TELEMETRY,
         **threads,
     }
 
