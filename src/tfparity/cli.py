@@ -76,7 +76,9 @@ def _parser() -> argparse.ArgumentParser:
 
     command("run", _run, cells=True)
     converted = command("convert", _convert)
-    converted.add_argument("model", help="a case of the zoo by its id, or what --cases takes")
+    converted.add_argument(
+        "model", help="a case of the zoo by its id, what --cases takes, or one case of a file as FILE:CASE"
+    )
     converted.add_argument("-o", "--output-folder", required=True, type=Path, metavar="DIR", help="a new folder")
     converted.add_argument(
         "--target", action="append", choices=("saved-model", "tflite-float32"), help="repeatable (saved-model)"
@@ -314,19 +316,13 @@ def _convert(given: argparse.Namespace) -> int:
     """Convert one model by the way that is recorded to work best, check it, and write it into a folder."""
     from dataclasses import replace
 
-    from tfparity.features.convert import convert
+    from tfparity.features.convert import convert, named
     from tfparity.features.session import Session
-    from tfparity.planning import options
-    from tfparity.planning.selection import Selection
     from tfparity.records.observer import Silent
-    from tfparity.records.vocabulary import Target, Tier
+    from tfparity.records.vocabulary import Target
 
-    asked = _choice(given)
-    plain = replace(asked, declared=options.Choice().declared)
-    zoo = Selection(plain).cases if not Path(given.model).exists() else {}
-    asked = replace(asked, tier=Tier.ALL, toolchains=tuple(given.toolchain or ("all",)), jobs=1)
-    known = given.model in zoo
-    asked = replace(asked, case_globs=(given.model,)) if known else replace(asked, sources=(given.model,))
+    asked = replace(_choice(given), toolchains=tuple(given.toolchain or ("all",)))
+    asked = named.chosen(given.model, asked)
 
     def say(text: str) -> None:
         print(text, file=sys.stderr, flush=True)

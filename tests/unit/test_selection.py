@@ -10,10 +10,14 @@ from small_project import NAMES, RULE
 from tfparity import paths
 from tfparity.environments import install
 from tfparity.errors import UsageError
+from tfparity.inputs import matrix
 from tfparity.paths import Cache, Project
 from tfparity.planning.options import Choice
 from tfparity.planning.selection import Selection
 from tfparity.records.vocabulary import Tier
+
+REPOSITORY = paths.project(Path(__file__).parents[2])
+REAL = matrix.load(REPOSITORY.matrix)
 
 
 @pytest.fixture
@@ -89,6 +93,37 @@ def test_toolchains_are_chosen_by_id_in_the_order_of_the_matrix(
 def test_an_unknown_toolchain_is_a_usage_error_with_a_guess(project: Project) -> None:
     with pytest.raises(UsageError, match=r"no toolchain 'neu' in matrix\.yaml, did you mean 'new'"):
         _ = Selection(Choice(toolchains=("neu",))).toolchains
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("tf2.15", "tf2.15-torch2.15"),  # the default
+        ("tf2.11", "tf2.11-torch1.13"),  # the other cannot be resolved
+        ("tf2.16", "tf2.16-torch2.2-shims"),
+        ("tf2.12", "tf2.12-torch1.13"),
+        ("tf2.12-torch1.31", "tf2.12-torch1.13"),
+        ("litert", "litert2.3-torch2.13"),
+    ],
+)
+def test_a_name_that_several_toolchains_begin_with_means_one_that_models_can_be_tried_on(word: str, meant: str) -> None:
+    with pytest.raises(UsageError, match=rf"did you mean '{meant}'\?"):
+        _ = Selection(Choice(toolchains=(word,)), REPOSITORY).toolchains
+
+
+@pytest.mark.parametrize("toolchain", [id for id in REAL.toolchains if id.startswith("tf")])
+def test_whatever_tensorflow_is_named_the_guess_has_smoke_cases_wherever_one_of_it_has(toolchain: str) -> None:
+    word = toolchain.partition("-")[0]
+
+    def smoke(*ids: str) -> bool:
+        planned = Selection(Choice(toolchains=ids), REPOSITORY).planned
+        return any(cell.applicable for cell in planned)
+
+    with pytest.raises(UsageError) as refused:
+        _ = Selection(Choice(toolchains=(word,)), REPOSITORY).toolchains
+    meant = str(refused.value).split("'")[-2]
+    assert meant.startswith(word)
+    assert smoke(meant) == smoke(*(id for id in REAL.toolchains if id.startswith(word)))
 
 
 @pytest.mark.parametrize(

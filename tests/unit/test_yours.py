@@ -9,7 +9,7 @@ import pytest
 
 from tfparity.errors import UsageError
 from tfparity.inputs import case_files as cases
-from tfparity.inputs import case_sources
+from tfparity.inputs import case_sources, own_models
 from tfparity.inputs.own_models import Declared
 from tfparity.worker import declare, plugins
 from tfparity.worker.declare import Case
@@ -26,12 +26,17 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     (tmp_path / "single.py").write_text("raise SystemExit\n")
     monkeypatch.chdir(tmp_path)
 
-    def of(*sources: str, inputs: tuple[str, ...] = (), outputs: tuple[str, ...] = (), axes: tuple[str, ...] = ()):
+    def of(
+        *sources: str,
+        inputs: tuple[str, ...] = (),
+        outputs: tuple[str, ...] = (),
+        axes: tuple[str, ...] = (),
+        where: own_models.Where = own_models.NOWHERE,
+    ):
         monkeypatch.setattr(declare, "_registry", {})
         monkeypatch.setattr(plugins, "_loaded", {})
-        return list(
-            cases.load(case_sources.files(sources, Declared(inputs, outputs, axes), tmp_path / "made")).values()
-        )
+        declared = Declared(inputs, outputs, axes)
+        return list(cases.load(case_sources.files(sources, declared, tmp_path / "made", where)).values())
 
     return of
 
@@ -102,6 +107,40 @@ def test_the_place_of_a_model_does_not_count(made: Any, tmp_path: Path) -> None:
     os.chdir(folder)
     assert there.file != here.file
     assert cases.digest(there) == digest
+
+
+def test_a_function_is_found_in_a_folder_that_path_names_before_all_others(
+    made: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / "deep").mkdir(parents=True)
+    (elsewhere / "tagger.py").write_text("raise SystemExit\n")
+    (elsewhere / "deep" / "__init__.py").write_text("raise SystemExit\n")
+    (elsewhere / "single.py").write_text("raise SystemExit\n")
+    with pytest.raises(UsageError, match=r"tagger: no such module in .* name its folder with --path"):
+        made("tagger:build", inputs=IMAGES)
+    where = own_models.Where((elsewhere,))
+    for source in ("tagger:build", "deep:build", "single:build"):
+        (case,) = made(source, inputs=IMAGES, where=where)
+        assert f"PLACE = {str(elsewhere.resolve())!r}" in Path(case.file).read_text()
+    (before,) = made("tagger:build", inputs=IMAGES, where=where)
+    (elsewhere / "tagger.py").write_text("changed = 1\n")
+    assert cases.digest(made("tagger:build", inputs=IMAGES, where=where)[0]) != cases.digest(before)
+
+
+@pytest.mark.parametrize("package", ["torchvision", "segmentation-models-pytorch", "Backbones"])
+def test_a_builder_of_a_package_that_a_toolchain_holds_may_be_named(made: Any, package: str) -> None:
+    module = package.lower().replace("-", "_")
+    (case,) = made(f"{module}.models:build", inputs=IMAGES, where=own_models.Where((), lambda: {"torch", package}))
+    assert dict(case.requires) == {package: ""}  # not applicable where an environment has it not
+    text = Path(case.file).read_text()
+    assert f"from {module}.models import build" in text
+    assert "sys.path" not in text
+
+
+def test_what_no_toolchain_holds_is_refused(made: Any) -> None:
+    with pytest.raises(UsageError, match="no chosen toolchain has a package of that name"):
+        made("gone.models:build", inputs=IMAGES, where=own_models.Where((), lambda: {"torch", "torchvision"}))
 
 
 def test_a_package_that_is_installed_beside_us_is_no_model(made: Any) -> None:

@@ -7,33 +7,35 @@ from pathlib import Path
 
 from tfparity.errors import UsageError
 from tfparity.inputs import case_files, own_models
-from tfparity.inputs.own_models import Declared
+from tfparity.inputs.own_models import NOWHERE, Declared, Where
 from tfparity.paths import Cache, Project
 from tfparity.worker.declare import Case
 
 
-def load(sources: Iterable[str], declared: Declared, project: Project, cache: Cache) -> dict[str, Case]:
+def load(
+    sources: Iterable[str], declared: Declared, project: Project, cache: Cache, where: Where = NOWHERE
+) -> dict[str, Case]:
     """The cases of all sources by id; those of the project's zoo where no source is named.
 
     Raises UsageError for a source that is none or does not say enough, CaseError for a wrong case file.
     """
-    return case_files.load(files(sources, declared, cache.made) or [project.cases])
+    return case_files.load(files(sources, declared, cache.made, where) or [project.cases])
 
 
-def files(sources: Iterable[str], declared: Declared, folder: Path) -> list[Path]:
+def files(sources: Iterable[str], declared: Declared, folder: Path, where: Where = NOWHERE) -> list[Path]:
     """Case files and folders as they are; what stands for a model as a case file made in `folder`.
 
     Raises UsageError for what is none of these, or does not say enough.
     """
-    return [_file(source, declared, folder) for source in sources]
+    return [_file(source, declared, folder, where) for source in sources]
 
 
-def _file(source: str, declared: Declared, folder: Path) -> Path:
+def _file(source: str, declared: Declared, folder: Path, where: Where) -> Path:
     path = Path(source)
     if path.suffix == ".onnx":
         return own_models.of_onnx_file(path, declared, folder)
     if not path.exists() and own_models.names_function(source):
-        return own_models.of_function(source, declared, folder)
+        return own_models.of_function(source, declared, folder, where)
     if (path / "config.json").is_file():
         return own_models.of_pretrained(path.resolve(), declared, folder)
     if declared != Declared():

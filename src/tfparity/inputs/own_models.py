@@ -14,7 +14,7 @@ import keyword
 import re
 import shlex
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,18 @@ class Declared:
 
 
 @dataclass(frozen=True)
+class Where:
+    """Where else a function's module may be: in folders of `--path`, or in packages that toolchains hold. `packages`
+    gives the names of those, and is asked only where a module is found nowhere else."""
+
+    path: tuple[Path, ...] = ()
+    packages: Callable[[], Collection[str]] = tuple
+
+
+NOWHERE = Where()
+
+
+@dataclass(frozen=True)
 class _Model:
     """What a made case file says."""
 
@@ -80,10 +92,10 @@ def names_function(source: str) -> bool:
     return bool(_MODULE_FUNCTION.fullmatch(source)) and all(map(_is_name, re.split("[.:]", source)))
 
 
-def of_function(source: str, declared: Declared, folder: Path) -> Path:
+def of_function(source: str, declared: Declared, folder: Path, where: Where = NOWHERE) -> Path:
     """The case file for `module:function`, made in `folder`. Raises UsageError where there is no such module, or too
     little is declared."""
-    root, model = _function(source, declared)
+    root, model = _function(source, declared, where)
     return _write(folder, root, [model])
 
 
@@ -218,44 +230,60 @@ def _axes(declared: Declared) -> dict[str, tuple[int, ...]]:
 # A function of a module
 
 
-def _function(source: str, declared: Declared) -> tuple[Path, _Model]:
+def _function(source: str, declared: Declared, where: Where) -> tuple[Path, _Model]:
     """Where it is imported from, and the model."""
     module, _, function = source.partition(":")
-    root, code = _located(module)
+    found = _located(module, where.path)
+    package = None if found else _held(module, where.packages())
+    if found is None and package is None:
+        raise UsageError(
+            f"{module}: no such module in {_searched(where.path)}, and no chosen toolchain has a package of that name "
+            "(what is installed beside tfparity does not count: name its folder with --path); a case file is named by "
+            "its path (my_cases.py)"
+        )
     inputs = _inputs(declared)
     if not inputs:
         raise UsageError(f"{source}: what does the model take? {_FORMS['--input'].replace('write', 'say --input')}")
+    root, code = found or (Path(), None)
+    lines = [f"from {module} import {function}", "", f"return {function}().eval()"]
+    if code is not None:
+        lines = ["import sys", "", f"CODE = {code!r}", f"sys.path.insert(0, {case_source.PLACE})", *lines]
     return root, _Model(
         _id(f"{module}.{function}"),
         inputs,
         [said for _, said in _outputs(declared)] or ["'output'"],
         _axes(declared),
         f"What {source} gives.",
-        f"import sys\n\n"
-        f"CODE = {code!r}\n"
-        f"sys.path.insert(0, {case_source.PLACE})\n"
-        f"from {module} import {function}\n\n"
-        f"return {function}().eval()",
+        "\n".join(lines),
+        {package: ""} if package else {},
     )
 
 
-def _located(module: str) -> tuple[Path, str]:
+def _located(module: str, path: Sequence[Path]) -> tuple[Path, str] | None:
     """The folder from which the module can be imported, and a digest of what it is: of every file of its top-level
-    package, or of the .py files beside the one file that it is. What is installed beside tfparity is none of a model's:
-    its folder would hide the toolchain's packages."""
+    package, or of the .py files beside the one file that it is; None without one. What is installed beside tfparity is
+    none of a model's: its folder would hide the toolchain's packages."""
     below = Path(*module.split("."))
     installed = [Path(prefix).resolve() for prefix in (sys.prefix, sys.base_prefix)]
     searched = [Path(entry).resolve() for entry in sys.path if entry]
-    for root in (Path.cwd(), *(entry for entry in searched if not any(map(entry.is_relative_to, installed)))):
+    for root in (*path, Path.cwd(), *(entry for entry in searched if not any(map(entry.is_relative_to, installed)))):
         if (root / below).with_suffix(".py").is_file() or (root / below / "__init__.py").is_file():
             top = root / below.parts[0]
             files = top.rglob("*") if top.is_dir() else root.glob("*.py")
             code = sorted(file for file in files if file.is_file() and "__pycache__" not in file.parts)
             return root.resolve(), paths.digest(code, root)
-    raise UsageError(
-        f"{module}: no such module in {Path.cwd()} or on PYTHONPATH (what is installed beside tfparity does not count: "
-        "name its folder with --path and write a case file); a case file is named by its path (my_cases.py)"
-    )
+    return None
+
+
+def _held(module: str, packages: Collection[str]) -> str | None:
+    """The package, of those that toolchains hold, that such a module is of: of the same name but for what joins its
+    words."""
+    top = module.partition(".")[0].lower()
+    return next((name for name in packages if re.sub(r"[-.]+", "_", name.lower()) == top), None)
+
+
+def _searched(path: Sequence[Path]) -> str:
+    return ", ".join([*map(str, path), str(Path.cwd())]) + " or on PYTHONPATH"
 
 
 # An .onnx file

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 
 from tfparity.errors import InputError
-from tfparity.inputs import plain_yaml
+from tfparity.inputs import names, plain_yaml
 
 
 class Document:
@@ -96,7 +95,7 @@ def load(path: Path, wrong: type[InputError]) -> Document:
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`, did you mean 'x'?` for the closest known word; all of them where none is close; empty where none is known."""
     choices = sorted(known)
-    close = difflib.get_close_matches(word, choices, n=1)
+    close = names.closest(word, choices)
     if close:
-        return f", did you mean {close[0]!r}?"
+        return f", did you mean {close!r}?"
     return f" (there are {', '.join(choices)})" if choices else ""

@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 
 from tfparity.environments import lock
 from tfparity.errors import CaseError, LockError, UsageError
-from tfparity.inputs import specifiers
+from tfparity.inputs import names, specifiers
 from tfparity.inputs.matrix import Environment, Matrix, Toolchain
 from tfparity.paths import Project
 from tfparity.planning.routes import ONNX_FILE, framework, route
@@ -49,9 +49,7 @@ def plan(
         raise UsageError(f"no case is in the tier {tier.value!r}")
     for glob in case_globs or ():
         if not fnmatch.filter((case.id for case in chosen), glob):
-            raise UsageError(
-                f"no case{f' of the tier {tier.value!r}' if fnmatch.filter(cases, glob) else ''} matches {glob!r}"
-            )
+            raise UsageError(_no_case(glob, tier, cases))
     if case_globs:
         chosen = [case for case in chosen if any(fnmatch.fnmatch(case.id, glob) for glob in case_globs)]
     needed = {name for id in toolchains for name in matrix.toolchains[id].environments()}
@@ -71,6 +69,16 @@ def plan(
                 columns[name] = _column(declared, kinds, refusals[name], source, sides[target], project)
         cells += _cells(toolchain, chosen, columns, None if wanted is None else wanted.get(toolchain.id, {}))
     return cells
+
+
+def _no_case(glob: str, tier: Tier, cases: Iterable[str]) -> str:
+    """What is said of a glob that no chosen case matches."""
+    elsewhere = fnmatch.filter(cases, glob)
+    if elsewhere:
+        return f"no case of the tier {tier.value!r} matches {glob!r}; --tier all has {elsewhere[0]!r}"
+    meant = names.closest(glob, cases)
+    guess = f", did you mean {meant!r}?" if meant else "; `python -m tfparity cases` lists them"
+    return f"no case matches {glob!r}{guess}"
 
 
 def _cells(

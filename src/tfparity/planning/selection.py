@@ -7,11 +7,12 @@ from dataclasses import replace
 from functools import cached_property
 
 from tfparity import paths
-from tfparity.environments import install
+from tfparity.environments import install, lock
 from tfparity.errors import UsageError
-from tfparity.inputs import case_sources, limitations, matrix, yaml_input
+from tfparity.inputs import case_sources, limitations, matrix, names
 from tfparity.inputs.limitations import Rules
 from tfparity.inputs.matrix import Environment, Matrix
+from tfparity.inputs.own_models import Where
 from tfparity.paths import Cache, Project
 from tfparity.planning import plan
 from tfparity.planning.keys import Keys
@@ -61,7 +62,12 @@ class Selection:
 
     @cached_property
     def cases(self) -> dict[str, Case]:
-        return case_sources.load(self.choice.sources, self.choice.declared, self.project, self.cache)
+        where = Where(self.choice.path, self._packages)
+        return case_sources.load(self.choice.sources, self.choice.declared, self.project, self.cache, where)
+
+    def _packages(self) -> set[str]:
+        """The names of the packages that any of the chosen toolchains' environments holds."""
+        return {name for one in self.environments for name in lock.status(self.project, one).packages}
 
     def is_own(self, case: str) -> bool:
         """Whether the case of that id is a user's own: one that was chosen, or one of evidence of one's own."""
@@ -85,11 +91,26 @@ class Selection:
             return list(self.matrix.toolchains)
         ids = {self.matrix.default if name == DEFAULT else name for name in asked}
         for name in sorted(ids - set(self.matrix.toolchains)):
-            guess = yaml_input.did_you_mean(name, self.matrix.toolchains)
-            raise UsageError(
-                f"no toolchain {name!r} in matrix.yaml{guess or '; there are ' + ', '.join(self.matrix.toolchains)}"
-            )
+            meant = self._meant(name)
+            guess = f", did you mean {meant!r}?" if meant else f"; there are {', '.join(self.matrix.toolchains)}"
+            raise UsageError(f"no toolchain {name!r} in matrix.yaml{guess}")
         return [name for name in self.matrix.toolchains if name in ids]
+
+    def _meant(self, name: str) -> str | None:
+        """The toolchain that such a name most likely means: of those whose ids begin so, as all of a TensorFlow do, the
+        default, else that of most smoke cases (or of one's own), then the newest."""
+        begin = [id for id in self.matrix.toolchains if name and id.startswith(name)]
+        if not begin:
+            return names.closest(name, self.matrix.toolchains)
+
+        def fitness(id: str) -> tuple[bool, int, str, int]:
+            tier = Tier.ALL if self.choice.sources else Tier.SMOKE
+            planned = plan.plan(self.matrix, self.cases, self.project, toolchains=[id], tier=tier)
+            smoke = {cell.case for cell in planned if cell.applicable}
+            newest = max(self.matrix.environments[one].as_of for one in self.matrix.toolchains[id].environments())
+            return id == self.matrix.default, len(smoke), str(newest), begin.index(id)
+
+        return max(begin, key=fitness)
 
     @cached_property
     def environments(self) -> list[Environment]:

@@ -85,7 +85,9 @@ def _ways(asked: Session, targets: Sequence[Target]) -> list[PlannedCell]:
     ]
     forms = {cell.case.removesuffix("-eager") if asked.choice.sources else cell.case for cell in possible}
     if len(forms) > 1:
-        raise UsageError(f"one model at a time, not {', '.join(sorted(forms))}: put it into a file of its own")
+        source = next(iter(asked.choice.sources), "")
+        named = f"name one as {source}:{min(forms)}" if source else "name one of them"
+        raise UsageError(f"one model at a time, not {', '.join(sorted(forms))}: {named}")
     ways = selection.matrix.oldest_first(dict.fromkeys((cell.toolchain, cell.route) for cell in possible))
     ordered = recommend.ways(ways, _known(asked, possible), _like(asked, possible), selection.matrix.default)
     # Of a folder's two forms the one with eager attention is the last, and needs no remedy.
