@@ -350,14 +350,14 @@ def _plan(given: argparse.Namespace) -> int:
 
 def _cases(given: argparse.Namespace) -> int:
     """List the zoo: family, tier, parameters, inputs, operators, and how far the least sensitive weight shows."""
-    from tfparity.report import zoo
+    from tfparity.report import terminal, zoo
 
     given.tier = given.tier or "all"
     entries = zoo.listed(_session(given).query)
     if given.json:
         print(json.dumps([entry.document() for entry in entries], indent=1, ensure_ascii=False))
     else:
-        _console().print(zoo.table(entries))
+        terminal.put(_console(), zoo.table(entries))
         print(f"{len(entries)} cases; a least weight is what the answer changes by when 1 % is put on it")
     return 0
 

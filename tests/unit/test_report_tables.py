@@ -107,6 +107,56 @@ def test_a_narrow_terminal_has_the_reasons_below() -> None:
     assert all(len(line) <= 70 for line in text.splitlines())
 
 
+LONG = rule(
+    "long",
+    cause="A cause that takes up some room in any table, whatever its width",
+    remedy="weights-in-the-function, or the-longest-name-of-a-remedy-that-anybody-ever-wrote",
+)
+
+
+@pytest.mark.parametrize("width", range(60, 261, 8))
+def test_no_name_of_a_remedy_is_broken_and_no_column_is_a_sliver(width: int) -> None:
+    records = [
+        made("broken", "operators/grid-sample-bicubic-with-reflection"),
+        record("operators/gru", attempt(remedies=["the-longest-name-of-a-remedy-that-anybody-ever-wrote"])),
+        made("works", "f/one", "onnx-tf-dynamo"),
+    ]
+    text = shown(records, LONG, width=width)
+    assert all(len(line) <= width for line in text.splitlines())
+    assert text.count("the-longest-name-of-a-remedy-that-anybody-ever-wrote") == 2
+    assert "weights-in-the-function" in text
+    head = next(line for line in text.splitlines() if line.startswith("case"))
+    assert head.split()[:2] == ["case", "route"] if len(head) <= width else True
+    if "why, and" in head:
+        assert width - head.index("why, and") >= terminal.ROOM_FOR_REASONS
+
+
+def piped(records: list[CellRecord], rule: Limitation | None = None, *, colours: bool | None = None) -> list[str]:
+    """The lines that a file or a pipe gets."""
+    stream = io.StringIO()
+    terminal.show(terminal.console(stream, colours=colours), records, lambda _: rule)
+    return stream.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("colours", [None, True])
+def test_into_a_file_a_row_is_a_line_whatever_its_length(monkeypatch: pytest.MonkeyPatch, colours: bool | None) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    told = rule("long", cause="why " * 60, remedy="the-remedy")
+    records = [made(verdict, f"{'f' * 90}/{verdict}") for verdict in MAKING]
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in piped(records, told, colours=colours)]
+    rows = [line for line in lines if line.startswith("f" * 90)]
+    assert len(rows) == len(MAKING)
+    assert sum("Remedy: the-remedy." in row or "…" in row for row in rows) == 2
+    table = lines[1 : lines.index("", 1)]
+    assert len(table) == 2 + len(MAKING)  # the toolchain, the head, a line for each
+    assert all(line == line.rstrip() and line for line in table)
+
+
+def test_columns_says_how_wide_a_pipe_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "77")
+    assert terminal.console(io.StringIO()).width == 77
+
+
 def test_routes_are_a_column_where_there_are_several() -> None:
     text = shown([made("works"), made("works", route="onnx-tf-dynamo")])
     assert "onnx-tf-dynamo" in text

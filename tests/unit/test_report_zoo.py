@@ -6,12 +6,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from builders import attempt, planned, record
 from rich.console import Console
 
 from tfparity.evidence.runs import runs
 from tfparity.records.cells import Model
-from tfparity.report import zoo
+from tfparity.report import terminal, zoo
 from tfparity.worker.declare import Case, floating, normal
 
 ROOT = Path("/project")
@@ -68,6 +69,30 @@ def test_the_table_tells_parameters_and_operators_and_takes_no_markup() -> None:
     assert "1.5e-04" in text
     assert "Relu" in text
     assert "Gelu, [b]" in text
+
+
+def listing(width: int | None, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The lines of the list on a terminal of that width, or in a file."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+    out = Console(width=width, file=io.StringIO()) if width else terminal.console(io.StringIO())
+    terminal.put(out, zoo.table(zoo.listed(asked(new={"a/one": model(1234567)}))))
+    return out.file.getvalue().splitlines()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("width", [80, 100, 160, 240])
+def test_on_a_terminal_a_case_is_a_line_that_fits(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [line for line in listing(width, monkeypatch) if line.strip()]
+    assert len(lines) == 2 + 3  # head, rule, three cases
+    assert all(len(line) <= width for line in lines)
+    assert [name for name in ("a/one", "a/two", "b/three") if not any(name in line for line in lines)] == []
+
+
+def test_in_a_file_a_case_is_a_whole_line_and_nothing_is_blank(monkeypatch: pytest.MonkeyPatch) -> None:
+    head, one, *others = listing(None, monkeypatch)
+    assert head.split() == ["case", "tier", "parameters", "least", "weight", "inputs", "operators"]
+    assert one.split()[:4] == ["a/one", "smoke", "1,234,567", "1.5e-04"]
+    assert "…" not in one
+    assert [line.split()[0] for line in others] == ["a/two", "b/three"]
 
 
 def test_a_document_has_what_is_declared_and_what_a_run_said() -> None:

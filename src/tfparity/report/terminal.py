@@ -9,6 +9,7 @@ from typing import TextIO
 
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -25,16 +26,36 @@ Explain = Callable[[CellRecord], Limitation | None]
 #: Verdicts that get no row of their own, only a line below the table.
 ASIDE = (Verdict.NOT_APPLICABLE, Verdict.UNRESOLVABLE, Verdict.UNTESTED)
 
-#: From this many characters on, reasons stand beside the cells; on a narrower terminal, below them.
-WIDE = 130
+#: Reasons stand beside the cells where so many characters are left for them; on a narrower terminal, below.
+ROOM_FOR_REASONS = 60
+
+#: The width of a file or a pipe: a row is a line there, however long.
+ENDLESS = 1_000_000
 
 
 def console(stream: TextIO, *, colours: bool | None = None) -> Console:
-    """A console on the stream: as wide as the terminal, or wide enough for the table where there is none."""
+    """A console on the stream: as wide as the terminal, or ENDLESS where there is none."""
     made = Console(file=stream, force_terminal=colours, highlight=False)
     if not stream.isatty() and "COLUMNS" not in os.environ:
-        made.width = WIDE
+        made.width = ENDLESS
     return made
+
+
+def put(out: Console, table: Table) -> None:
+    """Print a table; where there is no terminal a line for each row, with nothing around it."""
+    if out.width < ENDLESS:
+        out.print(table)
+        return
+    table.box, table.expand = None, False
+    for line in out.render_lines(table, pad=False):
+        row = Text.assemble(*((segment.text, segment.style or "") for segment in line))
+        row.rstrip()
+        out.print(row)
+
+
+def _indented(out: Console, text: Text) -> None:
+    """Print it two columns to the right, its further lines too."""
+    out.print(Padding(text, (0, 0, 0, 2)) if out.width < ENDLESS else Text.assemble("  ", text))
 
 
 def show(out: Console, records: Sequence[CellRecord], explain: Explain, *, all_names: bool = False) -> None:
@@ -47,19 +68,21 @@ def show(out: Console, records: Sequence[CellRecord], explain: Explain, *, all_n
         out.print(Text.assemble((toolchain, "bold underline"), "  ", (stack(mine), "dim")))
         if rows:
             reasons = {record.id: reason(record, explain) for record in rows}
-            beside = out.width >= WIDE
-            out.print(_table(rows, reasons if beside else None))
+            forms = (_table(rows), _table(rows, axes=True))
+            bare, with_axes = (Measurement.get(out, out.options.update(width=ENDLESS), form).maximum for form in forms)
+            beside = out.width >= with_axes + ROOM_FOR_REASONS
+            put(out, _table(rows, axes=True, reasons=reasons) if beside else forms[out.width >= with_axes > bare])
             for record in rows:
                 if reasons[record.id] and not beside:
-                    out.print(Padding(Text(f"{record.case} ({record.route}): {reasons[record.id]}"), (0, 0, 0, 2)))
+                    _indented(out, Text(f"{record.case} ({record.route}): {reasons[record.id]}"))
         for record in rows:
             said = record.deciding.answer if record.deciding else None
             if said:
-                out.print(Padding(Text(f"{record.case}: {words.answer(said)}"), (0, 0, 0, 2)))
+                _indented(out, Text(f"{record.case}: {words.answer(said)}"))
         for line in noted(rows, all_names=all_names):
-            out.print(Padding(Text(line), (0, 0, 0, 2)))
+            _indented(out, Text(line))
         for line in aside(mine):
-            out.print(Padding(Text(line, "dim"), (0, 0, 0, 2)))
+            _indented(out, Text(line, "dim"))
     out.print()
     for meaning in legend(records):
         out.print(meaning)
@@ -87,8 +110,8 @@ def reason(record: CellRecord, explain: Explain) -> str:
     return words.shortened(text, 300) + (f" ({where})" if where else "")
 
 
-def _table(records: Sequence[CellRecord], reasons: Mapping[str, str] | None) -> Table:
-    """A row per record; axes and reasons where there is room for them, a column of routes where there are several."""
+def _table(records: Sequence[CellRecord], *, axes: bool = False, reasons: Mapping[str, str] | None = None) -> Table:
+    """A row per record, with a column of routes where there are several."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     routes = len({record.route for record in records}) > 1
     table.add_column("case", no_wrap=True)
@@ -97,8 +120,9 @@ def _table(records: Sequence[CellRecord], reasons: Mapping[str, str] | None) -> 
     table.add_column("verdict", no_wrap=True)
     table.add_column("max error", justify="right", no_wrap=True)
     table.add_column("opset", justify="right")
-    if reasons is not None:
+    if axes:
         table.add_column("axes kept")
+    if reasons is not None:
         table.add_column("why, and the way round it", overflow="fold", ratio=1)
     for record in records:
         cell, deciding = record.cell, record.deciding
@@ -109,11 +133,8 @@ def _table(records: Sequence[CellRecord], reasons: Mapping[str, str] | None) -> 
             Text(f"{shown.sign} {shown.words}", shown.style),
             Text(words.number(deciding.max_abs if deciding else None)),
             Text(words.opset(cell)),
-            *(
-                [Text(words.axes(cell.dynamic if cell else None)), Text(reasons[record.id])]
-                if reasons is not None
-                else []
-            ),
+            *([Text(words.axes(cell.dynamic if cell else None))] if axes else []),
+            *([Text(reasons[record.id])] if reasons is not None else []),
         ]
         table.add_row(*row)
     return table

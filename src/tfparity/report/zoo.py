@@ -74,17 +74,14 @@ def _models(query: Query) -> dict[str, Model]:
 
 
 def table(entries: Sequence[Entry]) -> Table:
-    """The list for a terminal."""
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for head, right in (
-        ("case", False),
-        ("tier", False),
-        ("parameters", True),
-        ("inputs", False),
-        ("least weight", True),
-    ):
-        made.add_column(head, justify="right" if right else "left", no_wrap=head == "case")
-    made.add_column("operators", overflow="fold", ratio=1)
+    """The list: a line for each case, cut where a terminal is too narrow for its inputs or operators."""
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True)
+    made.add_column("case", no_wrap=True)
+    made.add_column("tier", no_wrap=True)
+    made.add_column("parameters", justify="right", no_wrap=True)
+    made.add_column("least weight", justify="right", no_wrap=True)
+    made.add_column("inputs", no_wrap=True, overflow="ellipsis", ratio=3)
+    made.add_column("operators", no_wrap=True, overflow="ellipsis", ratio=2)
     for entry in entries:
         case, model = entry.case, entry.model
         inputs = "; ".join(f"{given.name} {given.dtype} ({', '.join(map(str, given.shape))})" for given in case.inputs)
@@ -94,8 +91,8 @@ def table(entries: Sequence[Entry]) -> Table:
             Text(case.id, "bold"),
             entry.tier,
             "–" if parameters is None else f"{parameters:,}",
-            Text(inputs),
             words.number(model.change if model else None),
+            Text(inputs),
             Text(", ".join(operators)),
         )
     return made
