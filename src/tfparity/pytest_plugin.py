@@ -6,6 +6,7 @@ Without a clone: `python -m pytest -p tfparity.pytest_plugin --pyargs tfparity.p
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
@@ -48,11 +49,19 @@ def ends_in_a_line() -> Iterator[None]:
         pytest.exit(str(ended), returncode=ended.exit_code)
 
 
-def read_all(session: Session) -> None:
-    """Read all that can be wrong, to be called while a session starts: while tests are collected, pytest.exit would be
-    a traceback."""
-    with ends_in_a_line():
+def read_all(config: pytest.Config, session: Session) -> int | None:
+    """Read all that can be wrong, for pytest_cmdline_main: the code to end with where something is, told in a line, as
+    every command of ours tells it; None where pytest may go on. (Of what ends a session later pytest itself tells, and
+    twice.)"""
+    if config.option.help or config.option.version:
+        return None
+    try:
         session.read()
+    except (TfparityError, OSError) as wrong:
+        ended = in_a_line(wrong)
+        print(f"tfparity: {ended}", file=sys.stderr)
+        return ended.exit_code
+    return None
 
 
 # For cells as tests
@@ -61,9 +70,9 @@ def read_all(session: Session) -> None:
 class Run:
     """The engine's run behind a pytest session: begun by the first test, ended with the session."""
 
-    def __init__(self, config: pytest.Config) -> None:
-        self.session = Session(options.chosen(config.getoption))
-        # Capturing has not begun, or is suspended, when plugins are configured: this is the person's own terminal.
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        # Capturing has not begun, or is suspended, where this is made: this is the person's own terminal.
         self.console = terminal.console(os.fdopen(os.dup(2), "w"))
         self.selected: list[PlannedCell] = []
         self.records: dict[str, CellRecord] = {}
@@ -107,13 +116,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add_options(parser, "cells to run")
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[RUN] = Run(config)
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    config.stash[RUN] = Run(Session(options.chosen(config.getoption)))
+    return read_all(config, config.stash[RUN].session)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
-    read_all(session.config.stash[RUN].session)
     reporter = session.config.pluginmanager.getplugin("terminalreporter")
     if reporter is not None and session.config.option.verbose <= 0:
         reporter.showfspath = False

@@ -55,6 +55,12 @@ def pytest_addoption(parser):
     group.addoption("--rounds", type=int, default=ROUNDS, help=f"calls of each subject that count ({ROUNDS})")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config):
+    config.stash[BENCH] = Bench(config)
+    return read_all(config, config.stash[BENCH].session)
+
+
 def pytest_configure(config):
     if getattr(config.option, "numprocesses", None):
         raise pytest.UsageError(
@@ -64,12 +70,6 @@ def pytest_configure(config):
     config.addinivalue_line(
         "filterwarnings", "ignore:Benchmark fixture was not used:pytest_benchmark.logger.PytestBenchmarkWarning"
     )
-    config.stash[BENCH] = Bench(config)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_sessionstart(session):
-    read_all(session.config.stash[BENCH].session)
 
 
 def pytest_generate_tests(metafunc):

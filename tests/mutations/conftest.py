@@ -63,13 +63,10 @@ def pytest_addoption(parser):
     group.addoption("--sample", type=int, default=40, help="cells to draw among those that work (40)")
 
 
-def pytest_configure(config):
-    config.stash[MUTATIONS] = Mutations(config)
-
-
 @pytest.hookimpl(tryfirst=True)
-def pytest_sessionstart(session):
-    read_all(session.config.stash[MUTATIONS].session)
+def pytest_cmdline_main(config):
+    config.stash[MUTATIONS] = Mutations(config)
+    return read_all(config, config.stash[MUTATIONS].session)
 
 
 def pytest_generate_tests(metafunc):
