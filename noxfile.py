@@ -3,6 +3,7 @@
 nox -s compat                         the default toolchain, a table at the end (about five minutes after its downloads)
 nox -s "compat(tf2.12-torch1.13)"     one toolchain
 nox -s compat -- -k resnet18          what pytest understands, it understands
+nox -s tfparity -- --help             every other command
 """
 
 # Standard library and nox only: this file runs before anything of ours is installed.
@@ -13,9 +14,9 @@ import itertools
 import json
 import os
 import re
-import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 if sys.version_info < (3, 11):
@@ -25,6 +26,11 @@ if sys.version_info < (3, 11):
     )
 
 import nox
+
+try:
+    import fcntl
+except ImportError:  # not a Unix
+    fcntl = None  # type: ignore[assignment]
 
 ROOT = Path(__file__).resolve().parent
 REQUIREMENTS = ROOT / "requirements.txt"
@@ -46,10 +52,11 @@ def toolchains() -> list[str]:
     return re.findall(r"^[ ]*- id:[ ]*[\"']?([\w.+-]+)", block.group(1), re.MULTILINE) if block else []
 
 
-def prepare(session: nox.Session) -> None:
-    """Put our own requirements, hash-checked, into the session's environment, unless they are there; run from src/.
+def prepare(session: nox.Session) -> str:
+    """The Python of an environment with our own requirements, hash-checked, in which to run from src/.
 
-    Modules of a person's own (--cases module:function) are found from where nox was called and on PYTHONPATH.
+    One for each version of Python, whatever the session. Modules of a person's own (--cases module:function) are found
+    from where nox was called and on PYTHONPATH.
     """
     where = nox_cache(session)
     if where is not None:
@@ -58,11 +65,46 @@ def prepare(session: nox.Session) -> None:
     inherited = [os.environ["PYTHONPATH"]] if os.environ.get("PYTHONPATH") else []
     session.env["PYTHONPATH"] = os.pathsep.join([str(ROOT / "src"), *called_from, *inherited])
     session.env["TFPARITY_PROJECT"] = str(ROOT)
-    install_into(
-        session,
-        Path(session.virtualenv.location),
-        lambda: session.install("--require-hashes", "-r", str(REQUIREMENTS)),
-    )
+    session.env["ORT_DISABLE_TELEMETRY"] = "1"  # ONNX Runtime leaves events in the home folder
+    runner = ours(session, own_version(session), str(Path(session.bin) / "python"))
+    if not Path(runner).exists():
+        session.error(f"{runner} was never made: run once without -R or --no-install")
+    session.env["PATH"] = os.pathsep.join([str(Path(runner).parent), os.environ.get("PATH", os.defpath)])
+    session.env["VIRTUAL_ENV"] = str(Path(runner).parent.parent)
+    return runner
+
+
+def own_version(session: nox.Session) -> str:
+    """Of the Python that nox runs on, or of that which --force-python names."""
+    named = re.search(r"3\.\d+", session.python if isinstance(session.python, str) else "")
+    return named.group() if named else "{}.{}".format(*sys.version_info[:2])
+
+
+def ours(session: nox.Session, version: str, python: str) -> str:
+    """The executable of the environment with our requirements on an interpreter of that version, in nox's folder; it is
+    not there where nox skips what installs and never made it."""
+    folder = session.cache_dir.parent.resolve() / f"python{version}"
+    runner = str(folder / ("Scripts" if os.name == "nt" else "bin") / "python")
+
+    def install() -> None:
+        session.log(f"installing what tfparity itself needs on Python {version}, once for all sessions")
+        session.run_install("uv", "venv", "--quiet", "--clear", "--python", python, str(folder))
+        session.run_install("uv", "pip", "install", "--python", runner, "--require-hashes", "-r", str(REQUIREMENTS))
+
+    with one_at_a_time(folder):
+        install_into(session, folder, install)
+    return runner
+
+
+@contextmanager
+def one_at_a_time(folder: Path) -> Iterator[None]:
+    """Held while the folder is looked at or made: sessions of two terminals share it."""
+    if fcntl is None:
+        yield
+        return
+    with folder.with_name(f".{folder.name}.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield
 
 
 def install_into(session: nox.Session, folder: Path, install: Callable[[], None]) -> None:
@@ -86,9 +128,9 @@ def nox_cache(session: nox.Session) -> str | None:
     return str(session.cache_dir.resolve() / "tfparity")
 
 
-def tfparity(session: nox.Session, *arguments: str) -> None:
-    """Run a command of ours."""
-    session.run("python", "-m", "tfparity", *arguments)
+def run(session: nox.Session, runner: str, *arguments: str) -> None:
+    """Run a module, after -m, in the environment that `prepare` gave."""
+    session.run(runner, "-m", *arguments, external=True)
 
 
 def asked_for(posargs: list[str], option: str) -> list[str]:
@@ -99,15 +141,16 @@ def asked_for(posargs: list[str], option: str) -> list[str]:
 
 def run_compat(session: nox.Session, toolchain: str) -> None:
     """Make the toolchain's environments, then let pytest go through its cells."""
-    prepare(session)
+    runner = prepare(session)
     chosen = asked_for(session.posargs, "--toolchain") or [toolchain]
     only_looking = {"--help", "-h", "--collect-only", "--co"} & set(session.posargs)
     if not only_looking:
         download = ["--download"] if "--download" in session.posargs else []
         # 19: an environment does not install, which the run tells of as a result
-        session.run_install("python", "-m", "tfparity", "install", *download, *chosen, success_codes=[0, 19])
+        words = ("-m", "tfparity", "install", *download, *chosen)
+        session.run_install(runner, *words, success_codes=[0, 19], external=True)
     given = [] if asked_for(session.posargs, "--toolchain") else ["--toolchain", toolchain]
-    session.run("python", "-m", "pytest", "-p", "tfparity.pytest_plugin", "tests/compat", *given, *session.posargs)
+    run(session, runner, "pytest", "-p", "tfparity.pytest_plugin", "tests/compat", *given, *session.posargs)
 
 
 @nox.session
@@ -129,38 +172,34 @@ def compat_of(toolchain: str) -> None:
 @nox.session(default=False)
 def sweep(session: nox.Session) -> None:
     """Run and record what results/ lacks, piece by piece; run again, it goes on (-- --list: only its hours)."""
-    prepare(session)
-    tfparity(session, "sweep", *session.posargs)
+    run(session, prepare(session), "tfparity", "sweep", *session.posargs)
 
 
 @nox.session(default=False)
 def gate(session: nox.Session) -> None:
     """Compare a run with the committed evidence; the exit code says what moved."""
-    prepare(session)
-    tfparity(session, "gate", *session.posargs)
+    run(session, prepare(session), "tfparity", "gate", *session.posargs)
 
 
 @nox.session(default=False)
 def convert(session: nox.Session) -> None:
     """One model taken across, checked and written to a folder (-- torchvision/resnet18 -o DIR)."""
-    prepare(session)
-    tfparity(session, "convert", *session.posargs)
+    run(session, prepare(session), "tfparity", "convert", *session.posargs)
 
 
 @nox.session(default=False)
 def table(session: nox.Session) -> None:
     """Write the tables of README.md and docs/ from results/ (-- --check: only compare)."""
-    prepare(session)
-    tfparity(session, "table", *session.posargs)
+    run(session, prepare(session), "tfparity", "table", *session.posargs)
 
 
 @nox.session(default=False)
 def lock(session: nox.Session) -> None:
     """Resolve what has no lockfile that fits (-- --again IDS: what fits too; -- --check: digests, offline)."""
-    prepare(session)
+    runner = prepare(session)
     if all(word.startswith("-") for word in session.posargs):  # no environment is named: ours too
         lock_ourselves(session, check="--check" in session.posargs, again="--again" in session.posargs)
-    tfparity(session, "lock", *session.posargs)
+    run(session, runner, "tfparity", "lock", *session.posargs)
 
 
 def lock_ourselves(session: nox.Session, *, check: bool, again: bool = False) -> None:
@@ -193,51 +232,48 @@ def lock_ourselves(session: nox.Session, *, check: bool, again: bool = False) ->
 @nox.session(default=False)
 def latency(session: nox.Session) -> None:
     """Time torch, SavedModel and XLA in interleaved pairs on the default toolchain."""
-    prepare(session)
-    session.run("python", "-m", "pytest", "tests/latency", *session.posargs)
+    run(session, prepare(session), "pytest", "tests/latency", *session.posargs)
 
 
 @nox.session(default=False)
 def mutations(session: nox.Session) -> None:
     """Change one weight or attribute of files that convert: no cell may still work (-- --sample 40)."""
-    prepare(session)
-    session.run("python", "-m", "pytest", "tests/mutations", *session.posargs)
+    run(session, prepare(session), "pytest", "tests/mutations", *session.posargs)
 
 
 @nox.session(default=False)
 def zoo(session: nox.Session) -> None:
-    """Hold the zoo against the lists of torchvision and transformers, and keras-rebuild against wrong ways, in the
-    default toolchain's environment."""
-    prepare(session)
-    session.run("python", "-m", "pytest", "tests/zoo", *session.posargs)
+    """Hold the zoo against the lists of torchvision and transformers, and keras-rebuild against wrong ways."""
+    run(session, prepare(session), "pytest", "tests/zoo", *session.posargs)
 
 
 @nox.session(default=False)
 def tests(session: nox.Session) -> None:
     """Unit tests on every Python from 3.11 on, worker tests on every Python from 3.7 on that is found."""
-    prepare(session)
-    found = interpreters(session)
+    own = prepare(session)
+    found = interpreters(session, own)
     codes = [0, 5] if session.posargs else [0]  # 5: what stands after -- may choose no test of one kind
     for version, python in found.items():
         if version in ("3.7", "3.8", "3.9", "3.10"):
             continue
-        runner = beside(session, version, python)
-        if shutil.which(runner) is None:  # under -R and --no-install
+        runner = own if version == own_version(session) else ours(session, version, python)
+        if not Path(runner).exists():  # under -R and --no-install
             missed(session, f"no environment for Python {version} yet: no unit tests on it here")
             continue
         session.log(f"unit tests on Python {version}")
-        session.run(
-            *(runner, "-m", "pytest", "tests/unit", *SIDE_BY_SIDE, *session.posargs), external=True, success_codes=codes
-        )
+        words = ("-m", "pytest", "tests/unit", *SIDE_BY_SIDE, *session.posargs)
+        session.run(runner, *words, external=True, success_codes=codes)
     session.log(f"worker tests on Python {', '.join(found)}")
-    session.run("python", "-m", "pytest", "tests/worker", *SIDE_BY_SIDE, *session.posargs, success_codes=codes)
+    words = ("-m", "pytest", "tests/worker", *SIDE_BY_SIDE, *session.posargs)
+    session.run(own, *words, external=True, success_codes=codes)
 
 
-def interpreters(session: nox.Session) -> dict[str, str]:
+def interpreters(session: nox.Session, runner: str) -> dict[str, str]:
     """Version → executable of every Python that is found; absent ones are named, and an error on CI."""
-    ask = ("python", "-m", "tfparity", "interpreters", "--plain")
+    ask = (runner, "-m", "tfparity", "interpreters", "--plain")
     # run does nothing under --install-only, run_install nothing under --no-install
-    listed = session.run(*ask, silent=True, log=False) or session.run_install(*ask, silent=True, log=False)
+    quietly = {"silent": True, "log": False, "external": True}
+    listed = session.run(*ask, **quietly) or session.run_install(*ask, **quietly)
     found = dict(line.split(" ", 1) for line in str(listed).splitlines() if re.match(r"3\.\d+ ", line))
     absent = [version for version in PYTHONS if version not in found]
     if absent:
@@ -253,43 +289,31 @@ def missed(session: nox.Session, message: str) -> None:
     session.warn(message)
 
 
-def beside(session: nox.Session, version: str, python: str) -> str:
-    """The executable of an environment with our requirements on another interpreter, inside the session's folder; it is
-    not there where nox skips what installs and never made it."""
-    if version == "{}.{}".format(*sys.version_info[:2]):
-        return str(Path(session.bin) / "python")
-    folder = Path(session.virtualenv.location) / f"python{version}"
-    runner = str(folder / ("Scripts" if os.name == "nt" else "bin") / "python")
-
-    def install() -> None:
-        session.run_install("uv", "venv", "--quiet", "--clear", "--python", python, str(folder))
-        session.run_install(
-            "uv", "pip", "install", "--quiet", "--python", runner, "--require-hashes", "-r", str(REQUIREMENTS)
-        )
-
-    install_into(session, folder, install)
-    return runner
-
-
 @nox.session(name="end-to-end", default=False)
 def end_to_end(session: nox.Session) -> None:
     """The front door for real on one small toolchain, its verdicts held against the committed evidence."""
-    prepare(session)
-    session.run("python", "-m", "pytest", "tests/end_to_end", *SIDE_BY_SIDE, "--dist", "loadfile", *session.posargs)
+    run(session, prepare(session), "pytest", "tests/end_to_end", *SIDE_BY_SIDE, "--dist", "loadfile", *session.posargs)
 
 
 @nox.session(default=False)
 def lint(session: nox.Session) -> None:
     """Style, types, the worker's Python 3.7, and that every generated file is fresh."""
-    prepare(session)
-    session.run("ruff", "check", ".")
-    session.run("ruff", "format", "--check", ".")
-    session.run("mypy")
-    session.run("vermin", "--quiet", "--no-tips", "--target=3.7-", "--violations", "src/tfparity/worker", "cases")
+    runner = prepare(session)
+    run(session, runner, "ruff", "check", ".")
+    run(session, runner, "ruff", "format", "--check", ".")
+    run(session, runner, "mypy")
+    vermin = str(Path(runner).with_name("vermin"))
+    python37 = ("--quiet", "--no-tips", "--target=3.7-", "--violations", "src/tfparity/worker", "cases")
+    session.run(vermin, *python37, external=True)
     lock_ourselves(session, check=True)
-    tfparity(session, "lock", "--check")
-    tfparity(session, "schema", "--check")
-    tfparity(session, "table", "--check")
+    for command in ("lock", "schema", "table"):
+        run(session, runner, "tfparity", command, "--check")
+
+
+@nox.session(name="tfparity", default=False)
+def any_command(session: nox.Session) -> None:
+    """Any command of `python -m tfparity` (-- cases --tier smoke; -- --help lists them)."""
+    run(session, prepare(session), "tfparity", *session.posargs)
 
 
 for _toolchain in toolchains():

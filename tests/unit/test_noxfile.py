@@ -4,6 +4,7 @@ import importlib.util
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
+import nox
 import pytest
 
 from tfparity import paths
@@ -34,6 +35,9 @@ class Session:
 
     def __init__(self, folder, *, installs=True):
         self.virtualenv = SimpleNamespace(location=str(folder))
+        self.cache_dir, self.bin, self.python = folder / ".cache", str(folder / "compat" / "bin"), None
+        self.env: dict[str, str] = {}
+        self.invoked_from = str(folder)
         self.installs = installs
         self.installed: list[tuple] = []
         self.warnings: list[str] = []
@@ -108,7 +112,7 @@ def test_an_install_that_fails_leaves_no_stamp(menu, tmp_path):
 
 def test_another_interpreters_environment_is_made_and_stamped(menu, tmp_path):
     session = Session(tmp_path / "made")
-    runner = Path(menu.beside(session, "3.99", "/opt/python3.99"))
+    runner = Path(menu.ours(session, "3.99", "/opt/python3.99"))
     assert runner.exists()
     assert [words[1] for words in session.installed] == ["venv", "pip"]
     assert (tmp_path / "made" / "python3.99" / "requirements.sha256").is_file()
@@ -116,8 +120,34 @@ def test_another_interpreters_environment_is_made_and_stamped(menu, tmp_path):
 
 def test_another_interpreters_environment_that_was_never_made_is_only_warned_of(menu, tmp_path):
     session = Session(tmp_path / "made", installs=False)
-    assert not Path(menu.beside(session, "3.99", "/opt/python3.99")).exists()
+    assert not Path(menu.ours(session, "3.99", "/opt/python3.99")).exists()
     assert len(session.warnings) == 1
+
+
+def test_every_session_shares_one_environment_of_a_python(menu, tmp_path):
+    session = Session(tmp_path / "made")
+    first, second = menu.prepare(session), menu.prepare(session)
+    assert first == second
+    assert len(session.installed) == 2  # venv and pip, once
+    assert menu.ours(session, menu.own_version(session), "/another/session/bin/python") == first
+    assert session.env["PATH"].startswith(str(Path(first).parent))
+    session.python = "python3.99"
+    assert menu.prepare(session) != first
+
+
+def test_where_nothing_may_be_installed_and_nothing_is_there_the_remedy_is_told(menu, tmp_path):
+    with pytest.raises(RuntimeError, match="was never made: run once without -R"):
+        menu.prepare(Session(tmp_path / "made", installs=False))
+
+
+def test_the_menu_tells_each_session_in_one_whole_line(loaded):
+    sessions = nox.registry.get()
+    assert len(sessions) > 40
+    for name, session in sessions.items():
+        told = (session.__doc__ or "").strip()
+        assert "\n" not in told, f"nox -l cuts the line of {name}"
+        assert told.endswith("."), name
+        assert len(f"- {name} -> {told}") <= 120, name
 
 
 def test_our_own_requirements_are_resolved_where_their_input_changed_or_again(menu, tmp_path):
