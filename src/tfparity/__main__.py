@@ -1,6 +1,21 @@
 """`python -m tfparity COMMAND`."""
 
-from tfparity.cli import command
+import sys
+
+HOW = (
+    "in a clone, `python -m nox -s tfparity -- COMMAND` runs it where all it needs is; "
+    "elsewhere, `python -m pip install path/to/the/clone`"
+)
 
 if __name__ == "__main__":
-    command()
+    if sys.version_info < (3, 11):
+        sys.exit("tfparity: needs Python 3.11 or later, this is {}.{}: {}".format(*sys.version_info[:2], HOW))
+    try:
+        from tfparity.cli import command
+
+        command()
+    except ModuleNotFoundError as missing:
+        if (missing.name or "tfparity").partition(".")[0] == "tfparity":
+            raise
+        print(f"tfparity: {sys.executable} has no {missing.name}: {HOW}", file=sys.stderr)
+        sys.exit(2)

@@ -103,6 +103,27 @@ def test_the_menu_has_a_session_per_toolchain_and_a_line_for_each():
         assert re.search(rf"^[*-] {re.escape(name)} -> \S", menu, re.MULTILINE)
 
 
+def test_any_command_runs_in_a_clone():
+    assert "usage: python -m tfparity" in nox("-s", "tfparity", "--", "--help")
+    assert re.search(
+        r"^operators/gelu ", nox("-s", "tfparity", "--", "cases", "--case", "operators/gelu"), re.MULTILINE
+    )
+
+
+def test_what_a_python_lacks_is_said_with_what_to_do(small: Folder):
+    done = subprocess.run(
+        [sys.executable, "-S", "-m", "tfparity", "cases"],  # -S: without what is installed
+        env={**small.environment, "PYTHONPATH": str(REPOSITORY / "src")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert re.fullmatch(
+        r"tfparity: \S+ has no [\w.]+: in a clone, `python -m nox -s tfparity -- COMMAND`.*\n", done.stderr
+    )
+
+
 def test_a_toolchain_is_selected_by_its_exact_name():
     chosen = [line for line in nox("--list", "-s", "compat(tf2.12-torch1.13)").splitlines() if line.startswith("*")]
     assert len(chosen) == 1
