@@ -220,14 +220,13 @@ def _choice(given: argparse.Namespace) -> options.Choice:
 def _carried_out(asked: Session, keep: Callable[[Sequence[CellRecord]], object] | None = None) -> list[CellRecord]:
     """Run the session's cells with progress on the error stream; records in the plan's order. `keep`: what becomes of
     the cells that ended where something ends the run before its end; where it fails too, the first reason is told."""
-    from tfparity.report import progress, terminal, words
+    from tfparity.report import progress, terminal
 
     console = terminal.console(sys.stderr)
     asked.read()
     cells = asked.cells
-    runnable = [cell for cell in cells if cell.applicable]
-    if runnable:
-        console.print(f"{words.cells(len(runnable))} to run: at most about {words.duration(asked.estimate(runnable))}")
+    if any(cell.applicable for cell in cells):
+        console.print(asked.forecast(cells))
     records: dict[str, CellRecord] = {}
     try:
         with progress.progress(console, cells, asked.query.seconds) as display, asked.engine(display) as engine:
@@ -338,13 +337,10 @@ def _convert(given: argparse.Namespace) -> int:
 
 def _plan(given: argparse.Namespace) -> int:
     """Say which cells there are, which of them can be, and how long they take; run nothing."""
-    from tfparity.report import words
-
     asked = _session(given)
     for cell in asked.cells:
         print(cell.id if cell.applicable else f"{cell.id}  {cell.verdict}: {' '.join((cell.reason or '').split())}")
-    runnable = [cell for cell in asked.cells if cell.applicable]
-    print(f"{len(asked.cells)} cells, {len(runnable)} to run: at most about {words.duration(asked.estimate(runnable))}")
+    print(f"{len(asked.cells)} cells: {asked.forecast(asked.cells)}")
     return 0
 
 

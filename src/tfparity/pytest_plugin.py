@@ -19,7 +19,7 @@ from tfparity.features.session import Session
 from tfparity.inputs.limitations import Limitation
 from tfparity.planning import options
 from tfparity.records.cells import CellRecord, PlannedCell
-from tfparity.report import progress, terminal, words
+from tfparity.report import progress, terminal
 from tfparity.report.ending import in_a_line
 
 if TYPE_CHECKING:
@@ -153,10 +153,7 @@ def pytest_report_collectionfinish(config: pytest.Config) -> str | None:
         )
     if not runnable or config.option.collectonly:
         return None
-    seconds = run.session.estimate(runnable)
-    if run.session.choice.budget is not None:
-        seconds = min(seconds, run.session.choice.budget)
-    return f"{words.cells(len(runnable))} to run: about {words.duration(seconds)}, less for what was done before"
+    return run.session.forecast(runnable)
 
 
 @pytest.fixture

@@ -42,6 +42,18 @@ def test_the_rest_is_foretold_by_the_pace_so_far() -> None:
     assert forecast.left() == pytest.approx(15.0)
 
 
+def test_what_was_done_before_makes_no_pace() -> None:
+    clock = Clock()
+    forecast = Forecast(CELLS, {("t", cell.case, "onnx-tf"): 10.0 for cell in CELLS}, clock=clock)
+    for cell in CELLS[:2]:
+        forecast.finished(cell.id, cached=True)
+    assert (forecast.done, forecast.left()) == (2, None)
+    forecast.started()
+    clock.now = 10.0
+    forecast.finished(CELLS[2].id)
+    assert forecast.left() == pytest.approx(10.0)
+
+
 def test_before_the_first_cell_nothing_is_foretold() -> None:
     forecast = Forecast(CELLS, {}, clock=Clock())
     forecast.started()

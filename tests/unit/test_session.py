@@ -1,12 +1,15 @@
 """What a feature holds: cells in their order, why a record fails, whether it worked before, how long a run takes."""
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import small_project
 from builders import attempt, broken, not_run
 from small_project import RULE, UNSQUEEZE, current, record
 
+from tfparity.engine.store import Store
 from tfparity.environments import install
 from tfparity.errors import EvidenceError, UsageError
 from tfparity.features.session import Session
@@ -138,6 +141,22 @@ def test_an_estimate_takes_recorded_seconds_and_the_time_of_what_is_not_installe
     place.mkdir(parents=True)
     (place / install.COMPLETE).touch()
     assert asked.estimate(asked.cells) == seconds
+
+
+def test_a_forecast_counts_only_what_is_not_in_the_store(project: Project) -> None:
+    def of(**given: Any) -> str:
+        asked = session("old", jobs=1, routes=("onnx-tf",), case_globs=("zoo/add", "zoo/gru"), **given)
+        return asked.forecast(asked.cells)
+
+    asked = session("old", routes=("onnx-tf",), case_globs=("zoo/add", "zoo/gru"))
+    store, keys = Store(asked.selection.cache.store), asked.selection.keys
+    assert re.fullmatch(r"2 cells to run: about \d+ (s|min)", of())
+    store.put_attempt(keys.base(keys.crossing(asked.cells[0])), "opset-13", {}, attempt())
+    assert re.fullmatch(r"1 cell done before, 1 cell to run: about \d+ (s|min)", of())
+    assert of(again=True).startswith("2 cells to run")
+    assert of(budget=7.0).endswith("about 7 s")
+    store.put_attempt(keys.base(keys.crossing(asked.cells[1])), "opset-13", {}, attempt())
+    assert of() == "2 cells done before"
 
 
 def test_what_is_wrong_with_the_evidence_is_said_before_anything_runs(project: Project) -> None:

@@ -7,6 +7,7 @@ Safe to delete, and safe to share between processes: files appear whole.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -57,6 +58,14 @@ class Store:
         except (OSError, ValidationError):
             return None
         return stored.revisions, stored.attempt
+
+    def holds(self, cell: str) -> bool:
+        """Whether anything is stored of a cell, which may be of older revisions."""
+        try:
+            with os.scandir(f"{self.root}/{cell[:2]}/{cell}") as found:
+                return any(True for _ in found)
+        except OSError:
+            return False
 
     def put_attempt(self, cell: str, name: str, revisions: Mapping[str, int], attempt: Attempt) -> None:
         """Keep an attempt."""

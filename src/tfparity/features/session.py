@@ -17,6 +17,7 @@ from tfparity.planning.options import Choice
 from tfparity.planning.selection import Selection
 from tfparity.records.cells import CellRecord, PlannedCell
 from tfparity.records.observer import Observer
+from tfparity.report import words
 
 if TYPE_CHECKING:
     from tfparity.engine.engine import Engine
@@ -50,8 +51,32 @@ class Session:
             return planned
         return plan.order(planned, self.selection.cases, self.query.verdicts(planned))
 
+    def to_run(self, cells: Sequence[PlannedCell]) -> list[PlannedCell]:
+        """Those of the cells that can be and that the store holds nothing of."""
+        from tfparity.engine.store import Store
+
+        store, keys = Store(self.selection.cache.store), self.selection.keys
+
+        def done(cell: PlannedCell) -> bool:
+            return not self.choice.again and store.holds(keys.base(keys.crossing(cell)))
+
+        return [cell for cell in cells if cell.applicable and not done(cell)]
+
+    def forecast(self, cells: Sequence[PlannedCell]) -> str:
+        """How many of the cells are to run and for how long, in a line: within the budget, where there is one."""
+        applicable = [cell for cell in cells if cell.applicable]
+        runs = self.to_run(applicable)
+        before = f"{words.cells(len(applicable) - len(runs))} done before"
+        if not runs:
+            return before
+        seconds = self.estimate(runs)
+        if self.choice.budget is not None:
+            seconds = min(seconds, self.choice.budget)
+        told = f"{words.cells(len(runs))} to run: about {words.duration(seconds)}"
+        return told if len(runs) == len(applicable) else f"{before}, {told}"
+
     def estimate(self, cells: Sequence[PlannedCell]) -> float:
-        """Seconds that those cells will take at most: what the store holds already takes none."""
+        """Seconds that running those cells will take at most."""
         selection = self.selection
         runs = [cell for cell in cells if cell.applicable]
         toolchains = {cell.toolchain for cell in runs}

@@ -32,12 +32,12 @@ class Forecast:
         if self._began is None:
             self._began = self._clock()
 
-    def finished(self, id: str) -> None:
-        """A cell ended, by a run or out of the store: both make the pace."""
+    def finished(self, id: str, *, cached: bool = False) -> None:
+        """A cell ended: by a run, which makes the pace, or out of the store, which says nothing of it."""
         expected = self._open.pop(id, None)
         if expected is not None:
             self.done += 1
-            self._expected_done += expected
+            self._expected_done += 0.0 if cached else expected
             self._expected_left -= expected
 
     def left(self) -> float | None:

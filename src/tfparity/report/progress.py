@@ -102,7 +102,7 @@ class PlainProgress:
 
     def cell_finished(self, record: CellRecord) -> None:
         with self._lock:
-            self._forecast.finished(record.id)
+            self._forecast.finished(record.id, cached=record.cached)
             if record.verdict in (Verdict.NOT_APPLICABLE, Verdict.UNRESOLVABLE):
                 return
             self._before += record.cached
@@ -182,6 +182,6 @@ class LiveProgress:
     def cell_finished(self, record: CellRecord) -> None:
         with self._lock:
             self._running.pop(record.id, None)
-            self._forecast.finished(record.id)
+            self._forecast.finished(record.id, cached=record.cached)
         if record.verdict not in (Verdict.NOT_APPLICABLE, Verdict.UNRESOLVABLE):
             self._console.print(outcome(record, several=self._several), soft_wrap=True, highlight=False)
