@@ -463,7 +463,7 @@ def _install(given: argparse.Namespace) -> int:
             continue
         known = asked.installed(environment)
         if not known:
-            print(f"{environment.id}: at most {estimate.installed_gb(locked.packages)} GB on disk", flush=True)
+            print(f"{environment.id}: {estimate.told(locked.packages)} on disk", flush=True)
         say = lambda text, id=environment.id: print(f"{id}: {text}", flush=True)  # noqa: E731
         install.ensure(asked.project, environment, asked.cache, progress=say, download=given.download)
         if known:

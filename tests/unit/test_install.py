@@ -12,7 +12,7 @@ import pytest
 from filelock import FileLock
 
 from tfparity import paths
-from tfparity.environments import estimate, install, interpreters, lock
+from tfparity.environments import estimate, install, interpreters, lock, sizes
 from tfparity.environments.lock import LockStatus
 from tfparity.environments.uv_command import Completed
 from tfparity.errors import DiskError, InstallError, InterpreterError, LockError, NetworkError, TfparityError
@@ -232,7 +232,36 @@ def test_the_estimate_is_above_what_was_measured_and_below_one_and_a_half_of_it(
     project = paths.Project(ROOT)
     environment = matrix.load(project.matrix).environments[id]
     told = estimate.installed_gb(lock.status(project, environment).packages)
-    assert measured <= told <= 1.5 * measured + 1
+    assert measured <= told + 0.05 <= 1.5 * measured + 1  # rounded to 0.1
+
+
+def test_every_figure_for_the_default_toolchain_is_the_measured_one() -> None:
+    project = paths.Project(ROOT)
+    declared = matrix.load(project.matrix)
+    (environment,) = map(declared.environments.get, declared.toolchains[declared.default].environments())
+    assert environment is not None
+    said = estimate.told(lock.status(project, environment).packages)
+    assert re.fullmatch(r"\d+\.\d GB", said), f"not every package of the default was measured: {said}"
+    assert f"({said} on disk" in project.readme.read_text(encoding="utf-8")
+
+
+def test_an_environment_with_packages_never_measured_is_told_at_most() -> None:
+    known = {"torch": "2.15.0"}
+    assert estimate.told(known) == "1.2 GB"
+    assert estimate.told({**known, "made-up": "1.0"}) == "at most 1.2 GB"
+    assert estimate.installed_gb({"torch": "9.9"}) == estimate.LARGE_GB["torch"]
+
+
+def test_sizes_are_measured_of_what_is_there(tmp_path: Path) -> None:
+    place = tmp_path / "lib" / "python3.11" / "site-packages"
+    (place / "Some_Package-1.0.dist-info").mkdir(parents=True)
+    (place / "some" / "__pycache__").mkdir(parents=True)
+    (place / "some" / "all.py").write_bytes(b"x" * 2_000_000)
+    (place / "some" / "__pycache__" / "all.cpython-311.pyc").write_bytes(b"x" * 1_000_000)
+    (place / "others.bin").write_bytes(b"x" * 1_000_000)
+    (place / "Some_Package-1.0.dist-info" / "METADATA").write_text("Name: Some_Package\nVersion: 1.0\n")
+    (place / "Some_Package-1.0.dist-info" / "RECORD").write_text("some/all.py,,\ngone.py,,\n")
+    assert sizes.measure(tmp_path) == {("some-package", "1.0"): pytest.approx(3.0, abs=0.1)}
 
 
 # Several at once

@@ -1,13 +1,15 @@
 """How much disk an environment takes, told before anything is fetched.
 
-Not every index tells sizes, so the packages that make up nearly all of an environment count with the
-largest size measured of any version in the lockfiles, and the rest with a size that few exceed.
+A package counts with what it was measured to take (sizes.txt). Not every index tells sizes, so of other versions those
+that make up nearly all of an environment count with the largest measured, and the rest with a size that few exceed.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+
+from tfparity.environments import sizes
 
 #: Gigabytes (10^9 bytes) on disk. CUDA libraries are named without `nvidia-` and without the CUDA version.
 LARGE_GB = {
@@ -33,6 +35,16 @@ SMALL_GB = 0.015
 
 
 def installed_gb(packages: Mapping[str, str]) -> float:
-    """Gigabytes (10^9 bytes) that these packages, name to version, take on disk. On the safe side."""
-    plain = (re.sub(r"^nvidia-|-cu\d+$", "", name) for name in packages)
-    return round(sum(LARGE_GB.get(name, SMALL_GB) for name in plain), 1)
+    """Gigabytes (10^9 bytes) that these packages, name to version, take on disk: as measured, else on the safe side."""
+    return round(sum(_gb(name, version) for name, version in packages.items()), 1)
+
+
+def told(packages: Mapping[str, str]) -> str:
+    """ "7.5 GB" where every package was measured, else "at most 7.5 GB"."""
+    sure = all((name, version) in sizes.measured() for name, version in packages.items())
+    return f"{'' if sure else 'at most '}{installed_gb(packages)} GB"
+
+
+def _gb(name: str, version: str) -> float:
+    megabytes = sizes.measured().get((name, version))
+    return LARGE_GB.get(re.sub(r"^nvidia-|-cu\d+$", "", name), SMALL_GB) if megabytes is None else megabytes / 1000
