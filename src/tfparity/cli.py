@@ -317,22 +317,25 @@ def _convert(given: argparse.Namespace) -> int:
 
     from tfparity.features.convert import convert, named
     from tfparity.features.session import Session
-    from tfparity.records.observer import Silent
     from tfparity.records.vocabulary import Target
+    from tfparity.report import progress, terminal
 
     asked = replace(_choice(given), toolchains=tuple(given.toolchain or ("all",)))
-    asked = named.chosen(given.model, asked)
-
-    def say(text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
+    model = named.chosen(given.model, asked)
 
     targets = [Target(name) for name in given.target or (Target.SAVED_MODEL,)]
-    if convert.convert(Session(asked), given.output_folder, targets, Silent(), say) is None:
-        say("no way across was right; name another with --toolchain and --route")
-        return 1
+    with progress.Steps(terminal.console(sys.stderr)) as steps:
+        if model.told:
+            steps.say(f"{given.model} {model.told}")
+        done = convert.convert(Session(model.choice), given.output_folder, targets, steps, steps.say, model.kin)
+        if done is None:
+            steps.say("no way across that was tried was right")
+            return 1
     print((given.output_folder / "README.md").read_text(encoding="utf-8"))
     print(f"{given.output_folder}: {', '.join(sorted(path.name for path in given.output_folder.iterdir()))}")
-    return 0
+    for target in done.missing:
+        print(f"tfparity: {given.output_folder} has the SavedModel and no {target}, see above", file=sys.stderr)
+    return 1 if done.missing else 0
 
 
 def _plan(given: argparse.Namespace) -> int:

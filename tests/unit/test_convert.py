@@ -18,13 +18,13 @@ from tfparity.engine.engine import Converted
 from tfparity.engine.targets import Delivered
 from tfparity.engine.worker_client import Made
 from tfparity.errors import UsageError
-from tfparity.features.convert import convert, folder, templates
+from tfparity.features.convert import convert, folder, templates, ways
 from tfparity.features.convert import script as conversion_script
 from tfparity.features.session import Session
 from tfparity.inputs import case_files as cases
 from tfparity.inputs import matrix
 from tfparity.planning.options import Choice
-from tfparity.records.cells import Attempt, PlannedCell
+from tfparity.records.cells import Attempt, CellRecord, PlannedCell
 from tfparity.records.observer import Silent
 from tfparity.records.vocabulary import Grade, Target
 from tfparity.worker import declare, plugins
@@ -191,7 +191,7 @@ def test_of_a_model_of_ones_own_the_core_of_the_zoo_is_like_it_by_kind(
         selection=SimpleNamespace(cases={case.id: case._replace(requires=requires)}, project=PROJECT),
         query=SimpleNamespace(recorded={"t": document(*records, toolchain="t")}),
     )
-    assert convert._like(asked, [PlannedCell("t", case.id, "r")]) == {("t", name): 1 for name in like}
+    assert ways._like(asked, [PlannedCell("t", case.id, "r")]) == {("t", name): 1 for name in like}
 
 
 FAILED = (broken(), lost_axis())
@@ -217,6 +217,13 @@ class Engine:
         return self.outcomes[planned.toolchain]
 
 
+class Came(Converted):
+    """What came of zoo/gru, whose crossing nobody made."""
+
+    def record(self, attempt: Attempt) -> CellRecord:
+        return small_project.record("gru", attempt)
+
+
 def came_to(made: Attempt, tflite: Attempt | None = None) -> Converted:
     """What an engine hands over of an attempt, and of the .tflite that was made of it."""
     folder = Path("there") if made.outcome.passed else None
@@ -226,7 +233,7 @@ def came_to(made: Attempt, tflite: Attempt | None = None) -> Converted:
         else {}
     )
     nowhere: Any = None
-    return Converted(nowhere, made, folder, targets, None)
+    return Came(nowhere, made, folder, targets, None)
 
 
 @pytest.fixture
@@ -240,12 +247,12 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
 def converted(
     asked: Session, monkeypatch: pytest.MonkeyPatch, outcomes: dict[str, Converted], *targets: Target
 ) -> tuple[Engine, Converted | None, list[str]]:
-    """The engine, what came of it, and what was told."""
+    """The engine, what was written of it, and what was told."""
     engine, told = Engine(outcomes), list[str]()
     monkeypatch.setattr(asked, "engine", lambda _: engine)
-    monkeypatch.setattr(folder, "write", lambda *_: None)
-    made = convert.convert(asked, Path("out"), targets or (Target.SAVED_MODEL,), Silent(), told.append)
-    return engine, made, told
+    monkeypatch.setattr(folder, "write", lambda *given: told.append(f"written: {given[3:]}"))
+    done = convert.convert(asked, Path("out"), targets or (Target.SAVED_MODEL,), Silent(), told.append)
+    return engine, done.made if done else None, told
 
 
 WORKS = came_to(attempt())
@@ -258,7 +265,7 @@ def test_the_way_that_is_recorded_to_work_is_tried_before_the_default(
     engine, made, told = converted(asked, monkeypatch, {"new": WORKS})
     assert engine.asked == [("new", "onnx-tf", [])]
     assert made is WORKS
-    assert told == ["zoo/gru by onnx-tf on new"]
+    assert told == ["zoo/gru by onnx-tf on new", "written: ()"]
 
 
 def test_ways_are_tried_until_one_is_right_and_the_others_are_told_with_the_reason(
@@ -268,7 +275,13 @@ def test_ways_are_tried_until_one_is_right_and_the_others_are_told_with_the_reas
     engine, made, told = converted(asked, monkeypatch, outcomes)
     assert [toolchain for toolchain, *_ in engine.asked] == ["old", "new"]
     assert made is WORKS
-    assert told[1] == "  broken: convert: RuntimeError: Unsqueeze version 13 is not implemented."
+    assert told[1] == "  broken: The release lacks the handler. Remedy: Export at opset 12."
+
+
+def test_what_no_rule_explains_is_told_with_its_error(asked: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    outcomes = {"old": came_to(broken("Odd things happen.")), "new": WORKS}
+    *_, told = converted(asked, monkeypatch, outcomes)
+    assert told[1] == "  broken: convert: RuntimeError: Odd things happen."
 
 
 def test_a_way_that_does_not_take_the_model_is_no_try(asked: Session, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -297,12 +310,37 @@ def test_a_model_that_converts_and_whose_target_is_wrong_is_not_right(
     assert told[1] == (
         "  the SavedModel is right, tflite-float32 is not: parity: ConverterDiverged: off by 3"
     )  # fmt: skip
+    assert told[-1] == "written: ()"
+
+
+@pytest.mark.parametrize("wanted", [(Target.SAVED_MODEL, Target.TFLITE_FLOAT32), (Target.TFLITE_FLOAT32,)])
+def test_a_saved_model_that_is_right_is_delivered_without_the_target_that_is_not(
+    asked: Session, monkeypatch: pytest.MonkeyPatch, wanted: tuple[Target, ...]
+) -> None:
+    wrong = attempt(13, "parity", "fail", "off by 3", "ConverterDiverged", grade=Grade.DIVERGED)
+    outcomes = {"old": came_to(attempt(), wrong), "new": came_to(broken())}
+    engine, made, told = converted(asked, monkeypatch, outcomes, *wanted)
+    assert len(engine.asked) == 2  # another way might have given both
+    assert made is not None
+    assert (made.folder, dict(made.targets)) == (outcomes["old"].folder, {})
+    (written,) = (line for line in told if line.startswith("written"))
+    assert "'parity: ConverterDiverged: off by 3'" in written
 
 
 def test_where_no_way_is_right_nothing_is_written(asked: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     engine, made, told = converted(asked, monkeypatch, dict.fromkeys(("old", "new"), came_to(lost_axis())))
     assert (made, len(engine.asked)) == (None, 2)
     assert [line.split(":")[0] for line in told if line.startswith("  ")] == ["  partial"] * 2
+    assert told[-1] == "there is no other way"
+    one = Session(Choice(toolchains=("old",), tier="all", case_globs=("zoo/gru",)))
+    *_, told = converted(one, monkeypatch, {"old": came_to(lost_axis())})
+    assert told[-1] == "--toolchain or --route left out, others are tried"
+
+
+def test_ways_that_were_not_tried_are_named_at_the_end(asked: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(convert, "MOST_WAYS", 1)
+    *_, told = converted(asked, monkeypatch, {"old": came_to(broken())})
+    assert told[-1] == "not tried, and can be named: --toolchain new --route onnx-tf"
 
 
 def test_a_folder_that_is_there_and_several_models_are_refused(

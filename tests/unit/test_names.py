@@ -1,12 +1,16 @@
 """Which known name is meant."""
 
+from pathlib import Path
+
 import pytest
 
 from tfparity.errors import UsageError
 from tfparity.features.convert import named
-from tfparity.inputs import names
+from tfparity.inputs import case_files, names
+from tfparity.inputs.own_models import Declared
 from tfparity.planning.options import Choice
 from tfparity.planning.selection import Selection
+from tfparity.worker import declare
 
 KNOWN = [
     "torchvision/resnet18",
@@ -80,7 +84,7 @@ def test_a_model_is_a_case_a_source_or_one_case_of_a_source(tmp_path, monkeypatc
     (tmp_path / "folder").mkdir()
 
     def of(model: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        made = named.chosen(model, Choice())
+        made = named.chosen(model, Choice()).choice
         return made.sources, made.case_globs
 
     monkeypatch.setenv("TFPARITY_PROJECT", str(tmp_path.cwd()))
@@ -93,6 +97,80 @@ def test_a_model_is_a_case_a_source_or_one_case_of_a_source(tmp_path, monkeypatc
     assert of("gone.py:mine/a") == (("gone.py",), ("mine/a",))
 
 
-def test_a_case_of_the_zoo_is_named_by_its_id() -> None:
-    made = named.chosen("torchvision/resnet18", Choice())
-    assert (made.sources, made.case_globs, made.tier) == ((), ("torchvision/resnet18",), "all")
+@pytest.fixture
+def torch_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
+    return tmp_path / "hub" / "checkpoints"
+
+
+@pytest.mark.parametrize("id", ["torchvision/resnet18", "torchvision/fcn", "operators/gelu", "huggingface/bert"])
+def test_a_case_of_the_zoo_with_random_weights_is_told_as_such_with_its_sizes(id: str, torch_home: Path) -> None:
+    made = named.chosen(id, Choice())
+    assert (made.choice.sources, made.choice.case_globs, made.choice.tier) == ((), (id,), "all")
+    assert made.told.startswith("with random weights: the way, not the model; as the zoo has it, takes ")
+    assert (str(torch_home) in made.told) == (id == "torchvision/resnet18")
+
+
+def test_of_a_trained_case_nothing_is_told() -> None:
+    assert named.chosen("trained/silero-vad", Choice()).told == ""
+
+
+@pytest.mark.parametrize(
+    ("id", "file", "builder"),
+    [
+        ("torchvision/resnet18", "resnet18-f37072fd.pth", "resnet18"),
+        ("torchvision/mobilenet-v2", "mobilenet_v2-b0353104.pth", "mobilenet_v2"),
+        ("torchvision/squeezenet1-1", "squeezenet1_1-b8a52dc0.pth", "squeezenet1_1"),
+        ("torchvision/resnet18", "resnet18-11ad3fa6.pth.part", None),
+        ("torchvision/resnet50", "resnet18-f37072fd.pth", None),
+        ("operators/gelu", "gelu-f37072fd.pth", None),
+    ],
+)
+def test_torchvisions_own_weights_are_taken_where_they_are_on_the_disk(
+    torch_home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, id: str, file: str, builder: str | None
+) -> None:
+    monkeypatch.setenv("TFPARITY_CACHE", str(tmp_path / "cache"))
+    (torch_home / file).write_bytes(b"weights")
+    made = named.chosen(id, Choice())
+    if builder is None:
+        assert made.choice.sources == ()
+        return
+    assert made.kin == id
+    assert made.told == f"with torchvision's own weights, {torch_home / file}"
+    (source,) = made.choice.sources
+    text = Path(source).read_text()
+    assert f"models.get_model('{builder}', weights=named[0])" in text
+    assert f"'/{file}'" in text
+    (case,) = case_files.load([Path(source)]).values()
+    assert case.trained
+    assert case.inputs[0].shape == ("batch", 3, 224, 224)
+    before = case_files.digest(case)
+    (torch_home / file).write_bytes(b"other weights")
+    (source,) = named.chosen(id, Choice()).choice.sources
+    registered = {name: one for name, one in declare.registered().items() if name != case.id}
+    monkeypatch.setattr(declare, "_registry", registered)
+    (again,) = case_files.load([Path(source)]).values()
+    assert case_files.digest(again) != before
+
+
+def test_what_is_declared_goes_before_the_usual_size_of_images(torch_home: Path) -> None:
+    (torch_home / "resnet18-f37072fd.pth").write_bytes(b"weights")
+    declared = Declared(inputs=("pixels=normal(batch, 3, 96, 96)",))
+    made = named.chosen("torchvision/resnet18", Choice(declared=declared)).choice
+    assert made.declared == Declared()
+    assert "normal('batch', 3, 96, 96, name='pixels')" in Path(made.sources[0]).read_text()
+
+
+@pytest.mark.parametrize(
+    ("config", "kin"),
+    [
+        ('{"model_type": "bert"}', "huggingface/bert"),
+        ('{"model_type": "xlm_roberta"}', "huggingface/xlm-roberta"),
+        ("{}", None),
+        ('{"model_type": 5}', None),
+    ],
+)
+def test_a_saved_folder_is_like_the_case_of_its_family(tmp_path: Path, config: str, kin: str | None) -> None:
+    (tmp_path / "config.json").write_text(config)
+    assert named.chosen(str(tmp_path), Choice()).kin == kin

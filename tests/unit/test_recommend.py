@@ -1,8 +1,13 @@
 """Which way first."""
 
+from pathlib import Path
+
 import pytest
 
+from tfparity import paths
 from tfparity.evidence import recommend
+from tfparity.inputs import matrix
+from tfparity.planning import routes
 from tfparity.records.vocabulary import Grade, Verdict
 
 WAYS = [("a", "r"), ("b", "r"), ("c", "r")]
@@ -54,6 +59,26 @@ def test_what_is_partly_right_is_tried_no_sooner_than_what_is_broken() -> None:
     known = standing(a=PARTIAL, b=BROKEN, c=BROKEN)
     assert first_letters(recommend.ways(WAYS, known, {}, "none")) == "cba"
     assert recommend.best(WAYS, known, "a") is None
+
+
+def test_ways_differ_in_their_converter_before_they_differ_in_the_environment() -> None:
+    ordered = [("a", "onnx-tf"), ("b", "onnx-tf"), ("b", "onnx-tf-dynamo"), ("c", "litert-torch"), ("a", "onnx2tf")]
+    varied = recommend.varied(ordered, lambda route: route.removesuffix("-dynamo"))
+    assert varied == [ordered[0], ordered[3], ordered[4], ordered[1], ordered[2]]
+
+
+@pytest.mark.parametrize("project", [paths.project(Path(__file__).parents[2])])
+def test_a_converter_is_the_package_that_routes_share(project: paths.Project) -> None:
+    declared = matrix.load(project.matrix).toolchains.values()
+    found = {route: routes.converter(route, project) for toolchain in declared for route in toolchain.routes}
+    assert found["onnx-tf"] == found["onnx-tf-dynamo"] == "onnx-tf"
+    others = [converter for route, converter in found.items() if route != "onnx-tf-dynamo"]
+    assert len(others) == len(set(others))
+
+
+def test_what_makes_the_wanted_without_a_model_between_goes_first_beyond_the_default() -> None:
+    like = {("a", "r"): 2, ("b", "r"): 5, ("c", "r"): 1}
+    assert first_letters(recommend.ways(WAYS, {}, like, "a", [("c", "r")])) == "acb"
 
 
 @pytest.mark.parametrize("stands", [BROKEN, STALE])

@@ -197,6 +197,18 @@ def test_a_saved_folder_is_two_cases_with_what_its_processor_gives(
     assert eager.requires == {"transformers": ">=4.36"}
 
 
+@pytest.mark.parametrize(("segments", "high"), [(2, 2), (4, 4), (1, None), (0, None), (None, None), ("2", None)])
+def test_token_types_are_given_where_the_model_tells_several_apart(
+    made: Any, tmp_path: Path, segments: Any, high: int | None
+) -> None:
+    config = {"architectures": ["BertModel"], "vocab_size": 50, "type_vocab_size": segments}
+    case, eager = made(str(saved(tmp_path / "m", **config)))
+    names = ["input_ids", "attention_mask"] + ["token_type_ids"] * (high is not None)
+    assert [one.name for one in case.inputs] == [one.name for one in eager.inputs] == names
+    if high is not None:
+        assert dict(case.inputs[2].arguments)["high"] == high
+
+
 def test_positions_bound_the_sequence(made: Any, tmp_path: Path) -> None:
     folder = saved(tmp_path / "m", architectures=["BertModel"], vocab_size=5, max_position_embeddings=20)
     assert made(str(folder))[0].axes["sequence"] == (16, 7, 20)

@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 
@@ -30,7 +30,7 @@ from tfparity.engine.worker_pool import WorkerPool
 from tfparity.errors import MachineFault, TfparityError
 from tfparity.judging import judge
 from tfparity.planning.keys import Crossing
-from tfparity.records.cells import Attempt, CellId, CellRecord, PlannedCell
+from tfparity.records.cells import Attempt, CellId, CellRecord, EnvironmentFacts, PlannedCell
 from tfparity.records.keys import Json
 from tfparity.records.vocabulary import Outcome, Target, Tier, Verdict
 from tfparity.worker.declare import Case
@@ -47,7 +47,7 @@ class Converted:
     """A cell that was run for its artifact.
 
     attempt: the one that decides; folder: with the artifact, None where it does not work; targets: what was made of it,
-    by name; io: the bundle's inputs and references.
+    by name; io: the bundle's inputs and references; environments: by id, as evidence tells of them.
     """
 
     crossing: Crossing
@@ -55,6 +55,13 @@ class Converted:
     folder: Path | None
     targets: Mapping[Target, Delivered]
     io: Path | None
+    environments: Mapping[str, EnvironmentFacts] = field(default_factory=dict)
+
+    def record(self, attempt: Attempt) -> CellRecord:
+        """The record that an attempt makes alone: the one that decides, or the check of a target."""
+        place = self.crossing.planned.place
+        cell = judge.cell(*place, [attempt], shims=self.crossing.shims)
+        return CellRecord(*place, cell.verdict, None, cell, (attempt,), dict(self.environments))
 
     @property
     def right(self) -> bool:
@@ -245,10 +252,14 @@ class Engine:
             return _not_taken(place, best, attempts, cached=not run.ran)
         cell = judge.cell(*place, attempts, shims=crossing.shims, extra=extra)
         key = self.context.keys.cell(crossing.planned, cell)
-        facts = {side.environment.id: pool.facts(side) for side in (crossing.source, crossing.target)}
+        facts = self._facts(crossing, pool)
         return CellRecord(
             *place, cell.verdict, None, replace(cell, key=key), (*attempts, *extra), facts, cached=not run.ran
         )
+
+    def _facts(self, crossing: Crossing, pool: WorkerPool) -> dict[str, EnvironmentFacts]:
+        """Both sides' environments as evidence tells of them."""
+        return {side.environment.id: pool.facts(side) for side in (crossing.source, crossing.target)}
 
     # One cell for what it leaves
 
@@ -272,14 +283,15 @@ class Engine:
         run.keep_artifact = True
         attempt = judge.decisive(run.attempts())
         crossing = self.context.keys.crossing(planned)
+        facts = self._facts(crossing, self._pool(planned.toolchain))
         if not judge.works(attempt):
-            return Converted(crossing, attempt, None, {}, None)
+            return Converted(crossing, attempt, None, {}, None, facts)
         made: dict[Target, Delivered] = {}
         for target in wanted:
             attempt, made[target] = targets.deliver(run, target, attempt)
         opset = attempt.opset or 0
         io = run.source.export(opset, attempt.remedies).io
-        return Converted(crossing, attempt, run.artifacts[opset, attempt.remedies], made, io)
+        return Converted(crossing, attempt, run.artifacts[opset, attempt.remedies], made, io, facts)
 
     @contextmanager
     def timed(self, planned: PlannedCell) -> Iterator[Timed | None]:

@@ -33,14 +33,15 @@ class Delivered:
 
 def deliver(run: CellRun, target: Target, attempt: Attempt) -> tuple[Attempt, Delivered]:
     """That target made of the attempt's SavedModel, and where it is wrong, of another's, by the target's remedies: the
-    attempt that it was made of, and what came of it."""
+    attempt that it was made of, and what came of it. Where no remedy helps it stays with the attempt as it was."""
     made = _made(run, target, attempt)
     for name in targets.load(target).remedies:
         if made.right:
             break
         again = run.attempt(attempt.opset or 0, (*attempt.remedies, name))
-        if judge.works(again):
-            attempt, made = again, _made(run, target, again)
+        second = _made(run, target, again) if judge.works(again) else made
+        if second.right:
+            attempt, made = again, second
     return attempt, made
 
 

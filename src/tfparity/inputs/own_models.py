@@ -105,6 +105,22 @@ def of_pretrained(pretrained: Path, declared: Declared, folder: Path) -> Path:
     return _write(folder, pretrained, _pretrained(pretrained, declared))
 
 
+def family(pretrained: Path) -> str | None:
+    """The family of architectures that a Hugging Face folder is of, as the zoo spells it ("xlm-roberta"); None where
+    it is no such folder."""
+    if not (pretrained / "config.json").is_file():
+        return None
+    named = _config(pretrained).get("model_type")
+    return named.replace("_", "-") if isinstance(named, str) and named else None
+
+
+def of_builder(id: str, body: str, declared: Declared, place: Path, folder: Path, requires: Mapping[str, str]) -> Path:
+    """The case file for a classifier of images, made in `folder`. body: of its factory; place: what it reads."""
+    inputs = _inputs(declared) or {"images": "normal('batch', 3, 224, 224, name='images')"}
+    outputs = [said for _, said in _outputs(declared)] or ["ranking('logits')"]
+    return _write(folder, place, [_Model(_id(id), inputs, outputs, _axes(declared), f"{id}.", body, requires)])
+
+
 def _write(folder: Path, place: Path, models: Sequence[_Model]) -> Path:
     """The case file. `place` is where the model lies: the bodies call it by a name that no digest follows."""
     head = f"# Made by tfparity from what --cases names.\n{_HEAD}\n{case_source.PLACE} = {str(place)!r}\n"
@@ -452,9 +468,12 @@ def _usual_inputs(
         found["input_values"] = "normal('batch', 'samples', name='input_values')"
         sizes["samples"] = SAMPLES
     elif vocabulary and not image:
+        segments = _size(config.get("type_vocab_size")) or 0
         sizes["sequence"] = tuple(min(size, longest or size) for size in SEQUENCE)
         found["input_ids"] = f"integers('batch', 'sequence', high={vocabulary}, name='input_ids')"
         found["attention_mask"] = "mask('batch', 'sequence', name='attention_mask')"
+        if segments > 1:  # of a single one, as RoBERTa has it, processors give none
+            found["token_type_ids"] = f"integers('batch', 'sequence', high={segments}, name='token_type_ids')"
         if config.get("is_encoder_decoder"):
             sizes["target"] = (5, 3, 9)
             found["decoder_input_ids"] = f"integers('batch', 'target', high={vocabulary}, name='decoder_input_ids')"

@@ -57,6 +57,16 @@ def layout(route: Route) -> str:
     return "channels-last" if route.gives.layout == "channels-last" else "kept"
 
 
+#: Packages that no route is told by.
+_COMMON = ("torch", "tensorflow", "onnx", "numpy")
+
+
+def converter(name: str, project: Project) -> str:
+    """The package that does a route's work, which several routes may share; the route's name where none does."""
+    needed = route(name, project).requires["target"]
+    return next((package for package in needed if package not in _COMMON), name)
+
+
 @dataclass(frozen=True)
 class Way:
     """How a case gets to a route: the framework that runs it, the exporter, the opsets in the order of trying."""

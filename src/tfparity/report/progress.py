@@ -6,7 +6,7 @@ Both are observers of the engine, which calls them from several threads.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from types import TracebackType
 from typing import Protocol, Self
@@ -114,6 +114,56 @@ class PlainProgress:
             if left and self._forecast.done < self._forecast.total:
                 line.append(f"  (about {words.duration(left)} left)")
             self._say(line)
+
+
+class Steps:
+    """What one conversion does: on a terminal the stage that runs, elsewhere a line at most every ten seconds."""
+
+    EVERY = 10.0
+
+    def __init__(self, console: Console, *, clock: Callable[[], float] = monotonic) -> None:
+        self._console, self._clock = console, clock
+        self._lock = threading.RLock()
+        self._status = console.status("") if console.is_terminal else None
+        self._began = self._said = clock()
+
+    def __enter__(self) -> Self:
+        if self._status:
+            self._status.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._status:
+            self._status.stop()
+
+    def say(self, text: str) -> None:
+        """A line that stays."""
+        with self._lock:
+            self._said = self._clock()
+            self._console.print(Text(text), soft_wrap=True)
+
+    def environment(self, id: str, text: str) -> None:
+        if text.startswith("importing"):
+            self._doing(f"{id}: {text}")
+        else:
+            self.say(f"  {id}: {text}")
+
+    def cell_started(self, cell: PlannedCell) -> None: ...
+
+    def cell_stage(self, cell: PlannedCell, stage: str) -> None:  # noqa: ARG002
+        self._doing(words.stage(stage))
+
+    def cell_finished(self, record: CellRecord) -> None: ...
+
+    def _doing(self, text: str) -> None:
+        with self._lock:
+            now = self._clock()
+            if self._status:
+                self._status.update(Text(f"{text}, {now - self._began:.0f} s"))
+            elif now - self._said >= self.EVERY:
+                self.say(f"  {text}, after {now - self._began:.0f} s")
 
 
 class LiveProgress:

@@ -3,50 +3,64 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tfparity.engine.engine import Converted
 from tfparity.errors import UsageError
-from tfparity.evidence import recommend
-from tfparity.evidence.recommend import Way
 from tfparity.features.convert import folder
+from tfparity.features.convert.ways import ways
 from tfparity.features.session import Session
-from tfparity.inputs import case_files
 from tfparity.judging import judge
-from tfparity.planning import plan, routes
+from tfparity.planning import routes
 from tfparity.records.cells import Attempt, PlannedCell
 from tfparity.records.observer import Observer
-from tfparity.records.vocabulary import Target, Tier, Verdict
-from tfparity.worker.declare import Case
+from tfparity.records.vocabulary import Target, Verdict
+from tfparity.report import words
+from tfparity.report.why import explained
 
-#: How many ways are tried where none is named.
+#: How many ways are tried where none is named, and how many others are named at the end.
 MOST_WAYS = 3
+NAMED = 3
 
 Told = Callable[[str], None]
 
 
-def convert(asked: Session, place: Path, targets: Sequence[Target], observer: Observer, told: Told) -> Converted | None:
+@dataclass(frozen=True)
+class Delivery:
+    """What was written: the conversion, and why each target that was wanted is not among it."""
+
+    made: Converted
+    missing: Mapping[Target, str]
+
+
+def convert(
+    asked: Session, place: Path, targets: Sequence[Target], observer: Observer, told: Told, kin: str | None = None
+) -> Delivery | None:
     """Try ways, the recommended first, until one gives every target right; write it into the folder `place`, which must
-    not be there yet. None where no way does; `told` hears why of each.
+    not be there yet. Where none does, a SavedModel that is right is written without the targets that are not. None
+    where there is none either; `told` hears why of each. kin: a case of the zoo that the model is like.
 
     Raises UsageError for a folder that is there, a model that is several cases of the zoo, or a choice without a way.
     """
     if os.path.lexists(place):
         raise UsageError(f"{place}: is there already; name a folder that is not")
     asked.read()
-    cells = _ways(asked, targets)
+    found = ways(asked, targets, kin)
     if not os.access(place.absolute().parent, os.W_OK):
         raise UsageError(f"{place}: its folder is not there or may not be written")
-    if not cells:
+    if not found:
         reasons = dict.fromkeys(str(cell.reason) for cell in asked.cells if cell.reason)
         raise UsageError(f"no way across gives {' and '.join(targets)}: {'; '.join(reasons) or 'none is declared'}")
+    part: Delivery | None = None
     with asked.engine(observer) as engine:
-        ways = MOST_WAYS * len({cell.case for cell in cells})
-        for cell in cells:
-            if not ways:
+        tries = MOST_WAYS * max(len(way) for way in found)
+        seen: list[PlannedCell] = []
+        for cell in (cell for way in found for cell in way):
+            if not tries:
                 break
+            seen.append(cell)
             told(f"{cell.case} by {cell.route} on {cell.toolchain}")
             gives = routes.route(cell.route, asked.selection.project).gives.targets
             # What the route itself makes is no further target.
@@ -55,18 +69,26 @@ def convert(asked: Session, place: Path, targets: Sequence[Target], observer: Ob
             if judge.verdict(made.attempt) is Verdict.NOT_APPLICABLE:  # that was no try
                 told(f"  not applicable: {made.attempt.error.message if made.attempt.error else ''}")
                 continue
-            ways -= 1
+            tries -= 1
             if made.folder is None:
-                told(f"  {judge.verdict(made.attempt)}: {_why(made.attempt)}")
+                told(f"  {judge.verdict(made.attempt)}: {_why(asked, made, made.attempt)}")
                 continue
-            wrong = [(target, one) for target, one in made.targets.items() if not one.right]
-            if wrong:
-                target, one = wrong[0]
-                told(f"  the SavedModel is right, {target} is not: {_why(one.attempt)}")
-                continue
-            folder.write(asked.selection, made, place)
-            return made
-    return None
+            missing = {target: _why(asked, made, one.attempt) for target, one in made.targets.items() if not one.right}
+            for target, why in missing.items():
+                told(f"  the SavedModel is right, {target} is not: {why}")
+            if not missing:
+                folder.write(asked.selection, made, place)
+                return Delivery(made, {})
+            part = part or Delivery(made, missing)
+        others = _others([way for way in found if not set(way) & set(seen)])
+        if part is not None:
+            right = {target: one for target, one in part.made.targets.items() if target not in part.missing}
+            part = Delivery(replace(part.made, targets=right), part.missing)
+            folder.write(asked.selection, part.made, place, {**part.missing}, others)
+    narrowed = asked.choice.routes or len(asked.selection.toolchains) < len(asked.selection.matrix.toolchains)
+    without = "--toolchain or --route left out, others are tried" if narrowed else "there is no other way"
+    told(f"not tried, and can be named: {others}" if others else without)
+    return part
 
 
 def _made_of_model(gives: Sequence[str]) -> bool:
@@ -74,52 +96,18 @@ def _made_of_model(gives: Sequence[str]) -> bool:
     return Target.SAVED_MODEL in gives
 
 
-def _ways(asked: Session, targets: Sequence[Target]) -> list[PlannedCell]:
-    """The cells to try in their order: those of one case, or of the forms of one Hugging Face folder."""
-    selection = asked.selection
-    possible = [
-        cell
-        for cell in asked.cells
-        if cell.applicable
-        and all(target in routes.route(cell.route, selection.project).gives.targets for target in targets)
-    ]
-    forms = {cell.case.removesuffix("-eager") if asked.choice.sources else cell.case for cell in possible}
-    if len(forms) > 1:
-        source = next(iter(asked.choice.sources), "")
-        named = f"name one as {source}:{min(forms)}" if source else "name one of them"
-        raise UsageError(f"one model at a time, not {', '.join(sorted(forms))}: {named}")
-    ways = selection.matrix.oldest_first(dict.fromkeys((cell.toolchain, cell.route) for cell in possible))
-    ordered = recommend.ways(ways, _known(asked, possible), _like(asked, possible), selection.matrix.default)
-    # Of a folder's two forms the one with eager attention is the last, and needs no remedy.
-    return [cell for way in ordered for cell in reversed(possible) if (cell.toolchain, cell.route) == way]
+def _others(found: Sequence[Sequence[PlannedCell]]) -> str:
+    """Ways as one would name them."""
+    named = [f"--toolchain {way[0].toolchain} --route {way[0].route}" for way in found[:NAMED]]
+    return ", or ".join(named)
 
 
-def _known(asked: Session, cells: Sequence[PlannedCell]) -> recommend.Known:
-    """How the first of the cases stands by each way, where something is recorded."""
-    standings = [asked.query.standing(cell) for cell in cells if cell.case == cells[0].case]
-    return {(one.planned.toolchain, one.planned.route): (one.verdict, one.cell.grade) for one in standings if one.cell}
-
-
-def _like(asked: Session, cells: Sequence[PlannedCell]) -> Counter[Way]:
-    """How many of the core models like these convert by each way: those of Hugging Face, or all others."""
-    selection = asked.selection
-    known = selection.cases
-    if asked.choice.sources:
-        known = case_files.load([selection.project.cases]) if selection.project.cases.is_dir() else {}
-    kinds = {_of_transformers(selection.cases[cell.case]) for cell in cells}
-    like = {case.id for case in known.values() if plan.in_tier(case, Tier.CORE) and _of_transformers(case) in kinds}
-    return Counter(
-        (name, cell.route)
-        for name, content in asked.query.recorded.items()
-        for cell in content.cells
-        if cell.case in like and cell.verdict.works
-    )
-
-
-def _of_transformers(case: Case) -> bool:
-    return case.id.startswith("huggingface/") or "transformers" in case.requires
-
-
-def _why(attempt: Attempt) -> str:
+def _why(asked: Session, made: Converted, attempt: Attempt) -> str:
+    """Cause and remedy, where a rule explains the attempt; else its error."""
     error = attempt.error
-    return f"{error.stage}: {error.type}: {' '.join(error.message.split())[:300]}" if error else "no error came back"
+    if error is None:
+        return "no error came back"
+    rule = asked.explain(made.record(attempt))
+    if rule is not None:
+        return words.shortened(explained(rule), 600)
+    return words.shortened(words.failure(error), 300)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -19,13 +20,20 @@ from tfparity.records.cells import Attempt
 from tfparity.records.keys import Json
 from tfparity.records.vocabulary import Target
 
+NOTHING: Mapping[Target, str] = {}
 
-def write(selection: Selection, done: Converted, place: Path) -> None:
-    """The folder, under another name until it is whole."""
+
+def write(
+    selection: Selection, done: Converted, place: Path, missing: Mapping[Target, str] = NOTHING, others: str = ""
+) -> None:
+    """The folder, under another name until it is whole.
+
+    missing: targets that were wanted and are not right, each with the reason; others: ways that were not tried.
+    """
     temporary = place.with_name(f".{place.name}-{uuid.uuid4().hex[:8]}")
     temporary.mkdir()
     try:
-        _fill(selection, done, temporary)
+        _fill(selection, done, temporary, missing, others)
         temporary.rename(place)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -40,7 +48,7 @@ class _Script:
     why_none: str | None
 
 
-def _fill(selection: Selection, done: Converted, folder: Path) -> None:
+def _fill(selection: Selection, done: Converted, folder: Path, missing: Mapping[Target, str], others: str) -> None:
     assert done.folder is not None
     crossing = done.crossing
     artifact = target_side.artifact(done.folder)
@@ -54,8 +62,14 @@ def _fill(selection: Selection, done: Converted, folder: Path) -> None:
     for id in _environments(done):
         shutil.copy(selection.project.lockfiles / f"{id}.txt", folder / f"requirements-{id}.txt")
     written = _scripts(selection, done, folder, tflite)
-    paths.write_text(folder / "verdict.json", json.dumps(_verdict(done, tflite), indent=1) + "\n")
-    paths.write_text(folder / "README.md", _readme(selection, done, tflite, written))
+    verdict = {**_verdict(done, tflite), **({"missing": dict(missing)} if missing else {})}
+    paths.write_text(folder / "verdict.json", json.dumps(verdict, indent=1) + "\n")
+    lacking = [
+        f"- **no {target}**: what was made of this SavedModel is not right: {why}"
+        + (f" Ways that were not tried: `{others}`." if others else "")
+        for target, why in missing.items()
+    ]
+    paths.write_text(folder / "README.md", _readme(selection, done, tflite, written, lacking))
 
 
 def _environments(done: Converted) -> list[str]:
@@ -118,7 +132,27 @@ def _verdict(done: Converted, tflite: Delivered | None) -> dict[str, Json]:
     return found
 
 
-def _readme(selection: Selection, done: Converted, tflite: Delivered | None, script_: _Script) -> str:
+def _sizes(done: Converted) -> str:
+    """What the model takes and gives, with its sizes: a case of the zoo is smaller than what is served."""
+    case = done.crossing.case
+    takes = [f"`{one.name}` {one.dtype} {_shape(one.shape)}" for one in case.inputs]
+    references = bundles.read_arrays(done.io) if done.io else {}
+    axes = case.output_axes(references) if references else [{} for _ in case.outputs]
+    gives = []
+    for output, named in zip(case.outputs, axes, strict=False):
+        array = references.get(f"float32/0/{output.name}")
+        shape = [named.get(d, size) for d, size in enumerate(array.shape)] if array is not None else []
+        gives.append(f"`{output.name}`" + (f" {_shape(shape)}" if array is not None else ""))
+    return f"takes {', '.join(takes)}; gives {', '.join(gives)}"
+
+
+def _shape(shape: Sequence[int | str]) -> str:
+    return f"({', '.join(map(str, shape))})"
+
+
+def _readme(
+    selection: Selection, done: Converted, tflite: Delivered | None, script_: _Script, lacking: Sequence[str]
+) -> str:
     crossing, attempt = done.crossing, done.attempt
     case, planned, shims = crossing.case, crossing.planned, crossing.shims
     kept = ", ".join(attempt.dynamic) or "none declared"
@@ -134,10 +168,11 @@ def _readme(selection: Selection, done: Converted, tflite: Delivered | None, scr
         f"- largest difference from torch in float64: {attempt.max_abs or 0:.1e} ({attempt.grade}), over three seeds "
         f"and every size of the axes ({kept}); all names kept"
     )
+    lines.append(f"- {_sizes(done)}")
     if not case.trained and (attempt.model is None or attempt.model.parameters != 0):
         lines.append(
-            "- random weights, since the case is not declared `trained`: this shows the way across; for your own "
-            "checkpoint, name its folder, file or function in place of the case"
+            "- **random weights**, since the case is not declared `trained`: this shows the way across, and is not the "
+            "model; for your own checkpoint, name its folder, file or function in place of the case"
         )
     for note in attempt.notes:
         more = "; verdict.json has all names" if note.shortened else ""
@@ -151,6 +186,7 @@ def _readme(selection: Selection, done: Converted, tflite: Delivered | None, scr
             f"- model.tflite, {tflite.made.megabytes} MB: {tflite.attempt.max_abs or 0:.1e} ({tflite.attempt.grade}), "
             f"held against the same inputs{needs}"
         )
+    lines += lacking
     lines += ["", "Checked in a process that had not converted it; figures in verdict.json.", ""]
     lines += ["To make it again without tfparity:" if script_.lines else "Its environment:", "", "```sh"]
     for id in _environments(done):

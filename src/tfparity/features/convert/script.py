@@ -88,7 +88,7 @@ def write(
         else "",
     }
     ran = ["# your .onnx file is read as yours.onnx"] if case.onnx_opset else []
-    if values["model"] == _YOURS and not case.onnx_opset:
+    if values["model"].endswith(_YOURS) and not case.onnx_opset:
         ran.append(f"# first put your model into {'export.py' if exporting else 'convert.py'}, where it says so")
     if exporting:
         _write(folder / "export.py", exporting, values, source, remedies)
@@ -133,14 +133,16 @@ def _listed(parts: object) -> str:
 def _model(case: Case) -> str:
     """The lines that build the model: those of a made case file, whose function needs nothing beside it."""
     text = Path(case.file).read_text(encoding="utf-8")
+    sizes = ", ".join(f"{one.name} of {', '.join(map(str, one.shape))}" for one in case.inputs)
+    yours = f"# {case.id} was checked, with {sizes}: other sizes go into the example below, too\n{_YOURS}"
     if not text.startswith("# Made by tfparity"):
-        return _YOURS
+        return yours
     for node in ast.parse(text).body:
         if isinstance(node, ast.FunctionDef) and any(repr(case.id) in ast.unparse(d) for d in node.decorator_list):
             node.decorator_list = []
             place = next(line for line in text.splitlines() if line.startswith(f"{case_source.PLACE} ="))
             return f"{place}\n\n\n{ast.unparse(node)}\n\n\nmodel = {node.name}()"
-    return _YOURS
+    return yours
 
 
 def _pinned(environment: Environment, package: str) -> Version:
