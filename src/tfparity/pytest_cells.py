@@ -7,8 +7,7 @@ import pytest
 from tfparity.features.own_models import not_converted
 from tfparity.inputs.limitations import Limitation
 from tfparity.records.cells import CellRecord
-from tfparity.report.why import explained, lost
-from tfparity.report.words import failure
+from tfparity.report.why import explained, failed, lost, packages
 
 
 def test_cell(record: CellRecord, limitation: Limitation | None, regressed: bool, own: list[CellRecord] | None) -> None:
@@ -30,7 +29,7 @@ def test_cell(record: CellRecord, limitation: Limitation | None, regressed: bool
     lines = [f"{record.id} is {record.verdict} and {_why(limitation, regressed)}", *lost(record.cell)]
     attempt = record.deciding
     if attempt and attempt.error and (regressed or limitation is None):
-        lines.append(failure(attempt.error))
+        lines.append(failed(attempt.error, packages(record)))
     if attempt and attempt.where:
         lines.append(f"at {attempt.where}")
     if attempt and attempt.culprit:

@@ -101,6 +101,35 @@ def test_a_case_that_does_not_build_is_told_with_its_place() -> None:
     assert "build: RuntimeError: no module named x (cases/mine.py:7)" in shown([record("f/one", failed)])
 
 
+@pytest.mark.parametrize(
+    ("type", "message", "said"),
+    [
+        (
+            "ImportError",
+            "cannot import name 'split_torch_state_dict' from 'huggingface_hub' (<env>/huggingface_hub/__init__.py)",
+            "the toolchain holds huggingface-hub 0.16.4",
+        ),
+        ("ImportError", "huggingface-hub>=0.23.2,<1.0 is required for a normal functioning", "huggingface-hub 0.16.4"),
+        ("AttributeError", "module 'torch.nn' has no attribute 'RMSNorm'", "the toolchain holds torch 2.15.0"),
+        ("ModuleNotFoundError", "No module named 'transformers.modeling_layers'", "the toolchain holds transformers"),
+        ("ModuleNotFoundError", "No module named 'einops'", "the toolchain has no einops: name a folder"),
+    ],
+)
+def test_a_model_that_does_not_go_with_the_toolchain_is_told_with_the_package_and_its_version(
+    type: str, message: str, said: str
+) -> None:
+    held = {"huggingface-hub": "0.16.4", "torch": "2.15.0", "transformers": "4.30.0"}
+    text = why(record("f/one", failing := attempt(13, "build", "fail", message, type)).cell, failing.error, None, held)  # type: ignore[arg-type]
+    assert said in text
+    assert text.startswith(f"build: {type}: {message}")
+
+
+@pytest.mark.parametrize(("stage", "type"), [("build", "RuntimeError"), ("convert", "ImportError")])
+def test_of_other_failures_no_package_is_told(stage: str, type: str) -> None:
+    failing = attempt(13, stage, "fail", "cannot import name 'x' from 'torch'", type)
+    assert "holds" not in why(record("f/one", failing).cell, failing.error, None, {"torch": "1"})  # type: ignore[arg-type]
+
+
 def test_a_narrow_terminal_has_the_reasons_below() -> None:
     text = shown([made("works-with-remedy")], width=70)
     assert "f/one (onnx-tf): by opset 12" in text

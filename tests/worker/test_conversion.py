@@ -57,12 +57,13 @@ class Folder:
         order = [f"{fault}.py" for fault in faults]
         self.patch.setattr(
             convert,
-            "_ways",
-            lambda asked, *_: [cell for route in order for cell in asked.cells if cell.route == route],
+            "ways",
+            lambda asked, *_: [[cell for cell in asked.cells if cell.route == route] for route in order],
         )
         asked = Session(Choice(tier="all", case_globs=("planted/net",)), paths.Project(self.root), self.cache)
         self.told.clear()
-        return convert.convert(asked, self.output, targets, Silent(), self.told.append)
+        done = convert.convert(asked, self.output, targets, Silent(), self.told.append)
+        return done.made if done else None
 
     def left(self) -> list[str]:
         """What a conversion left in the project, by name."""
@@ -101,6 +102,12 @@ def test_random_weights_are_told(folder: Folder) -> None:
     assert "your own checkpoint" in line
 
 
+def test_sizes_are_told(folder: Folder) -> None:
+    folder.convert("faithful")
+    readme = (folder.output / "README.md").read_text()
+    assert "- takes `images` float32 (batch, 3, 8, 8); gives `z_scores` (batch, " in readme
+
+
 def test_a_folder_that_is_there_is_refused_and_stays(folder: Folder) -> None:
     folder.output.mkdir()
     (folder.output / "mine").write_text("")
@@ -120,14 +127,19 @@ def test_a_way_that_is_wrong_gives_way_to_the_next(folder: Folder) -> None:
 def test_where_no_way_is_right_nothing_is_left(folder: Folder) -> None:
     assert folder.convert("swap-outputs", "freeze-batch") is None
     assert folder.left() == []
-    assert [line.strip().partition(":")[0] for line in folder.told[1::2]] == ["broken", "partial"]
+    assert [line.strip().partition(":")[0] for line in folder.told[1:4:2]] == ["broken", "partial"]
 
 
-def test_a_right_saved_model_is_not_delivered_without_the_tflite_file_that_was_asked_for(folder: Folder) -> None:
+def test_a_right_saved_model_is_delivered_without_the_tflite_file_that_is_not(folder: Folder) -> None:
     both = (Target.SAVED_MODEL, Target.TFLITE_FLOAT32)
-    assert folder.convert("faithful", targets=both) is None  # no TensorFlow makes one here
-    assert folder.left() == []
-    assert f"the SavedModel is right, {Target.TFLITE_FLOAT32} is not" in folder.told[-1]
+    done = folder.convert("faithful", targets=both)  # no TensorFlow makes one here
+    assert done is not None
+    assert names(folder.output) == ["README.md", "requirements-small.txt", "saved_model", "verdict.json"]
+    assert f"the SavedModel is right, {Target.TFLITE_FLOAT32} is not: " in folder.told[1]
+    assert f"- **no {Target.TFLITE_FLOAT32}**: " in (folder.output / "README.md").read_text()
+    verdict = json.loads((folder.output / "verdict.json").read_text())
+    assert list(verdict["missing"]) == [Target.TFLITE_FLOAT32]
+    assert Target.TFLITE_FLOAT32 not in verdict
 
 
 @pytest.mark.parametrize("wrong", [RuntimeError, KeyboardInterrupt])

@@ -18,7 +18,7 @@ from tfparity.inputs.limitations import Limitation
 from tfparity.records.cells import CellRecord, Note
 from tfparity.records.vocabulary import Verdict
 from tfparity.report import words
-from tfparity.report.why import why
+from tfparity.report.why import packages, why
 
 #: Which limitation explains a record, if any.
 Explain = Callable[[CellRecord], Limitation | None]
@@ -105,7 +105,7 @@ def reason(record: CellRecord, explain: Explain) -> str:
     if record.cell is None:
         return ""
     deciding = record.deciding
-    text = why(record.cell, deciding.error if deciding else None, explain(record))
+    text = why(record.cell, deciding.error if deciding else None, explain(record), packages(record))
     where = deciding.where if deciding else None
     return words.shortened(text, 300) + (f" ({where})" if where else "")
 

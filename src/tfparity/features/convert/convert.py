@@ -18,7 +18,7 @@ from tfparity.records.cells import Attempt, PlannedCell
 from tfparity.records.observer import Observer
 from tfparity.records.vocabulary import Target, Verdict
 from tfparity.report import words
-from tfparity.report.why import explained
+from tfparity.report.why import explained, failed, packages
 
 #: How many ways are tried where none is named, and how many others are named at the end.
 MOST_WAYS = 3
@@ -107,7 +107,6 @@ def _why(asked: Session, made: Converted, attempt: Attempt) -> str:
     error = attempt.error
     if error is None:
         return "no error came back"
-    rule = asked.explain(made.record(attempt))
-    if rule is not None:
-        return words.shortened(explained(rule), 600)
-    return words.shortened(words.failure(error), 300)
+    record = made.record(attempt)
+    rule = asked.explain(record)
+    return words.shortened(explained(rule), 600) if rule else words.shortened(failed(error, packages(record)), 600)
