@@ -97,6 +97,18 @@ def test_the_script_exports_what_was_checked(tmp_path: Path, case: Case) -> None
     assert lines.splitlines() == ["source-torch2.15/bin/python export.py", "target-tf2.15/bin/python convert.py"]
 
 
+def test_the_script_of_a_model_that_it_cannot_build_says_with_which_sizes_it_was_checked(
+    tmp_path: Path, case: Case
+) -> None:
+    (tmp_path / "zoo.py").write_text("# a case file that nobody made\n")
+    lines = written(tmp_path / "out", case._replace(file=str(tmp_path / "zoo.py")), "onnx-tf", "tf2.15-torch2.15")
+    text = (tmp_path / "out" / "export.py").read_text()
+    told, ellipsis = text[: text.index("model = ...")].splitlines()[-1], "model = ...  # your model, in eval mode"
+    assert told.startswith("# yours/net was checked, with ids of batch, sequence, images of batch, 3: other sizes")
+    assert ellipsis in text
+    assert lines.startswith("# first put your model into export.py")
+
+
 def test_remedies_are_carried_and_need_nothing_of_ours(tmp_path: Path, case: Case) -> None:
     written(tmp_path / "out", case, "onnx-tf", "tf2.15-torch2.15", remedies=("explicit-attention", "squeeze-handlers"))
     carried = tmp_path / "out" / "carried"

@@ -168,7 +168,10 @@ def legend() -> str:
         "can be there. All cells: of every case and route that was run, which are more on some toolchains than on "
         "others."
     )
-    measure = "A number is the largest difference from torch in float64, over every output, three seeds and every size."
+    measure = (
+        "A number is the largest difference from torch in float64, over every output, three seeds and every size. Bold "
+        "is the default toolchain, which `nox -s compat` takes where none is named."
+    )
     untried = 'Beside a verdict, "not tried" names the automatic remedies of its rule that no run has tried there yet.'
     return "\n".join(lines) + f"\n\n{counted} {untried}\n\n{measure}"
 

@@ -37,7 +37,8 @@ def chosen(model: str, asked: Choice, project: Project | None = None, cache: Cac
     if place and (Path(place).exists() or Path(place).suffix in (".onnx", ".py")):
         return Named(replace(asked, sources=(place,), case_globs=(case,)), _family(Path(place)))
     if own_models.names_function(model):
-        return Named(replace(asked, sources=(model,)))
+        told = "with the weights that it gives: random ones of a builder that loads none"
+        return Named(replace(asked, sources=(model,)), told=told)
     zoo = Selection(replace(asked, declared=Choice().declared), project, cache).cases
     if model in zoo:
         return _of_zoo(zoo[model], asked, cache or paths.cache())
