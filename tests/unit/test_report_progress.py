@@ -1,6 +1,7 @@
 """What a person sees while cells run."""
 
 import io
+import re
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,7 @@ from rich.console import Console
 from tfparity.records.cells import Attempt, CellRecord, PlannedCell
 from tfparity.report import words
 from tfparity.report.forecast import Forecast
-from tfparity.report.progress import MOST_BEFORE, LiveProgress, PlainProgress, outcome, progress
+from tfparity.report.progress import MOST_BEFORE, LiveProgress, PlainProgress, Steps, outcome, progress
 
 CELLS = [planned(f"family/case-{index}", toolchain="t") for index in range(4)]
 ABSENT = planned("family/new", "not-applicable", "needs torch>=2", toolchain="t")
@@ -133,3 +134,31 @@ def test_a_duration_is_said_as_a_person_says_it(seconds: float, said: str) -> No
 def test_axes_that_are_lost_are_named() -> None:
     assert words.axes({"batch": True, "sequence": False}) == "batch, not sequence"
     assert words.axes({}) == "–"
+
+
+def test_a_conversion_says_what_it_does_every_ten_seconds_and_at_once_what_stays() -> None:
+    clock, stream = Clock(), io.StringIO()
+    with Steps(Console(file=stream, width=40), clock=clock) as steps:
+        for seconds, stage in ((1.0, "build"), (9.0, "export"), (11.0, "convert"), (12.0, "load"), (25.0, "target")):
+            clock.now = seconds
+            steps.cell_stage(CELLS[0], stage)
+        steps.environment("env", "importing torch")  # a moment after: not told
+        steps.environment("env", "installing 3 packages")
+        steps.say("a line that is longer than the forty characters of this console")
+    assert stream.getvalue().splitlines() == [
+        "  converting to TensorFlow, after 11 s",
+        "  making the target of the SavedModel, after 25 s",
+        "  env: installing 3 packages",
+        "a line that is longer than the forty characters of this console",
+    ]
+
+
+def test_on_a_terminal_a_conversion_shows_its_stage_and_leaves_only_lines() -> None:
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=True, width=100, color_system=None)
+    with Steps(console) as steps:
+        steps.cell_stage(CELLS[0], "convert")
+        steps.say("done")
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", stream.getvalue())
+    assert "done\n" in text
+    assert "converting to TensorFlow, 0 s" in text

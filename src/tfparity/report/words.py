@@ -68,7 +68,9 @@ STAGES = {
 
 
 def stage(name: str) -> str:
-    """What a reader would call a stage."""
+    """What a reader would call a stage, or the making of a target."""
+    if name == "target":
+        return "making the target of the SavedModel"
     return STAGES[Stage(name)] if name in list(Stage) else name
 
 
