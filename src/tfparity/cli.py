@@ -498,5 +498,5 @@ def _schema(given: argparse.Namespace) -> int:
         if not given.check:
             paths.write_text(path, text)
         elif not path.is_file() or path.read_bytes() != text.encode():
-            raise EvidenceError("is not what the models say: run `python -m tfparity schema`", file=path)
+            raise EvidenceError("is not what the models say: run `nox -s tfparity -- schema`", file=path)
     return 0

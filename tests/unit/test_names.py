@@ -57,8 +57,8 @@ def test_of_nothing_nothing_is_meant() -> None:
     [
         ("resnet18", "did you mean 'torchvision/resnet18'?"),
         ("torchvision/resnet50x", "did you mean 'torchvision/resnet50'?"),
-        ("xyzzy", "tfparity cases` lists them"),
-        ("models/xyzzy", "tfparity cases` lists them"),
+        ("xyzzy", "-- cases` lists them"),
+        ("models/xyzzy", "-- cases` lists them"),
     ],
 )
 def test_a_model_that_is_none_is_told_with_the_closest_case(model: str, guess: str) -> None:

@@ -77,7 +77,7 @@ def _no_case(glob: str, tier: Tier, cases: Iterable[str]) -> str:
     if elsewhere:
         return f"no case of the tier {tier.value!r} matches {glob!r}; --tier all has {elsewhere[0]!r}"
     meant = names.closest(glob, cases)
-    guess = f", did you mean {meant!r}?" if meant else "; `python -m tfparity cases` lists them"
+    guess = f", did you mean {meant!r}?" if meant else "; `nox -s tfparity -- cases` lists them"
     return f"no case matches {glob!r}{guess}"
 
 

@@ -43,7 +43,7 @@ def chosen(model: str, asked: Choice, project: Project | None = None, cache: Cac
     if model in zoo:
         return _of_zoo(zoo[model], asked, cache or paths.cache())
     meant = names.closest(model, zoo)
-    guess = f", did you mean {meant!r}?" if meant else " (`python -m tfparity cases` lists them)."
+    guess = f", did you mean {meant!r}?" if meant else " (`nox -s tfparity -- cases` lists them)."
     raise UsageError(
         f"{model}: there is no such file or folder, and no case of the zoo has that name{guess} A model of your own is "
         "a folder of Hugging Face's, an .onnx file, module:function, my_cases.py or my_cases.py:my/case"
