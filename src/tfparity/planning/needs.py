@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from tfparity.records.vocabulary import Verdict
+
 
 class Need(StrEnum):
     """The names of needs; evidence/needs.py tells of a cell whether it has them."""
 
     UNTRIED = "untried"
-    STALE = "stale"
-    UNTESTED = "untested"
+    STALE = Verdict.STALE.value
+    UNTESTED = Verdict.UNTESTED.value
