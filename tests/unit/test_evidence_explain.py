@@ -90,6 +90,29 @@ def test_the_remedies_of_the_deciding_attempt_count() -> None:
     assert said(content, another, with_it) == {"a/b": "with"}
 
 
+def test_a_model_of_ones_own_is_explained_by_no_name_of_the_zoo() -> None:
+    content = document(record("operators/gelu", broken()))
+    named, padded, any_model = rule("named", cases=["operators/*"]), rule("padded", operators=["Pad"]), rule("any")
+    rules = [named, padded, any_model]
+    place = ("operators/gelu", "onnx-tf")
+
+    def mine(rules: list[Limitation], operators: list[str]) -> dict[str, str | None]:
+        return limitations(explain(content, rules, lambda case: case == "operators/gelu", {place: operators}))
+
+    assert limitations(explain(content, rules)) == {"operators/gelu": "named"}
+    assert mine(rules, ["Pad", "Conv"]) == {"operators/gelu": "padded"}
+    assert mine(rules, []) == {"operators/gelu": "any"}
+    assert mine([named], ["Pad"]) == {"operators/gelu": None}
+
+
+def test_a_rule_that_a_test_shows_needs_no_recorded_cell() -> None:
+    content = document(*RECORDS)
+    idle = rule("idle", "this text is in no error")
+    shown = idle.model_copy(update={"id": "shown", "shown": ("tests/unit/test_it.py::test_it",)})
+    by_case = idle.model_copy(update={"id": "by-case", "shown": ("a/case",)})
+    assert unused([explain(content, RULES)], [*RULES, idle, shown, by_case]) == [idle, by_case]
+
+
 def test_an_attempt_on_the_way_to_a_working_cell_needs_no_say_in_why_another_fails() -> None:
     content = document(record("a/works", broken(), attempt(12)), record("a/fails", broken()))
     assert said(content, rule("one", cases=["a/fails"])) == {"a/works": None, "a/fails": "one"}

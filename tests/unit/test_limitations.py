@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
+from pydantic import ValidationError
 
 from tfparity import paths
 from tfparity.errors import LimitationError
-from tfparity.inputs.limitations import DEFECT, NO_LINK, Limitation, Met, Rules, json_schema, load
+from tfparity.inputs.limitations import DEFECT, NO_LINK, Limitation, Met, Rules, UsersLimitation, json_schema, load
 
 RULE = """\
 - id: onnx-tf-unsqueeze-13
@@ -214,6 +215,36 @@ def test_of_a_model_that_is_not_of_the_zoo_no_rule_knows_the_cases():
     assert rule(cases=("torchvision/*",)).explains(Met(**{**MET, "case": None}))
 
 
+def test_a_model_of_ones_own_is_explained_by_what_its_error_and_its_file_say_and_by_no_name_of_the_zoo():
+    mine = {**MET, "own": True, "operators": ("Conv", "Pad")}
+    assert rule().explains(Met(**mine))
+    assert not rule(cases=("operators/*",)).explains(Met(**mine))
+    assert rule(cases=("operators/*",)).explains(Met(**{**mine, "operators": None}))
+    for cases in (("*",), ("blocks/lstm",)):
+        assert rule(cases=cases, operators=("Pad",)).explains(Met(**mine))
+        assert rule(cases=cases, operators=("Pad", "Conv")).explains(Met(**mine))
+        assert not rule(cases=cases, operators=("Pad", "If")).explains(Met(**mine))
+        assert not rule(cases=cases, operators=("Pad",)).explains(Met(**{**mine, "operators": ()}))
+
+
+def test_the_cases_of_a_rule_of_ones_own_are_ones_own_whatever_the_file_has(tmp_path):
+    (mine,) = load(written(tmp_path, RULE + '  cases: ["operators/g*"]\n'), UsersLimitation)
+    assert mine.explains(Met(**MET, own=True, operators=()))
+    assert not mine.explains(Met(**{**MET, "case": "operators/relu"}, own=True, operators=()))
+
+
+def test_a_recorded_cell_of_the_zoo_is_not_asked_for_operators():
+    asked = rule(cases=("operators/gelu",), operators=("Pad",))
+    assert asked.explains(Met(**MET))
+    assert not asked.explains(Met(**{**MET, "case": "operators/relu"}))
+
+
+@pytest.mark.parametrize("shown", ["tests/unit/test_it.py", "nothing", "tests/test_it.py::test one", "a/b/c"])
+def test_what_shows_a_cause_is_a_case_or_a_test(shown):
+    with pytest.raises(ValidationError, match="shown"):
+        rule(shown=(shown,))
+
+
 # Fast, and as the plain form says
 
 
@@ -222,6 +253,10 @@ def plainly(rule, met):
     if met.message.startswith(DEFECT) or met.stage != rule.stage:
         return False
     if met.case is not None and not met.own and not any(fnmatch.fnmatchcase(met.case, glob) for glob in rule.cases):
+        return False
+    if met.own and met.case is not None and met.operators is not None and "*" not in rule.cases and not rule.operators:
+        return False
+    if met.operators is not None and any(name not in met.operators for name in rule.operators):
         return False
     for name, wanted in rule.when.items():
         if name in ("route", "toolchain"):
@@ -263,6 +298,7 @@ RULES = st.builds(
         st.lists(st.sampled_from(PARTS), max_size=3).map(lambda parts: "*".join([PARTS[0], *parts])), min_size=1
     ),
     cases=st.lists(st.sampled_from(GLOBS), min_size=1, max_size=3),
+    operators=st.lists(st.sampled_from(["Pad", "If"]), max_size=1),
 )
 
 PLACES = st.builds(
@@ -276,6 +312,7 @@ PLACES = st.builds(
     message=st.lists(st.sampled_from([*PARTS, DEFECT, "x"]), max_size=4).map("".join),
     remedies=st.lists(st.sampled_from(NAMES), max_size=2),
     own=st.booleans(),
+    operators=st.none() | st.lists(st.sampled_from(["Pad", "If", "Conv"]), max_size=2),
 )
 
 

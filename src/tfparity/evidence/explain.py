@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from tfparity.evidence.schema import Evidence
+from tfparity.evidence.schema import Evidence, Place
 from tfparity.inputs.limitations import Limitation, Met, Rules
 from tfparity.records.cells import AttemptLine, Cell, CellId
 from tfparity.records.fingerprint import fingerprint, normalise
@@ -17,25 +17,36 @@ UNKNOWN_SHARE = 0.1
 #: Which cases are a user's own, by id.
 Own = Callable[[str], bool]
 
+#: Cells → the operators of their exported files.
+Operators = Mapping[Place, Collection[str]]
+
 
 def _none(_: str) -> bool:
     return False
 
 
-def explain(content: Evidence, limitations: Sequence[Limitation], own: Own = _none) -> Evidence:
+def explain(
+    content: Evidence, limitations: Sequence[Limitation], own: Own = _none, operators: Operators | None = None
+) -> Evidence:
     """The evidence with every failing cell's limitation found anew, and nothing else changed: the first rule that holds
     for the attempt that decided; None without one. Packages are those of the side that ran the stage. `own`: which
-    cases are a user's own, by id (see Met)."""
-    explainer = _Explainer(content, limitations, own)
+    cases are a user's own, by id; `operators`: what their files have, as far as it is known (see Met)."""
+    explainer = Explainer(content, limitations, own, operators)
     return replace(content, cells=tuple(explainer.explained(cell) for cell in content.cells))
 
 
-class _Explainer:
+class Explainer:
     """Finds the first rule that holds, in one toolchain's evidence."""
 
-    def __init__(self, content: Evidence, limitations: Sequence[Limitation], own: Own = _none) -> None:
+    def __init__(
+        self,
+        content: Evidence,
+        limitations: Sequence[Limitation],
+        own: Own = _none,
+        operators: Operators | None = None,
+    ) -> None:
         self.content = content
-        self._own = own
+        self._own, self._operators = own, operators or {}
         self._rules = Rules.of(limitations)
         self._packages: dict[tuple[str, bool], dict[str, str]] = {}
 
@@ -55,6 +66,7 @@ class _Explainer:
         """Where a failed attempt at a cell met its error."""
         assert attempt.error is not None
         error = self.content.errors[attempt.error]
+        own = self._own(cell.case)
         return Met(
             packages=self._installed(cell.route, error.stage),
             opset=attempt.opset,
@@ -64,7 +76,8 @@ class _Explainer:
             stage=error.stage,
             message=error.text,
             remedies=named(attempt.remedies),
-            own=self._own(cell.case),
+            own=own,
+            operators=self._operators.get((cell.case, cell.route), ()) if own else None,
         )
 
     def _installed(self, route: str, stage: Stage) -> dict[str, str]:
@@ -104,15 +117,15 @@ def not_understood(evidence: Iterable[Evidence], limitations: Sequence[Limitatio
 
 
 def unused(evidence: Iterable[Evidence], limitations: Sequence[Limitation]) -> list[Limitation]:
-    """The rules that explain no cell of the evidence, and are the first for no attempt that failed: of the whole
-    evidence, else it says nothing."""
+    """The rules that explain no cell of the evidence, are the first for no attempt that failed, and are shown by no
+    test: of the whole evidence, else it says nothing."""
     evidence = list(evidence)
-    waiting = {rule.id: rule for rule in limitations}
+    waiting = {rule.id: rule for rule in limitations if not any(shown.startswith("tests/") for shown in rule.shown)}
     for content in evidence:
         for cell in content.cells:
             waiting.pop(cell.limitation or "", None)
     for content in evidence:
-        explainer = _Explainer(content, limitations)
+        explainer = Explainer(content, limitations)
         candidates = Rules(waiting.values())
         for cell in content.cells:
             for attempt in cell.attempts:

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tfparity.evidence import files
-from tfparity.evidence.explain import explain
+from tfparity.evidence.explain import Operators, explain
 from tfparity.evidence.recommend import Way
+from tfparity.evidence.runs import operators
 from tfparity.evidence.schema import Evidence, Run, Runs
 from tfparity.inputs.limitations import Limitation, Rules
 from tfparity.inputs.matrix import Toolchain
@@ -100,9 +101,14 @@ class Query:
     def explained(self) -> dict[str, Evidence]:
         """The recorded evidence, its failing cells explained by limitations.yaml as it is now."""
         return {
-            id: explain(content, self.selection.limitations, self.selection.is_own)
+            id: explain(content, self.selection.limitations, self.selection.is_own, self._operators(content))
             for id, content in self.recorded.items()
         }
+
+    def _operators(self, content: Evidence) -> Operators:
+        """Those of a user's own models; runs are read where there are any."""
+        own = any(self.selection.is_own(cell.case) for cell in content.cells)
+        return operators(self.runs.get(content.toolchain)) if own else {}
 
     def unplanned(self) -> list[CellId]:
         """The recorded cells that no plan has any more, or only as not applicable: nothing tells of them. Of a choice

@@ -12,7 +12,7 @@ from tfparity.environments import adhoc, lock
 from tfparity.evidence import files
 from tfparity.evidence.document import document, only, unresolvable, update
 from tfparity.evidence.explain import explain
-from tfparity.evidence.runs import runs, update_runs
+from tfparity.evidence.runs import operators, runs, update_runs
 from tfparity.evidence.schema import Evidence
 from tfparity.inputs.matrix import Toolchain
 from tfparity.planning.selection import Selection
@@ -49,7 +49,7 @@ class Recorder:
             planned = selection.every_cell([name])
             content = only(content, {(cell.case, cell.route) for cell in planned if cell.applicable})
         ran = update_runs(files.load_runs_of(project, name), runs(name, records), content)
-        path = files.save(project, explain(content, selection.limitations, selection.is_own))
+        path = files.save(project, explain(content, selection.limitations, selection.is_own, operators(ran)))
         files.save_runs(project, ran)
         return path
 
@@ -58,8 +58,10 @@ class Recorder:
         nothing else in them changes. The files written."""
         written = []
         with self._results():
-            for content in files.load_all(self.selection.project).values():
-                explained = explain(content, self.selection.limitations, self.selection.is_own)
+            ran = files.load_runs(self.selection.project)
+            for name, content in files.load_all(self.selection.project).items():
+                known = operators(ran.get(name))
+                explained = explain(content, self.selection.limitations, self.selection.is_own, known)
                 if explained != content:
                     written.append(files.save(self.selection.project, explained))
         return written
@@ -96,8 +98,9 @@ class Recorder:
     def found(self, records: Iterable[CellRecord]) -> dict[str, Evidence]:
         """The evidence that these records alone make, explained, toolchain by toolchain."""
         records = list(records)
+        own, rules = self.selection.is_own, self.selection.limitations
         return {
-            name: explain(self.document(name, records), self.selection.limitations, self.selection.is_own)
+            name: explain(self.document(name, records), rules, own, operators(runs(name, records)))
             for name in toolchains_of(records)
         }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tfparity.evidence.schema import Agreement, Evidence, Run, Runs, StageRun
+from tfparity.evidence.schema import Agreement, Evidence, Place, Run, Runs, StageRun
 from tfparity.records.cells import Attempt, CellRecord, two_digits
 from tfparity.records.vocabulary import Stage
 
@@ -62,3 +62,9 @@ def update_runs(recorded: Runs | None, new: Runs, content: Evidence) -> Runs:
     """`recorded` with the runs of `new` in place of its own, without those of cells that `content` has not."""
     both = {**(recorded.by_place if recorded else {}), **new.by_place}
     return Runs(content.toolchain, tuple(both[place] for place in sorted(both) if place in content.by_place))
+
+
+def operators(ran: Runs | None) -> dict[Place, tuple[str, ...]]:
+    """Cell → the operators of its exported file, of runs that tell them."""
+    cells = ran.cells if ran else ()
+    return {(run.case, run.route): run.model.operators for run in cells if run.model is not None}

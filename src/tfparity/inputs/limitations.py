@@ -100,6 +100,9 @@ def _known_remedy(value: str) -> str:
 
 Remedy = Annotated[str, AfterValidator(_known_remedy)]
 
+#: A case's id, or a test's.
+Shown = Annotated[str, Field(pattern=r"^(tests/[\w/]+\.py::\w+|[a-z0-9-]+/[a-z0-9-]+)$")]
+
 Text = Annotated[str, BeforeValidator(_one_line)]
 
 Pattern = Annotated[Text, AfterValidator(_pattern)]
@@ -119,7 +122,7 @@ class Met(NamedTuple):
     packages: package to exact version, on the side that ran the stage, and "python". opset: the one asked for; None
     before the export, where a rule with `opset` never holds. case: its id, None of one that no
     rule's globs can know. message: "<type>: <message>". remedies: those that the attempt took. own: whether the case is
-    a user's own.
+    a user's own. operators: of its exported file, empty where none was exported; None where they are not asked for.
     """
 
     packages: Mapping[str, str]
@@ -131,6 +134,7 @@ class Met(NamedTuple):
     message: str
     remedies: Collection[str] = ()
     own: bool = False
+    operators: Collection[str] | None = None
 
 
 class Limitation(BaseModel):
@@ -152,12 +156,25 @@ class Limitation(BaseModel):
         description="Literal text in '<type>: <message>'; '*' stands for anything. Twelve or more characters in a row. "
         "Or a list of such, of which one is met."
     )
-    cases: tuple[str, ...] = Field(default=("*",), min_length=1, description="Globs of case ids.")
+    operators: tuple[str, ...] = Field(
+        default=(),
+        description="Operators that the exported file of a model of your own has to have, all of them.",
+    )
+    cases: tuple[str, ...] = Field(
+        default=("*",),
+        min_length=1,
+        description="Globs of zoo cases. With them, the rule explains a model of your own by its operators alone.",
+    )
     cause: Text = Field(description="Why, or 'unknown'.")
     link: Annotated[Text, AfterValidator(_link)] = Field(description="A thread or page that says so, or 'none found'.")
     remedy: Text = Field(description="What a person can do, or 'none known'.")
     remedies: tuple[Remedy, ...] = Field(
         default=(), description="Modules of worker/remedies, tried in this order on what the rule explains."
+    )
+    shown: tuple[Shown, ...] = Field(
+        default=(),
+        description="What shows the cause where no link does: a case that works because it lacks the cause, or a test "
+        "(tests/….py::name).",
     )
     investigated: Text | None = Field(default=None, description="With cause 'unknown': what was tried.")
 
@@ -185,12 +202,17 @@ class Limitation(BaseModel):
         return not message.startswith(DEFECT) and any(_in_order(parts, message) for parts in self._test.patterns)
 
     def applies(self, met: Met) -> bool:
-        """Whether `when` and `cases` hold there. `cases` of our rules lists zoo cases, and says nothing of a user's
-        own."""
+        """Whether `when`, `operators` and `cases` hold there. `cases` of our rules lists zoo cases, and says nothing of
+        a user's own: where its operators are known, a rule that has cases holds by `operators` alone."""
         test = self._test
-        listed = met.case is not None and (self.of_user or not met.own)
-        if test.cases and listed and not test.cases.match(met.case or ""):
+        if met.operators is not None and not set(self.operators) <= set(met.operators):
             return False
+        if test.cases and met.case is not None:
+            if self.of_user or not met.own:
+                if not test.cases.match(met.case):
+                    return False
+            elif met.operators is not None and not self.operators:
+                return False
         if test.routes and not test.routes.match(met.route):
             return False
         if test.toolchains and not test.toolchains.match(met.toolchain):
