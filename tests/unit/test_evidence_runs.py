@@ -8,7 +8,7 @@ from builders import RECORDS, TOOLCHAIN, attempt, broken, document, not_run, rec
 
 from tfparity.errors import EvidenceError
 from tfparity.evidence import files, schema
-from tfparity.evidence.runs import runs, update_runs
+from tfparity.evidence.runs import operators, runs, update_runs
 from tfparity.evidence.schema import Agreement, Run, Runs, StageRun
 from tfparity.paths import Project
 from tfparity.records.cells import Artifact, Model, Note, Said
@@ -145,3 +145,19 @@ def test_runs_have_a_line_per_cell() -> None:
     assert [cell["case"] for cell in content["cells"]] == sorted(record.case for record in RECORDS)
     lines = [line for line in text.splitlines() if line.startswith('  {"case": ')]
     assert [json.loads(line.rstrip(",")) for line in lines] == content["cells"]
+
+
+def test_the_model_of_a_run_is_as_the_deciding_attempt_exported_it() -> None:
+    without = Model(3, 2, "a.bias", 0.012)
+    made = record(
+        "a/b", broken(opset=13, model=MODEL), attempt(11, "export", "fail", "no such operator", model=without)
+    )
+    assert runs(TOOLCHAIN, [made]).cells[0].model == MODEL
+    early = record("a/b", attempt(13, "build", "fail", "no model"), attempt(11, "build", "fail", "none", model=without))
+    assert runs(TOOLCHAIN, [early]).cells[0].model == without
+
+
+def test_runs_tell_the_operators_of_exported_files() -> None:
+    records = [record("a/b", broken(model=MODEL)), record("a/c", broken())]
+    assert operators(runs(TOOLCHAIN, records)) == {("a/b", "onnx-tf"): ("Conv", "Relu")}
+    assert operators(None) == {}

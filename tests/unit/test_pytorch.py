@@ -117,6 +117,38 @@ def test_any_module_that_is_left_in_train_mode_is_refused(model: Module, named: 
     assert "call model.eval()" in str(caught.value)
 
 
+def weighing(**state: Any) -> Module:
+    """A module of that state."""
+    model = Module()
+    model.state_dict = lambda keep_vars=False: state  # type: ignore[method-assign]
+    return model
+
+
+def plain(*, is_quantized: bool = False) -> Tensor:
+    tensor = Tensor(numpy.ones((2,), "float32"))
+    tensor.is_quantized = is_quantized  # type: ignore[attr-defined]
+    return tensor
+
+
+@pytest.mark.usefixtures("torch")
+@pytest.mark.parametrize("mode", ["eval", "train"])
+def test_quantized_weights_are_refused_in_words(mode: str) -> None:
+    packed = {"fc1.scale": plain(), "fc1._packed_params": (plain(is_quantized=True), None)}
+    for state, named in ((packed, "fc1._packed_params"), ({"table": plain(is_quantized=True)}, "table")):
+        model = weighing(**state)
+        model.training = mode == "train"
+        with pytest.raises(Refused, match="convert the float model and quantize afterwards") as caught:
+            built(lambda model=model: model, trained=True)
+        assert caught.value.type == "QuantizedModel"
+        assert f"({named})" in str(caught.value)
+
+
+@pytest.mark.usefixtures("torch")
+def test_a_state_that_is_no_tensor_is_left_alone() -> None:
+    model = weighing(table=plain(), _extra_state={"step": 3}, dtype="float32", pair=(plain(), "words"))
+    assert built(lambda: model, trained=True) is model
+
+
 @pytest.mark.usefixtures("torch")
 def test_a_model_in_eval_mode_is_built() -> None:
     model = Module(a=Module(b=Module()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tfparity.evidence.schema import Agreement, Evidence, Place, Run, Runs, StageRun
-from tfparity.records.cells import Attempt, CellRecord, two_digits
+from tfparity.records.cells import Attempt, CellRecord, Model, two_digits
 from tfparity.records.vocabulary import Stage
 
 
@@ -37,7 +37,7 @@ def _run(record: CellRecord) -> Run:
         host=record.host,
         seconds=round(record.seconds, 2),
         stages={stage.value: StageRun(*stages[stage]) for stage in Stage if stage in stages},
-        model=next((attempt.model for attempt in reversed(record.attempts) if attempt.model), None),
+        model=_model(record),
         agreement=_agreement(deciding),
         answer=deciding.answer if deciding else None,
         artifact=deciding.artifact if deciding else None,
@@ -45,6 +45,12 @@ def _run(record: CellRecord) -> Run:
         floor=two_digits(deciding.floor) if deciding else None,
         notes=deciding.notes if deciding else (),
     )
+
+
+def _model(record: CellRecord) -> Model | None:
+    """The model as the attempt that decided exported it: another opset's may have no file, and so no operators."""
+    attempts = [*([record.deciding] if record.deciding else []), *reversed(record.attempts)]
+    return next((attempt.model for attempt in attempts if attempt.model), None)
 
 
 def _agreement(deciding: Attempt | None) -> Agreement | None:

@@ -36,7 +36,7 @@ def pin_threads(count: int) -> None:
 def build(case: Case) -> Any:
     """The case's model: seeded, in eval mode; if it is not trained, constant weights spread, batch norm calibrated.
 
-    Raises Refused("TrainingMode") where any module is left in train mode.
+    Raises Refused: "QuantizedModel" where weights are quantized, "TrainingMode" where any module is left in train mode.
     """
     import torch
 
@@ -44,6 +44,7 @@ def build(case: Case) -> Any:
     model = case.factory()
     if not isinstance(model, torch.nn.Module):
         raise Refused("NotAModule", "the factory gives a %s, not a torch.nn.Module" % type(model).__name__)
+    _refuse_quantized(model)
     _refuse_train_mode(model)
     model.eval()
     if not case.trained:
@@ -53,6 +54,23 @@ def build(case: Case) -> Any:
     for parameter in model.parameters():
         parameter.requires_grad_(False)
     return model
+
+
+def _refuse_quantized(model: Any) -> None:
+    """Quantized modules pack weights in tuples and have no float64 form: nothing could be compared."""
+    import torch
+
+    def quantized(value: Any) -> bool:
+        if isinstance(value, tuple):
+            return any(quantized(one) for one in value)
+        return isinstance(value, torch.Tensor) and value.is_quantized
+
+    names = [name for name, value in model.state_dict().items() if quantized(value)]
+    if names:
+        raise Refused(
+            "QuantizedModel",
+            "the weights are quantized (%s): convert the float model and quantize afterwards" % names[0],
+        )
 
 
 def _refuse_train_mode(model: Any) -> None:
@@ -75,7 +93,12 @@ def _spread_constants(model: Any) -> None:
 
     random = torch.Generator().manual_seed(SEED)
     for _, tensor in sorted(model.state_dict(keep_vars=False).items()):
-        if tensor.is_floating_point() and tensor.numel() > 1 and bool((tensor == tensor.reshape(-1)[0]).all()):
+        if (
+            isinstance(tensor, torch.Tensor)
+            and tensor.is_floating_point()
+            and tensor.numel() > 1
+            and bool((tensor == tensor.reshape(-1)[0]).all())
+        ):
             tensor.add_(torch.randn(tensor.shape, generator=random).to(tensor.dtype) * SPREAD)
 
 
@@ -167,7 +190,9 @@ def _weights(model: Any) -> Dict[str, Tuple[Any, Any]]:
     found = {}
     seen = set()
     for name, tensor in sorted(model.state_dict(keep_vars=True).items()):
-        if not tensor.is_floating_point() or tensor.numel() < 2 or tensor.data_ptr() in seen:
+        if not isinstance(tensor, torch.Tensor) or not tensor.is_floating_point() or tensor.numel() < 2:
+            continue
+        if tensor.data_ptr() in seen:
             continue
         seen.add(tensor.data_ptr())
         found[name] = tensor, torch.randint(0, 2, tensor.shape, generator=random).to(torch.int8) * 2 - 1

@@ -92,6 +92,10 @@ def exporting() -> ContextManager[None]:
         added = torch.matmul(source.transpose(dim, -1), hit.transpose(0, 1))
         return x + alpha * added.transpose(dim, -1)
 
+    def index_add_(x: Any, dim: int, index: Any, source: Any, alpha: float = 1) -> Any:
+        """Not of a view: what is copied into one doesn't reach its base in the trace."""
+        return NotImplemented if x._is_view() else x.copy_(index_add(x, dim, index, source, alpha))
+
     return replaced(
         by_name(
             {
@@ -101,6 +105,7 @@ def exporting() -> ContextManager[None]:
                 "cummin": cummin,
                 "cumprod": cumprod,
                 "index_add": index_add,
+                "index_add_": index_add_,
                 "isin": isin,
                 "scatter_add": scatter_add,
                 "scatter_reduce": scattered,
