@@ -399,7 +399,7 @@ def _make_room(option: str, path: Path) -> None:
 
 def _table(given: argparse.Namespace) -> int:
     """Write the generated tables of README.md and docs/ from results/, and into results/ which rule explains what."""
-    from tfparity.evidence import explain
+    from tfparity.evidence import explain, rule_faults
     from tfparity.evidence.query import Query, Table
     from tfparity.evidence.recorder import Recorder
     from tfparity.planning import options
@@ -426,7 +426,9 @@ def _table(given: argparse.Namespace) -> int:
     stale = pages.write(query, check=True)
     for path in stale:
         print(f"{path}: is not what results/ says: run `nox -s table`")
-    faults = explain.dishonest(list(query.recorded.values()), everything.limitations)
+    recorded = list(query.recorded.values())
+    faults = explain.dishonest(recorded, everything.limitations)
+    faults += rule_faults.faults(everything.limitations, recorded, everything.project.root)
     for fault in faults:
         print(fault)
     return 1 if faults or stale or unplanned else 0

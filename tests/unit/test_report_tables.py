@@ -306,6 +306,20 @@ def test_the_page_of_limitations_has_the_cells_that_each_explains_now() -> None:
     assert text.count("No recorded cell.") == 1
 
 
+def test_the_page_of_a_limitation_names_the_remedies_that_are_tried_and_what_they_cure() -> None:
+    by_it = attempt(remedies=["gru-handler"])
+    cells = [stands("works-with-remedy", by_it), stands("works-with-remedy", by_it), stands("stale", by_it)]
+    gru = rule("gru", "GRU is not there", remedies=["gru-handler", "auto-cast"], shown=["a/case"], operators=["GRU"])
+    table: Any = SimpleNamespace(cells={"t1": cells}, limitations=[gru, rule("idle")])
+    text = pages.limitations(table)
+    gru_handler = "[gru-handler](remedies.md#gru-handler) (cases that work by it: 1)"
+    auto_cast = "[auto-cast](remedies.md#auto-cast) (cases that work by it: 0)"
+    assert f"- remedies that are tried automatically: {gru_handler}, {auto_cast}" in text
+    assert "- shown by: <code>a/case</code>" in text
+    assert "stage convert, of a model of your own with <code>GRU</code> in its file" in text
+    assert text.count("tried automatically") == text.count("shown by") == 1
+
+
 @pytest.mark.parametrize(
     ("torch", "tensorflow", "said"),
     [

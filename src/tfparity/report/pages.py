@@ -6,6 +6,7 @@ toolchain), docs/zoo/ (a page per case file), docs/routes.md and docs/remedies.m
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -286,22 +287,45 @@ def limitations(table: Table) -> str:
         f"{len(failing) - len(understood)} are not."
         + (f" {stale} more were recorded under an older revision." if stale else "")
     )
+    cured = _cured(every)
     for limitation in table.limitations:
-        parts.append(_limitation(limitation, [cell for cell in failing if cell.limitation == limitation]))
+        parts.append(_limitation(limitation, [cell for cell in failing if cell.limitation == limitation], cured))
     return "\n\n".join(parts) + "\n"
 
 
-def _limitation(limitation: Limitation, cells: Sequence[Standing]) -> str:
+def _with(operators: Sequence[str]) -> str:
+    return (
+        f", of a model of your own with {' and '.join(map(markdown.code, operators))} in its file" if operators else ""
+    )
+
+
+def _cured(cells: Sequence[Standing]) -> Counter[str]:
+    """Remedy → number of cases that work with it on some toolchain."""
+    working = {
+        (name, cell.planned.case)
+        for cell in cells
+        if cell.cell is not None and cell.verdict is Verdict.WORKS_WITH_REMEDY
+        for name in cell.cell.named
+    }
+    return Counter(name for name, _ in working)
+
+
+def _limitation(limitation: Limitation, cells: Sequence[Standing], cured: Mapping[str, int]) -> str:
     when = ", ".join(f"{name} {specifier}" for name, specifier in limitation.when.items()) or "everywhere"
     link = markdown.text(limitation.link) if limitation.link == NO_LINK else f"<{limitation.link}>"
     lines = [
         f'## <a id="{limitation.id}"></a>{limitation.id}',
-        f"- where: {markdown.text(when)}, stage {limitation.stage}",
+        f"- where: {markdown.text(when)}, stage {limitation.stage}{_with(limitation.operators)}",
         f"- the error has: {' or '.join(map(markdown.code, limitation.matches))}",
         f"- cause: {markdown.text(limitation.cause)}",
         f"- link: {link}",
         f"- remedy: {markdown.text(limitation.remedy)}",
     ]
+    if limitation.remedies:
+        tried = (f"[{name}](remedies.md#{name}) (cases that work by it: {cured[name]})" for name in limitation.remedies)
+        lines.append(f"- remedies that are tried automatically: {', '.join(tried)}")
+    if limitation.shown:
+        lines.append(f"- shown by: {', '.join(map(markdown.code, limitation.shown))}")
     if limitation.investigated:
         lines.append(f"- investigated: {markdown.text(limitation.investigated)}")
     by_case: dict[tuple[str, str], list[str]] = {}
