@@ -9,10 +9,11 @@ from builders import attempt, broken, document, record, rule
 
 from tfparity import paths
 from tfparity.evidence import files, rule_faults
-from tfparity.evidence.rule_faults import faults, reason
+from tfparity.evidence.rule_faults import faults
 from tfparity.evidence.schema import Evidence
 from tfparity.inputs import limitations
 from tfparity.inputs.limitations import Limitation
+from tfparity.inputs.reasons import reason
 from tfparity.judging import judge
 
 CITED = {"link": "https://example.org/issues/1"}

@@ -15,6 +15,7 @@ from tfparity.evidence.explain import Explainer
 from tfparity.evidence.schema import Evidence
 from tfparity.inputs import specifiers
 from tfparity.inputs.limitations import NO_LINK, Limitation, Rules
+from tfparity.inputs.reasons import reason
 from tfparity.records.cells import AttemptLine, Cell
 
 _DENIES = re.compile(r"\bnone (?:known|tried)\b|^none\b", re.IGNORECASE)
@@ -28,31 +29,6 @@ _WAIT = re.compile(r"\byet\b|\bwait for\b", re.IGNORECASE)
 
 #: A version that every upper bound excludes.
 _SOME_DAY = "99999"
-
-#: What judging.judge, autograph and TensorFlow write around a reason, in every error of a kind.
-_AROUND = re.compile(
-    r"""
-    ONNX[ ]Runtime[ ]gives[ ](?:the[ ]right|a[ ]wrong)[ ]answer[ ]for[ ]the[ ]exported[ ]file
-        (?:[ ]already|,[ ]the[ ]converted[ ]model[ ]does[ ]not)?
-    | the[ ]converted[ ]model's[ ]answer[ ]is[ ]wrong,[ ]and[ ]no[ ]referee[ ]can[ ]say[ ]since[ ]when
-    | (?:output|axis)[ ]'[\w-]*'?
-    | is[ ]lost:(?:[ ]at)? | is[ ]off[ ]by[ ]up[ ]to | diverged | \(NaN,[ ]infinity[^)]*\)?
-    | (?:inputs|outputs)[ ]are | instead[ ]of | still[ ]running[ ]after | in[ ]user[ ]code
-    | Graph[ ]execution[ ]error | Detected[ ]at[ ]node | defined[ ]at(?:[ ]\(most[ ]recent[ ]call[ ]last\))?
-    | <stack[ ]traces[ ]unavailable>
-    | KeyError:[ ]'[\w.@-]*(?::\d+)?'
-    | \b(?:[A-Z]\w*)?(?:Error|Exception|Diverged|Drifted|AxisLost|SignatureLost|Timeout)\b
-    | \b\w+=[\w-]* | \S*/\S* | \{\{[^}]*\}\} | \[Op:[^\]]*\]
-    """,
-    re.VERBOSE,
-)
-#: Words, types and numbers that are nobody's size.
-_WORD = re.compile(r"[A-Za-z_]{4,}|\b(?:int|float)\d+\b|\d{8,}")
-
-
-def reason(text: str) -> frozenset[str]:
-    """The words of an error, or of a part of one, that say why; empty where it only says what came of it."""
-    return frozenset(_WORD.findall(_AROUND.sub(" ", text.replace("*", " "))))
 
 
 class _Explained(NamedTuple):

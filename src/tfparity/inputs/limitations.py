@@ -29,6 +29,7 @@ from pydantic import (
 
 from tfparity.errors import LimitationError
 from tfparity.inputs import specifiers, validation, yaml_input
+from tfparity.inputs.reasons import reason
 from tfparity.paths import worker_modules
 
 #: A pattern needs a run of this many literal characters: fewer match what nobody meant.
@@ -163,7 +164,7 @@ class Limitation(BaseModel):
     cases: tuple[str, ...] = Field(
         default=("*",),
         min_length=1,
-        description="Globs of zoo cases. With them, the rule explains a model of your own by its operators alone.",
+        description="Globs of zoo cases. A model of your own is explained by the rule's words and operators.",
     )
     cause: Text = Field(description="Why, or 'unknown'.")
     link: Annotated[Text, AfterValidator(_link)] = Field(description="A thread or page that says so, or 'none found'.")
@@ -203,7 +204,7 @@ class Limitation(BaseModel):
 
     def applies(self, met: Met) -> bool:
         """Whether `when`, `operators` and `cases` hold there. `cases` of our rules lists zoo cases, and says nothing of
-        a user's own: where its operators are known, a rule that has cases holds by `operators` alone."""
+        a user's own: to explain one, a rule that has cases needs a reason in its words, or operators."""
         test = self._test
         if met.operators is not None and not set(self.operators) <= set(met.operators):
             return False
@@ -211,7 +212,7 @@ class Limitation(BaseModel):
             if self.of_user or not met.own:
                 if not test.cases.match(met.case):
                     return False
-            elif met.operators is not None and not self.operators:
+            elif met.operators is not None and not (self.operators or test.reasoned):
                 return False
         if test.routes and not test.routes.match(met.route):
             return False
@@ -244,6 +245,7 @@ class _Test:
         self.remedies = when.pop("remedy", None)
         self.versions = tuple(when.items())
         self.patterns = [pattern.split("*") for pattern in rule.matches]
+        self.reasoned = all(map(reason, rule.matches))
 
 
 def _in_order(parts: Iterable[str], text: str) -> bool:
