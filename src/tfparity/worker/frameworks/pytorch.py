@@ -132,7 +132,9 @@ def enliven(model: Any, case: Case) -> None:
     random = torch.Generator().manual_seed(SEED)
     with torch.no_grad():
         for _, tensor in sorted(model.state_dict().items()):
-            if tensor.is_floating_point() and tensor.numel() > 1 and float(tensor.abs().max()) <= TINY:
+            if not isinstance(tensor, torch.Tensor) or not tensor.is_floating_point() or tensor.numel() < 2:
+                continue
+            if float(tensor.abs().max()) <= TINY:
                 tensor.add_(torch.randn(tensor.shape, generator=random).to(tensor.dtype) * SPREAD)
         for parameter in [] if _norms(model) else model.parameters():
             gain = float(parameter.std()) * (parameter.numel() / len(parameter)) ** 0.5 if parameter.dim() > 1 else 1.0
