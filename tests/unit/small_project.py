@@ -43,7 +43,7 @@ RULE = """\
   stage: convert
   matches: "Unsqueeze version 13 is not implemented"
   cause: The release lacks the handler.
-  link: none found
+  link: https://example.org/issues/1
   remedy: Export at opset 12.
 """
 

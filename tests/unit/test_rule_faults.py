@@ -14,7 +14,6 @@ from tfparity.evidence.schema import Evidence
 from tfparity.inputs import limitations
 from tfparity.inputs.limitations import Limitation
 from tfparity.inputs.reasons import reason
-from tfparity.judging import judge
 
 CITED = {"link": "https://example.org/issues/1"}
 HERE = Path(__file__).parents[2]
@@ -91,7 +90,9 @@ def test_a_version_of_a_part_of_the_model_is_no_package() -> None:
     [
         "' is lost: at ",
         "AxisLost: axis 'batch' is lost: at batch=1",
-        *(f"Diverged: {blame}: output 'logits' diverged" for blame in judge._BLAME.values()),
+        f"{PARITY}: output 'logits' diverged",
+        "ExporterDrifted: ONNX Runtime gives a wrong answer for the exported file already: output 'a' is off by up to",
+        "Diverged: the converted model's answer is wrong, and no referee can say since when: output 'a' diverged",
         "SignatureLost: inputs are ",
         "Timeout: still running after",
         "in user code: KeyError: ''",
