@@ -87,7 +87,8 @@ def _parser() -> argparse.ArgumentParser:
         if option.flag in ("--toolchain", "--route", "--input", "--output", "--axis", "--path", "--download"):
             converted.add_argument(option.flag, help=option.help, **option.settings)
     only_run = (
-        *("--try-remedies", "--all-opsets", "--again", "--fresh-process", "--keep", "--download", "--all-names"),
+        *("--try-remedies", "--all-opsets", "--level", "--again", "--fresh-process", "--keep", "--download"),
+        "--all-names",
         "--record",
     )
     command("plan", _plan, cells=True, without=only_run)
@@ -137,7 +138,7 @@ def _bundles_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser
     made.add_argument("folder", type=Path)
     for option in options.OPTIONS:
         if option.flag not in (
-            *("--try-remedies", "--all-opsets", "--all-names", "--record", "--results", "--limitations"),
+            *("--try-remedies", "--all-opsets", "--level", "--all-names", "--record", "--results", "--limitations"),
             *("--budget", "--keep"),
         ):
             made.add_argument(option.flag, help=option.help, **option.settings)
@@ -241,8 +242,8 @@ def _carried_out(asked: Session, keep: Callable[[Sequence[CellRecord]], object] 
 
 
 def _run(given: argparse.Namespace) -> int:
-    """Run cells and end with a table; 1 if one fails that no limitation explains, or that results/ has working. Of
-    models of your own: 0 if each is converted by some route, else 1 and what to do."""
+    """Run cells and end with a table; 1 if one fails that no limitation explains, that results/ has working, or that
+    a probe finds wrong. Of models of your own: 0 if each is converted by some route, else 1 and what to do."""
     from tfparity.features import own_models
     from tfparity.report import terminal
 
@@ -260,7 +261,8 @@ def _run(given: argparse.Namespace) -> int:
         print(f"tfparity: {record.id} is {record.verdict}; results/ has it working", file=sys.stderr)
     _raise_for_machine(records)
     of_zoo = [record for record in failing if not asked.selection.is_own(record.case)]
-    return 1 if regressed or stuck or not all(map(asked.explain, of_zoo)) else 0
+    fallen = any(asked.falls(record) for record in records)
+    return 1 if regressed or stuck or fallen or not all(map(asked.explain, of_zoo)) else 0
 
 
 def _sweep(given: argparse.Namespace) -> int:
@@ -373,6 +375,7 @@ def _gate(given: argparse.Namespace) -> int:
     for option, path in (("--junit", given.junit), ("--summary", summary)):
         if path is not None:
             _make_room(option, path)
+    asked.at_recorded_level = True
     records = _carried_out(asked, asked.recorder.record if given.update else None)
     if given.update:
         asked.recorder.record(records, drop_unplanned=True)

@@ -6,6 +6,7 @@ import pytest
 
 from tfparity.features.own_models import not_converted
 from tfparity.inputs.limitations import Limitation
+from tfparity.planning import probes
 from tfparity.records.cells import CellRecord
 from tfparity.report.why import explained, failed, lost, packages
 
@@ -14,6 +15,10 @@ def test_cell(record: CellRecord, limitation: Limitation | None, regressed: bool
     """A cell works, or a limitation says why it does not; of a user's own model, some route converts it. A known reason
     is no excuse where evidence for the same versions has it working."""
     if record.verdict.works:
+        fallen = record.cell is not None and probes.verdict(record.cell).failing
+        if fallen:
+            found = [one.text for one in record.beside]
+            pytest.fail("\n  ".join([f"{record.id} works, and probes find otherwise", *found]), pytrace=False)
         return
     if record.interrupted:
         pytest.fail(f"{record.id} is untested: {record.reason}; run it again", pytrace=False)

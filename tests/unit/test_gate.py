@@ -24,8 +24,8 @@ from tfparity.features.session import Session
 from tfparity.inputs.limitations import Limitation
 from tfparity.paths import Project
 from tfparity.planning.options import Choice
-from tfparity.records.cells import Attempt, CellId, CellRecord, PlannedCell
-from tfparity.records.vocabulary import Grade, Verdict
+from tfparity.records.cells import Attempt, CellId, CellRecord, Failure, PlannedCell
+from tfparity.records.vocabulary import Grade, Stage, Verdict
 from tfparity.report import terminal
 
 RULES = (
@@ -583,3 +583,57 @@ def test_verdicts_of_a_finding_are_of_the_vocabulary() -> None:
     finding = one(gated(changed("a/works", SEGFAULT)))
     assert (finding.was, finding.now) == (Verdict.WORKS, Verdict.BROKEN)
     assert isinstance(finding.was, Verdict) and isinstance(finding.now, Verdict)
+
+
+# Probes
+
+
+def probed(case: str = "a/works", key: str = "k1", **outcomes: str) -> CellRecord:
+    """A record at level 2, whose failing probes say so."""
+    made = record(case, key=key)
+    assert made.cell is not None
+    failed = {name: Failure(Stage.PROBE, f"Probe{name}", text) for name, text in outcomes.items() if text != "pass"}
+    entries = {name: builders.entry(f"{key}-{name}", failed.get(name)) for name in outcomes}
+    cell = replace(made.cell, level=2, probes=entries)
+    return replace(made, cell=cell, beside=tuple(failed.values()))
+
+
+@pytest.mark.parametrize("found", ["pass", "at batch=6: output 'y' diverged"])
+def test_what_is_checked_further_than_recorded_is_newly_checked_and_no_finding(found: str) -> None:
+    said = gated([probed(sizes=found), *RECORDED[1:]])
+    finding = one(said)
+    assert (finding.kind, said.exit_code, said.moved) == ("newly-checked", 0, ())
+    assert ("at batch=6" in finding.message) == (found != "pass")
+    assert 'failures="0"' in junit(said)
+
+
+def test_a_regression_at_level_1_is_told_whatever_was_probed() -> None:
+    recorded = [probed(sizes="pass"), *RECORDED[1:]]
+    assert one(gated([record("a/works", SEGFAULT), *RECORDED[1:]], recorded)).kind == "regressed"
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "kind"),
+    [
+        ("pass", "at batch=6: diverged", "regressed"),
+        ("at batch=6: diverged", "pass", "fixed"),
+        ("at batch=6: diverged", "at batch=3: diverged", "changed-failure"),
+    ],
+)
+def test_what_a_probe_finds_otherwise_has_moved(before: str, now: str, kind: str) -> None:
+    recorded = [probed(sizes=before, rows="pass"), *RECORDED[1:]]
+    assert one(gated([probed(sizes=now, rows="pass"), *RECORDED[1:]], recorded)).kind == kind
+    assert gated(recorded, recorded).findings == ()
+
+
+def test_a_run_at_level_1_says_nothing_of_recorded_probes() -> None:
+    assert gated(RECORDED, [probed(sizes="at batch=6: diverged"), *RECORDED[1:]]).findings == ()
+
+
+def test_a_probe_of_another_revision_is_newly_checked() -> None:
+    recorded = probed(sizes="pass")
+    now = probed(sizes="at batch=6: diverged")
+    assert now.cell is not None
+    entry = replace(now.cell.probes["sizes"], key="another")
+    now = replace(now, cell=replace(now.cell, probes={"sizes": entry}))
+    assert one(gated([now, *RECORDED[1:]], [recorded, *RECORDED[1:]])).kind == "newly-checked"

@@ -136,8 +136,9 @@ ALL = {"bundle", "export", "base", "cell"}
         *(
             (revised(stage), {"cell"})
             for stage in revisions.STAGES
-            if stage not in ("build", "export", "check", "referee")
+            if stage not in ("build", "export", "check", "referee", "probe")
         ),
+        (revised("probe"), set()),
         (written("zoo.py", "return 1", "return 2"), {"bundle", "base", "cell"}),
         (written("framework.py", "", "SEED = 1\n"), {"bundle", "base", "cell"}),
         (written("exporter.py", "revision=1", "revision=2"), {"export", "cell"}),

@@ -1,7 +1,7 @@
 """Code that decides a result does not change without a look at its revision: revisions.json knows both.
 
 Every module of the worker, and what compares and judges, is behind a number that evidence depends on: that of a stage
-(planning/revisions.py), or that of a route, an exporter, a remedy, a shim, a target or a runtime.
+(planning/revisions.py), or that of a route, an exporter, a remedy, a shim, a target, a runtime or a probe.
 Run as a program it writes the list anew: python tests/unit/test_revisions_raised.py
 """
 
@@ -20,7 +20,7 @@ from test_import_direction import imported
 
 from tfparity import paths
 from tfparity.paths import PACKAGE
-from tfparity.planning import revisions
+from tfparity.planning import probes, revisions
 from tfparity.worker import exporters, remedies, routes, runtimes, shims, targets
 
 KNOWN = Path(__file__).with_name("revisions.json")
@@ -30,8 +30,8 @@ ADVICE = (
     "becomes stale); then, and also where none can, run: python tests/unit/test_revisions_raised.py"
 )
 
-#: Packages of the worker whose modules declare a revision each.
-KINDS = (exporters, remedies, routes, runtimes, shims, targets)
+#: Packages whose modules declare a revision each.
+KINDS = (probes, exporters, remedies, routes, runtimes, shims, targets)
 
 #: The modules that run a stage. What they import counts, too, at the first stage that needs it, but for modules with a
 #: revision of their own.
@@ -55,6 +55,7 @@ RUNS: dict[str, tuple[str, ...]] = {
     "referee": ("engine.referee_process",),
     "compare": ("judging.compare",),
     "judge": ("judging.judge",),
+    "probe": ("worker.requests.probe", "worker.probing", "judging.closeness", "judging.probed", "engine.probing"),
 }
 
 #: Modules behind a number that is in no key of the zoo's: a change is looked at, and makes nothing of it stale.
@@ -220,6 +221,8 @@ def test_a_new_module_that_no_revision_covers_is_noticed(copy: Path, file: str) 
         ("engine/referee_process.py", "import json", "import json, re", {"stage referee"}),
         ("judging/arrays.py", "import math", "import math, re", {"stage compare"}),
         ("judging/judge.py", "LEVEL = 1", "LEVEL = 2", {"stage judge"}),
+        ("judging/closeness.py", "SLICE = 1e-3", "SLICE = 1e-2", {"stage probe"}),
+        ("planning/probes/sizes.py", "BATCHES = (3, 9)", "BATCHES = (3,)", {"probes/sizes"}),
         ("records/fingerprint.py", "import hashlib", "import hashlib, math", {"stage judge"}),
         ("worker/requests/latency.py", "import os", "import os, re", set()),
         ("worker/frameworks/pytorch.py", "def build", "# why\ndef build", set()),

@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tfparity.planning import probes
 from tfparity.records.cells import Attempt, CellRecord
 from tfparity.records.observer import Silent
 
@@ -170,3 +171,25 @@ def test_a_second_run_does_nothing_again(convert: Converter) -> None:
     assert not first.cached
     assert second.cached
     assert second.cell == first.cell
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcomes", "said"),
+    [
+        ("faithful", {"pass", "skipped"}, None),
+        ("zero-from-batch-6", {"pass", "skipped", "fail"}, "at batch=6: "),
+        ("crash-at-batch-9", {"pass", "skipped", "fail"}, "Signal: ended by SIGSEGV"),
+    ],
+)
+def test_a_fault_that_level_1_does_not_see_is_found_by_a_probe(
+    convert: Converter, fault: str, outcomes: set[str], said: str | None
+) -> None:
+    record = convert(fault, level=2)
+    assert record.cell is not None
+    assert (record.verdict, record.cell.level) == ("works", 2)
+    assert {entry.outcome.value for entry in record.cell.probes.values()} <= outcomes
+    assert probes.verdict(record.cell) == ("works" if said is None else "partial")
+    assert any(said in failure.message for failure in record.beside) if said else not record.beside
+    again = convert(fault, level=2, again=False)
+    assert again.cached
+    assert again.cell == record.cell

@@ -28,9 +28,7 @@ from tfparity.worker.declare import Case
 def of_planned(context: Context, pool: WorkerPool, crossing: Crossing, *, tries_remedies: bool) -> CellRun:
     """The run of a planned cell."""
     planned = crossing.planned
-
-    def on_stage(stage: str) -> None:
-        context.observer.cell_stage(planned, stage)
+    on_stage = _tells(context, crossing)
 
     def ask(kind: str, request: Mapping[str, Json]) -> Answer:
         return pool.worker(crossing.target).ask(kind, request, context.limits, on_stage=on_stage)
@@ -49,7 +47,7 @@ def of_planned(context: Context, pool: WorkerPool, crossing: Crossing, *, tries_
     return CellRun(
         opsets=crossing.way.opsets,
         start=lambda: _started(pool, crossing),
-        source=SourceSide(context, crossing, lambda: pool.worker(crossing.source), on_stage),
+        source=source_side(context, pool, crossing),
         target=TargetSide(
             crossing.case,
             routes.locate(planned.route, context.project),
@@ -68,6 +66,16 @@ def of_planned(context: Context, pool: WorkerPool, crossing: Crossing, *, tries_
         keep=context.options.keep,
         alone=context.options.jobs == 1,
     )
+
+
+def source_side(context: Context, pool: WorkerPool, crossing: Crossing) -> SourceSide:
+    """The source side of a planned cell."""
+    return SourceSide(context, crossing, lambda: pool.worker(crossing.source), _tells(context, crossing))
+
+
+def _tells(context: Context, crossing: Crossing) -> Callable[[str], None]:
+    """Tells the observer of the stages of a cell."""
+    return lambda stage: context.observer.cell_stage(crossing.planned, stage)
 
 
 def of_bundle(context: Context, worker: Worker, case: Case, exports: Mapping[int, Exported], located: str) -> CellRun:

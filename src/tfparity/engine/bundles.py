@@ -118,6 +118,13 @@ class _ExportFile:
     files: Mapping[str, int]
 
 
+@dataclass(frozen=True)
+class _AnswersFile:
+    size: int
+    unanswered: Mapping[int, str]
+
+
+_ANSWERS = TypeAdapter(_AnswersFile)
 _DESCRIBED = TypeAdapter(_Description)
 _EXPORTED = TypeAdapter(_ExportFile)
 
@@ -180,6 +187,21 @@ def kept_export(made: Path, folder: Path) -> Exported | None:
 def referee_file(made: Path) -> Path:
     """Where the referee's answers to an export go."""
     return made / _REFEREE
+
+
+def keep_answers(io: Path, unanswered: Mapping[int, str]) -> None:
+    """Write what makes a probe's answers count: which calls torch does not answer, and why."""
+    paths.write_text(io.with_suffix(".json"), json.dumps({"size": io.stat().st_size, "unanswered": dict(unanswered)}))
+
+
+def kept_answers(io: Path) -> frozenset[int] | None:
+    """The places of the calls without an answer in a probe's file; None where the file is not there as a whole."""
+    try:
+        kept = _ANSWERS.validate_json(io.with_suffix(".json").read_bytes())
+        whole = io.stat().st_size == kept.size
+    except (OSError, ValidationError):
+        return None
+    return frozenset(kept.unanswered) if whole else None
 
 
 def begin(made: Path) -> None:

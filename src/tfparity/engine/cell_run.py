@@ -76,8 +76,8 @@ class CellRun:
     opsets: in the order of trying. kept: what was done before. remedies: which remedies a failed attempt's
     limitation names; none are tried without. remedy_seconds: after which no other remedy is begun. newest_opset: of the
     exporter, where it is known. going: raises where the run is interrupted. folder: of the run, for artifacts.
-    keep_artifact: of an attempt that works; else they are removed, but with `keep`. alone: nothing else of this run is
-    on the machine.
+    keep_artifact: of an attempt that works; else they are removed, but with `keep`. retain: keep the artifact of an
+    attempt that is made now and works; make none again. alone: nothing else of this run is on the machine.
     """
 
     opsets: tuple[int, ...]
@@ -92,6 +92,7 @@ class CellRun:
     newest_opset: Callable[[], int | None] = lambda: None
     going: Callable[[], None] = lambda: None
     keep_artifact: bool = False
+    retain: bool = False
     keep: bool = False
     alone: bool = False
     ran: bool = False
@@ -212,7 +213,7 @@ class CellRun:
                 if making.failed:
                     break
             made = self._judge(making)
-            if self.keep_artifact and judge.works(made):
+            if (self.keep_artifact or self.retain) and judge.works(made):
                 self.artifacts[opset, remedies] = making.folder
             return made
         finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tfparity.engine import work_folder
@@ -14,6 +14,7 @@ from tfparity.inputs.limitations import Limitation
 from tfparity.inputs.matrix import Matrix
 from tfparity.paths import Cache, Project
 from tfparity.planning.keys import Keys
+from tfparity.records.cells import CellId
 from tfparity.records.observer import Observer, Silent
 from tfparity.worker.declare import Case
 
@@ -22,7 +23,8 @@ from tfparity.worker.declare import Case
 class Options:
     """How to run. `budget` in seconds; `fresh_process` starts a process per request instead of forking; `path`: folders
     of code that the models import, put before what is installed where they are built; `try_remedies`: those that
-    rules name, where a user's own model fails."""
+    rules name, where a user's own model fails. `level`: 1, the stages; 2, with probes; `levels`: of cells that have one
+    of their own."""
 
     jobs: int = 2
     all_opsets: bool = False
@@ -33,6 +35,8 @@ class Options:
     download: bool = False
     path: tuple[Path, ...] = ()
     try_remedies: bool = False
+    level: int = 1
+    levels: Mapping[CellId, int] = field(default_factory=dict)
 
 
 class Context:

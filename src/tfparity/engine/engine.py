@@ -18,11 +18,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 
-from tfparity.engine import assembly, bundles, target_side, targets
+from tfparity.engine import assembly, bundles, probing, target_side, targets
 from tfparity.engine.bundles import Exported
 from tfparity.engine.cell_run import CellRun
 from tfparity.engine.context import Context
+from tfparity.engine.probing import Probing
 from tfparity.engine.process_limits import Limits
+from tfparity.engine.source_side import Answered
 from tfparity.engine.targets import Delivered
 from tfparity.engine.work_folder import WorkFolder
 from tfparity.engine.worker_client import Answer, Side, Worker
@@ -30,7 +32,8 @@ from tfparity.engine.worker_pool import WorkerPool
 from tfparity.errors import MachineFault, TfparityError
 from tfparity.judging import judge
 from tfparity.planning.keys import Crossing
-from tfparity.records.cells import Attempt, CellId, CellRecord, EnvironmentFacts, PlannedCell
+from tfparity.planning.probes import Call
+from tfparity.records.cells import Attempt, Cell, CellId, CellRecord, EnvironmentFacts, Failure, PlannedCell
 from tfparity.records.keys import Json
 from tfparity.records.vocabulary import Outcome, Target, Tier, Verdict
 from tfparity.worker.declare import Case
@@ -217,6 +220,7 @@ class Engine:
         self.context.observer.cell_started(planned)
         crossing, run = self._run_of(planned, pool)
         run.alone = run.alone or alone
+        run.retain = self._level(planned) > 1
         try:
             return self._record(crossing, run, pool)
         except MachineFault as fault:
@@ -251,15 +255,51 @@ class Engine:
         if best.outcome is Outcome.NOT_APPLICABLE:
             return _not_taken(place, best, attempts, cached=not run.ran)
         cell = judge.cell(*place, attempts, shims=crossing.shims, extra=extra)
-        key = self.context.keys.cell(crossing.planned, cell)
+        cell = replace(cell, key=self.context.keys.cell(crossing.planned, cell))
+        beside: tuple[Failure, ...] = ()
+        if self._level(crossing.planned) > 1 and cell.verdict.works:
+            cell, beside = self._probed(crossing, run, cell, pool)
         facts = self._facts(crossing, pool)
         return CellRecord(
-            *place, cell.verdict, None, replace(cell, key=key), (*attempts, *extra), facts, cached=not run.ran
+            *place, cell.verdict, None, cell, (*attempts, *extra), facts, cached=not run.ran, beside=beside
         )
 
     def _facts(self, crossing: Crossing, pool: WorkerPool) -> dict[str, EnvironmentFacts]:
         """Both sides' environments as evidence tells of them."""
         return {side.environment.id: pool.facts(side) for side in (crossing.source, crossing.target)}
+
+    def _level(self, planned: PlannedCell) -> int:
+        options = self.context.options
+        return options.levels.get(planned.place, options.level)
+
+    def _probed(
+        self, crossing: Crossing, run: CellRun, cell: Cell, pool: WorkerPool
+    ) -> tuple[Cell, tuple[Failure, ...]]:
+        """A cell that works with what its probes found, and the failures that those name."""
+        opset, remedies = cell.opset or 0, cell.named
+
+        def artifact() -> Path:
+            run.going()
+            if (opset, remedies) not in run.artifacts:
+                run.keep_artifact = True
+                if not judge.works(run.attempt(opset, remedies)):
+                    raise TfparityError(f"{crossing.planned.id}: worked before and does not now; run it with --again")
+            run.ran = True
+            return run.artifacts[opset, remedies]
+
+        def answers(asked: Mapping[str, tuple[int, Sequence[Call]]]) -> Mapping[str, Answered]:
+            run.going()
+            return side.answer(asked)
+
+        side = assembly.source_side(self.context, pool, crossing)
+        again = self.context.options.again
+        try:
+            found = Probing(cell.key, self.context.store, run.target, answers, artifact, again).found()
+        finally:
+            for folder in run.artifacts.values():
+                if not self.context.options.keep:
+                    shutil.rmtree(folder, ignore_errors=True)
+        return replace(cell, level=2, probes=probing.entries(found)), probing.failures(found)
 
     # One cell for what it leaves
 

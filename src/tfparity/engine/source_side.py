@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,8 +14,10 @@ from tfparity.engine.bundles import BundleFacts, Exported, ExportFacts
 from tfparity.engine.context import Context
 from tfparity.engine.worker_client import Answer, Worker
 from tfparity.errors import WorkerError
-from tfparity.planning import routes
+from tfparity.planning import revisions, routes
 from tfparity.planning.keys import Crossing
+from tfparity.planning.probes import Call
+from tfparity.records import keys
 from tfparity.records.cells import Problem
 from tfparity.records.keys import Json
 from tfparity.records.vocabulary import Outcome
@@ -23,6 +25,32 @@ from tfparity.worker import remedies as known_remedies
 
 _locks: dict[Path, threading.Lock] = {}
 _locks_lock = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A probe's calls as torch answers them: the arrays, the calls that it does not answer, by place; failed: why there
+    is no answer at all."""
+
+    io: Path
+    unanswered: frozenset[int]
+    failed: Problem | None = None
+
+
+def _by_text(places: Mapping[int, str]) -> dict[str, Json]:
+    """As JSON has it."""
+    return {str(place): why for place, why in places.items()}
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """A bundle's folder, for one thread of one process."""
+    with _locks_lock:
+        lock = _locks.setdefault(folder, threading.Lock())
+    folder.mkdir(parents=True, exist_ok=True)
+    with lock, bundles.lock(folder):
+        folder.mkdir(parents=True, exist_ok=True)  # bundles.prune may just have held the lock
+        yield
 
 
 @dataclass(frozen=True)
@@ -45,11 +73,7 @@ class SourceSide:
         folder = context.cache.bundles / key[:2] / key
         export_key = context.keys.export(crossing, referee.version(), own)
         made = folder / f"{Path(crossing.way.exporter).stem}-{opset}-{export_key[:8]}"
-        folder.mkdir(parents=True, exist_ok=True)
-        with _locks_lock:
-            lock = _locks.setdefault(folder, threading.Lock())
-        with lock, bundles.lock(folder):
-            folder.mkdir(parents=True, exist_ok=True)  # bundles.prune may just have held the lock
+        with _held(folder):
             if context.first_again(folder):
                 (folder / bundles.DESCRIPTION).unlink(missing_ok=True)
             kept = None if context.first_again(made) else bundles.kept_export(made, folder)
@@ -63,6 +87,63 @@ class SourceSide:
             facts, arrays = kept.bundle, bundles.read_arrays(kept.io)
             kept = replace(kept, notes=own_models.notes(crossing.case, facts.sensitivity, facts.unseen, arrays))
         return kept
+
+    def answer(self, asked: Mapping[str, tuple[int, Sequence[Call]]]) -> dict[str, Answered]:
+        """Torch's answers to the calls of probes, by name, with their revisions: from the bundle, or made now. Raises
+        MachineFault."""
+        context = self.context
+        key = context.keys.bundle(self.crossing)
+        folder = context.cache.bundles / key[:2] / key
+        specs: dict[Path, list[Json]] = {}
+        files: dict[str, Path] = {}
+        for name, (revision, calls) in asked.items():
+            spec: list[Json] = [call.spec() for call in calls]
+            made = keys.key("probe", name, revision, revisions.STAGES["probe"], spec)
+            files[name] = folder / f"probe-{name}-{made[:12]}.npz"
+            specs[files[name]] = spec
+        failed = None
+        with _held(folder):
+            missing = [io for io in specs if context.first_again(io) or bundles.kept_answers(io) is None]
+            skip: dict[Path, dict[int, str]] = {io: {} for io in missing}
+            while missing and failed is None:
+                answer = self._ask_probes(
+                    [{"calls": specs[io], "skip": _by_text(skip[io]), "result": str(io)} for io in missing]
+                )
+                for place, unanswered in answer.facts.unanswered.items():
+                    bundles.keep_answers(missing[place], unanswered)
+                if not answer.passed:
+                    failed = self._torch_ended(answer, missing, skip)
+                missing = [io for place, io in enumerate(missing) if place not in answer.facts.unanswered]
+            kept = {name: bundles.kept_answers(io) for name, io in files.items()}
+        return {
+            name: Answered(files[name], there or frozenset(), failed if there is None else None)
+            for name, there in kept.items()
+        }
+
+    def _torch_ended(self, answer: Answer, missing: Sequence[Path], skip: dict[Path, dict[int, str]]) -> Problem | None:
+        """Leave out the call at which torch's own process crashed: it refuses that one. Why there is no answer where
+        none was under way, or where a limit ended it."""
+        last, facts = answer.stages[-1], answer.facts
+        crashed = last.outcome is Outcome.CRASH and facts.part is not None and facts.turn is not None
+        if not crashed or facts.part in facts.unanswered or facts.turn in skip[missing[facts.part or 0]]:
+            return last.error or Problem("Incomplete", "the worker's reply ends here, without a failure")
+        skip[missing[facts.part or 0]][facts.turn or 0] = last.error.message if last.error else "crashed"
+        return None
+
+    def _ask_probes(self, parts: list[Json]) -> Answer:
+        context, crossing = self.context, self.crossing
+        return self.worker().ask(
+            "answer",
+            {
+                "framework": routes.locate(crossing.way.framework, context.project),
+                "case_file": crossing.case.file,
+                "case": crossing.case.id,
+                "path": [str(folder) for folder in context.options.path],
+                "parts": parts,
+            },
+            context.limits,
+            on_stage=self.on_stage,
+        )
 
     def _make(self, made: Path, folder: Path, opset: int, remedies: Sequence[str]) -> Exported:
         bundles.begin(made)

@@ -15,7 +15,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from tfparity import paths
-from tfparity.records.cells import Attempt, Problem
+from tfparity.records.cells import Attempt, Entry, Failure, Problem
 from tfparity.records.vocabulary import Outcome
 
 
@@ -37,6 +37,15 @@ class _Stored:
     attempt: Attempt
 
 
+@dataclass(frozen=True)
+class StoredProbe:
+    """What a probe found of a cell, and the failure that its entry names."""
+
+    entry: Entry
+    failure: Failure | None
+
+
+_PROBE = TypeAdapter(StoredProbe)
 _ATTEMPT = TypeAdapter(_Stored)
 _IMPORTS = TypeAdapter(tuple[ImportStep, ...])
 
@@ -70,6 +79,17 @@ class Store:
     def put_attempt(self, cell: str, name: str, revisions: Mapping[str, int], attempt: Attempt) -> None:
         """Keep an attempt."""
         self._put(self._file(cell, name), asdict(_Stored(revisions, attempt)))
+
+    def probe(self, entry: str) -> StoredProbe | None:
+        """What a probe found, by the key of its entry; None where there is none or where it cannot be read."""
+        try:
+            return _PROBE.validate_json(_read(self._file(entry, "probe")))
+        except (OSError, ValidationError):
+            return None
+
+    def put_probe(self, entry: str, found: StoredProbe) -> None:
+        """Keep what a probe found."""
+        self._put(self._file(entry, "probe"), asdict(found))
 
     def imports(self, side: str) -> tuple[ImportStep, ...]:
         """How a side's imports went; empty where it never started here."""

@@ -89,6 +89,20 @@ class TargetSide:
             },
         )
 
+    def probe(self, folder: Path, parts: Sequence[Mapping[str, Json]]) -> Answer:
+        """Load `folder`/artifact and answer the calls of every part: of its "io", in the order of its "turns", into its
+        "result"."""
+        return self.ask(
+            "probe",
+            {
+                "route": self.route,
+                "artifact": str(artifact(folder)),
+                "inputs": [declared.name for declared in self.case.inputs],
+                "outputs": [output.name for output in self.case.outputs],
+                "parts": list(parts),
+            },
+        )
+
     def judged(
         self,
         opset: int,

@@ -44,6 +44,8 @@ STAGES = {
     "source": ("build", "export", "check"),
     "convert": ("convert",),
     "execute": ("load", "parity", "dynamic-shape", "signature"),
+    "answer": ("build", "probe"),
+    "probe": ("load", "probe"),
     "selftest": ("selftest",),
     "latency": ("load", "warm-up", "measure"),
 }
@@ -83,7 +85,8 @@ class Facts:
 
     sensitivity, bounded, unseen, floor, float64_error, parameters, where, file_opset, operators: of the source side
     (requests.source).
-    failed: sample index → why it could not run. fork_seconds: from the request to its process. target: of its making.
+    failed: sample index → why it could not run. fork_seconds: from the request to its process. unanswered, part, turn:
+    of probes (requests.probe). target: of its making.
     """
 
     sensitivity: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
@@ -98,6 +101,9 @@ class Facts:
     failed: Mapping[str, Problem] = field(default_factory=dict)
     signature: Signature | None = None
     fork_seconds: float | None = None
+    unanswered: Mapping[int, Mapping[int, str]] = field(default_factory=dict)
+    part: int | None = None
+    turn: int | None = None
     target: Made | None = None
 
 

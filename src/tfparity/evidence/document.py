@@ -37,6 +37,8 @@ def document(
         for attempt in record.attempts:
             if attempt.error:
                 errors[attempt.error.fingerprint] = attempt.error
+        for failure in record.beside:
+            errors[failure.fingerprint] = failure
         for id, facts in record.environments.items():
             if known.get(id) != facts:
                 known[id] = max(known.get(id, facts), facts, key=_tells_more)

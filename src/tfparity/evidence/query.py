@@ -7,8 +7,8 @@ has changed since, "untested" without one.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +20,7 @@ from tfparity.evidence.runs import operators
 from tfparity.evidence.schema import Evidence, Run, Runs
 from tfparity.inputs.limitations import Limitation, Rules
 from tfparity.inputs.matrix import Toolchain
+from tfparity.planning import keys, probes
 from tfparity.planning.plan import in_tier
 from tfparity.planning.remedies import all_left_out
 from tfparity.planning.selection import Selection
@@ -29,8 +30,9 @@ from tfparity.records.vocabulary import Tier, Verdict
 
 @dataclass(frozen=True)
 class Standing:
-    """One planned cell: its verdict, the recorded cell, failure and run where there are any, what explains it, and the
-    remedies that its rule names and that it has not tried."""
+    """One planned cell: its verdict, the recorded cell (without probes that are stale), failure and run where there are
+    any, what explains it, the remedies that its rule names and that it has not tried, and by fingerprint the failures
+    that its probes name."""
 
     planned: PlannedCell
     verdict: Verdict
@@ -39,6 +41,7 @@ class Standing:
     limitation: Limitation | None = None
     run: Run | None = None
     untried: tuple[str, ...] = ()
+    beside: Mapping[str, Failure] = field(default_factory=dict)
 
     @property
     def reason(self) -> str | None:
@@ -170,7 +173,20 @@ class Query:
             return Standing(planned, verdict)
         rule, error = self.selection.limitations.named(cell.limitation), content.error_of(cell)
         untried = self.selection.keys.untried(planned, cell, error) if verdict.failing else ()
-        return Standing(planned, verdict, cell, error, rule, self.run(planned.place), untried)
+        cell = probed(cell, stale=verdict is Verdict.STALE)
+        beside = {entry.error: content.errors[entry.error] for entry in cell.probes.values() if entry.error}
+        return Standing(planned, verdict, cell, error, rule, self.run(planned.place), untried, beside)
+
+
+def probed(cell: Cell, *, stale: bool = False) -> Cell:
+    """The cell without the entries of probes that are no more, or whose revision is another now; without any where the
+    cell itself is stale."""
+    kept = {
+        name: entry
+        for name, entry in cell.probes.items()
+        if not stale and name in probes.NAMES and keys.probe(cell.key, name) == entry.key
+    }
+    return cell if kept == cell.probes else replace(cell, probes=kept, level=2 if kept else 1)
 
 
 class Table:

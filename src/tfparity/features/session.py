@@ -11,11 +11,11 @@ from tfparity.evidence.query import Query
 from tfparity.evidence.recorder import Recorder
 from tfparity.inputs.limitations import Limitation
 from tfparity.paths import Cache, Project
-from tfparity.planning import plan
+from tfparity.planning import plan, probes
 from tfparity.planning.estimate import estimate
 from tfparity.planning.options import Choice
 from tfparity.planning.selection import Selection
-from tfparity.records.cells import CellRecord, PlannedCell
+from tfparity.records.cells import CellId, CellRecord, PlannedCell
 from tfparity.records.observer import Observer
 from tfparity.report import words
 
@@ -30,6 +30,8 @@ class Session:
         self.selection = Selection(choice, project, cache)
         self.query = Query(self.selection)
         self.recorder = Recorder(self.selection)
+        #: Whether every cell is checked at the level that is recorded of it, where the choice names none.
+        self.at_recorded_level = False
 
     def read(self) -> None:
         """Read all that the choice needs now: what is wrong with a file is said before anything runs."""
@@ -84,6 +86,11 @@ class Session:
         missing = sum(not selection.installed(selection.matrix.environments[id]) for id in environments)
         return estimate(runs, self.query.seconds, jobs=self.choice.jobs, to_install=missing, toolchains=len(toolchains))
 
+    def recorded_levels(self) -> dict[CellId, int]:
+        """The level that every recorded cell of the choice was checked at."""
+        found = {cell.place: self.query.cell(cell.place) for cell in self.cells}
+        return {place: cell.level for place, cell in found.items() if cell is not None}
+
     def engine(self, observer: Observer) -> Engine:
         """An engine for the choice. Use as a context manager."""
         from tfparity.engine.context import Context, Options
@@ -100,6 +107,8 @@ class Session:
             download=choice.download,
             path=choice.path,
             try_remedies=choice.try_remedies,
+            level=choice.level or 1,
+            levels=self.recorded_levels() if self.at_recorded_level and choice.level is None else {},
         )
         context = Context(
             selection.project,
@@ -118,6 +127,10 @@ class Session:
             return None
         (cell,) = self.recorder.found([record])[record.toolchain].cells
         return self.selection.limitations.named(cell.limitation)
+
+    def falls(self, record: CellRecord) -> bool:
+        """Whether a record works at level 1 and not at level 2."""
+        return record.cell is not None and record.verdict.works and probes.verdict(record.cell).failing
 
     def regressed(self, record: CellRecord) -> bool:
         """Whether a record fails, or is partial, of a cell that evidence which is not stale has working."""

@@ -20,8 +20,8 @@ from tfparity.inputs import case_files
 from tfparity.inputs.limitations import Limitation, Met, Rules
 from tfparity.inputs.matrix import Environment, Matrix
 from tfparity.paths import Project
+from tfparity.planning import probes, revisions, routes
 from tfparity.planning import remedies as remedies_left
-from tfparity.planning import revisions, routes
 from tfparity.planning.routes import Way
 from tfparity.records.cells import Attempt, AttemptLine, Cell, Failure, PlannedCell
 from tfparity.records.keys import key
@@ -288,6 +288,11 @@ def entry(cell_key: str, kind: str, name: str, revision: int, *rests_on: str) ->
     """The key of an entry beside a cell's verdict: a probe, a target, a runtime. It rests on the cell's key and on what
     else is named (a runtime's lock); the cell's key doesn't rest on it."""
     return key(kind, name, revision, cell_key, *rests_on)
+
+
+def probe(cell_key: str, name: str) -> str:
+    """The key of a probe's entry: it rests on the probe's own revision and on that of what all probes share."""
+    return entry(cell_key, "probe", name, probes.load(name).revision, str(revisions.STAGES["probe"]))
 
 
 def remedy_revision(name: str) -> int | None:

@@ -104,6 +104,11 @@ OPTIONS = (
     Option(
         "--all-opsets", "try every opset from 9 on; the extra ones have no say in the verdict", {"action": "store_true"}
     ),
+    Option(
+        "--level",
+        "1: the stages; 2: probes of what works, too (docs/probes.md); the gate's default is the recorded one",
+        {"type": int, "choices": (1, 2), "metavar": "N"},
+    ),
     Option("--again", "run what is already in the store, too", {"action": "store_true"}),
     Option("--fresh-process", "a new process for every request instead of a fork", {"action": "store_true"}),
     Option("--keep", "leave converted models and logs below work/kept-… in the cache folder", {"action": "store_true"}),
@@ -136,6 +141,7 @@ class Choice:
     jobs: int = 1
     budget: float | None = None
     all_opsets: bool = False
+    level: int | None = None
     again: bool = False
     fresh_process: bool = False
     keep: bool = False
@@ -159,6 +165,7 @@ def chosen(value: Callable[[str], Any]) -> Choice:
         needs=tuple(map(Need, value("need") or ())),
         jobs=value("jobs") or min(2, os.cpu_count() or 1),
         budget=value("budget"),
+        level=value("level"),
         **{
             name: bool(value(name))
             for name in (

@@ -292,8 +292,8 @@ class CellRecord:
     """All that came of a cell in a run.
 
     `cell` is as in the evidence (None where no run was needed or none was possible), `attempts` in full, `environments`
-    by id. `cached`: nothing ran, the store had it all. `interrupted`: untested, because this machine ended what ran;
-    `reason` says how.
+    by id. `beside`: the failures that entries beside the verdict name. `cached`: nothing ran, the store had it all.
+    `interrupted`: untested, because this machine ended what ran; `reason` says how.
     """
 
     toolchain: str
@@ -304,6 +304,7 @@ class CellRecord:
     cell: Cell | None = None
     attempts: tuple[Attempt, ...] = ()
     environments: Mapping[str, EnvironmentFacts] = field(default_factory=dict)
+    beside: tuple[Failure, ...] = ()
     cached: bool = False
     interrupted: bool = False
 

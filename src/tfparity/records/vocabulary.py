@@ -22,6 +22,7 @@ class Stage(StrEnum):
     PARITY = "parity"
     DYNAMIC_SHAPE = "dynamic-shape"
     SIGNATURE = "signature"
+    PROBE = "probe"
 
     @property
     def position(self) -> int:

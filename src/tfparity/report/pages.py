@@ -16,7 +16,7 @@ from tfparity.evidence.query import Query, Standing, Table, counted
 from tfparity.inputs.limitations import NO_LINK, Limitation
 from tfparity.inputs.matrix import Toolchain
 from tfparity.records.vocabulary import Verdict
-from tfparity.report import markdown, remedies, routes, words
+from tfparity.report import markdown, probing, remedies, routes, words
 from tfparity.report.why import why
 
 MADE = "<!-- Made by `nox -s table` from results/, matrix.yaml and limitations.yaml. Do not edit. -->\n\n"
@@ -107,7 +107,7 @@ def overview(table: Table, folder: str) -> str:
         "all cells",
         *LANDMARKS,
     ]
-    return f"{markdown.table(head, rows, align='lllllllllll')}\n\n{totals(table)}\n\n{legend()}"
+    return f"{markdown.table(head, rows, align='lllllllllll')}\n\n{totals(table)}{_probed(table)}\n\n{legend()}"
 
 
 def working(counts: Mapping[Verdict, int]) -> str:
@@ -159,6 +159,13 @@ def totals(table: Table, toolchain: str | None = None) -> str:
     parts = ", ".join(f"{count} {words.verdict(name).words}" for name, count in counts.items())
     beside = words.untried(table.untried(toolchain))
     return f"{sum(counts.values())} cells: {parts}.{f' {beside}.' if beside else ''}" if counts else "No cells."
+
+
+def _probed(table: Table, toolchain: str | None = None) -> str:
+    """A sentence on how many cells were probed; empty where none was."""
+    every = table.cells[toolchain] if toolchain else [cell for cells in table.cells.values() for cell in cells]
+    said = probing.totals(cell.cell for cell in every if cell.cell is not None and cell.verdict.works)
+    return f" {said[0].upper()}{said[1:]}." if said else ""
 
 
 def legend() -> str:
@@ -233,7 +240,7 @@ def page(table: Table, toolchain: Toolchain) -> str:
         )
     if shims:
         parts.append(f"Shims: {', '.join(shims)}. A cell that works here works with a remedy.")
-    parts.append(totals(table, toolchain.id))
+    parts.append(totals(table, toolchain.id) + _probed(table, toolchain.id))
     head = ["case", "route", "verdict", "max error", "opset", "axes kept", "why"]
     run = [cell for cell in cells if cell.cell is not None]
     if run:
@@ -264,6 +271,8 @@ def _row(cell: Standing, up: str) -> list[str]:
     """verdict, max error, opset, axes kept, why."""
     shown = words.verdict(cell.verdict)
     text = why(cell.cell, cell.error, None) if cell.cell is not None else " ".join((cell.reason or "").split())
+    if cell.cell is not None:
+        text = "; ".join(part for part in (text, probing.found(cell.cell, cell.beside)) if part)
     explained = f" ([{cell.limitation.id}]({up}limitations.md#{cell.limitation.id}))" if cell.limitation else ""
     untried = f"; not tried: {', '.join(cell.untried)}" if cell.untried else ""
     return [

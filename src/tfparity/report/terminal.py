@@ -17,7 +17,7 @@ from rich.text import Text
 from tfparity.inputs.limitations import Limitation
 from tfparity.records.cells import CellRecord, Note
 from tfparity.records.vocabulary import Verdict
-from tfparity.report import words
+from tfparity.report import probing, words
 from tfparity.report.why import packages, why
 
 #: Which limitation explains a record, if any.
@@ -106,6 +106,8 @@ def reason(record: CellRecord, explain: Explain) -> str:
         return ""
     deciding = record.deciding
     text = why(record.cell, deciding.error if deciding else None, explain(record), packages(record))
+    probed = probing.found(record.cell, {failure.fingerprint: failure for failure in record.beside})
+    text = "; ".join(part for part in (text, probed) if part)
     where = deciding.where if deciding else None
     return words.shortened(text, 300) + (f" ({where})" if where else "")
 
@@ -187,8 +189,10 @@ def legend(records: Iterable[CellRecord]) -> list[Text]:
     return lines
 
 
-def totals(records: Iterable[CellRecord]) -> Text:
+def totals(records: Sequence[CellRecord]) -> Text:
     """ "24 cells: 18 works, 2 works with a remedy, 4 broken": the parts add up to the whole."""
     counts = Counter(record.verdict for record in records)
     parts = [f"{counts[name]} {shown.words}" for name, shown in words.VERDICTS.items() if counts[name]]
-    return Text(f"{words.cells(sum(counts.values()))}: {', '.join(parts) or 'none'}", "bold")
+    probed = probing.totals(record.cell for record in records if record.cell)
+    more = f"; {probed}" if probed else ""
+    return Text(f"{words.cells(sum(counts.values()))}: {', '.join(parts) or 'none'}{more}", "bold")

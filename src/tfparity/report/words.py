@@ -25,7 +25,8 @@ VERDICTS: dict[Verdict, Shown] = {
     Verdict.WORKS: Shown(
         "✓",
         "works",
-        "every stage passes, every dynamic axis and the signature are kept, numbers agree to 1e-5 or better",
+        "every stage passes, every dynamic axis and the signature are kept, numbers agree to 1e-5 of the "
+        "largest, or to four times torch's own rounding error where that is more",
         "green",
     ),
     Verdict.WORKS_WITH_REMEDY: Shown(
@@ -64,6 +65,7 @@ STAGES = {
     Stage.PARITY: "comparing numbers",
     Stage.DYNAMIC_SHAPE: "running other sizes",
     Stage.SIGNATURE: "checking names and order",
+    Stage.PROBE: "probing further inputs",
 }
 
 

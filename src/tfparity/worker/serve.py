@@ -96,6 +96,8 @@ def _handle(directory: str, request: Dict[str, Any], reply: Reply) -> None:
         from tfparity.worker.requests import source as handler
     elif kind in ("convert", "execute", "target"):
         from tfparity.worker.requests import target as handler  # type: ignore[no-redef]
+    elif kind in ("answer", "probe"):
+        from tfparity.worker.requests import probe as handler  # type: ignore[no-redef]
     elif kind == "latency":
         from tfparity.worker.requests import latency as handler  # type: ignore[no-redef]
     elif kind == "selftest":

@@ -7,12 +7,13 @@ failure that no limitation explains is red whether it is new or not.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tfparity.evidence import explain
 from tfparity.evidence.schema import Evidence
 from tfparity.inputs.limitations import Limitation
-from tfparity.records.cells import Cell, CellId, PlannedCell
+from tfparity.planning import probes
+from tfparity.records.cells import Cell, CellId, Entry, PlannedCell
 from tfparity.records.fingerprint import printable
 from tfparity.records.vocabulary import Verdict
 
@@ -25,6 +26,7 @@ EXIT_CODES = {
     "unexpected-pass": 34,
     "fixed": 35,
     "unused-limitation": 36,
+    "newly-checked": 0,
 }
 
 #: In words, for a person.
@@ -36,6 +38,7 @@ MEANINGS = {
     "unexpected-pass": "works although a limitation says that it does not",
     "fixed": "better than recorded",
     "unused-limitation": "a rule of limitations.yaml that explains nothing",
+    "newly-checked": "checked at a level at which nothing is recorded: said, and no finding",
 }
 
 #: A cell that keeps its verdict drifts when its grade falls and its distance grows by this factor: less is
@@ -64,6 +67,11 @@ class GateReport:
     findings: tuple[Finding, ...]
     checked: tuple[CellId, ...]
     not_run: Mapping[CellId, str] = field(default_factory=dict)
+
+    @property
+    def moved(self) -> tuple[Finding, ...]:
+        """The findings without what is merely said."""
+        return tuple(finding for finding in self.findings if EXIT_CODES[finding.kind])
 
     @property
     def exit_code(self) -> int:
@@ -140,6 +148,11 @@ class _Stored:
         error = self.content.error_of(self.cell)
         return f"{error.stage}: {error.type}: {printable(error.message)}" if error else self.cell.verdict.value
 
+    def said(self, entry: Entry) -> str:
+        """What an entry's failure says."""
+        error = self.content.errors.get(entry.error or "")
+        return f"{error.type}: {printable(error.message)}" if error else entry.outcome.value
+
 
 def _cells(documents: Mapping[str, Evidence]) -> dict[CellId, _Stored]:
     return {
@@ -190,7 +203,12 @@ def _not_run(id: CellId, planned: PlannedCell, was: Cell | None) -> Finding | No
 
 
 def _moved(id: CellId, before: _Stored, after: _Stored, measured: Measured) -> Finding | None:
-    old, cell = before.cell, after.cell
+    """What moved at level 1; where nothing did, what probes find."""
+    return _stages_moved(id, before, after, measured) or _probes_moved(id, before, after)
+
+
+def _stages_moved(id: CellId, before: _Stored, after: _Stored, measured: Measured) -> Finding | None:
+    old, cell = (replace(stored.cell, level=1, probes={}) for stored in (before, after))
     if old == cell and not (cell.verdict.failing and cell.limitation is None):
         return None
     was, now = measured(id)
@@ -209,6 +227,33 @@ def _moved(id: CellId, before: _Stored, after: _Stored, measured: Measured) -> F
             message = f"{against}: narrow or remove the rule, and record the cell"
             return _found("unexpected-pass", id, old, cell, message)
         return _found("fixed", id, old, cell, f"recorded with {', '.join(better)}: record the cell")
+    return None
+
+
+def _probes_moved(id: CellId, before: _Stored, after: _Stored) -> Finding | None:
+    """What probes find otherwise than recorded, or of which nothing is recorded."""
+    old, cell = before.cell, after.cell
+    worse, better, other, new = [], [], [], []
+    for name, now in cell.probes.items():
+        was = old.probes.get(name)
+        fails, failed = probes.failing(now.outcome), was is not None and probes.failing(was.outcome)
+        if was is None or (was.key != now.key and old.key == cell.key):  # the probe's own revision is another
+            new.append(f"{name}: {after.said(now)}")
+        elif fails and not failed:
+            worse.append(after.said(now))
+        elif failed and now.outcome.passed:
+            better.append(name)
+        elif fails and was.error != now.error:
+            other.append(f"recorded: {before.said(was)}; now: {after.said(now)}")
+    if worse:
+        return _found("regressed", id, old, cell, "; ".join(worse))
+    if other:
+        return _found("changed-failure", id, old, cell, "; ".join(other))
+    if better:
+        return _found("fixed", id, old, cell, f"the probes {', '.join(better)} pass: record the cell")
+    if new:
+        message = f"{probes.verdict(cell)} at level {cell.level}, and nothing is recorded of it: {'; '.join(new)}"
+        return _found("newly-checked", id, old, cell, message)
     return None
 
 

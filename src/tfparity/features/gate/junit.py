@@ -11,8 +11,8 @@ from tfparity.records.fingerprint import printable
 def junit(report: GateReport) -> str:
     """JUnit XML: a test case per cell that was looked at (class name: toolchain), skipped where it cannot be run, and
     per rule that was found idle."""
-    by_cell = {finding.cell: finding for finding in report.findings if finding.cell}
-    rules = [finding for finding in report.findings if finding.cell is None]
+    by_cell = {finding.cell: finding for finding in report.moved if finding.cell}
+    rules = [finding for finding in report.moved if finding.cell is None]
     skipped = {cell: why for cell, why in report.not_run.items() if cell not in by_cell}
     suites = ElementTree.Element("testsuites")
     suite = ElementTree.SubElement(
@@ -20,7 +20,7 @@ def junit(report: GateReport) -> str:
         "testsuite",
         name="tfparity gate",
         tests=str(len(report.checked) + len(rules)),
-        failures=str(len(report.findings)),
+        failures=str(len(report.moved)),
         errors="0",
         skipped=str(len(skipped)),
     )

@@ -61,16 +61,17 @@ def _measured(asked: Session, record: CellRecord) -> tuple[float | None, float |
 
 def show(console: Console, report: GateReport) -> None:
     """One line per finding under its kind, worst first; one line where nothing moved."""
-    if not report.findings:
-        console.print(Text(f"gate: nothing moved in {len(report.checked)} cells", "green"))
-        return
     counts = Counter(finding.kind for finding in report.findings)
     for kind in (kind for kind in EXIT_CODES if counts[kind]):
-        console.print(Text(f"{kind} ({counts[kind]}): {MEANINGS[kind]}", "bold red"))
+        style = "bold red" if EXIT_CODES[kind] else "bold"
+        console.print(Text(f"{kind} ({counts[kind]}): {MEANINGS[kind]}", style))
         for finding in report.findings:
             if finding.kind == kind:
                 console.print(Text(f"  {finding.subject}: {finding.message}"), soft_wrap=True)
-    console.print(Text(f"gate: {len(report.findings)} findings, exit code {report.exit_code}", "bold"))
+    if report.moved:
+        console.print(Text(f"gate: {len(report.moved)} findings, exit code {report.exit_code}", "bold"))
+    else:
+        console.print(Text(f"gate: nothing moved in {len(report.checked)} cells", "green"))
 
 
 def summary(report: GateReport, records: Sequence[CellRecord], found: dict[str, Evidence]) -> str:
@@ -82,8 +83,9 @@ def summary(report: GateReport, records: Sequence[CellRecord], found: dict[str, 
 def _moved(report: GateReport) -> str:
     """Markdown for a job summary: one line where nothing moved, else counts and a table. Ends with a line feed."""
     cells = f"{len(report.checked)} {'cell' if len(report.checked) == 1 else 'cells'}"
+    head = f"{len(report.moved)} of {cells} moved" if report.moved else "nothing moved"
     if not report.findings:
-        return f"### Gate: nothing moved\n\n{cells} as recorded.\n"
+        return f"### Gate: {head}\n\n{cells} as recorded.\n"
     counts = {kind: sum(finding.kind == kind for finding in report.findings) for kind in EXIT_CODES}
     lines = [f"- **{kind}** {count}: {MEANINGS[kind]}" for kind, count in counts.items() if count]
     rows = [
@@ -97,12 +99,12 @@ def _moved(report: GateReport) -> str:
         )
         for finding in report.findings
     ]
-    head = ("what", "cell or rule", "recorded", "now", "why", "key moved")
+    columns = ("what", "cell or rule", "recorded", "now", "why", "key moved")
     return (
-        f"### Gate: {len(report.findings)} of {cells} moved\n\n"
+        f"### Gate: {head}\n\n"
         + "\n".join(lines)
         + "\n\n"
-        + markdown.table(head, rows)
+        + markdown.table(columns, rows)
         + f"\n\nExit code {report.exit_code}.\n"
     )
 

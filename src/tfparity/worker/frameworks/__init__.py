@@ -45,6 +45,9 @@ class Framework(NamedTuple):
     #: may raise where no gradient flows. None where every weight is moved.
     slopes: Optional[Callable[[Any, List[Any], List[Any], List[float]], Dict[str, List[float]]]] = None
 
+    #: nudged(model, seed) → a copy whose weights are moved by one ulp each; None where it has no such form.
+    nudged: Optional[Callable[[Any, int], Any]] = None
+
     #: package → version specifier: what the source side needs besides the route's own requirements.
     requires: Mapping[str, str] = MappingProxyType({})
 

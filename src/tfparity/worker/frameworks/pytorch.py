@@ -236,6 +236,22 @@ def timed(model: Any, given: List[Any]) -> Callable[[], Any]:
     return call
 
 
+def nudged(model: Any, seed: int) -> Any:
+    """A copy whose floating weights are moved by about one ulp, up or down by a seeded coin per element."""
+    import torch
+
+    random = torch.Generator().manual_seed(seed)
+    moved = copy.deepcopy(model)
+    seen = set()
+    with torch.no_grad():
+        for _, tensor in sorted(moved.state_dict(keep_vars=False).items()):
+            if tensor.is_floating_point() and tensor.data_ptr() not in seen:
+                seen.add(tensor.data_ptr())
+                signs = torch.randint(0, 2, tensor.shape, generator=random).to(tensor.dtype) * 2 - 1
+                tensor.mul_(1 + torch.finfo(tensor.dtype).eps * signs)
+    return moved
+
+
 def parameters(model: Any) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
 
@@ -251,4 +267,5 @@ FRAMEWORK = Framework(
     sizes=sizes,
     parameters=parameters,
     timed=timed,
+    nudged=nudged,
 )
