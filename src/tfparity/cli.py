@@ -243,7 +243,8 @@ def _carried_out(asked: Session, keep: Callable[[Sequence[CellRecord]], object] 
 
 def _run(given: argparse.Namespace) -> int:
     """Run cells and end with a table; 1 if one fails that no limitation explains, that results/ has working, or that
-    a probe finds wrong. Of models of your own: 0 if each is converted by some route, else 1 and what to do."""
+    a probe finds wrong without one. Of models of your own: 0 if each is converted by some route, else 1 and what to
+    do."""
     from tfparity.features import own_models
     from tfparity.report import terminal
 

@@ -4,11 +4,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from builders import RECORDS, RULES, TOOLCHAIN, attempt, broken, document, facts, lost_axis, record, rule
+from builders import RECORDS, RULES, TOOLCHAIN, attempt, broken, document, entry, facts, lost_axis, record, rule
 
-from tfparity.evidence.explain import dishonest, explain, not_understood, unexplained, unused
+from tfparity.evidence.explain import dishonest, explain, not_understood, of_probes, unexplained, unused
 from tfparity.evidence.schema import Evidence
 from tfparity.inputs.limitations import Limitation
+from tfparity.records.cells import Failure
 from tfparity.records.vocabulary import Stage
 
 
@@ -153,6 +154,19 @@ def test_a_rule_that_explains_nothing_is_found() -> None:
     idle = rule("idle", "this text is in no error")
     explained = explain(document(*RECORDS), [*RULES, idle])
     assert unused([explained], [*RULES, idle]) == [idle]
+
+
+def test_a_rule_for_what_a_probe_found_is_of_use_and_explains_it() -> None:
+    found = Failure(Stage.PROBE, "ProbeSizes", "at width=1: output 'y' diverged")
+    works = record("a/works")
+    assert works.cell is not None
+    cell = replace(works.cell, level=2, probes={"sizes": entry(error=found), "rows": entry(), "values": entry()})
+    content = document(replace(works, cell=cell, beside=(found,)))
+    mine, idle = rule("mine", "at width=1: output", stage="probe"), rule("idle", "at width=2: output", stage="probe")
+    assert unused([content], [mine, idle]) == [idle]
+    assert of_probes(content, content.cells[0], [idle, mine]) == {"sizes": "mine"}
+    assert of_probes(content, content.cells[0], [idle]) == {"sizes": None}
+    assert limitations(explain(content, [mine])) == {"a/works": None}
 
 
 def test_a_rule_for_attempts_of_a_working_cell_alone_is_of_use() -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from tfparity.evidence.schema import Evidence, Place
 from tfparity.inputs.limitations import Limitation, Met, Rules
+from tfparity.planning import probes
 from tfparity.records.cells import AttemptLine, Cell, CellId
 from tfparity.records.fingerprint import fingerprint, normalise
 from tfparity.records.vocabulary import Stage, named
@@ -96,6 +97,21 @@ class Explainer:
         return self._packages[place]
 
 
+def of_probes(content: Evidence, cell: Cell, limitations: Sequence[Limitation]) -> dict[str, str | None]:
+    """By failing probe, the id of the first rule that holds for what it found; None without one."""
+    explainer = Explainer(content, limitations)
+    return {name: explainer.first(cell, line) for name, line in _probed(cell).items()}
+
+
+def _probed(cell: Cell) -> dict[str, AttemptLine]:
+    """The failing probes of a cell as lines of attempts, which rules are held against."""
+    return {
+        name: AttemptLine(cell.opset, None, cell.named, Stage.PROBE, entry.outcome, entry.error)
+        for name, entry in cell.probes.items()
+        if entry.error is not None and probes.failing(entry.outcome)
+    }
+
+
 def unexplained(content: Evidence) -> list[CellId]:
     """The failing cells that have no limitation."""
     return [
@@ -117,8 +133,8 @@ def not_understood(evidence: Iterable[Evidence], limitations: Sequence[Limitatio
 
 
 def unused(evidence: Iterable[Evidence], limitations: Sequence[Limitation]) -> list[Limitation]:
-    """The rules that explain no cell of the evidence, are the first for no attempt that failed, and are shown by no
-    test: of the whole evidence, else it says nothing."""
+    """The rules that explain no cell of the evidence, are the first for no attempt or probe that failed, and are shown by
+    no test: of the whole evidence, else it says nothing."""
     evidence = list(evidence)
     waiting = {rule.id: rule for rule in limitations if not any(shown.startswith("tests/") for shown in rule.shown)}
     for content in evidence:
@@ -128,7 +144,7 @@ def unused(evidence: Iterable[Evidence], limitations: Sequence[Limitation]) -> l
         explainer = Explainer(content, limitations)
         candidates = Rules(waiting.values())
         for cell in content.cells:
-            for attempt in cell.attempts:
+            for attempt in (*cell.attempts, *_probed(cell).values()):
                 if attempt.error is not None and any(candidates.explaining(explainer.met(cell, attempt))):
                     waiting.pop(explainer.first(cell, attempt) or "", None)
     return list(waiting.values())

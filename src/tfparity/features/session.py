@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from tfparity.evidence.explain import of_probes
 from tfparity.evidence.needs import needs
 from tfparity.evidence.query import Query
 from tfparity.evidence.recorder import Recorder
@@ -14,6 +15,7 @@ from tfparity.paths import Cache, Project
 from tfparity.planning import plan, probes
 from tfparity.planning.estimate import estimate
 from tfparity.planning.options import Choice
+from tfparity.planning.probes import Kind
 from tfparity.planning.selection import Selection
 from tfparity.records.cells import CellId, CellRecord, PlannedCell
 from tfparity.records.observer import Observer
@@ -129,8 +131,12 @@ class Session:
         return self.selection.limitations.named(cell.limitation)
 
     def falls(self, record: CellRecord) -> bool:
-        """Whether a record works at level 1 and not at level 2."""
-        return record.cell is not None and record.verdict.works and probes.verdict(record.cell).failing
+        """Whether a record works at level 1 and not at level 2, and no limitation says why."""
+        if record.cell is None or not record.verdict.works or not probes.verdict(record.cell).failing:
+            return False
+        content = self.recorder.found([record])[record.toolchain]
+        rules = of_probes(content, content.cells[0], self.selection.limitations)
+        return any(rule is None for name, rule in rules.items() if probes.load(name).kind is Kind.DECIDES)
 
     def regressed(self, record: CellRecord) -> bool:
         """Whether a record fails, or is partial, of a cell that evidence which is not stale has working."""

@@ -54,6 +54,7 @@ Stage = Literal[
     "parity",
     "dynamic-shape",
     "signature",
+    "probe",
 ]
 
 
