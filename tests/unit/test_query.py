@@ -118,7 +118,18 @@ def test_an_entry_with_a_key_of_its_own_makes_no_cell_stale(project: Project, ki
     changed(project, "add", **{kind: {"tflite-int8": entry(again)}})
     assert verdict("add") is Verdict.WORKS
     standing = query().standing(cell("add"))
-    assert standing.cell is not None and getattr(standing.cell, kind) == {"tflite-int8": entry(again)}
+    shown = {} if kind == "probes" else {"tflite-int8": entry(again)}  # no probe has such a name
+    assert standing.cell is not None and getattr(standing.cell, kind) == shown
+
+
+def test_a_probe_of_another_revision_is_not_shown_and_its_cell_is_as_it_was(project: Project) -> None:
+    save(*current(*RECORDS))
+    (kept,) = (one for one in files.load(project.results / "old.json").cells if one.case == "zoo/add")
+    stale = keys.entry(kept.key, "probe", "rows", 99)
+    changed(project, "add", level=2, probes={"sizes": entry(keys.probe(kept.key, "sizes")), "rows": entry(stale)})
+    standing = query().standing(cell("add"))
+    assert standing.cell is not None
+    assert (standing.verdict, standing.cell.level, list(standing.cell.probes)) == (Verdict.WORKS, 2, ["sizes"])
 
 
 def test_cells_of_schema_1_are_there_and_stale(project: Project) -> None:
