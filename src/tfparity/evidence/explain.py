@@ -133,8 +133,8 @@ def not_understood(evidence: Iterable[Evidence], limitations: Sequence[Limitatio
 
 
 def unused(evidence: Iterable[Evidence], limitations: Sequence[Limitation]) -> list[Limitation]:
-    """The rules that explain no cell of the evidence, are the first for no attempt or probe that failed, and are shown by
-    no test: of the whole evidence, else it says nothing."""
+    """The rules that explain no cell of the evidence, are the first for no attempt or probe that failed, and are shown
+    by no test: of the whole evidence, else it says nothing."""
     evidence = list(evidence)
     waiting = {rule.id: rule for rule in limitations if not any(shown.startswith("tests/") for shown in rule.shown)}
     for content in evidence:
