@@ -12,7 +12,7 @@ from builders import attempt, broken
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfparity.engine.store import ImportStep, Store
+from tfparity.engine.store import ImportStep, Store, StoredAttempt
 from tfparity.records.cells import (
     Artifact,
     Attempt,
@@ -79,24 +79,27 @@ def test_what_is_put_comes_back(
 ) -> None:
     store = Store(tmp_path_factory.mktemp("store"))
     store.put_attempt(KEY, "opset-13", revisions, made)
-    found = store.attempt(KEY, "opset-13")
-    assert found == (revisions, made)
-    assert found is not None
-    assert [type(word) for word in (found[1].stage, found[1].outcome)] == [Stage, Outcome]
+    assert store.attempts(KEY) == {"opset-13": StoredAttempt(revisions, made)}
+    found = store.attempts(KEY)["opset-13"].attempt
+    assert [type(word) for word in (found.stage, found.outcome)] == [Stage, Outcome]
 
 
 def test_what_was_never_put_is_absent(tmp_path: Path) -> None:
     store = Store(tmp_path / "none")
     store.put_attempt(KEY, "opset-13", USED, attempt())
-    assert store.attempt(KEY, "opset-12") is None
-    assert store.attempt(KEY[::-1], "opset-13") is None
+    assert set(store.attempts(KEY)) == {"opset-13"}
+    assert store.attempts(KEY[::-1]) == {}
 
 
-def test_a_second_attempt_takes_the_place_of_the_first(tmp_path: Path) -> None:
+def test_an_attempt_takes_the_place_of_one_of_its_name_alone(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.put_attempt(KEY, "opset-13", USED, attempt())
     store.put_attempt(KEY, "opset-13", {"build": 3}, broken())
-    assert store.attempt(KEY, "opset-13") == ({"build": 3}, broken())
+    store.put_attempt(KEY, "opset-12", USED, attempt())
+    assert store.attempts(KEY) == {
+        "opset-13": StoredAttempt({"build": 3}, broken()),
+        "opset-12": StoredAttempt(USED, attempt()),
+    }
 
 
 #: What stands in a file that no store of this version wrote, or that one did and a disk damaged.
@@ -129,37 +132,38 @@ def test_a_file_that_is_damaged_or_foreign_counts_as_absent_and_can_be_made_agai
     store = Store(tmp_path)
     store.put_attempt(KEY, "opset-13", USED, attempt())
     (file,) = files(tmp_path)
-    file.write_bytes(wrong if isinstance(wrong, bytes) else json.dumps(wrong(json.loads(file.read_text()))).encode())
-    assert store.attempt(KEY, "opset-13") is None
+    kept = json.loads(file.read_text())
+    damaged = wrong if isinstance(wrong, bytes) else json.dumps({**kept, "opset-12": wrong(kept["opset-13"])}).encode()
+    file.write_bytes(damaged)
+    assert store.attempts(KEY) == {}
     store.put_attempt(KEY, "opset-13", USED, broken())
-    assert store.attempt(KEY, "opset-13") == (USED, broken())
+    assert store.attempts(KEY) == {"opset-13": StoredAttempt(USED, broken())}
 
 
 def test_a_folder_in_the_place_of_a_file_counts_as_absent(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    for name in ("opset-13", "imports"):
+    for name in ("attempts", "imports"):
         (tmp_path / KEY[:2] / KEY / f"{name}.json").mkdir(parents=True)
-    assert store.attempt(KEY, "opset-13") is None
+    assert store.attempts(KEY) == {}
     assert store.imports(KEY) == ()
 
 
 def test_a_put_leaves_one_file_and_nothing_beside_it(tmp_path: Path) -> None:
     store = Store(tmp_path)
+    store.put_attempt(KEY, "opset-13", USED, attempt())
     store.put_attempt(KEY, "opset-13+fixed-axes-1", USED, attempt())
-    assert [path.relative_to(tmp_path).as_posix() for path in files(tmp_path)] == [
-        f"{KEY[:2]}/{KEY}/opset-13+fixed-axes-1.json"
-    ]
+    assert [path.relative_to(tmp_path).as_posix() for path in files(tmp_path)] == [f"{KEY[:2]}/{KEY}/attempts.json"]
 
 
 def test_what_a_killed_writer_left_goes_with_the_next_put(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = Store(tmp_path)
     store.put_attempt(KEY, "opset-13", USED, attempt())
     (file,) = files(tmp_path)
-    file.with_name("opset-13.json.4242.7").write_text('{"a": ')
-    file.with_name("opset-12.json.4242.7").write_text('{"a": ')
+    file.with_name("attempts.json.4242.7").write_text('{"a": ')
+    file.with_name("imports.json.4242.7").write_text('{"a": ')
     monkeypatch.setattr(psutil, "pid_exists", lambda pid: pid != 4242)
     store.put_attempt(KEY, "opset-13", USED, attempt())
-    assert sorted(path.name for path in file.parent.iterdir()) == ["opset-12.json.4242.7", "opset-13.json"]
+    assert sorted(path.name for path in file.parent.iterdir()) == ["attempts.json", "imports.json.4242.7"]
 
 
 # How imports went

@@ -11,6 +11,7 @@ from tfparity.engine.bundles import Exported
 from tfparity.engine.cell_run import CellRun, stored_name
 from tfparity.engine.context import Context
 from tfparity.engine.source_side import HandedOn, SourceSide
+from tfparity.engine.store import StoredAttempt
 from tfparity.engine.target_side import TargetSide
 from tfparity.engine.worker_client import Answer, Worker
 from tfparity.engine.worker_pool import WorkerPool
@@ -110,17 +111,21 @@ class _Kept:
     def __init__(self, context: Context, crossing: Crossing) -> None:
         self._context, self._crossing = context, crossing
         self._cell = context.keys.base(crossing)
+        self._found: dict[str, StoredAttempt] | None = None
 
     def get(self, opset: int, remedies: tuple[str, ...]) -> Attempt | None:
         if self._context.options.again:
             return None
-        found = self._context.store.attempt(self._cell, self._name(opset, remedies))
-        return found[1] if found is not None and found[0] == self._revisions(found[1]) else None
+        if self._found is None:
+            self._found = self._context.store.attempts(self._cell)
+        found = self._found.get(self._name(opset, remedies))
+        return found.attempt if found is not None and found.revisions == self._revisions(found.attempt) else None
 
     def put(self, attempt: Attempt) -> None:
         assert attempt.opset is not None
         name = self._name(attempt.opset, attempt.remedies)
         self._context.store.put_attempt(self._cell, name, self._revisions(attempt), attempt)
+        self._found = None
 
     def _revisions(self, attempt: Attempt) -> dict[str, int]:
         """Those of the cell's key; of a user's own model that failed also that of what routes refuse."""

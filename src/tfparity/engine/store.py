@@ -1,6 +1,6 @@
 """The store: what was done and need not be done again, by content key, outside git.
 
-A file per attempt, `<cell key>/<opset>+<remedies>.json`; a file per environment side, `<side key>/imports.json`.
+A file of attempts per cell, `<cell key>/attempts.json`; a file per environment side, `<side key>/imports.json`.
 Safe to delete, and safe to share between processes: files appear whole.
 """
 
@@ -30,7 +30,7 @@ class ImportStep:
 
 
 @dataclass(frozen=True)
-class _Stored:
+class StoredAttempt:
     """An attempt with the revisions that it used: it counts while they are the same."""
 
     revisions: Mapping[str, int]
@@ -46,8 +46,11 @@ class StoredProbe:
 
 
 _PROBE = TypeAdapter(StoredProbe)
-_ATTEMPT = TypeAdapter(_Stored)
+_ATTEMPTS = TypeAdapter(dict[str, StoredAttempt])
 _IMPORTS = TypeAdapter(tuple[ImportStep, ...])
+
+
+_OF_CELL = "attempts"
 
 
 class Store:
@@ -59,14 +62,12 @@ class Store:
     def _file(self, folder: str, name: str) -> str:
         return f"{self.root}/{folder[:2]}/{folder}/{name}.json"
 
-    def attempt(self, cell: str, name: str) -> tuple[Mapping[str, int], Attempt] | None:
-        """A stored attempt and the revisions that it used; None where there is none or where it cannot be read (it is
-        then made again)."""
+    def attempts(self, cell: str) -> dict[str, StoredAttempt]:
+        """The attempts at a cell, by name; none where they cannot be read (they are then made again)."""
         try:
-            stored = _ATTEMPT.validate_json(_read(self._file(cell, name)))
+            return _ATTEMPTS.validate_json(_read(self._file(cell, _OF_CELL)))
         except (OSError, ValidationError):
-            return None
-        return stored.revisions, stored.attempt
+            return {}
 
     def holds(self, cell: str) -> bool:
         """Whether anything is stored of a cell, which may be of older revisions."""
@@ -77,8 +78,9 @@ class Store:
             return False
 
     def put_attempt(self, cell: str, name: str, revisions: Mapping[str, int], attempt: Attempt) -> None:
-        """Keep an attempt."""
-        self._put(self._file(cell, name), asdict(_Stored(revisions, attempt)))
+        """Keep an attempt beside the others at the cell. Of two processes that do so at once, one's may be lost."""
+        kept = {**self.attempts(cell), name: StoredAttempt(revisions, attempt)}
+        self._put(self._file(cell, _OF_CELL), {name: asdict(one) for name, one in kept.items()})
 
     def probe(self, entry: str) -> StoredProbe | None:
         """What a probe found, by the key of its entry; None where there is none or where it cannot be read."""

@@ -98,9 +98,10 @@ class Recorder:
     def found(self, records: Iterable[CellRecord]) -> dict[str, Evidence]:
         """The evidence that these records alone make, explained, toolchain by toolchain."""
         records = list(records)
-        own, rules = self.selection.is_own, self.selection.limitations
+        is_own, rules = self.selection.is_own, self.selection.limitations
+        own = [record for record in records if is_own(record.case)]  # a file's operators explain these alone
         return {
-            name: explain(self.document(name, records), rules, own, operators(runs(name, records)))
+            name: explain(self.document(name, records), rules, is_own, operators(runs(name, own)))
             for name in toolchains_of(records)
         }
 

@@ -225,10 +225,10 @@ def cell(
 
 def decisive(attempts: Sequence[Attempt]) -> Attempt:
     """The attempt that gives a cell its verdict, see cell; before all broken ones one that the route does not take."""
+    verdicts = list(map(verdict, attempts))
     for wanted in (Verdict.WORKS, Verdict.PARTIAL, Verdict.NOT_APPLICABLE):
-        for attempt in attempts:
-            if verdict(attempt) is wanted:
-                return attempt
+        if wanted in verdicts:
+            return attempts[verdicts.index(wanted)]
     plain = [attempt for attempt in attempts if not attempt.remedies] or attempts
     furthest = max(attempt.stage.position for attempt in plain)
     return min(

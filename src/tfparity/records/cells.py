@@ -258,7 +258,7 @@ class Cell:
     unlocked: bool
     key: str
 
-    @property
+    @cached_property
     def named(self) -> tuple[str, ...]:
         """The remedies that the deciding attempt took."""
         return named(self.remedies)

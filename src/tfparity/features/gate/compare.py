@@ -207,8 +207,12 @@ def _moved(id: CellId, before: _Stored, after: _Stored, measured: Measured) -> F
     return _stages_moved(id, before, after, measured) or _probes_moved(id, before, after)
 
 
+def _level_one(cell: Cell) -> Cell:
+    return cell if cell.level == 1 and not cell.probes else replace(cell, level=1, probes={})
+
+
 def _stages_moved(id: CellId, before: _Stored, after: _Stored, measured: Measured) -> Finding | None:
-    old, cell = (replace(stored.cell, level=1, probes={}) for stored in (before, after))
+    old, cell = _level_one(before.cell), _level_one(after.cell)
     if old == cell and not (cell.verdict.failing and cell.limitation is None):
         return None
     was, now = measured(id)
