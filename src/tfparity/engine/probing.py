@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tfparity.engine import bundles
 from tfparity.engine.source_side import Answered
 from tfparity.engine.store import Store, StoredProbe
 from tfparity.engine.target_side import TargetSide
 from tfparity.engine.worker_client import Answer
-from tfparity.judging import probed
-from tfparity.judging.probed import Called
 from tfparity.planning import keys, probes
 from tfparity.planning.probes import Call, Kind, Line, Probe
 from tfparity.records.cells import Entry, Failure, Problem, coarse, finite
 from tfparity.records.fingerprint import normalise
 from tfparity.records.keys import Json
 from tfparity.records.vocabulary import Outcome, Stage
+
+if TYPE_CHECKING:
+    from tfparity.judging.probed import Called
 
 #: How often the places between a right and a wrong call are looked at.
 ROUNDS = 4
@@ -154,6 +156,8 @@ class Probing:
         self, making: _Making, places: Places, io: Path, turns: Sequence[int], answer: Answer, part: int, *, ended: bool
     ) -> None:
         """What came of a part's calls. `ended`: it did not come to its end."""
+        from tfparity.judging import probed  # and numpy, which a run of what is known needs not
+
         problem = answer.stages[-1].error or Problem("Incomplete", "the worker's reply ends here, without a failure")
         outcome, turn = answer.stages[-1].outcome, answer.facts.turn or 0
         failed = {turn: answer.facts.failed.get(f"{part}/{turn}") for turn in range(len(turns))}

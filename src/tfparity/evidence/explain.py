@@ -142,10 +142,9 @@ def unused(evidence: Iterable[Evidence], limitations: Sequence[Limitation]) -> l
             waiting.pop(cell.limitation or "", None)
     for content in evidence:
         explainer = Explainer(content, limitations)
-        candidates = Rules(waiting.values())
-        for cell in content.cells:
+        for cell in content.cells if waiting else ():
             for attempt in (*cell.attempts, *_probed(cell).values()):
-                if attempt.error is not None and any(candidates.explaining(explainer.met(cell, attempt))):
+                if attempt.error is not None:
                     waiting.pop(explainer.first(cell, attempt) or "", None)
     return list(waiting.values())
 

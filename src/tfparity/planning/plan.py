@@ -56,6 +56,7 @@ def plan(
     sides = {name: _Side(name, _packages(project, matrix.environments[name])) for name in sorted(needed)}
     kinds = [_Kind(bool(case.onnx_opset), tuple(case.requires.items())) for case in chosen]
     wanted = None if only is None else _by_case(only)
+    own = {case.id for case in chosen if project.is_own(case.file)}
     refusals: dict[str, list[str | None]] = {}
     cells: list[PlannedCell] = []
     for toolchain in (matrix.toolchains[name] for name in matrix.toolchains if name in toolchains):
@@ -64,7 +65,7 @@ def plan(
             if routes is None or name in routes:
                 declared = route(name, project)
                 if name not in refusals:
-                    refusals[name] = [_refusal(declared, case, project) for case in chosen]
+                    refusals[name] = [_refusal(declared, case, case.id in own) for case in chosen]
                 source = sides[toolchain.source]
                 columns[name] = _column(declared, kinds, refusals[name], source, sides[target], project)
         cells += _cells(toolchain, chosen, columns, None if wanted is None else wanted.get(toolchain.id, {}))
@@ -115,9 +116,9 @@ def _by_case(places: Iterable[tuple[str, str, str]]) -> dict[str, dict[str, set[
     return found
 
 
-def _refusal(route: Route, case: Case, project: Project) -> str | None:
-    """Why the route does not take a case, as far as is known before it is built."""
-    known = route.of_zoo(case.id) if route.of_zoo and not project.is_own(case.file) else None
+def _refusal(route: Route, case: Case, own: bool) -> str | None:
+    """Why the route does not take a case, as far as is known before it is built. `own`: it is a user's."""
+    known = route.of_zoo(case.id) if route.of_zoo and not own else None
     return known or (route.refusal(case) if route.refusal else None)
 
 
