@@ -23,7 +23,7 @@ from tfparity.paths import Project
 from tfparity.planning import probes, revisions, routes
 from tfparity.planning import remedies as remedies_left
 from tfparity.planning.routes import Way
-from tfparity.records.cells import Attempt, AttemptLine, Cell, Failure, PlannedCell
+from tfparity.records.cells import Attempt, AttemptLine, Cell, CellId, Failure, PlannedCell
 from tfparity.records.keys import key
 from tfparity.records.vocabulary import Stage, named
 from tfparity.worker import remedies, shims
@@ -102,7 +102,8 @@ class Keys:
         self._sides: dict[tuple[str, str, str], tuple[Where, Where]] = {}
         self._digests: dict[str, str] = {}
         self._bundles: dict[tuple[str, str, str], str] = {}
-        self._bases: dict[tuple[str, str, str, str], str] = {}
+        self._crossings: dict[CellId, Crossing] = {}
+        self._bases: dict[CellId, str] = {}
         self._revisions: dict[tuple[str, str, Stage], dict[str, int]] = {}
         self._installed: dict[tuple[str, str, bool], dict[str, str]] = {}
 
@@ -138,6 +139,11 @@ class Keys:
 
     def crossing(self, planned: PlannedCell) -> Crossing:
         """How that cell crosses."""
+        if planned.place not in self._crossings:
+            self._crossings[planned.place] = self._crossing(planned)
+        return self._crossings[planned.place]
+
+    def _crossing(self, planned: PlannedCell) -> Crossing:
         case = self.cases[planned.case]
         route = self.route(planned.route)
         way = routes.way(route, case)
@@ -196,10 +202,10 @@ class Keys:
 
     def base(self, crossing: Crossing) -> str:
         """The key of everything but revisions beyond the bundle's: where attempts at the cell are stored."""
-        bundle, source, target = self.bundle(crossing), crossing.source.key, crossing.target.key
-        place = (bundle, source, target, crossing.planned.route)
+        place = crossing.planned.place
         if place not in self._bases:
-            self._bases[place] = key("cell", *place, list(crossing.way.opsets))
+            sides = crossing.source.key, crossing.target.key
+            self._bases[place] = key("cell", self.bundle(crossing), *sides, place.route, list(crossing.way.opsets))
         return self._bases[place]
 
     def revisions(self, crossing: Crossing, attempts: Iterable[Attempt | AttemptLine]) -> dict[str, int]:
