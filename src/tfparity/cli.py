@@ -230,7 +230,7 @@ def _carried_out(asked: Session, keep: Callable[[Sequence[CellRecord]], object] 
         console.print(asked.forecast(cells))
     records: dict[str, CellRecord] = {}
     try:
-        with progress.progress(console, cells, asked.query.seconds) as display, asked.engine(display) as engine:
+        with progress.progress(console, cells, asked.seconds(cells)) as display, asked.engine(display) as engine:
             for record in engine.run(cells):
                 records[record.id] = record
     except BaseException:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -38,7 +38,7 @@ class Session:
     def read(self) -> None:
         """Read all that the choice needs now: what is wrong with a file is said before anything runs."""
         self.selection.read()
-        _ = self.cells, self.query.recorded, self.query.seconds
+        _ = self.cells, self.query.recorded
 
     @property
     def choice(self) -> Choice:
@@ -78,6 +78,10 @@ class Session:
             seconds = min(seconds, self.choice.budget)
         told = f"{words.cells(len(runs))} to run: about {words.duration(seconds)}"
         return told if len(runs) == len(applicable) else f"{before}, {told}"
+
+    def seconds(self, cells: Sequence[PlannedCell]) -> Mapping[CellId, float]:
+        """Recorded seconds of cells, where any of these are to run: they are read for a forecast alone."""
+        return self.query.seconds if self.to_run(cells) else {}
 
     def estimate(self, cells: Sequence[PlannedCell]) -> float:
         """Seconds that running those cells will take at most."""
@@ -121,7 +125,7 @@ class Session:
             observer,
             keys=selection.keys,
         )
-        return Engine(context, self.query.seconds)
+        return Engine(context, self.query.seconds if choice.budget is not None else {})
 
     def explain(self, record: CellRecord) -> Limitation | None:
         """The limitation that explains a failing or partial record, None where none does or none is needed."""

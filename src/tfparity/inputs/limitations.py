@@ -239,14 +239,19 @@ class _Test:
 
     def __init__(self, rule: Limitation) -> None:
         when = dict(rule.when)
-        self.cases = _globs(rule.cases) if "*" not in rule.cases else None
+        self.cases = _Globs(rule.cases) if "*" not in rule.cases else None
         self.routes, self.toolchains = (
-            _globs([when.pop(name)]) if name in when else None for name in ("route", "toolchain")
+            _Globs([when.pop(name)]) if name in when else None for name in ("route", "toolchain")
         )
         self.remedies = when.pop("remedy", None)
         self.versions = tuple(when.items())
         self.patterns = [pattern.split("*") for pattern in rule.matches]
-        self.reasoned = all(map(reason, rule.matches))
+        self._matches = rule.matches
+
+    @cached_property
+    def reasoned(self) -> bool:
+        """Whether every pattern says a reason."""
+        return all(map(reason, self._matches))
 
 
 def _in_order(parts: Iterable[str], text: str) -> bool:
@@ -259,8 +264,17 @@ def _in_order(parts: Iterable[str], text: str) -> bool:
     return True
 
 
-def _globs(globs: Iterable[str]) -> re.Pattern[str]:
-    return re.compile("|".join(fnmatch.translate(glob) for glob in globs))
+class _Globs:
+    """Globs of names. Most are plain names, and no pattern need be compiled for them."""
+
+    def __init__(self, globs: Iterable[str]) -> None:
+        wild = {glob for glob in globs if set(glob) & set("*?[")}
+        self._names = frozenset(globs) - wild
+        self._pattern = re.compile("|".join(map(fnmatch.translate, sorted(wild)))) if wild else None
+
+    def match(self, name: str) -> bool:
+        """Whether one of them matches the whole name."""
+        return name in self._names or bool(self._pattern and self._pattern.match(name))
 
 
 def _within(version: str, specifier: str) -> bool:
