@@ -128,6 +128,11 @@ def cache() -> Cache:
     return Cache(Path(base) / "tfparity")
 
 
+def by_key(root: Path, key: str) -> str:
+    """The folder below `root` of what has that key."""
+    return f"{root}/{key[:2]}/{key}"
+
+
 def digest(files: Iterable[Path], root: Path | None = None) -> str:
     """sha256 of files, by name (their path below `root`, where there is one) and content, in that order. Raises
     OSError."""

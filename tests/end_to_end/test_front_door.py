@@ -1,5 +1,6 @@
 """pytest's front and nox's menu: what is selected is what runs, and outcomes say what happened."""
 
+import os
 import re
 import subprocess
 import sys
@@ -86,9 +87,10 @@ def test_an_option_that_cannot_be_is_said_in_a_line(small: Folder, arguments, sa
 
 
 def nox(*arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "nox", *arguments], cwd=REPOSITORY, capture_output=True, text=True, timeout=120
-    )
+    # Without the COLUMNS that reading a terminal's line sets in pytest's own environment.
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    command = [sys.executable, "-m", "nox", *arguments]
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

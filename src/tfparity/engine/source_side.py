@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tfparity import paths
 from tfparity.engine import bundles, referee
 from tfparity.engine.bundles import BundleFacts, Exported, ExportFacts
 from tfparity.engine.context import Context
@@ -70,7 +71,7 @@ class SourceSide:
         context, crossing = self.context, self.crossing
         own = [name for name in remedies if known_remedies.load(name).at_source]
         key = context.keys.bundle(crossing)
-        folder = context.cache.bundles / key[:2] / key
+        folder = Path(paths.by_key(context.cache.bundles, key))
         export_key = context.keys.export(crossing, referee.version(), own)
         made = folder / f"{Path(crossing.way.exporter).stem}-{opset}-{export_key[:8]}"
         with _held(folder):
@@ -93,7 +94,7 @@ class SourceSide:
         MachineFault."""
         context = self.context
         key = context.keys.bundle(self.crossing)
-        folder = context.cache.bundles / key[:2] / key
+        folder = Path(paths.by_key(context.cache.bundles, key))
         specs: dict[Path, list[Json]] = {}
         files: dict[str, Path] = {}
         for name, (revision, calls) in asked.items():

@@ -7,7 +7,6 @@ Safe to delete, and safe to share between processes: files appear whole.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -60,7 +59,7 @@ class Store:
         self.root = root
 
     def _file(self, folder: str, name: str) -> str:
-        return f"{self.root}/{folder[:2]}/{folder}/{name}.json"
+        return f"{paths.by_key(self.root, folder)}/{name}.json"
 
     def attempts(self, cell: str) -> dict[str, StoredAttempt]:
         """The attempts at a cell, by name; none where they cannot be read (they are then made again)."""
@@ -68,14 +67,6 @@ class Store:
             return _ATTEMPTS.validate_json(_read(self._file(cell, _OF_CELL)))
         except (OSError, ValidationError):
             return {}
-
-    def holds(self, cell: str) -> bool:
-        """Whether anything is stored of a cell, which may be of older revisions."""
-        try:
-            with os.scandir(f"{self.root}/{cell[:2]}/{cell}") as found:
-                return any(True for _ in found)
-        except OSError:
-            return False
 
     def put_attempt(self, cell: str, name: str, revisions: Mapping[str, int], attempt: Attempt) -> None:
         """Keep an attempt beside the others at the cell. Of two processes that do so at once, one's may be lost."""
