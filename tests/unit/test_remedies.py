@@ -311,9 +311,10 @@ def test_a_revision_of_a_remedy_moves_the_key_of_what_it_converts_and_no_other(
     plain, mended = key_of(asked, by()), key_of(asked, by("auto-cast"))
     assert plain != mended
     monkeypatch.setattr(auto_cast, "REMEDY", auto_cast.REMEDY._replace(revision=99))
-    assert key_of(asked, by()) == plain
-    assert key_of(asked, by("auto-cast")) != mended
-    assert key_of(asked, by("gone-since")) not in (plain, mended)
+    raised = with_rules(asked[0], RULES)
+    assert key_of(raised, by()) == plain
+    assert key_of(raised, by("auto-cast")) != mended
+    assert key_of(raised, by("gone-since")) not in (plain, mended)
 
 
 def test_a_failure_rests_on_the_remedies_that_it_tried_and_not_on_what_rules_name(
@@ -325,7 +326,7 @@ def test_a_failure_rests_on_the_remedies_that_it_tried_and_not_on_what_rules_nam
     other = with_rules(asked[0], (rule("first", "the first obstacle", "gru-handler"),))
     assert (key_of(other, tried), key_of(other, failing())) == (before, key_of(asked, failing()))
     monkeypatch.setattr(auto_cast, "REMEDY", auto_cast.REMEDY._replace(revision=99))
-    assert key_of(asked, tried) != before
+    assert key_of(with_rules(asked[0], RULES), tried) != before
 
 
 @pytest.mark.parametrize(

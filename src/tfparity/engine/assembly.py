@@ -18,7 +18,7 @@ from tfparity.engine.worker_pool import WorkerPool
 from tfparity.errors import InstallError, TfparityError
 from tfparity.judging.judge import SecondReferee
 from tfparity.planning import routes
-from tfparity.planning.keys import Crossing, remedy_revision
+from tfparity.planning.keys import Crossing
 from tfparity.planning.revisions import REFUSALS
 from tfparity.records.cells import Attempt, Problem, StageReply
 from tfparity.records.keys import Json
@@ -134,7 +134,7 @@ class _Kept:
         return {**used, "refusal": REFUSALS} if own and not attempt.outcome.passed else used
 
     def _name(self, opset: int, remedies: tuple[str, ...]) -> str:
-        return stored_name(opset, {name: remedy_revision(name) for name in remedies})
+        return stored_name(opset, {name: self._context.keys.remedy_revision(name) for name in remedies})
 
 
 def _started(pool: WorkerPool, crossing: Crossing) -> StageReply | None:

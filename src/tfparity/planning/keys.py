@@ -98,6 +98,7 @@ class Keys:
         self.limitations, self.path = Rules.of(limitations), tuple(path)
         self._locked: dict[str, LockStatus] = {}
         self._routes: dict[str, Route] = {}
+        self._remedies: dict[str, int | None] = {}
         self._exporters: dict[str, Exporter] = {}
         self._sides: dict[tuple[str, str, str], tuple[Where, Where]] = {}
         self._digests: dict[str, str] = {}
@@ -198,7 +199,7 @@ class Keys:
             [revisions.STAGES[stage] for stage in ("export", "check", "referee")],
             referee_version,
         )
-        return key(made, _revised(remedies_of_source)) if remedies_of_source else made
+        return key(made, self._revised(remedies_of_source)) if remedies_of_source else made
 
     def base(self, crossing: Crossing) -> str:
         """The key of everything but revisions beyond the bundle's: where attempts at the cell are stored."""
@@ -241,7 +242,7 @@ class Keys:
         names = sorted(tried) if cell.verdict.failing else list(cell.named)
         deciding = [cell.deciding] if cell.deciding else []
         counted = [*deciding, *(attempt for attempt in cell.attempts if attempt.remedies)]
-        return key(self.base(crossing), self.revisions(crossing, counted), _revised(names))
+        return key(self.base(crossing), self.revisions(crossing, counted), self._revised(names))
 
     def tries_remedies(self, planned: PlannedCell) -> bool:
         """Whether remedies are tried where this case fails: everywhere but where the toolchain lists others."""
@@ -278,6 +279,18 @@ class Keys:
         held = (rule.remedies for rule in self.limitations.explaining(met))
         return tuple(dict.fromkeys(name for names in held for name in names)) if own else next(held, ())
 
+    def remedy_revision(self, name: str) -> int | None:
+        """A remedy's revision; None of one that is no longer there."""
+        if name not in self._remedies:
+            try:
+                self._remedies[name] = remedies.load(name).revision
+            except ImportError:
+                self._remedies[name] = None
+        return self._remedies[name]
+
+    def _revised(self, names: Iterable[str]) -> list[tuple[str, int | None]]:
+        return [(name, self.remedy_revision(name)) for name in names]
+
     def _packages(self, stage: Stage, crossing: Crossing) -> dict[str, str]:
         """What is installed where a stage runs, and "python"; packages that only the other side has are there too."""
         place = (crossing.source.environment.id, crossing.target.environment.id, stage.of_source)
@@ -299,18 +312,6 @@ def entry(cell_key: str, kind: str, name: str, revision: int, *rests_on: str) ->
 def probe(cell_key: str, name: str) -> str:
     """The key of a probe's entry: it rests on the probe's own revision and on that of what all probes share."""
     return entry(cell_key, "probe", name, probes.load(name).revision, str(revisions.STAGES["probe"]))
-
-
-def remedy_revision(name: str) -> int | None:
-    """A remedy's revision; None of one that is no longer there."""
-    try:
-        return remedies.load(name).revision
-    except ImportError:
-        return None
-
-
-def _revised(names: Iterable[str]) -> list[tuple[str, int | None]]:
-    return [(name, remedy_revision(name)) for name in names]
 
 
 def _code_files(folder: Path) -> Iterator[Path]:
