@@ -133,6 +133,11 @@ def by_key(root: Path, key: str) -> str:
     return f"{root}/{key[:2]}/{key}"
 
 
+def attempts_file(store: Path, key: str) -> str:
+    """The file of the store with the attempts at the cell that has that key."""
+    return f"{by_key(store, key)}/attempts.json"
+
+
 def digest(files: Iterable[Path], root: Path | None = None) -> str:
     """sha256 of files, by name (their path below `root`, where there is one) and content, in that order. Raises
     OSError."""

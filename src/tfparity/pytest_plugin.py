@@ -176,6 +176,12 @@ def regressed(request: pytest.FixtureRequest, record: CellRecord) -> bool:
 
 
 @pytest.fixture
+def falls(request: pytest.FixtureRequest, record: CellRecord) -> bool:
+    """Whether probes find otherwise than level 1, and no limitation says why."""
+    return request.config.stash[RUN].session.falls(record)
+
+
+@pytest.fixture
 def own(request: pytest.FixtureRequest, cell: PlannedCell, record: CellRecord) -> list[CellRecord] | None:  # noqa: ARG001
     """All records of the test's model, where it is a user's own; waits for them."""
     run = request.config.stash[RUN]
@@ -215,5 +221,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if run.records:
         stream = terminalreporter._tw._file  # noqa: SLF001 - the stream that pytest itself writes to
         console = terminal.console(stream, colours=terminalreporter.hasmarkup or None)
-        terminal.show(console, run.ordered(), run.session.explain)
+        terminal.show(console, run.ordered(), run.session.explain, all_names=run.session.choice.all_names)
         own_models.show(console, run.session, own_models.stuck(run.session, run.ordered()))

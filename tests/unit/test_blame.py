@@ -40,6 +40,7 @@ def test_a_second_referee_decides_before_the_exporter_is_blamed(second):
     assert made.culprit == culprit
     assert made.error.type == ("" if culprit == "unknown" else culprit.capitalize()) + "Diverged"
     assert "output 'zeta' diverged" in made.error.message
+    assert ("comes closer" in made.error.message) == (culprit == "converter")
     assert judge.verdict(made) == "broken"
 
 

@@ -14,6 +14,7 @@ from tfparity.evidence.schema import Evidence
 from tfparity.inputs import limitations
 from tfparity.inputs.limitations import Limitation
 from tfparity.inputs.reasons import reason
+from tfparity.records.blame import SENTENCES
 
 CITED = {"link": "https://example.org/issues/1"}
 HERE = Path(__file__).parents[2]
@@ -194,3 +195,8 @@ def test_a_test_shows_a_cause_where_there_is_such_a_test(tmp_path: Path) -> None
 def test_faults_name_the_file_and_the_rule() -> None:
     (fault,) = rule_faults.faults([rule("mine", remedy="none known", remedies=["auto-cast"], **CITED)], [], HERE)
     assert fault.startswith("limitations.yaml: mine says ")
+
+
+@pytest.mark.parametrize("sentence", SENTENCES)
+def test_whose_fault_it_is_says_no_reason(sentence: str) -> None:
+    assert reason(f"ConverterDiverged: {sentence}: output 'y' diverged") == frozenset()

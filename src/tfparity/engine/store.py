@@ -49,9 +49,6 @@ _ATTEMPTS = TypeAdapter(dict[str, StoredAttempt])
 _IMPORTS = TypeAdapter(tuple[ImportStep, ...])
 
 
-_OF_CELL = "attempts"
-
-
 class Store:
     """The folder of stored attempts and imports."""
 
@@ -64,14 +61,14 @@ class Store:
     def attempts(self, cell: str) -> dict[str, StoredAttempt]:
         """The attempts at a cell, by name; none where they cannot be read (they are then made again)."""
         try:
-            return _ATTEMPTS.validate_json(_read(self._file(cell, _OF_CELL)))
+            return _ATTEMPTS.validate_json(_read(paths.attempts_file(self.root, cell)))
         except (OSError, ValidationError):
             return {}
 
     def put_attempt(self, cell: str, name: str, revisions: Mapping[str, int], attempt: Attempt) -> None:
         """Keep an attempt beside the others at the cell. Of two processes that do so at once, one's may be lost."""
         kept = {**self.attempts(cell), name: StoredAttempt(revisions, attempt)}
-        self._put(self._file(cell, _OF_CELL), {name: asdict(one) for name, one in kept.items()})
+        self._put(paths.attempts_file(self.root, cell), {name: asdict(one) for name, one in kept.items()})
 
     def probe(self, entry: str) -> StoredProbe | None:
         """What a probe found, by the key of its entry; None where there is none or where it cannot be read."""

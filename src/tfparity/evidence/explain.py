@@ -97,9 +97,15 @@ class Explainer:
         return self._packages[place]
 
 
-def of_probes(content: Evidence, cell: Cell, limitations: Sequence[Limitation]) -> dict[str, str | None]:
-    """By failing probe, the id of the first rule that holds for what it found; None without one."""
-    explainer = Explainer(content, limitations)
+def of_probes(
+    content: Evidence,
+    cell: Cell,
+    limitations: Sequence[Limitation],
+    own: Own = _none,
+    operators: Operators | None = None,
+) -> dict[str, str | None]:
+    """By failing probe, the id of the first rule that holds for what it found, see explain; None without one."""
+    explainer = Explainer(content, limitations, own, operators)
     return {name: explainer.first(cell, line) for name, line in _probed(cell).items()}
 
 

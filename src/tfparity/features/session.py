@@ -12,6 +12,7 @@ from tfparity.evidence.explain import of_probes
 from tfparity.evidence.needs import needs
 from tfparity.evidence.query import Query
 from tfparity.evidence.recorder import Recorder
+from tfparity.evidence.runs import operators, runs
 from tfparity.inputs.limitations import Limitation
 from tfparity.paths import Cache, Project
 from tfparity.planning import plan, probes
@@ -58,12 +59,15 @@ class Session:
         return plan.order(planned, self.selection.cases, self.query.verdicts(planned))
 
     def to_run(self, cells: Sequence[PlannedCell]) -> list[PlannedCell]:
-        """Those of the cells that can be and that the store holds nothing of, if only of older revisions."""
+        """Those of the cells that can be and that the store holds no attempt at, if only of older revisions. Of probes
+        nothing is foretold: at level 2 every cell counts."""
         store, keys = self.selection.cache.store, self.selection.keys
 
         def done(cell: PlannedCell) -> bool:
-            folder = paths.by_key(store, keys.base(keys.crossing(cell)))
-            return not self.choice.again and os.path.isdir(folder)  # noqa: PTH112 - asked of thousands of cells
+            if self.choice.again or (self.choice.level or 1) > 1:
+                return False
+            file = paths.attempts_file(store, keys.base(keys.crossing(cell)))
+            return os.path.isfile(file)  # noqa: PTH113 - asked of thousands of cells
 
         return [cell for cell in cells if cell.applicable and not done(cell)]
 
@@ -140,7 +144,9 @@ class Session:
         if record.cell is None or not record.verdict.works or not probes.verdict(record.cell).failing:
             return False
         content = self.recorder.found([record])[record.toolchain]
-        rules = of_probes(content, content.cells[0], self.selection.limitations)
+        is_own = self.selection.is_own
+        told = operators(runs(record.toolchain, [record] if is_own(record.case) else []))
+        rules = of_probes(content, content.cells[0], self.selection.limitations, is_own, told)
         return any(rule is None for name, rule in rules.items() if probes.load(name).kind is Kind.DECIDES)
 
     def regressed(self, record: CellRecord) -> bool:

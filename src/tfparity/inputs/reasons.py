@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 
+from tfparity.records.blame import SENTENCES
+
 #: What judging.judge, autograph and TensorFlow write around a reason, in every error of a kind.
 _AROUND = re.compile(
-    r"""
-    ONNX[ ]Runtime[ ]gives[ ](?:the[ ]right|a[ ]wrong)[ ]answer[ ]for[ ]the[ ]exported[ ]file
-        (?:[ ]already|,[ ]the[ ]converted[ ]model[ ]does[ ]not)?
-    | the[ ]converted[ ]model's[ ]answer[ ]is[ ]wrong,[ ]and[ ]no[ ]referee[ ]can[ ]say[ ]since[ ]when
+    "|".join(map(re.escape, SENTENCES))
+    + r"""
+    | ONNX[ ]Runtime[ ]gives[ ](?:the[ ]right|a[ ]wrong)[ ]answer[ ]for[ ]the[ ]exported[ ]file
     | (?:output|axis)[ ]'[\w-]*'?
     | is[ ]lost:(?:[ ]at)? | is[ ]off[ ]by[ ]up[ ]to | diverged | \(NaN,[ ]infinity[^)]*\)?
     | (?:inputs|outputs)[ ]are | instead[ ]of | still[ ]running[ ]after | in[ ]user[ ]code

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from tfparity.records import blame
 from tfparity.records.vocabulary import Outcome, Stage
 
 if TYPE_CHECKING:
@@ -44,22 +45,17 @@ def wrong_answer(measured: Comparison, hop: Comparison | None, second: Second | 
     """Of a wrong answer: `measured` is the converted model's, `hop` the referee's. Without a second referee the first
     one is believed, and against one where the converted model, a third reader of the file, reads it alike."""
     if hop is None:
-        return Blame(UNKNOWN, "the converted model's answer is wrong, and no referee can say since when")
+        return Blame(UNKNOWN, blame.NO_REFEREE)
     if hop.grade.rank < measured.grade.rank:
-        right = "ONNX Runtime gives the right answer for the exported file, the converted model does not"
-        return Blame(CONVERTER, right)
+        return Blame(CONVERTER, blame.CONVERTER)
     if hop.complete and not measured.complete:
-        return Blame(
-            CONVERTER, "ONNX Runtime gives the exported file's outputs as declared, the converted model does not"
-        )
+        return Blame(CONVERTER, blame.CONVERTER_SHAPES)
     wrong_too = second is not None and second.hop is not None and second.hop.grade.rank >= measured.grade.rank
     if second is None or second.alike or wrong_too:
-        return Blame(EXPORTER, "ONNX Runtime gives a wrong answer for the exported file already")
+        return Blame(EXPORTER, blame.EXPORTER)
     if second.hop is None:
-        return Blame(
-            UNKNOWN, "ONNX Runtime gives a wrong answer for the exported file too, and no other referee has one"
-        )
-    return Blame(CONVERTER, "onnx's own evaluator gives the right answer for the exported file, ONNX Runtime does not")
+        return Blame(UNKNOWN, blame.NO_SECOND)
+    return Blame(CONVERTER, blame.SECOND)
 
 
 def error(stage: Stage, outcome: Outcome, message: str, *, answered: bool, refused: str | None) -> str | None:

@@ -19,6 +19,7 @@ from tfparity.planning.selection import Selection
 from tfparity.records.cells import Attempt
 from tfparity.records.keys import Json
 from tfparity.records.vocabulary import Target
+from tfparity.report import markdown
 
 NOTHING: Mapping[Target, str] = {}
 
@@ -65,7 +66,7 @@ def _fill(selection: Selection, done: Converted, folder: Path, missing: Mapping[
     verdict = {**_verdict(done, tflite), **({"missing": dict(missing)} if missing else {})}
     paths.write_text(folder / "verdict.json", json.dumps(verdict, indent=1) + "\n")
     lacking = [
-        f"- **no {target}**: what was made of this SavedModel is not right: {why}"
+        f"- **no {target}**: what was made of this SavedModel is not right: {markdown.text(why)}"
         + (f" Ways that were not tried: `{others}`." if others else "")
         for target, why in missing.items()
     ]
@@ -176,7 +177,7 @@ def _readme(
         )
     for note in attempt.notes:
         more = "; verdict.json has all names" if note.shortened else ""
-        lines.append(f"- {note.text}{more}")
+        lines.append(f"- {markdown.text(note.text)}{more}")
     layout = routes.layout(crossing.route)
     if layout != "kept":
         lines.append(f"- takes and gives images {layout}: they were transposed for the check")
