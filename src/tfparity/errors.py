@@ -89,7 +89,8 @@ class WorkerError(TfparityError):
 
 
 class MachineFault(TfparityError):
-    """This machine ended a request: a signal from outside, a dead parent, a full disk. It says nothing of a toolchain.
+    """This machine ended a request: a signal from outside, a dead parent, a full disk; or it comes to another end than
+    before where nothing changed. It says nothing of a toolchain.
 
     `stage`: the one that was running; `memory_mib`: the last reading of the request's memory, None without one.
     """

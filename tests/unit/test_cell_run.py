@@ -349,6 +349,16 @@ def test_a_kept_attempt_that_works_is_made_again_once_for_its_artifact(both: Bot
     assert [step for step, _ in both.steps] == ["export", "convert", "execute"]
 
 
+@pytest.mark.parametrize(
+    "end", [broken(), attempt(13, "convert", "timeout", "still running"), attempt(13, "load", "crash", "a signal")]
+)
+def test_a_kept_attempt_that_works_stays_where_it_does_not_when_made_again(both: Both, end: Attempt) -> None:
+    both.ends, kept = {(13, ()): end}, Kept({(13, ()): attempt()})
+    here = run(both, 13, kept=kept, keep_artifact=True)
+    assert not judge.works(here.attempt(13))
+    assert (kept.known, here.artifacts) == ({(13, ()): attempt()}, {})
+
+
 def test_a_kept_failure_is_not_made_again_for_an_artifact(both: Both) -> None:
     here = run(both, 13, kept=Kept({(13, ()): broken()}), keep_artifact=True)
     assert (here.attempts(), both.steps, here.artifacts) == ([broken()], [], {})

@@ -363,6 +363,46 @@ def test_many_that_the_machine_ends_run_again_one_by_one(engine: Make, planned: 
     assert planned.alone == [False] * 4 + [True] * 4
 
 
+@pytest.mark.parametrize("flakes", [1, 2])
+def test_what_worked_before_and_does_not_now_ends_no_other_cell(
+    engine: Make, planned: Planned, monkeypatch: pytest.MonkeyPatch, flakes: int
+) -> None:
+    ends = [broken()] * flakes
+
+    class Probed(Run):
+        ran = True
+        target = None
+
+        def __init__(self, *given: Any) -> None:
+            super().__init__(*given)
+            self.artifacts: dict[Any, Path] = {}
+
+        def attempt(self, opset: int, remedies: tuple[str, ...]) -> Attempt:
+            made = ends.pop() if self.case == "zoo/a" and ends else attempt(opset)
+            if made.outcome.passed:
+                self.artifacts[opset, remedies] = Path("artifact")
+            return made
+
+    class Asks:
+        def __init__(self, *given: Any) -> None:
+            self.artifact = given[4]
+
+        def found(self) -> dict[str, Any]:
+            self.artifact()
+            return {}
+
+    monkeypatch.setattr(assembly, "of_planned", lambda *given, **_: Probed(planned, given[2].planned.case, False))
+    monkeypatch.setattr(assembly, "source_side", lambda *_: None)
+    monkeypatch.setattr(engines, "Probing", Asks)
+    made = engine(level=2, jobs=1)
+    records = {record.case: record for record in run(made)}
+    assert not made.context.aborted.is_set()
+    assert [records[name].verdict for name in NAMES[1:]] == ["works"] * 3
+    first = records["zoo/a"]
+    assert (first.verdict, first.interrupted) == (("works", False) if flakes == 1 else ("untested", True))
+    assert flakes == 1 or "worked before and does not now; run it with --again" in str(first.reason)
+
+
 # An end before the end
 
 

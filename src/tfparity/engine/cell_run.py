@@ -151,7 +151,8 @@ class CellRun:
         return [self.attempt(opset) for opset in window if opset not in done]
 
     def attempt(self, opset: int, remedies: tuple[str, ...] = ()) -> Attempt:
-        """One attempt at that opset by those remedies, kept from before or made now."""
+        """One attempt at that opset by those remedies, kept from before or made now. One that does not work takes the
+        place of none that does: it was made for its artifact alone, under the same revisions."""
         kept = self.kept.get(opset, remedies)
         lacking = self.keep_artifact and (opset, remedies) not in self.artifacts
         if kept is not None and not self._limited(kept) and not (judge.works(kept) and lacking):
@@ -166,7 +167,8 @@ class CellRun:
             limits=(self.limits.seconds, self.limits.memory_mib),
         )
         self.going()
-        if not _unsettled(made):
+        contradicts = kept is not None and judge.works(kept) and not judge.works(made)
+        if not _unsettled(made) and not contradicts:
             self.kept.put(made)
         return made
 

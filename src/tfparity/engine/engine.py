@@ -29,7 +29,7 @@ from tfparity.engine.targets import Delivered
 from tfparity.engine.work_folder import WorkFolder
 from tfparity.engine.worker_client import Answer, Side, Worker
 from tfparity.engine.worker_pool import WorkerPool
-from tfparity.errors import MachineFault, TfparityError
+from tfparity.errors import MachineFault
 from tfparity.judging import judge
 from tfparity.planning.keys import Crossing
 from tfparity.planning.probes import Call
@@ -283,7 +283,7 @@ class Engine:
             if (opset, remedies) not in run.artifacts:
                 run.keep_artifact = True
                 if not judge.works(run.attempt(opset, remedies)):
-                    raise TfparityError(f"{crossing.planned.id}: worked before and does not now; run it with --again")
+                    raise _contradicted(crossing.planned)
             run.ran = True
             return run.artifacts[opset, remedies]
 
@@ -347,7 +347,7 @@ class Engine:
         opset = attempt.opset or 0
         attempt = run.attempt(opset, attempt.remedies)
         if not judge.works(attempt):
-            raise TfparityError(f"{planned.id}: worked before and does not now; run it with --again")
+            raise _contradicted(planned)
         folder = run.artifacts[opset, attempt.remedies]
         sides = {"source": crossing.source, "target": crossing.target}
 
@@ -400,6 +400,12 @@ def _not_taken(place: CellId, found: Attempt, attempts: Sequence[Attempt], *, ca
     """The record of a cell whose route finds that the built model is none that it takes."""
     reason = found.error.message if found.error else None
     return CellRecord(*place, Verdict.NOT_APPLICABLE, reason, attempts=tuple(attempts), cached=cached)
+
+
+def _contradicted(planned: PlannedCell) -> MachineFault:
+    """What is raised where an attempt that the store has as working does not work when it is made again: of two ends
+    under the same revisions neither can be told of the cell."""
+    return MachineFault(f"{planned.id}: worked before and does not now; run it with --again")
 
 
 def _not_known() -> None:
