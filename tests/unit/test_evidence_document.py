@@ -178,6 +178,24 @@ def test_an_entry_that_was_made_again_takes_the_place_of_the_earlier_one_and_of_
     assert {one: getattr(cell, one) for one in none} | {"level": cell.level} == {**BESIDE, **again}
 
 
+@pytest.mark.parametrize("kind", ["probes", "targets", "runtimes"])
+@pytest.mark.parametrize("cut_off", [Outcome.UNTESTED, Outcome.TIMEOUT, Outcome.OUT_OF_MEMORY])
+def test_an_entry_that_was_cut_off_replaces_none_of_the_same_key_that_was_not(kind: str, cut_off: Outcome) -> None:
+    short = Failure(REFUSED.stage, "Limit", "no time left")
+
+    def made(outcome: Outcome, error: Failure, key: str = "e1") -> Evidence:
+        content = probed(**{kind: {"one": entry(key, error, outcome=outcome)}})
+        return replace(content, errors={**content.errors, error.fingerprint: error})
+
+    failed, ended = made(Outcome.FAIL, REFUSED), made(cut_off, short)
+    assert update(failed, ended).cells == failed.cells
+    assert update(ended, failed).cells == failed.cells
+    assert short.message not in messages(update(failed, ended))
+    assert update(made(Outcome.UNTESTED, REFUSED), ended).cells == ended.cells
+    other = made(cut_off, short, "e2")
+    assert update(failed, other).cells == other.cells
+
+
 @pytest.mark.parametrize(
     "new", [record("a/b", key="k2"), record("a/b", broken()), record("a/b", attempt(13, remedies=["auto-cast"]))]
 )

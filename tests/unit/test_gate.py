@@ -25,7 +25,7 @@ from tfparity.inputs.limitations import Limitation
 from tfparity.paths import Project
 from tfparity.planning.options import Choice
 from tfparity.records.cells import Attempt, CellId, CellRecord, Failure, PlannedCell
-from tfparity.records.vocabulary import Grade, Stage, Verdict
+from tfparity.records.vocabulary import Grade, Outcome, Stage, Verdict
 from tfparity.report import terminal
 
 RULES = (
@@ -624,6 +624,32 @@ def test_what_a_probe_finds_otherwise_has_moved(before: str, now: str, kind: str
     recorded = [probed(sizes=before, rows="pass"), *RECORDED[1:]]
     assert one(gated([probed(sizes=now, rows="pass"), *RECORDED[1:]], recorded)).kind == kind
     assert gated(recorded, recorded).findings == ()
+
+
+def ended(made: CellRecord, outcome: Outcome) -> CellRecord:
+    """The record with its probe `sizes` cut off so."""
+    assert made.cell is not None
+    entry = replace(made.cell.probes["sizes"], outcome=outcome)
+    return replace(made, cell=replace(made.cell, probes={**made.cell.probes, "sizes": entry}))
+
+
+@pytest.mark.parametrize("outcome", [Outcome.UNTESTED, Outcome.TIMEOUT, Outcome.OUT_OF_MEMORY])
+@pytest.mark.parametrize("before", ["pass", "at batch=6: diverged"])
+def test_a_probe_that_did_not_come_to_its_end_is_missing(before: str, outcome: Outcome) -> None:
+    recorded = [probed(sizes=before), *RECORDED[1:]]
+    cut_off = [ended(probed(sizes="still running"), outcome), *RECORDED[1:]]
+    finding = one(gated(cut_off, recorded))
+    assert finding.kind == "missing"
+    assert outcome.value in finding.message and before.rpartition(": ")[2] in finding.message
+    assert gated(cut_off, cut_off).findings == ()
+    for now in ("pass", "at batch=3: diverged"):  # nothing was known before
+        assert one(gated([probed(sizes=now), *RECORDED[1:]], cut_off)).kind == "newly-checked"
+
+
+def test_a_probe_that_was_cut_off_hides_no_other_that_regressed() -> None:
+    recorded = [probed(sizes="pass", rows="pass"), *RECORDED[1:]]
+    now = ended(probed(sizes="still running", rows="at batch=6: diverged"), Outcome.TIMEOUT)
+    assert one(gated([now, *RECORDED[1:]], recorded)).kind == "regressed"
 
 
 def test_a_run_at_level_1_says_nothing_of_recorded_probes() -> None:

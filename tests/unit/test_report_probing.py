@@ -7,7 +7,7 @@ import pytest
 from builders import attempt, entry
 
 from tfparity.records.cells import Cell, Failure
-from tfparity.records.vocabulary import Stage
+from tfparity.records.vocabulary import Outcome, Stage
 from tfparity.report import probing, terminal
 
 SIZES = Failure(Stage.PROBE, "ProbeSizes", "at batch=6: output 'y' diverged")
@@ -43,6 +43,15 @@ def test_how_many_of_the_cells_that_work_were_probed() -> None:
     assert probing.totals([plain]) == ""
     assert probing.totals([plain, cell(sizes=None)]) == "probed: 1 of 2 that work"
     assert probing.totals([cell(sizes=SIZES), cell(domain=DOMAIN)]) == "probed: 2 of 2 that work, 1 of them partly"
+
+
+@pytest.mark.parametrize("outcome", ["untested", "timeout", "out-of-memory", "skipped"])
+def test_a_cell_of_which_no_probe_says_anything_was_not_probed(outcome: str) -> None:
+    silent = replace(cell(), probes={"sizes": entry(outcome=Outcome(outcome)), "rows": entry(outcome=Outcome(outcome))})
+    assert probing.totals([silent]) == ""
+    assert probing.totals([silent, cell(sizes=None)]) == "probed: 1 of 2 that work"
+    mixed = replace(silent, probes={**silent.probes, "rows": entry(outcome=Outcome.CRASH)})
+    assert probing.totals([mixed]).startswith("probed: 1 of 1 that work")
 
 
 def test_the_terminal_counts_level_1_and_tells_what_was_probed() -> None:

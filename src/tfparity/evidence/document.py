@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from tfparity.evidence import schema
 from tfparity.evidence.schema import Evidence, Place
-from tfparity.records.cells import Cell, CellRecord, EnvironmentFacts
+from tfparity.records.cells import Cell, CellRecord, Entry, EnvironmentFacts
 from tfparity.records.vocabulary import Outcome
 
 
@@ -79,10 +79,20 @@ def _with_earlier(cell: Cell, before: Cell | None) -> Cell:
         cell,
         attempts=(*cell.attempts, *(attempt for attempt in before.attempts if attempt.opset not in tried)),
         level=max(cell.level, before.level),
-        probes={**before.probes, **cell.probes},
-        targets={**before.targets, **cell.targets},
-        runtimes={**before.runtimes, **cell.runtimes},
+        probes=_entries(before.probes, cell.probes),
+        targets=_entries(before.targets, cell.targets),
+        runtimes=_entries(before.runtimes, cell.runtimes),
     )
+
+
+def _entries(before: Mapping[str, Entry], now: Mapping[str, Entry]) -> dict[str, Entry]:
+    """Both by name, the newer first, save that one which was cut off replaces none of the same key that was not."""
+    kept = {
+        name: entry
+        for name, entry in before.items()
+        if name in now and now[name].outcome.cut_off and entry.key == now[name].key and not entry.outcome.cut_off
+    }
+    return {**before, **now, **kept}
 
 
 def only(content: Evidence, cells: Collection[Place]) -> Evidence:

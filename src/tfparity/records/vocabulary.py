@@ -56,6 +56,11 @@ class Outcome(StrEnum):
     def passed(self) -> bool:
         return self is Outcome.PASS
 
+    @property
+    def cut_off(self) -> bool:
+        """Whether it did not come to its end, so that beside a verdict it says nothing."""
+        return self in (Outcome.TIMEOUT, Outcome.OUT_OF_MEMORY, Outcome.UNTESTED)
+
 
 class Verdict(StrEnum):
     """Every verdict that a planned cell can have, from the best to those that say nothing. Totals are in this order."""

@@ -23,13 +23,18 @@ def found(cell: Cell, failures: Mapping[str, Failure]) -> str:
 def totals(cells: Iterable[Cell]) -> str:
     """ "probed: 3 of 4, 1 of them partly": of cells that work; empty where none was probed."""
     works = [cell for cell in cells if cell.verdict.works]
-    probed = [cell for cell in works if cell.probes]
+    probed = [cell for cell in works if any(_found(entry) for entry in cell.probes.values())]
     if not probed:
         return ""
     fallen = [probes.verdict(cell) for cell in probed]
     worse = [f"{fallen.count(name)} of them {words.verdict(name).words}" for name in words.VERDICTS if name.failing]
     worse = [text for text in worse if not text.startswith("0 ")]
     return ", ".join([f"probed: {len(probed)} of {len(works)} that work", *worse])
+
+
+def _found(entry: Entry) -> bool:
+    """Whether a probe came to its end and had something to ask."""
+    return entry.outcome.passed or probes.failing(entry.outcome)
 
 
 def _decides(name: str) -> bool:

@@ -237,12 +237,16 @@ def _stages_moved(id: CellId, before: _Stored, after: _Stored, measured: Measure
 def _probes_moved(id: CellId, before: _Stored, after: _Stored) -> Finding | None:
     """What probes find otherwise than recorded, or of which nothing is recorded."""
     old, cell = before.cell, after.cell
-    worse, better, other, new = [], [], [], []
+    worse, lost, better, other, new = [], [], [], [], []
     for name, now in cell.probes.items():
         was = old.probes.get(name)
         fails, failed = probes.failing(now.outcome), was is not None and probes.failing(was.outcome)
-        if was is None or (was.key != now.key and old.key == cell.key):  # the probe's own revision is another
+        if was is not None and was.outcome.cut_off and now.outcome.cut_off:
+            continue
+        if was is None or was.outcome.cut_off or (was.key != now.key and old.key == cell.key):  # by another revision
             new.append(f"{name}: {after.said(now)}")
+        elif now.outcome.cut_off:
+            lost.append(f"{name}: recorded: {before.said(was)}; now {now.outcome}: {after.said(now)}")
         elif fails and not failed:
             worse.append(after.said(now))
         elif failed and now.outcome.passed:
@@ -251,6 +255,8 @@ def _probes_moved(id: CellId, before: _Stored, after: _Stored) -> Finding | None
             other.append(f"recorded: {before.said(was)}; now: {after.said(now)}")
     if worse:
         return _found("regressed", id, old, cell, "; ".join(worse))
+    if lost:
+        return _found("missing", id, old, cell, f"probes that did not come to their end: {'; '.join(lost)}")
     if other:
         return _found("changed-failure", id, old, cell, "; ".join(other))
     if better:
