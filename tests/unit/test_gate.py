@@ -633,6 +633,37 @@ def ended(made: CellRecord, outcome: Outcome) -> CellRecord:
     return replace(made, cell=replace(made.cell, probes={**made.cell.probes, "sizes": entry}))
 
 
+GAINS = [replace(WORKS, max_abs=1e-3, floor=1e-7, grade=Grade.WITHIN_1E3), attempt(remedies=["auto-cast"])]
+
+
+def at_level_2(of: CellRecord, made: Attempt) -> CellRecord:
+    """The record with another attempt at level 1 and the same probes."""
+    other = record(of.case, made)
+    assert other.cell is not None and of.cell is not None
+    return replace(other, cell=replace(other.cell, level=2, probes=of.cell.probes), beside=of.beside)
+
+
+@pytest.mark.parametrize("worse", GAINS)
+@pytest.mark.parametrize(
+    ("before", "now", "gained", "fell"),
+    [
+        ("pass", "pass", "fixed", "regressed"),
+        ("pass", "at batch=6: diverged", "regressed", "regressed"),
+        ("at batch=6: diverged", "at batch=3: diverged", "changed-failure", "regressed"),
+        ("at batch=6: diverged", "pass", "fixed", "regressed"),
+    ],
+)
+def test_what_moves_at_both_levels_is_told_by_the_worse(
+    worse: Attempt, before: str, now: str, gained: str, fell: str
+) -> None:
+    recorded, found = probed(sizes=before), probed(sizes=now)
+    rest = RECORDED[1:]
+    assert one(gated([found, *rest], [at_level_2(recorded, worse), *rest])).kind == gained
+    finding = one(gated([at_level_2(found, worse), *rest], [recorded, *rest]))
+    assert finding.kind == fell
+    assert "diverged" not in finding.message  # of equals that at level 1
+
+
 @pytest.mark.parametrize("outcome", [Outcome.UNTESTED, Outcome.TIMEOUT, Outcome.OUT_OF_MEMORY])
 @pytest.mark.parametrize("before", ["pass", "at batch=6: diverged"])
 def test_a_probe_that_did_not_come_to_its_end_is_missing(before: str, outcome: Outcome) -> None:

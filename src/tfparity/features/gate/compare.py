@@ -203,8 +203,10 @@ def _not_run(id: CellId, planned: PlannedCell, was: Cell | None) -> Finding | No
 
 
 def _moved(id: CellId, before: _Stored, after: _Stored, measured: Measured) -> Finding | None:
-    """What moved at level 1; where nothing did, what probes find."""
-    return _stages_moved(id, before, after, measured) or _probes_moved(id, before, after)
+    """What moved at level 1 or in what probes find: the worse of both, of equals that at level 1."""
+    both = (_stages_moved(id, before, after, measured), _probes_moved(id, before, after))
+    order = list(EXIT_CODES)
+    return min((one for one in both if one), key=lambda one: order.index(one.kind), default=None)
 
 
 def _level_one(cell: Cell) -> Cell:
