@@ -269,6 +269,26 @@ def test_what_did_not_run_or_was_cut_off_stays_as_it_was_recorded(
     assert len(session(needs=(Need.UNTRIED,)).cells) == 3
 
 
+@pytest.mark.parametrize("need", [Need.UNTRIED, Need.STALE])
+def test_what_a_route_turns_out_not_to_take_is_left_no_more(
+    project: Project, monkeypatch: pytest.MonkeyPatch, need: Need
+) -> None:
+    recorded()
+    session().recorder.record([record("add", key="of another revision")])
+
+    def comes(cell: PlannedCell) -> CellRecord:
+        return CellRecord(*cell.place, Verdict.NOT_APPLICABLE, "takes models of transformers alone")
+
+    Engines(comes).put_in(monkeypatch)
+    asked = session(needs=(need,))
+    done = sweep.sweep(asked, sweep.pieces(asked), lambda _: nullcontext(Silent()), lambda _: None)
+    was = "stale" if need is Need.STALE else "broken"
+    assert (done.turned, done.left) == ({(was, "not-applicable"): len(asked.cells)}, 0)
+    assert len(asked.cells) > 0
+    assert session(needs=(need,)).cells == []
+    assert session().query.recorded["old"].cell("zoo/gelu", "onnx-tf") is not None
+
+
 def test_a_spent_budget_begins_no_other_piece(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     recorded()
     engines, done = swept(monkeypatch, helped, budget=0.0)

@@ -22,7 +22,7 @@ from tfparity.planning.estimate import CELL_SECONDS, INSTALL_SECONDS, WARM_SECON
 from tfparity.planning.plan import in_tier
 from tfparity.records.cells import CellRecord, PlannedCell
 from tfparity.records.observer import Observer
-from tfparity.records.vocabulary import Tier
+from tfparity.records.vocabulary import Tier, Verdict
 
 #: The longest that a piece should take: under two hours.
 LONGEST = 110 * 60.0
@@ -130,7 +130,8 @@ def _run(
             for record in engine.run(piece.cells):
                 done.append(record)  # noqa: PERF402 - what came before an error is kept
     finally:
-        kept = [record for record in done if record.cell is not None]
+        # What a route turns out not to take has no cell, and what is recorded of it goes.
+        kept = [record for record in done if record.cell is not None or record.verdict is Verdict.NOT_APPLICABLE]
         if kept:
             session.recorder.record(kept)
         swept.turned.update((before[record.place].value, record.verdict.value) for record in kept)
