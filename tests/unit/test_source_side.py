@@ -24,6 +24,7 @@ from tfparity.engine.worker_client import Answer, Facts
 from tfparity.errors import WorkerError
 from tfparity.inputs import limitations
 from tfparity.planning.keys import BUNDLE_FORMAT, Crossing, Keys
+from tfparity.planning.probes import Call
 from tfparity.records.cells import StageReply
 from tfparity.records.vocabulary import Outcome
 from tfparity.worker import declare
@@ -361,6 +362,31 @@ def test_a_worker_is_told_the_case_and_where_its_code_is(tmp_path: Path, source:
         "io": str(made.io),
         "artifact": str(made.folder),
     }
+
+
+@pytest.mark.parametrize(("file", "own"), [("/own/zoo.py", True), ("/models/zoo.py", False)])
+def test_probes_are_answered_by_the_model_that_is_exported(
+    tmp_path: Path, source: Source, export: Export, file: str, own: bool
+) -> None:
+    declared = family(file=file)
+    run = context(tmp_path, declared)
+    export(declared=declared, run=run)
+    asked: list[tuple[str, Mapping[str, Any]]] = []
+
+    class Answering:
+        def ask(self, kind: str, request: Mapping[str, Any], limits: Limits, *, on_stage: Any = None) -> Answer:
+            asked.append((kind, request))
+            numpy.savez(request["parts"][0]["result"])
+            return Answer((StageReply("probe", Outcome.PASS, 1.0),), Facts(unanswered={0: {}}), Path())
+
+    side = SourceSide(run, crossing(run), Answering, lambda _: None)  # type: ignore[arg-type]
+    assert side.answer({"sizes": (1, [Call("batch=3", {"batch": 3})])})["sizes"].failed is None
+    ((kind, told),) = asked
+    (exported,) = source.asked
+    assert kind == "answer"
+    shared = ("framework", "case_file", "case", "path", "own")
+    assert {name: told[name] for name in shared} == {name: exported[name] for name in shared}
+    assert told["own"] is own
 
 
 def test_a_case_that_does_not_build_is_told_with_the_place_and_no_model(source: Source, export: Export) -> None:

@@ -140,6 +140,7 @@ class SourceSide:
                 "case_file": crossing.case.file,
                 "case": crossing.case.id,
                 "path": [str(folder) for folder in context.options.path],
+                "own": crossing.case.id in context.keys.own,
                 "parts": parts,
             },
             context.limits,

@@ -21,7 +21,7 @@ STAGES = {
     "referee": 2,
     "compare": 1,
     "judge": 1,
-    "probe": 1,
+    "probe": 2,
 }
 
 #: What a user's own model gets in place of what the zoo's cases get: how it is enlivened, and what is refused. In the

@@ -11,7 +11,7 @@ from tfparity.worker import arrays, frameworks, probing, routes
 from tfparity.worker.declare import Case
 from tfparity.worker.frameworks import Framework
 from tfparity.worker.messages import Reply, error
-from tfparity.worker.requests.source import find_case, same
+from tfparity.worker.requests.source import built, same
 from tfparity.worker.requests.target import by_name
 
 #: Runs with weights and inputs moved by one ulp.
@@ -29,17 +29,8 @@ def answer(request: Dict[str, Any], reply: Reply) -> None:
     """Build the model and answer every call of every part but those in its "skip"; under the fact "unanswered", by part
     and call, why there is no answer: the model refuses it, or two runs differ. The facts "part" and "turn" say what is
     under way."""
-    import sys
-
     framework = frameworks.load(request["framework"])
-
-    def build() -> Any:
-        sys.path[:0] = request["path"]
-        case = find_case(request["case_file"], request["case"])
-        framework.pin_threads(1)
-        return case, framework.build(case)
-
-    case, model = reply.stage("build", build)
+    case, model = reply.stage("build", lambda: built(framework, request))
 
     def answered() -> None:
         forms = {"float32": model, "float64": _made(framework.double, model)}

@@ -10,7 +10,7 @@ import sys
 import sysconfig
 import traceback
 from contextlib import suppress
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 from tfparity.worker import arrays, exporters, frameworks, plugins, remedies, sensitivity
 from tfparity.worker.declare import Case, registered
@@ -31,17 +31,24 @@ def find_case(file: str, id: str) -> Case:
     return cases[id]
 
 
+def built(framework: Framework, request: Dict[str, Any]) -> Tuple[Case, Any]:
+    """The case that a request names and its model, the same for every request: a user's own whose weights mean nothing
+    is enlivened. Raises what find_case and the framework's build raise."""
+    sys.path[:0] = request["path"]
+    case = find_case(request["case_file"], request["case"])
+    framework.pin_threads(1)
+    model = framework.build(case)
+    if request["own"] and framework.enliven and not case.trained:
+        framework.enliven(model, case)
+    return case, model
+
+
 def handle(directory: str, request: Dict[str, Any], reply: Reply) -> None:
     framework = frameworks.load(request["framework"])
     exporter = exporters.load(request["exporter"])
 
     def build() -> Any:
-        sys.path[:0] = request["path"]
-        case = find_case(request["case_file"], request["case"])
-        framework.pin_threads(1)
-        model = framework.build(case)
-        if request.get("own") and framework.enliven and not case.trained:
-            framework.enliven(model, case)
+        case, model = built(framework, request)
         if request["reference"]:
             references(case, framework, model, request["io"], reply)
         return case, model
