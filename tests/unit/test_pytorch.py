@@ -149,6 +149,13 @@ def test_a_state_that_is_no_tensor_is_left_alone() -> None:
     assert built(lambda: model, trained=True) is model
 
 
+@pytest.mark.parametrize("held", [{"step": 3}, None, "words", (1.0, 2.0)])
+def test_a_state_that_is_no_tensor_is_not_nudged(torch: Torch, held: Any) -> None:
+    kept = Tensor(numpy.ones((2,), "int64"))  # of integers, which no ulp moves
+    model = weighing(_extra_state=held, steps=kept)
+    assert pytorch.nudged(model, 0).state_dict() == {"_extra_state": held, "steps": kept}
+
+
 @pytest.mark.usefixtures("torch")
 def test_a_model_in_eval_mode_is_built() -> None:
     model = Module(a=Module(b=Module()))

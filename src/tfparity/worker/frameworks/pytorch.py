@@ -245,6 +245,8 @@ def nudged(model: Any, seed: int) -> Any:
     seen = set()
     with torch.no_grad():
         for _, tensor in sorted(moved.state_dict(keep_vars=False).items()):
+            if not isinstance(tensor, torch.Tensor):  # what a module keeps by get_extra_state
+                continue
             if tensor.is_floating_point() and tensor.data_ptr() not in seen:
                 seen.add(tensor.data_ptr())
                 signs = torch.randint(0, 2, tensor.shape, generator=random).to(tensor.dtype) * 2 - 1
