@@ -190,6 +190,29 @@ def test_a_limit_decides_nothing_and_the_other_probes_go_on(sides: Sides, outcom
     assert found["rows"].entry.outcome is Outcome.PASS
 
 
+@pytest.mark.parametrize("probe", ["sizes", "domain"])
+@pytest.mark.parametrize("ends", [Outcome.TIMEOUT, Outcome.OUT_OF_MEMORY, Outcome.UNTESTED])
+def test_a_limit_after_a_wrong_call_takes_the_finding_from_no_one(sides: Sides, probe: str, ends: Outcome) -> None:
+    def fault(x: Any, turn: int) -> Any:
+        if sides.probed > 1:  # the second round, which looks between right and wrong
+            sides.ends, sides.dies = ends, "io-"
+        return numpy.where(x > 50, numpy.nan, 2 * x) if len(x) < 7 else 0 * x
+
+    def answer(asked: Mapping[str, tuple[int, Sequence[Call]]]) -> dict[str, Answered]:
+        if ends is Outcome.UNTESTED and sides.probed:
+            sides.source = Problem("Timeout", "still running after 600 s")
+        return sides.answer(asked)
+
+    sides.fault = fault
+    store, target = Store(sides.folder / "store"), TargetSide(CASE, "mine", sides.ask, {})
+    found = Probing("cell", store, target, answer, lambda: sides.folder).found()[probe]
+    assert sides.probed > 1 or sides.source
+    assert found.entry.outcome is Outcome.FAIL
+    assert found.failure
+    assert found.failure.type == f"Probe{probe.capitalize()}"
+    assert "at batch=9: " in found.failure.message or "right for x < " in found.failure.message
+
+
 def test_what_was_found_is_kept_by_key_and_not_asked_again(sides: Sides) -> None:
     first = sides.found()
     asked, probed = len(sides.asked), sides.probed

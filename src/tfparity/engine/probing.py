@@ -55,7 +55,7 @@ Places = list[tuple[_Tried, float]]
 
 @dataclass
 class _Making:
-    """A probe on its way; ended: how a limit or a crash of the source side ended it."""
+    """A probe on its way; ended: how a limit, or the source side, ended it before every place was looked at."""
 
     name: str
     probe: Probe
@@ -183,7 +183,8 @@ class Probing:
             )
 
     def _judged(self, making: _Making, key: str) -> StoredProbe:
-        if making.ended is not None:
+        message = _message(making.probe, [one for one in making.tried if one.wrong is not None])
+        if making.ended is not None and message is None:  # what was found wrong before the end stays wrong
             outcome, problem = making.ended
             said = normalise(problem.message, self.target.places)
             return _stored(outcome, Failure(Stage.PROBE, problem.type, said), None, key)
@@ -191,7 +192,6 @@ class Probing:
         if not any(_says(one) or one.wrong for one in called):
             return _stored(Outcome.SKIPPED, None, None, key)
         worst = max((one.max_abs for one in called if not one.silent), default=0.0)
-        message = _message(making.probe, [one for one in making.tried if one.wrong is not None])
         if message is None:
             return _stored(Outcome.PASS, None, worst, key)
         said = normalise(message, self.target.places)
