@@ -6,8 +6,9 @@ import builders
 import numpy
 import pytest
 
+from tfparity.planning import probes
 from tfparity.worker import probing
-from tfparity.worker.declare import boolean, integers, mask, normal
+from tfparity.worker.declare import Input, boolean, integers, mask, normal, uniform
 
 CASE = builders.case(
     "y",
@@ -51,6 +52,32 @@ def test_a_grid_has_exact_ties_across_inputs_of_one_kind() -> None:
     x = made(("x", "grid", (0.0, 0.5)), batch=32)["x"]
     assert (x * 2 == numpy.rint(x * 2)).all()
     assert len(numpy.unique(x)) < x.size / 4
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        uniform("batch", 64, name="x"),
+        uniform("batch", 64, name="x", low=-1.0, high=0.0),
+        uniform("batch", 64, name="x", low=1000.0, high=1001.0),
+        uniform("batch", 64, name="x", low=0.1, high=0.7),
+        normal("batch", 64, name="x"),
+        normal("batch", 64, name="x", mean=3.0, std=0.1),
+        integers("batch", 64, name="x", low=3, high=9),
+    ],
+)
+def test_values_as_they_are_made_stay_inside_the_declaration(declared: Input) -> None:
+    case = builders.case("y", inputs=(declared,), axes={"batch": (64, 1)})
+    given = dict(declared.arguments)
+    reach = probes.DEVIATIONS * given.get("std", 0.0)
+    low, high = given.get("low", given.get("mean", 0.0) - reach), given.get("high", given.get("mean", 0.0) + reach)
+    lines = probes.load("values").lines(case)
+    assert len(lines) >= 2
+    for call in (line.call(at) for line in lines for at in line.at):
+        (x,) = probing.inputs(case, call.spec())
+        assert numpy.float32(low) <= x.min(), call.said
+        assert x.max() <= numpy.float32(high), call.said
+        assert declared.kind == "normal" or x.max() < numpy.float32(high), call.said
 
 
 def test_constants_keep_large_integers() -> None:

@@ -39,11 +39,11 @@ def _scaled(array: Any, argument: Any, random: Any) -> Any:
 
 
 def _grid(array: Any, argument: Any, random: Any) -> Any:
-    """Rounded to multiples of a step: (where the grid begins, its step)."""
+    """Rounded down to multiples of a step, for the upper end may be no value: (where the grid begins, its step)."""
     import numpy
 
     origin, step = argument
-    return origin + numpy.floor((array.astype("float64") - origin) / step + 0.5) * step
+    return origin + numpy.floor((array.astype("float64") - origin) / step) * step
 
 
 def _spread(array: Any, argument: Any, random: Any) -> Any:

@@ -23,6 +23,9 @@ NAMES = ("numbers", "repeats", "sizes", "rows", "masks", "values", "domain", "ex
 #: No sampler of normal numbers in float64 goes beyond so many standard deviations: sqrt(-2 ln 2^-53) is 8.6.
 DEVIATIONS = 8.0
 
+#: The farthest that two neighbours in float32 are apart, as a part of the larger.
+FLOAT32 = 2.0**-23
+
 
 class Kind(StrEnum):
     """What a failing probe does: to decide is to change the verdict at level 2, to report is to stand beside it."""
@@ -148,7 +151,8 @@ def inside(declared: Input) -> tuple[float, float] | None:
         reach = DEVIATIONS * arguments["std"]
         return arguments["mean"] - reach, arguments["mean"] + reach
     if declared.kind == "uniform":
-        return arguments["low"], arguments["high"] - 1e-6 * (arguments["high"] - arguments["low"])
+        low, high = arguments["low"], arguments["high"]
+        return low, high - max(1e-6 * (high - low), FLOAT32 * abs(high))  # below it in float32, too
     if declared.kind == "integers":
         return arguments["low"], arguments["high"] - 1
     if declared.kind == "boolean":
