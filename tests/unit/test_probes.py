@@ -104,6 +104,14 @@ def test_integers_are_asked_at_both_ends() -> None:
     }
 
 
+@pytest.mark.parametrize("name", [name for name in probes.NAMES if probes.load(name).as_exported])
+def test_only_what_is_wrong_at_the_exported_shape_breaks_a_cell(name: str) -> None:
+    for line in probes.load(name).lines(SEQUENCE):
+        if line.judged:
+            assert {tuple(line.call(at).sizes.items()) for at in line.at} == {(("batch", 2), ("sequence", 16))}
+            assert not any(line.call(at).changes for at in line.at)
+
+
 def test_repeats_make_the_first_call_between_the_others_again_and_again() -> None:
     order = probes.load("repeats").order(3)
     assert order[:6] == (0, 1, 0, 2, 0, 1)

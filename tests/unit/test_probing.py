@@ -41,6 +41,7 @@ class Sides:
     refuses: Callable[[Call], bool] = lambda call: False
     ends: Outcome = Outcome.CRASH
     dies: str = ""
+    crashes: Callable[[Any], bool] = lambda x: False
     source: Problem | None = None
     asked: list[tuple[str, int]] = field(default_factory=list)
     probed: int = 0
@@ -75,7 +76,9 @@ class Sides:
             stored = {}
             with numpy.load(part["io"]) as io:
                 for turn, place in enumerate(part["turns"]):
-                    if self.dies and turn == 1 and self.dies in part["io"]:
+                    dies = self.dies and turn == 1 and self.dies in part["io"]
+                    if dies or self.crashes(io[f"input/{place}/x"]):
+                        numpy.savez(part["result"], **stored)
                         problem = Problem("Signal", "ended by SIGSEGV")
                         stage = StageReply("probe", self.ends, error=problem)
                         return Answer((load, stage), Facts(failed=failed, part=number, turn=turn), self.folder)
@@ -127,6 +130,23 @@ def test_axes_that_are_wrong_together_only_are_found(sides: Sides) -> None:
 def test_an_artifact_that_keeps_something_is_found_in_the_call_where_it_shows(sides: Sides) -> None:
     sides.fault = lambda x, turn: 2 * x + (turn == 20)
     assert sides.message("repeats").startswith("at call 21 in a row, the exported shape: ")
+
+
+def test_what_is_wrong_at_other_sizes_alone_does_not_break_the_cell(sides: Sides) -> None:
+    sides.fault = lambda x, turn: 2 * x * (x.shape == (2, 8))
+    found = sides.found()
+    assert found["sizes"].entry.outcome is Outcome.FAIL
+    assert {found[name].entry.outcome for name in ("repeats", "numbers")} == {Outcome.PASS}
+
+
+@pytest.mark.parametrize("size", [(5, 8), (2, 16)])
+def test_a_crash_at_another_size_leaves_the_repeats_of_the_exported_shape(sides: Sides, size: tuple[int, int]) -> None:
+    sides.crashes = lambda x: x.shape == size
+    assert sides.found()["repeats"].entry.outcome is Outcome.PASS
+    sides.fault = lambda x, turn: 2 * x + (turn == 20)
+    failure = sides.found("another cell")["repeats"].failure
+    assert failure
+    assert "at call 21 in a row, the exported shape: " in failure.message
 
 
 def test_how_far_the_right_answers_go_is_told_and_decides_nothing(sides: Sides) -> None:

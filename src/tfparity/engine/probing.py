@@ -63,15 +63,23 @@ class _Making:
     ended: tuple[Outcome, Problem] | None = None
 
     @property
+    def judged(self) -> list[_Tried]:
+        return [one for one in self.tried if one.line.judged]
+
+    @property
     def first(self) -> Places:
         """Every place of every line."""
         return [(one, at) for one in self.tried for at in one.line.at]
 
     @property
     def next(self) -> Places:
-        """The places to look at next: of the first line that is wrong, of all where each is told."""
+        """The places to look at next: of the first line that is wrong, of all where each is told; those that a crash
+        in a line that is not judged left without an answer."""
         found: Places = []
-        for one in self.tried if self.ended is None else ():
+        if self.ended is None and not any(one.calls for one in self.judged):
+            found = [(one, at) for one, at in self.first if not one.calls]
+            return found if len(found) < len(self.first) else []
+        for one in self.judged if self.ended is None else ():
             wrong = one.wrong
             if wrong is None:
                 continue
@@ -183,12 +191,12 @@ class Probing:
             )
 
     def _judged(self, making: _Making, key: str) -> StoredProbe:
-        message = _message(making.probe, [one for one in making.tried if one.wrong is not None])
+        message = _message(making.probe, [one for one in making.judged if one.wrong is not None])
         if making.ended is not None and message is None:  # what was found wrong before the end stays wrong
             outcome, problem = making.ended
             said = normalise(problem.message, self.target.places)
             return _stored(outcome, Failure(Stage.PROBE, problem.type, said), None, key)
-        called = [one for line in making.tried for one in line.calls.values()]
+        called = [one for line in making.judged for one in line.calls.values()]
         if not any(_says(one) or one.wrong for one in called):
             return _stored(Outcome.SKIPPED, None, None, key)
         worst = max((one.max_abs for one in called if not one.silent), default=0.0)

@@ -68,12 +68,13 @@ class Call:
 class Line:
     """Calls that differ in one number: `call` makes that at a place, `at` are the places tried, from the nearest to
     the farthest. whole: only whole numbers are places. told: what a person is told of the first place that is wrong,
-    where the line is a domain."""
+    where the line is a domain. judged: else it is only made between the others, and what comes of it says nothing."""
 
     call: Callable[[float], Call]
     at: tuple[float, ...] = (0,)
     whole: bool = True
     told: Callable[[float], str] | None = None
+    judged: bool = True
 
     def between(self, right: float, wrong: float, count: int = 7) -> tuple[float, ...]:
         """Places between one that is right and one that is wrong; none where they are near enough to each other."""
@@ -91,7 +92,7 @@ class Probe:
     """One kind of probe.
 
     revision: raised by hand when a change can move what it finds: recorded entries of it become stale, and no cell.
-    lines: what it asks of a case; none where it has nothing to ask. as_exported: its calls are at the exported shape
+    lines: what it asks of a case; none where it has nothing to ask. as_exported: the calls it judges are at the exported shape
     with the case's own inputs, so that a failing one breaks the cell. exact_nan: whether NaN where torch says NaN is
     asked for: elsewhere it is no answer, and says nothing. small: whether numbers of a small magnitude are held to
     themselves: at the ends of a range, where many functions vanish, that is told as a domain instead. order: in which
@@ -160,6 +161,6 @@ def inside(declared: Input) -> tuple[float, float] | None:
     return None
 
 
-def single(call: Call) -> Line:
+def single(call: Call, *, judged: bool = True) -> Line:
     """A line of one call."""
-    return Line(lambda _: call)
+    return Line(lambda _: call, judged=judged)
