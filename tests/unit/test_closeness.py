@@ -91,6 +91,36 @@ def test_a_score_that_is_off_beside_boxes_is_wrong() -> None:
     assert "column" in str(wrong(known, off))
 
 
+@pytest.mark.parametrize("boxes", [2, 3, 7, 8])
+@pytest.mark.parametrize("classes", [1, 3, 80])
+def test_scores_that_are_off_beside_few_and_noisy_boxes_are_wrong(boxes: int, classes: int) -> None:
+    random = numpy.random.RandomState(3)
+    noise = numpy.array([2e-3] * 4 + [1e-7] * classes)
+    truth = numpy.concatenate([random.uniform(100, 640, (boxes, 4)), random.uniform(0.1, 1, (boxes, classes))], -1)
+    known = {kind: (truth + noise * random.uniform(-1, 1, truth.shape)).astype("f4") for kind in closeness.RUNS}
+    known["float64"] = truth
+    off = known["float32"].copy()
+    assert wrong(known, off) is None
+    off[:, 4:] += 0.004
+    assert "column" in str(wrong(known, off))
+    boxes_off = known["float32"].copy()
+    boxes_off[:, :4] += 0.003  # no more than four times what torch's own boxes are off
+    assert wrong(known, boxes_off) is None
+
+
+@pytest.mark.parametrize("shape", [(1, 200), (2, 100), (1, 1000), (300, 2)])
+def test_logits_of_few_rows_that_another_backend_rounds_are_right(shape: tuple[int, int]) -> None:
+    """Each is off by as much, however small it is: those near zero have lost their digits."""
+    for seed in range(50):
+        random = numpy.random.RandomState(seed)
+        truth = random.normal(size=shape)
+        known = {kind: (truth + 1e-6 * random.normal(size=shape)).astype("f4") for kind in closeness.RUNS}
+        known["float64"] = truth
+        assert wrong(known, (truth + 1e-6 * random.normal(size=shape)).astype("f4")) is None
+        alone = {kind: known[kind] for kind in ("float32", "float64")}
+        assert wrong(alone, (truth + 1e-6 * random.normal(size=shape)).astype("f4")) is None
+
+
 def test_logits_that_are_coarse_beside_the_fill_of_a_mask_are_wrong() -> None:
     known = runs(fills())
     coarse = (numpy.rint(known["float32"] / 0.1) * 0.1).astype("float32")

@@ -154,18 +154,33 @@ def _fine(name: str, runs: Mapping[str, Array], candidate: Array, *, small: bool
     half = runs["float32"].dtype == numpy.float16
     spacing = numpy.spacing(numpy.abs(truth).astype(numpy.float16 if half else numpy.float32)).astype(numpy.float64)
     own = numpy.maximum(own, compare.ULPS * spacing)
-    return _slices(name, truth, error, own) or (_magnitudes(name, truth, error, own) if small else None)
+    return _slices(name, truth, error, own, small=small) or (_magnitudes(name, truth, error, own) if small else None)
 
 
-def _slices(name: str, truth: Array, error: Array, own: Array) -> str | None:
-    """Rows and columns by their own scale; their noise is their own, too, where they have enough elements to tell."""
+def _slices(name: str, truth: Array, error: Array, own: Array, *, small: bool) -> str | None:
+    """Rows and columns by their own scale and their own noise."""
     for axis, what in _sliced(truth):
         over = tuple(other for other in range(truth.ndim) if other != axis)
         scale, worst = numpy.abs(truth).max(axis=over), error.max(axis=over)
-        noise = own.max(axis=over) if truth.size >= NEIGHBOURS * scale.size else own.max()
+        noise = _noise(scale, own.max(axis=over), truth.size // scale.size, small=small)
         if bool(((worst > SLICE * scale) & (worst > compare.NOISE_FACTOR * noise) & (scale > 0)).any()):
             return f"output {name!r} has a {what} that is off by more than 1e-3 of its own scale"
     return None
+
+
+def _noise(scale: Array, noise: Array, elements: int, *, small: bool) -> Array:
+    """Per slice its noise, from the largest error of torch's own in it. Of few elements that is a poor estimate: the
+    fewer, the more is allowed; of many slices those of like scale are asked, too (one may have lost its digits by
+    cancellation). Never more than the largest of all; that where a slice is one number, or a few that may be small."""
+    if elements >= NEIGHBOURS:
+        return noise
+    if elements == 1 or not small:
+        return numpy.full_like(noise, noise.max())
+    order = numpy.argsort(scale, kind="stable")
+    pooled = numpy.empty_like(noise)
+    pooled[order] = _pooled(noise[order], min(NEIGHBOURS, noise.size // GROUP))
+    allowed: Array = numpy.minimum(noise.max(), pooled * NEIGHBOURS / elements)
+    return allowed
 
 
 def _sliced(truth: Array) -> Sequence[tuple[int, str]]:
@@ -209,10 +224,10 @@ def _ends(size: Array) -> list[int]:
     return ends
 
 
-def _pooled(own: Array) -> Array:
-    """Per element the largest error of torch's own among its neighbours."""
-    padded = numpy.pad(own, NEIGHBOURS, mode="edge")
+def _pooled(own: Array, reach: int = NEIGHBOURS) -> Array:
+    """Per element the largest error of torch's own among so many neighbours on each side."""
+    padded = numpy.pad(own, reach, mode="edge")
     pooled = own.copy()
-    for shift in range(2 * NEIGHBOURS + 1):
+    for shift in range(2 * reach + 1):
         numpy.maximum(pooled, padded[shift : shift + own.size], out=pooled)
     return pooled
