@@ -92,7 +92,7 @@ class Probe:
     """One kind of probe.
 
     revision: raised by hand when a change can move what it finds: recorded entries of it become stale, and no cell.
-    lines: what it asks of a case; none where it has nothing to ask. as_exported: what it judges is at the exported shape
+    lines: what it asks of a case; none where it has nothing to ask. as_exported: it judges the exported shape alone
     with the case's own inputs, so that a failing one breaks the cell. exact_nan: whether NaN where torch says NaN is
     asked for: elsewhere it is no answer, and says nothing. small: whether numbers of a small magnitude are held to
     themselves: at the ends of a range, where many functions vanish, that is told as a domain instead. order: in which
