@@ -243,7 +243,26 @@ def test_what_is_left_to_do_names_cause_remedy_and_remedies_not_tried(
     both = cell(
         broken(UNSQUEEZE), *(broken(UNSQUEEZE, remedies=(name,)) for name in ("pad-handler", "squeeze-handlers"))
     )
-    assert "not tried" not in shown(session(), both, capsys=capsys)
+    said = shown(session(), both, capsys=capsys)
+    assert "not tried" not in said
+    assert "nothing is left that is tried by itself" in said
+
+
+def test_a_case_that_does_not_build_is_sent_back_to_where_it_fails(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unbuilt = cell(attempt(13, "build", "fail", "2x4 and 3x2 cannot be multiplied", "RuntimeError", where="mine.py:3"))
+    said = shown(session(), unbuilt, capsys=capsys)
+    assert "mend the case at mine.py:3" in said
+    assert "convert" not in said
+
+
+def test_in_a_pipe_a_line_ends_where_its_words_do(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = session()
+    own_models.show(terminal.console(sys.stdout), asked, own_models.stuck(asked, [FAILS, UNKNOWN]))
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) > 4
+    assert lines == [line.rstrip() for line in lines]
 
 
 def test_what_is_left_to_do_names_the_way_by_which_what_fails_alike_converts(

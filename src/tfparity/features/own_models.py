@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from tfparity.features.session import Session
 from tfparity.inputs.limitations import Limitation
 from tfparity.planning import plan
 from tfparity.records.cells import CellRecord, PlannedCell
-from tfparity.records.vocabulary import Verdict
+from tfparity.records.vocabulary import Stage, Verdict
 from tfparity.report import words
+from tfparity.report.terminal import indented
 from tfparity.report.why import explained
 
 #: So many ways by which others that fail alike convert are named.
@@ -49,7 +49,7 @@ def show(out: Console, asked: Session, left: Stuck) -> None:
     for case, cells in left.items():
         out.print(Text(case, "bold"))
         for line in _of_model(asked, cells):
-            out.print(Padding(Text(line), (0, 0, 0, 2)))
+            indented(out, Text(line))
 
 
 def _of_model(asked: Session, cells: Sequence[CellRecord]) -> Iterator[str]:
@@ -67,12 +67,18 @@ def advice(asked: Session, record: CellRecord) -> Iterator[str]:
     told = explained(limitation) if limitation else words.shortened(words.failure(error), 300) if error else "fails"
     yield f"{record.route} on {record.toolchain}: {told}"
     if limitation is None:
-        yield "  no limitation says why; convert tries other toolchains"
+        built = record.deciding is None or record.deciding.stage is not Stage.BUILD
+        where = f" at {record.deciding.where}" if record.deciding and record.deciding.where else ""
+        yield "  no limitation says why; convert tries other toolchains" if built else f"  mend the case{where}"
+        return
+    yield f"  {limitation.id}: see docs/limitations.md"
     untried = _untried(asked, record)
     if untried:
         yield f"  not tried yet: {words.remedies(untried)}; run it again with --try-remedies"
-    for line in _elsewhere(asked, record, limitation) if limitation else ():
-        yield f"  {line}"
+    elsewhere = list(_elsewhere(asked, record, limitation))
+    yield from (f"  {line}" for line in elsewhere)
+    if not (untried or elsewhere):
+        yield "  nothing is left that is tried by itself, and no recorded model that fails so converts by another way"
 
 
 def _untried(asked: Session, record: CellRecord) -> list[str]:

@@ -53,7 +53,7 @@ def put(out: Console, table: Table) -> None:
         out.print(row)
 
 
-def _indented(out: Console, text: Text) -> None:
+def indented(out: Console, text: Text) -> None:
     """Print it two columns to the right, its further lines too."""
     out.print(Padding(text, (0, 0, 0, 2)) if out.width < ENDLESS else Text.assemble("  ", text))
 
@@ -74,15 +74,15 @@ def show(out: Console, records: Sequence[CellRecord], explain: Explain, *, all_n
             put(out, _table(rows, axes=True, reasons=reasons) if beside else forms[out.width >= with_axes > bare])
             for record in rows:
                 if reasons[record.id] and not beside:
-                    _indented(out, Text(f"{record.case} ({record.route}): {reasons[record.id]}"))
+                    indented(out, Text(f"{record.case} ({record.route}): {reasons[record.id]}"))
         for record in rows:
             said = record.deciding.answer if record.deciding else None
             if said:
-                _indented(out, Text(f"{record.case}: {words.answer(said)}"))
+                indented(out, Text(f"{record.case}: {words.answer(said)}"))
         for line in noted(rows, all_names=all_names):
-            _indented(out, Text(line))
+            indented(out, Text(line))
         for line in aside(mine):
-            _indented(out, Text(line, "dim"))
+            indented(out, Text(line, "dim"))
     out.print()
     for meaning in legend(records):
         out.print(meaning)
