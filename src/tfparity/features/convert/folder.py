@@ -173,7 +173,8 @@ def _readme(
     if not case.trained and (attempt.model is None or attempt.model.parameters != 0):
         lines.append(
             "- **random weights**, since the case is not declared `trained`: this shows the way across, and is not the "
-            "model; for your own checkpoint, name its folder, file or function in place of the case"
+            "model; for your own weights, load them in the case and say `trained=True` there, or name the checkpoint's "
+            "folder, file or function in place of the case"
         )
     for note in attempt.notes:
         more = "; verdict.json has all names" if note.shortened else ""
