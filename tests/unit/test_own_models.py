@@ -257,7 +257,10 @@ def test_a_case_that_does_not_build_is_sent_back_to_where_it_fails(
     assert "convert" not in said
 
 
-def test_in_a_pipe_a_line_ends_where_its_words_do(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+def test_in_a_pipe_a_line_ends_where_its_words_do(
+    project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
     asked = session()
     own_models.show(terminal.console(sys.stdout), asked, own_models.stuck(asked, [FAILS, UNKNOWN]))
     lines = capsys.readouterr().out.splitlines()
