@@ -16,17 +16,14 @@ import subprocess
 import sys
 import tempfile
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from tfparity import paths
 from tfparity.engine import assembly
-from tfparity.engine.cell_run import Attempts
 from tfparity.engine.context import Context, Options
 from tfparity.engine.worker_pool import WorkerPool
 from tfparity.evidence import files
-from tfparity.evidence.explain import explain
-from tfparity.evidence.query import Query
 from tfparity.evidence.schema import Evidence
 from tfparity.features.gate.compare import EXIT_CODES
 from tfparity.judging import judge
@@ -37,8 +34,8 @@ from tfparity.records.vocabulary import Grade, Stage
 
 ROOT = Path(__file__).resolve().parents[1]
 GATE = ("-m", "tfparity", "gate", "--toolchain", "all", "--tier", "all", "--recorded")
-#: Where a rule explains only an attempt that a run makes no more.
-UNUSED = EXIT_CODES["unused-limitation"]
+#: A rule may explain only cells that are left out of the copy.
+CODES = (0, EXIT_CODES["unused-limitation"])
 IMPORTS = ("-c", "import numpy, pydantic")
 
 
@@ -62,70 +59,61 @@ def attempt(content: Evidence, cell: Cell, line: AttemptLine) -> Attempt:
     )
 
 
-@dataclass
-class Filled:
-    """A cell's place in the store, where an attempt that nobody recorded has failed like the last one that was."""
-
-    kept: Attempts
-    like: Attempt
-
-    def get(self, opset: int, remedies: tuple[str, ...]) -> Attempt:
-        """The attempt of the store, put there now if it lacks it."""
-        found = self.kept.get(opset, remedies)
-        if found is None:
-            found = replace(self.like, opset=opset, remedies=remedies)
-            self.kept.put(found)
-        return found
-
-    def put(self, attempt: Attempt) -> None:
-        """Keep an attempt."""
-        self.kept.put(attempt)
-
-
 def fill(selection: Selection, results: Path) -> int:
-    """Put every recorded attempt into the cache's store, and what then comes of the cells into a copy of the evidence;
-    how many these are. (Where rules have changed since, a run tries other remedies: here they have failed.)"""
+    """Put every recorded attempt into the cache's store, and the cells that it then gives again as they are recorded
+    into a copy of the evidence (where rules have changed since, a run may try other opsets); how many these are."""
+    recorded = files.load_all(selection.project)
+    cells = {CellId(name, *place): cell for name, held in recorded.items() for place, cell in held.by_place.items()}
+    options = Options(as_recorded=cells)
     context = Context(
-        selection.project, selection.matrix, selection.cases, selection.cache, Options(), keys=selection.keys
+        selection.project, selection.matrix, selection.cases, selection.cache, options, keys=selection.keys
     )
     context.folder.mkdir(parents=True)
     copy, count = replace(selection.project, own_results=results), 0
-    recorded = files.load_all(selection.project)
-    planned = {one.place: one for one in selection.planned_of(frozenset(Query(selection).places)) if one.applicable}
+    planned: dict[str, list[PlannedCell]] = {}
+    for one in selection.planned:
+        if one.applicable:
+            planned.setdefault(one.toolchain, []).append(one)
     for name, content in recorded.items():
-        found = [
-            _as_run(context, planned[place], content, cell)
-            for cell in content.cells
-            if (place := CellId(name, cell.case, cell.route)) in planned
-        ]
-        count += len(found)
-        files.save(copy, explain(replace(content, cells=tuple(found)), selection.limitations))
+        kept = []
+        for one in planned.get(name, ()):
+            cell = content.cell(one.case, one.route)
+            if cell is not None and _given_again(context, one, content, cell):
+                kept.append(cell)
+        count += len(kept)
+        files.save(copy, replace(content, cells=tuple(kept)))
         runs = files.load_runs_of(selection.project, name)
         if runs:
             files.save_runs(copy, runs)
     return count
 
 
-def _as_run(context: Context, planned: PlannedCell, content: Evidence, cell: Cell) -> Cell:
-    """Store a cell's attempts; the cell that a run then comes to."""
+def _given_again(context: Context, planned: PlannedCell, content: Evidence, cell: Cell) -> bool:
+    """Store a cell's attempts; whether a run then finds all that it asks for, and comes to the same cell."""
     crossing = context.keys.crossing(planned)
     run = assembly.of_planned(
         context, WorkerPool(context, ExitStack()), crossing, tries_remedies=context.keys.tries_remedies(planned)
     )
-    attempts = [attempt(content, cell, line) for line in cell.attempts]
-    for one in attempts:
-        run.kept.put(one)
-    run.kept = Filled(run.kept, attempts[-1])
-    made = judge.cell(*planned.place, run.attempts(), shims=crossing.shims)
-    return replace(made, key=context.keys.cell(planned, made))
+    for line in cell.attempts:
+        run.kept.put(attempt(content, cell, line))
+    run.going = _not_stored
+    try:
+        made = judge.cell(*planned.place, run.attempts(), shims=crossing.shims)
+    except LookupError:
+        return False
+    return (made.verdict, made.opset, made.remedies) == (cell.verdict, cell.opset, cell.remedies)
 
 
-def seconds(arguments: tuple[str, ...], environment: dict[str, str], codes: tuple[int, ...] = (0,)) -> float:
-    """Processor seconds of a Python process with these arguments. Raises where it ends with another code."""
+def _not_stored() -> None:
+    raise LookupError("an attempt is not in the store")
+
+
+def seconds(arguments: tuple[str, ...], environment: dict[str, str]) -> float:
+    """Processor seconds of a Python process with these arguments. Raises where it ends with a code of none of CODES."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run([sys.executable, *arguments], env=environment, cwd=ROOT, capture_output=True, text=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode not in codes:
+    if done.returncode not in CODES:
         sys.exit(f"{' '.join(arguments)} ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
@@ -144,7 +132,7 @@ def main() -> None:
         environment["PYTHONPYCACHEPREFIX"] = str(Path(folder) / "compiled")
         gates, imports = [], []
         for run in range(given.runs + 1):
-            took = seconds(gate_of, environment, (0, UNUSED)), seconds(IMPORTS, environment)
+            took = seconds(gate_of, environment), seconds(IMPORTS, environment)
             if run:
                 gates.append(took[0])
                 imports.append(took[1])

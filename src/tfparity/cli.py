@@ -226,11 +226,13 @@ def _carried_out(asked: Session, keep: Callable[[Sequence[CellRecord]], object] 
     console = terminal.console(sys.stderr)
     asked.read()
     cells = asked.cells
+    runs = asked.to_run(cells)
     if any(cell.applicable for cell in cells):
-        console.print(asked.forecast(cells))
+        console.print(asked.forecast(cells, runs))
+    seconds = asked.query.seconds if runs else {}  # read for a forecast alone
     records: dict[str, CellRecord] = {}
     try:
-        with progress.progress(console, cells, asked.seconds(cells)) as display, asked.engine(display) as engine:
+        with progress.progress(console, cells, seconds) as display, asked.engine(display) as engine:
             for record in engine.run(cells):
                 records[record.id] = record
     except BaseException:
@@ -346,7 +348,7 @@ def _plan(given: argparse.Namespace) -> int:
     asked = _session(given)
     for cell in asked.cells:
         print(cell.id if cell.applicable else f"{cell.id}  {cell.verdict}: {' '.join((cell.reason or '').split())}")
-    print(f"{len(asked.cells)} cells: {asked.forecast(asked.cells)}")
+    print(f"{len(asked.cells)} cells: {asked.forecast(asked.cells, asked.to_run(asked.cells))}")
     return 0
 
 
@@ -376,7 +378,7 @@ def _gate(given: argparse.Namespace) -> int:
     for option, path in (("--junit", given.junit), ("--summary", summary)):
         if path is not None:
             _make_room(option, path)
-    asked.at_recorded_level = True
+    asked.as_recorded = True
     records = _carried_out(asked, asked.recorder.record if given.update else None)
     if given.update:
         asked.recorder.record(records, drop_unplanned=True)

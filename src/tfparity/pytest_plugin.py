@@ -153,7 +153,7 @@ def pytest_report_collectionfinish(config: pytest.Config) -> str | None:
         )
     if not runnable or config.option.collectonly:
         return None
-    return run.session.forecast(runnable)
+    return run.session.forecast(runnable, run.session.to_run(runnable))
 
 
 @pytest.fixture

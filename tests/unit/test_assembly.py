@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import builders
 import pytest
 from builders import SOURCE, SPLIT, TARGET, attempt, broken, case, context, crossing, rule
 
@@ -24,7 +25,7 @@ from tfparity.inputs import matrix
 from tfparity.paths import Project
 from tfparity.planning import revisions
 from tfparity.planning.keys import Where
-from tfparity.records.cells import Problem, StageReply
+from tfparity.records.cells import Attempt, CellId, Problem, StageReply
 from tfparity.records.vocabulary import Outcome
 from tfparity.worker import exporters, remedies, routes
 
@@ -164,6 +165,24 @@ def test_remedies_are_named_where_they_are_to_be_tried(opened: Opened) -> None:
     named = opened(limitations=rules, tries_remedies=True).remedies
     assert named is not None
     assert (named(failed), named(attempt())) == (("auto-cast",), ())
+
+
+@pytest.mark.parametrize(
+    ("recorded", "named"),
+    [
+        ((broken(),), ()),
+        ((broken(), broken(remedies=("auto-cast",))), ("auto-cast",)),
+        ((attempt(),), ("auto-cast", "gru-handler")),
+    ],
+)
+def test_a_cell_that_is_made_as_it_was_recorded_to_fail_tries_what_it_tried(
+    opened: Opened, recorded: tuple[Attempt, ...], named: tuple[str, ...]
+) -> None:
+    rules = (rule(remedies=["auto-cast", "gru-handler"]),)
+    cells = {CellId("both", "family/name", "onnx-tf"): builders.cell("family/name", *recorded)}
+    asked = opened(limitations=rules, tries_remedies=True, as_recorded=cells).remedies
+    assert asked is not None
+    assert asked(broken()) == named
 
 
 def test_remedies_of_a_cell_may_take_what_the_matrix_says(opened: Opened) -> None:

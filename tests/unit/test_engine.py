@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import builders
 import pytest
 from builders import SOURCE, SPLIT, TARGET, attempt, broken, case, context, facts
 
@@ -401,6 +402,16 @@ def test_what_worked_before_and_does_not_now_ends_no_other_cell(
     first = records["zoo/a"]
     assert (first.verdict, first.interrupted) == (("works", False) if flakes == 1 else ("untested", True))
     assert flakes == 1 or "worked before and does not now; run it with --again" in str(first.reason)
+
+
+@pytest.mark.parametrize(("level", "recorded", "found"), [(None, 2, 2), (1, 2, 1), (2, 1, 2), (None, None, 1)])
+def test_a_cell_is_checked_at_the_level_that_is_asked_for_else_at_its_own(
+    engine: Make, level: int | None, recorded: int | None, found: int
+) -> None:
+    (planned,) = cells("zoo/a")
+    cell = replace(builders.cell("zoo/a", attempt()), level=recorded or 1)
+    made = engine(level=level, as_recorded={planned.place: cell} if recorded else {})
+    assert made._level(planned) == found
 
 
 # An end before the end

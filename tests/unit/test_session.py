@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import builders
 import pytest
 import small_project
 from builders import attempt, broken, not_run
@@ -16,7 +17,7 @@ from tfparity.features.session import Session
 from tfparity.paths import Project
 from tfparity.planning import estimate
 from tfparity.planning.options import Choice
-from tfparity.records.cells import CellRecord
+from tfparity.records.cells import CellId, CellRecord
 from tfparity.records.observer import Silent
 
 
@@ -146,7 +147,7 @@ def test_an_estimate_takes_recorded_seconds_and_the_time_of_what_is_not_installe
 def test_a_forecast_counts_only_what_is_not_in_the_store(project: Project) -> None:
     def of(**given: Any) -> str:
         asked = session("old", jobs=1, routes=("onnx-tf",), case_globs=("zoo/add", "zoo/gru"), **given)
-        return asked.forecast(asked.cells)
+        return asked.forecast(asked.cells, asked.to_run(asked.cells))
 
     asked = session("old", routes=("onnx-tf",), case_globs=("zoo/add", "zoo/gru"))
     store, keys = Store(asked.selection.cache.store), asked.selection.keys
@@ -161,6 +162,15 @@ def test_a_forecast_counts_only_what_is_not_in_the_store(project: Project) -> No
     for file in asked.selection.cache.store.rglob("attempts.json"):
         file.rename(file.with_name("opset-13.json"))  # as it was once stored
     assert of().startswith("2 cells to run")
+
+
+def test_what_is_made_as_recorded_is_every_cell_of_the_choice_that_is_recorded(project: Project) -> None:
+    session("old").recorder.record([builders.record("zoo/add", attempt(), toolchain="old")])
+    asked = session("old")
+    assert {place.case: cell.verdict for place, cell in asked.recorded().items()} == {"zoo/add": "works"}
+    asked.as_recorded = True
+    with asked.engine(Silent()) as engine:
+        assert set(engine.context.options.as_recorded) == {CellId("old", "zoo/add", "onnx-tf")}
 
 
 def test_what_is_wrong_with_the_evidence_is_said_before_anything_runs(project: Project) -> None:

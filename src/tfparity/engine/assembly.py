@@ -30,12 +30,17 @@ def of_planned(context: Context, pool: WorkerPool, crossing: Crossing, *, tries_
     """The run of a planned cell."""
     planned = crossing.planned
     on_stage = _tells(context, crossing)
+    recorded = context.options.as_recorded.get(planned.place)
+    tried = (
+        {name for one in recorded.attempts for name in one.remedies} if recorded and recorded.verdict.failing else None
+    )
 
     def ask(kind: str, request: Mapping[str, Json]) -> Answer:
         return pool.worker(crossing.target).ask(kind, request, context.limits, on_stage=on_stage)
 
     def named(attempt: Attempt) -> tuple[str, ...]:
-        return context.keys.remedies_named(crossing, attempt.error, attempt.opset, attempt.remedies)
+        names = context.keys.remedies_named(crossing, attempt.error, attempt.opset, attempt.remedies)
+        return names if tried is None else tuple(name for name in names if name in tried)
 
     def newest_opset() -> int | None:
         return pool.worker(crossing.source).facts.newest_opset

@@ -14,7 +14,7 @@ from tfparity.inputs.limitations import Limitation
 from tfparity.inputs.matrix import Matrix
 from tfparity.paths import Cache, Project
 from tfparity.planning.keys import Keys
-from tfparity.records.cells import CellId
+from tfparity.records.cells import Cell, CellId
 from tfparity.records.observer import Observer, Silent
 from tfparity.worker.declare import Case
 
@@ -23,8 +23,9 @@ from tfparity.worker.declare import Case
 class Options:
     """How to run. `budget` in seconds; `fresh_process` starts a process per request instead of forking; `path`: folders
     of code that the models import, put before what is installed where they are built; `try_remedies`: those that
-    rules name, where a user's own model fails. `level`: 1, the stages; 2, with probes; `levels`: of cells that have one
-    of their own."""
+    rules name, where a user's own model fails. `level`: 1, the stages; 2, with probes. `as_recorded`: cells that are
+    made as they were recorded: at their level where `level` is None, and, of those that failed, by the remedies alone
+    that they tried."""
 
     jobs: int = 2
     all_opsets: bool = False
@@ -35,8 +36,8 @@ class Options:
     download: bool = False
     path: tuple[Path, ...] = ()
     try_remedies: bool = False
-    level: int = 1
-    levels: Mapping[CellId, int] = field(default_factory=dict)
+    level: int | None = None
+    as_recorded: Mapping[CellId, Cell] = field(default_factory=dict)
 
 
 class Context:

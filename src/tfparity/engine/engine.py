@@ -270,7 +270,8 @@ class Engine:
 
     def _level(self, planned: PlannedCell) -> int:
         options = self.context.options
-        return options.levels.get(planned.place, options.level)
+        recorded = options.as_recorded.get(planned.place)
+        return options.level or (recorded.level if recorded else 1)
 
     def _probed(
         self, crossing: Crossing, run: CellRun, cell: Cell, pool: WorkerPool

@@ -122,10 +122,16 @@ class Query:
         )
         return [place for place in recorded if place not in may]
 
+    @cached_property
+    def _of_zoo(self) -> Mapping[str, Evidence]:
+        """The evidence of the zoo, which a user's own may stand beside."""
+        project = self.selection.project
+        return self.recorded if project.own_results is None else files.load_all(replace(project, own_results=None))
+
     def elsewhere(self, limitation: str) -> tuple[int, Counter[Way]]:
         """How many cases of the zoo are recorded to fail by a rule, and how many of them convert by each way; of ways
         by which equally many do, first that of the newest target environment."""
-        zoo = files.load_all(replace(self.selection.project, own_results=None))
+        zoo = self._of_zoo
         alike = {cell.case for content in zoo.values() for cell in content.cells if cell.limitation == limitation}
         found = Counter(
             (name, cell.route)

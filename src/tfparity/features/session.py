@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from tfparity.planning.estimate import estimate
 from tfparity.planning.options import Choice
 from tfparity.planning.probes import Kind
 from tfparity.planning.selection import Selection
-from tfparity.records.cells import CellId, CellRecord, PlannedCell
+from tfparity.records.cells import Cell, CellId, CellRecord, PlannedCell
 from tfparity.records.observer import Observer
 from tfparity.report import words
 
@@ -35,8 +35,8 @@ class Session:
         self.selection = Selection(choice, project, cache)
         self.query = Query(self.selection)
         self.recorder = Recorder(self.selection)
-        #: Whether every cell is checked at the level that is recorded of it, where the choice names none.
-        self.at_recorded_level = False
+        #: Whether every cell is made as it was recorded, see engine.context.Options: like is compared with like.
+        self.as_recorded = False
 
     def read(self) -> None:
         """Read all that the choice needs now: what is wrong with a file is said before anything runs."""
@@ -71,10 +71,10 @@ class Session:
 
         return [cell for cell in cells if cell.applicable and not done(cell)]
 
-    def forecast(self, cells: Sequence[PlannedCell]) -> str:
-        """How many of the cells are to run and for how long, in a line: within the budget, where there is one."""
+    def forecast(self, cells: Sequence[PlannedCell], runs: Sequence[PlannedCell]) -> str:
+        """How many of the cells are to run, `runs`, and for how long, in a line: within the budget, where there is
+        one."""
         applicable = [cell for cell in cells if cell.applicable]
-        runs = self.to_run(applicable)
         before = f"{words.cells(len(applicable) - len(runs))} done before"
         if not runs:
             return before
@@ -83,10 +83,6 @@ class Session:
             seconds = min(seconds, self.choice.budget)
         told = f"{words.cells(len(runs))} to run: about {words.duration(seconds)}"
         return told if len(runs) == len(applicable) else f"{before}, {told}"
-
-    def seconds(self, cells: Sequence[PlannedCell]) -> Mapping[CellId, float]:
-        """Recorded seconds of cells, where any of these are to run: they are read for a forecast alone."""
-        return self.query.seconds if self.to_run(cells) else {}
 
     def estimate(self, cells: Sequence[PlannedCell]) -> float:
         """Seconds that running those cells will take at most."""
@@ -97,10 +93,10 @@ class Session:
         missing = sum(not selection.installed(selection.matrix.environments[id]) for id in environments)
         return estimate(runs, self.query.seconds, jobs=self.choice.jobs, to_install=missing, toolchains=len(toolchains))
 
-    def recorded_levels(self) -> dict[CellId, int]:
-        """The level that every recorded cell of the choice was checked at."""
+    def recorded(self) -> dict[CellId, Cell]:
+        """Those of the choice's cells that are recorded."""
         found = {cell.place: self.query.cell(cell.place) for cell in self.cells}
-        return {place: cell.level for place, cell in found.items() if cell is not None}
+        return {place: cell for place, cell in found.items() if cell is not None}
 
     def engine(self, observer: Observer) -> Engine:
         """An engine for the choice. Use as a context manager."""
@@ -118,8 +114,8 @@ class Session:
             download=choice.download,
             path=choice.path,
             try_remedies=choice.try_remedies,
-            level=choice.level or 1,
-            levels=self.recorded_levels() if self.at_recorded_level and choice.level is None else {},
+            level=choice.level,
+            as_recorded=self.recorded() if self.as_recorded else {},
         )
         context = Context(
             selection.project,
