@@ -103,7 +103,8 @@ def main() -> int:
     framework.pin_threads(1)
     for file in sorted((ROOT / "cases").glob("*.py")):
         plugins.load(str(file), "")
-    done = {json.loads(line)["case"] for line in given.skip.read_text().splitlines()} if given.skip else set()
+    before = given.skip.read_text().splitlines() if given.skip and given.skip.exists() else []
+    done = {json.loads(line)["case"] for line in before}
     seconds: dict[str, dict[str, float]] = defaultdict(lambda: {"forward": 0.0, "gradients": 0.0})
     unlike, ratios, unbuilt, ran = [], [], 0, 0
     chosen = [id for glob in given.case or ["*"] for id in registered() if fnmatch.fnmatchcase(id, glob)]

@@ -11,7 +11,10 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def declared_names(found: Sequence[str], declared: Sequence[str]) -> list[str]:
@@ -34,7 +37,7 @@ class _OnnxRuntime:
         self.inputs = [entry.name for entry in self._session.get_inputs()]
         self.outputs = [output.name for output in self._session.get_outputs()]
 
-    def run(self, feed: dict[str, Any]) -> Sequence[Any]:
+    def run(self, feed: dict[str, NDArray[Any]]) -> Sequence[NDArray[Any]]:
         return list(self._session.run(self.outputs, feed))
 
 
@@ -54,7 +57,7 @@ class _Evaluator:
         self._evaluator = ReferenceEvaluator(upgraded)
         self.inputs, self.outputs = list(self._evaluator.input_names), list(self._evaluator.output_names)
 
-    def run(self, feed: dict[str, Any]) -> Sequence[Any]:
+    def run(self, feed: dict[str, NDArray[Any]]) -> Sequence[NDArray[Any]]:
         return list(self._evaluator.run(self.outputs, feed))
 
 
@@ -70,7 +73,7 @@ def _main(model: str, io: str, result: str, declared: str, runtime: str) -> None
         names = declared_names(session.outputs, json.loads(declared))
         wanted = set(session.inputs)
         with numpy.load(io, allow_pickle=False) as given:
-            samples: dict[int, dict[str, Any]] = {}
+            samples: dict[int, dict[str, NDArray[Any]]] = {}
             for key in given.files:
                 kind, index, name = key.split("/", 2)
                 if kind == "input" and name in wanted:

@@ -23,6 +23,7 @@ from tfparity import paths
 from tfparity.errors import UsageError
 from tfparity.inputs import case_digest as case_source
 from tfparity.inputs import onnx_file as onnx_reader
+from tfparity.records.keys import Json
 from tfparity.worker import declare
 
 #: The kinds of inputs and outputs that a declaration on the command line may name (see worker.declare).
@@ -200,7 +201,7 @@ def _inputs(declared: Declared, dtypes: Mapping[str, str] | None = None) -> dict
     return found
 
 
-def _fits(text: str, kind: str, shape: Sequence[int | str], rest: Mapping[str, Any]) -> None:
+def _fits(text: str, kind: str, shape: Sequence[int | str], rest: Mapping[str, Json]) -> None:
     """Raises UsageError where the kind does not take these words, or they are no sizes, numbers or dtypes."""
     try:
         made = getattr(declare, kind)(*shape, **{**rest, "name": "x"})
@@ -445,7 +446,7 @@ def _size(value: Any) -> int | None:
     return value if type(value) is int and value > 0 else None
 
 
-def _config(folder: Path) -> dict[str, Any]:
+def _config(folder: Path) -> dict[str, Json]:
     try:
         value = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as wrong:
@@ -456,7 +457,7 @@ def _config(folder: Path) -> dict[str, Any]:
 
 
 def _usual_inputs(
-    folder: Path, config: Mapping[str, Any], axes: dict[str, tuple[int, ...]]
+    folder: Path, config: Mapping[str, Json], axes: dict[str, tuple[int, ...]]
 ) -> tuple[dict[str, str], dict[str, tuple[int, ...]]]:
     """What the processor of such a model gives, by what its config holds."""
     vocabulary, longest = (_size(config.get(name)) for name in ("vocab_size", "max_position_embeddings"))
