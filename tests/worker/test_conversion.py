@@ -99,7 +99,7 @@ def test_the_environment_is_told_also_where_no_script_can_be(folder: Folder) -> 
 def test_random_weights_are_told(folder: Folder) -> None:
     folder.convert("faithful")
     (line,) = [line for line in (folder.output / "README.md").read_text().splitlines() if "random weights" in line]
-    assert "your own checkpoint" in line
+    assert "for your own weights" in line
 
 
 def test_sizes_are_told(folder: Folder) -> None:
