@@ -18,7 +18,7 @@ def ended(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], w
         """List nothing."""
         raise wrong
 
-    monkeypatch.setattr(cli, "_interpreters", interpreters)
+    monkeypatch.setattr(cli.environments, "interpreters", interpreters)
     return cli.main(["interpreters"]), capsys.readouterr().err
 
 
@@ -62,7 +62,7 @@ def test_a_file_that_could_not_be_written_is_refused_before_the_run(tmp_path, mo
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
-    monkeypatch.setattr(cli, "_carried_out", lambda *_: pytest.fail("it ran"))
+    monkeypatch.setattr(cli.commands, "carried_out", lambda *_: pytest.fail("it ran"))
     assert cli.main(["gate", "--junit", place]) == UsageError.exit_code
     assert said in capsys.readouterr().err
 
@@ -76,7 +76,7 @@ def test_the_folder_of_a_report_is_made_before_the_run(tmp_path, monkeypatch):
         there.append(Path("out").is_dir())
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_carried_out", carried_out)
+    monkeypatch.setattr(cli.commands, "carried_out", carried_out)
     assert cli.main(["gate", "--junit", "out/gate.xml"]) == 130
     assert there == [True]
 

@@ -1,0 +1,51 @@
+"""The command line: arguments → one function each. Errors end with one line and their own exit code."""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import sys
+from collections.abc import Sequence
+
+from tfparity.cli import bundles, convert, environments, gate, run, table
+from tfparity.cli.commands import Commands
+from tfparity.errors import TfparityError
+
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; the exit code is 0, 1 (something is not as it should be), that of an error, or 130."""
+    # A plan is a hundred thousand objects that live to the end: looking for cycles among them took a fifth of the time.
+    gc.set_threshold(100_000, 50, 100)
+    try:
+        given = _parser().parse_args(arguments)
+        return int(given.command(given))
+    except KeyboardInterrupt:
+        print("tfparity: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader went away, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (TfparityError, OSError) as wrong:
+        from tfparity.report.ending import in_a_line
+
+        ended = in_a_line(wrong)
+        print(f"tfparity: {ended}", file=sys.stderr)
+        return ended.exit_code
+
+
+def command() -> None:
+    """The program `tfparity`."""
+    sys.exit(main())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m tfparity", description="PyTorch to TensorFlow conversions, judged.", allow_abbrev=False
+    )
+    commands = Commands(parser.add_subparsers(metavar="COMMAND", required=True))
+    for module in (run, convert, gate, table, environments, bundles):
+        module.declare(commands)
+    return parser

@@ -1,0 +1,85 @@
+"""The commands bundles export and bundles run."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tfparity.cli import commands
+from tfparity.cli.commands import Commands
+from tfparity.errors import UsageError
+from tfparity.planning import options
+
+if TYPE_CHECKING:
+    from tfparity.records.cells import CellRecord, PlannedCell
+
+
+def declare(to: Commands) -> None:
+    """Declare the commands."""
+    about = "Hand on what the torch side made, and run it by a converter without torch."
+    kinds = to.subparsers.add_parser("bundles", help=about, description=about, allow_abbrev=False).add_subparsers(
+        metavar="KIND", required=True
+    )
+    kind = Commands(kinds)
+    beyond = ("--try-remedies", "--all-opsets", "--level", "--all-names", "--record", "--results", "--limitations")
+    made = kind.add("export", export, without=(*beyond, "--budget", "--keep"))
+    made.add_argument("folder", type=Path)
+    ran = kind.add("run", run)
+    ran.add_argument("folder", type=Path)
+    ran.add_argument("--route", default="onnx-tf", help="a route's name, or the file of one's own (onnx-tf)")
+    where = ran.add_mutually_exclusive_group()
+    where.add_argument("--toolchain", default=options.DEFAULT, metavar="ID", help="its target environment")
+    where.add_argument("--python", type=Path, metavar="FILE", help="an interpreter that has the converter instead")
+    ran.add_argument("--case", action="append", metavar="GLOB", help="only these cases; repeatable")
+    ran.add_argument("--download", action="store_true", help="let uv fetch Python interpreters that are not here")
+
+
+def export(given: argparse.Namespace) -> int:
+    """Write bundles of the chosen cases into a folder; 1 where a case gave none."""
+    from tfparity.features import bundle_exchange
+    from tfparity.records.fingerprint import printable
+
+    asked = commands.session(given)
+    without = {cell.case: None for cell in asked.cells if cell.applicable}
+    if not without:
+        raise UsageError(f"no chosen case can be exported: {asked.cells[0].reason}")
+
+    def told(cell: PlannedCell, opset: int, error: str | None) -> None:
+        if error is None:
+            without.pop(cell.case, None)
+        said = printable(error or "exported")
+        print(f"{cell.case}  {cell.route}  opset {opset}  {said[:200]}", flush=True)
+
+    written = bundle_exchange.export(asked, given.folder, told)
+    print(f"{written} exports in {given.folder}; without any: {', '.join(without) or 'none'}")
+    return 1 if without else 0
+
+
+def run(given: argparse.Namespace) -> int:
+    """Take a folder's bundles through a route's target side, and end with a table; 1 where one does not work."""
+    from tfparity.engine.worker_client import Side
+    from tfparity.features import bundle_exchange
+    from tfparity.features.session import Session
+    from tfparity.planning import routes
+    from tfparity.records.vocabulary import Verdict
+    from tfparity.report import terminal, words
+
+    asked = Session(options.Choice(toolchains=(given.toolchain,), download=given.download))
+    shared = bundle_exchange.read(given.folder, given.case or ())
+    wanted = str(Path(given.route).absolute()) if given.route.endswith(".py") else given.route
+    route = routes.route(wanted, asked.selection.project)
+    if given.python:
+        name, side = given.python.name, Side(given.python.absolute(), (), tuple(route.imports["target"]))
+    else:
+        name, side = bundle_exchange.target(asked, wanted, lambda text: print(text, file=sys.stderr))
+    records: list[CellRecord] = []
+    for record in bundle_exchange.run(asked, shared, name, wanted, side):
+        records.append(record)
+        shown = words.verdict(record.verdict)
+        print(f"[{len(records)}/{len(shared)}] {shown.sign} {record.case}  {shown.words}", file=sys.stderr, flush=True)
+    terminal.show(commands.console(), records, lambda _: None)
+    commands.raise_for_machine(records)
+    ran = [record for record in records if record.verdict is not Verdict.NOT_APPLICABLE]
+    return 0 if ran and all(record.verdict.works for record in ran) else 1

@@ -1,0 +1,102 @@
+"""What the commands share: how one is declared, the session that its options choose, running its cells."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tfparity.errors import MachineFault, TfparityError
+from tfparity.planning import options
+
+# What a command needs is imported there: --help answers in less time than pydantic takes to import, `table --check` in
+# less than the engine does.
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tfparity.features.session import Session
+    from tfparity.records.cells import CellRecord
+
+Command = Callable[[argparse.Namespace], int]
+
+
+@dataclass(frozen=True)
+class Commands:
+    """Where a module declares its commands."""
+
+    subparsers: argparse._SubParsersAction[argparse.ArgumentParser]
+
+    def add(
+        self, name: str, function: Command, *, only: Collection[str] = (), without: Collection[str] | None = None
+    ) -> argparse.ArgumentParser:
+        """A command, described by the first line of its function's docstring; with the options that choose cells: those
+        flags `only`, or all but those `without`."""
+        about = (function.__doc__ or "").splitlines()[0]
+        made = self.subparsers.add_parser(name, help=about, description=about, allow_abbrev=False)
+        made.set_defaults(command=function)
+        flags = [
+            option
+            for option in options.OPTIONS
+            if option.flag in only or (without is not None and option.flag not in without)
+        ]
+        if flags:
+            group = made.add_argument_group("cells to run")
+            for option in flags:
+                group.add_argument(option.flag, help=option.help, **option.settings)
+        return made
+
+
+def console() -> Console:
+    from tfparity.report import terminal
+
+    return terminal.console(sys.stdout)
+
+
+def session(given: argparse.Namespace) -> Session:
+    from tfparity.features.session import Session
+
+    return Session(choice(given))
+
+
+def choice(given: argparse.Namespace) -> options.Choice:
+    return options.chosen(lambda name: getattr(given, name, None))
+
+
+def carried_out(asked: Session, keep: Callable[[Sequence[CellRecord]], object] | None = None) -> list[CellRecord]:
+    """Run the session's cells with progress on the error stream; records in the plan's order. `keep`: what becomes of
+    the cells that ended where something ends the run before its end; where it fails too, the first reason is told."""
+    from tfparity.report import progress, terminal
+
+    console = terminal.console(sys.stderr)
+    asked.read()
+    cells = asked.cells
+    runs = asked.to_run(cells)
+    if any(cell.applicable for cell in cells):
+        console.print(asked.forecast(cells, runs))
+    seconds = asked.query.seconds if runs else {}  # read for a forecast alone
+    records: dict[str, CellRecord] = {}
+    try:
+        with progress.progress(console, cells, seconds) as display, asked.engine(display) as engine:
+            for record in engine.run(cells):
+                records[record.id] = record
+    except BaseException:
+        if keep and records:
+            with suppress(TfparityError, OSError):
+                keep(list(records.values()))
+        raise
+    return [records[cell.id] for cell in cells]
+
+
+def raise_for_machine(records: Sequence[CellRecord]) -> None:
+    """Raises MachineFault where this machine ended cells: nothing is known of them."""
+    interrupted = [record for record in records if record.interrupted]
+    for record in interrupted:
+        print(f"tfparity: {record.id} is untested: {record.reason}", file=sys.stderr)
+    if interrupted:
+        raise MachineFault(
+            f"this machine ended {len(interrupted)} of {len(records)} cells, and nothing is recorded of them: "
+            "look at its memory and disk, then run them again"
+        )

@@ -1,0 +1,50 @@
+"""The command convert."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from tfparity.cli import commands
+from tfparity.cli.commands import Commands
+
+
+def declare(to: Commands) -> None:
+    """Declare the command."""
+    choosing = ("--toolchain", "--route", "--input", "--output", "--axis", "--path", "--download")
+    converted = to.add("convert", convert, only=choosing)
+    converted.add_argument(
+        "model", help="a case of the zoo by its id, what --cases takes, or one case of a file as FILE:CASE"
+    )
+    converted.add_argument("-o", "--output-folder", required=True, type=Path, metavar="DIR", help="a new folder")
+    converted.add_argument(
+        "--target", action="append", choices=("saved-model", "tflite-float32"), help="repeatable (saved-model)"
+    )
+
+
+def convert(given: argparse.Namespace) -> int:
+    """Convert one model by the way that is recorded to work best, check it, and write it into a folder."""
+    from dataclasses import replace
+
+    from tfparity.features.convert import convert, named
+    from tfparity.features.session import Session
+    from tfparity.records.vocabulary import Target
+    from tfparity.report import progress, terminal
+
+    asked = replace(commands.choice(given), toolchains=tuple(given.toolchain or ("all",)))
+    model = named.chosen(given.model, asked)
+
+    targets = [Target(name) for name in given.target or (Target.SAVED_MODEL,)]
+    with progress.Steps(terminal.console(sys.stderr)) as steps:
+        if model.told:
+            steps.say(f"{given.model} {model.told}")
+        done = convert.convert(Session(model.choice), given.output_folder, targets, steps, steps.say, model.kin)
+        if done is None:
+            steps.say("no way across that was tried was right")
+            return 1
+    print((given.output_folder / "README.md").read_text(encoding="utf-8"))
+    print(f"{given.output_folder}: {', '.join(sorted(path.name for path in given.output_folder.iterdir()))}")
+    for target in done.missing:
+        print(f"tfparity: {given.output_folder} has the SavedModel and no {target}, see above", file=sys.stderr)
+    return 1 if done.missing else 0

@@ -1,0 +1,60 @@
+"""The command gate."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from tfparity.cli import commands
+from tfparity.cli.commands import Commands
+from tfparity.errors import UsageError
+
+
+def declare(to: Commands) -> None:
+    """Declare the command."""
+    gated = to.add("gate", gate, without=("--record", "--all-names"))
+    gated.add_argument(
+        "--update",
+        action="store_true",
+        help="instead of comparing, write what came out into results/, without the cells that are no longer planned",
+    )
+    gated.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit XML")
+    gated.add_argument("--summary", type=Path, metavar="FILE", help="append Markdown (default: $GITHUB_STEP_SUMMARY)")
+
+
+def gate(given: argparse.Namespace) -> int:
+    """Compare a run with the committed evidence; an exit code for each kind of change."""
+    from tfparity.features.gate import compare, report
+
+    asked = commands.session(given)
+    if given.update:
+        asked.selection.refuse_to_mix()
+    asked_for = os.environ.get("GITHUB_STEP_SUMMARY")
+    summary = given.summary or (Path(asked_for) if asked_for else None)
+    for option, path in (("--junit", given.junit), ("--summary", summary)):
+        if path is not None:
+            make_room(option, path)
+    asked.as_recorded = True
+    records = commands.carried_out(asked, asked.recorder.record if given.update else None)
+    if given.update:
+        asked.recorder.record(records, drop_unplanned=True)
+        print(f"{asked.selection.project.results} has what came out of {len(records)} cells")
+        commands.raise_for_machine(records)
+        return 0
+    code = report.report(asked, records, commands.console(), junit=given.junit, summary_file=summary)
+    if code != compare.EXIT_CODES["regressed"]:  # that is sure whatever the other cells would have come to
+        commands.raise_for_machine(records)
+    return code
+
+
+def make_room(option: str, path: Path) -> None:
+    """Make the folder of a file that is written once the run is over. Raises UsageError where it could not be."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as wrong:
+        raise UsageError(f"{option} {path}: its folder cannot be made: {wrong.strerror}") from None
+    if path.is_dir():
+        raise UsageError(f"{option} {path}: is a folder; name a file")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise UsageError(f"{option} {path}: may not be written")
