@@ -106,7 +106,7 @@ def compare(
         recorded cell of such a toolchain that is none of them has vanished.
     limitations: the rules of limitations.yaml.
     untested: why cells that were to run have no result.
-    measured: asked of a cell that moved.
+    measured: asked of a cell whose grade moved.
     whole: the run is the whole matrix and zoo: it must have every recorded cell, and every rule must explain something.
     """
     plan = {cell.place: cell for cell in expected}
@@ -217,7 +217,7 @@ def _stages_moved(id: CellId, before: _Stored, after: _Stored, measured: Measure
     old, cell = _level_one(before.cell), _level_one(after.cell)
     if old == cell and not (cell.verdict.failing and cell.limitation is None):
         return None
-    was, now = measured(id)
+    was, now = measured(id) if old.grade is not cell.grade else (None, None)  # else nothing is asked of them
     worse, better = _differences(old, cell, was, now), _differences(cell, old, now, was)
     failing = cell.verdict.failing
     if worse:
