@@ -1,7 +1,7 @@
 """The generated parts of README.md and docs/: made from results/, the matrix and the limitations alone.
 
 README.md and docs/compatibility.md have tables between markers; docs/limitations.md, docs/toolchains/ (a page per
-toolchain), docs/zoo/ (a page per case file), docs/routes.md and docs/remedies.md are whole.
+toolchain), docs/zoo/ (a page per case file), docs/routes.md, docs/since.md and docs/remedies.md are whole.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tfparity.evidence.query import Query, Standing, Table, counted
 from tfparity.inputs.limitations import NO_LINK, Limitation
 from tfparity.inputs.matrix import Toolchain
 from tfparity.records.vocabulary import Verdict
-from tfparity.report import markdown, probing, remedies, routes, words
+from tfparity.report import markdown, probing, ranges, remedies, routes, words
 from tfparity.report.why import why
 
 MADE = "<!-- Made by `nox -s table` from results/, matrix.yaml and limitations.yaml. Do not edit. -->\n\n"
@@ -57,6 +57,7 @@ def contents(table: Table) -> dict[Path, str]:
         project.docs / "limitations.md": MADE + limitations(table),
         project.docs / "routes.md": MADE + routes.page(table),
         project.docs / "remedies.md": MADE + remedies.page(table),
+        project.docs / "since.md": MADE + ranges.page(table),
     }
     for toolchain in table.toolchains:
         made[project.docs / "toolchains" / f"{toolchain.id}.md"] = MADE + page(table, toolchain)
