@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,14 @@ class Value:
 @dataclass(frozen=True)
 class OnnxFile:
     """opset: of the default domain. inputs: without weights, which old files list among them. external: names of files
-    beside it that hold weights."""
+    beside it that hold weights. operators: each once, those of branches and of the file's own functions too; of another
+    domain than ONNX's with its name before ("com.microsoft.Gelu")."""
 
     opset: int
     inputs: tuple[Value, ...]
     outputs: tuple[Value, ...]
     external: tuple[str, ...]
+    operators: tuple[str, ...] = ()
 
 
 def read(path: Path) -> OnnxFile:
@@ -56,7 +58,23 @@ def read(path: Path) -> OnnxFile:
         raise wrong(unknown) from None
     if not inputs or not outputs:
         raise wrong(f"it has no {'outputs' if inputs else 'inputs'}")
-    return OnnxFile(opset, inputs, outputs, tuple(files))
+    return OnnxFile(opset, inputs, outputs, tuple(files), _operators(model))
+
+
+def _operators(model: Any) -> tuple[str, ...]:
+    own = {(function.domain, function.name) for function in model.functions}
+    nodes = [*_nodes(model.graph.node), *(node for function in model.functions for node in _nodes(function.node))]
+    used = {(node.domain, node.op_type) for node in nodes} - own
+    return tuple(sorted(name if domain in ("", "ai.onnx") else f"{domain}.{name}" for domain, name in used))
+
+
+def _nodes(nodes: Iterable[Any]) -> Iterator[Any]:
+    """The nodes and those of their branches."""
+    for node in nodes:
+        yield node
+        for attribute in node.attribute:
+            for graph in (attribute.g, *attribute.graphs):
+                yield from _nodes(graph.node)
 
 
 def _locations(message: Any) -> Iterator[str]:

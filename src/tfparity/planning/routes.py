@@ -19,6 +19,9 @@ T = TypeVar("T")
 #: The framework and the exporter of cases that are ONNX files.
 ONNX_FILE = "onnx-file"
 
+#: Routes by which a person writes each model anew: what works by them is no offer for another model.
+BY_HAND = ("keras-rebuild",)
+
 
 def locate(name: str, project: Project) -> str:
     """A module as the worker finds it: a name stays, a path counts from the project's root."""

@@ -1,0 +1,220 @@
+"""What `recommend` is asked: names of models and wishes made exact, and what is recorded of them."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import InvalidVersion, Version
+
+from tfparity.errors import UsageError
+from tfparity.evidence import operators
+from tfparity.evidence.advice import Advice, Known, Wishes, advise
+from tfparity.evidence.operators import Outlook
+from tfparity.evidence.query import Query, Standing
+from tfparity.evidence.recommend import Way
+from tfparity.inputs import names, onnx_file, own_models
+from tfparity.paths import Cache, Project
+from tfparity.planning import routes
+from tfparity.planning.options import Choice
+from tfparity.planning.selection import Selection
+from tfparity.records.vocabulary import Tier
+
+#: Every toolchain and case.
+EVERYTHING = Choice(toolchains=("all",), tier=Tier.ALL)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The command line: cases of the zoo by globs or names, files of one's own (--onnx, --cases), versions as typed."""
+
+    cases: tuple[str, ...] = ()
+    onnx: tuple[str, ...] = ()
+    own: tuple[str, ...] = ()
+    versions: tuple[tuple[str, str], ...] = ()
+    routes: tuple[str, ...] = ()
+    targets: tuple[str, ...] = ()
+    runtimes: tuple[str, ...] = ()
+    results: Path | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The advice, what it rests on, and what to say of how names were understood."""
+
+    advice: Advice
+    known: Known
+    said: tuple[str, ...]
+
+
+class Recommending:
+    """One question. Raises UsageError for what no case, route or version has, and InputErrors of files."""
+
+    def __init__(self, asked: Asked, project: Project | None = None, cache: Cache | None = None) -> None:
+        self.asked = asked
+        self._project, self._cache = project, cache
+        self._said: list[str] = []
+
+    def _query(self, choice: Choice) -> Query:
+        return Query(Selection(choice, self._project, self._cache))
+
+    @cached_property
+    def zoo(self) -> Query:
+        return self._query(EVERYTHING)
+
+    def answer(self) -> Answer:
+        """The advice for all that is asked."""
+        asked = self.asked
+        if not (asked.cases or asked.onnx or asked.own):
+            raise UsageError("name a model: --case torchvision/resnet50, --onnx model.onnx, or --cases my_cases.py")
+        wishes = Wishes(
+            versions={name: specifier(name, text) for name, text in asked.versions},
+            routes=tuple(map(self._route, asked.routes)),
+            targets=asked.targets,
+            runtimes=asked.runtimes,
+        )
+        cells: dict[str, list[Standing]] = {}
+        files = list(asked.onnx)
+        ids = list(dict.fromkeys(id for name in asked.cases for id in self._named(name)))
+        for source in asked.own:
+            if Path(source).suffix == ".onnx":
+                files.append(source)
+            elif family := own_models.family(Path(source)):
+                ids += [id for id in self._named(f"huggingface/{family}") if id not in ids]
+                self._said.append(f"{source}: by {ids[-1]} of the zoo, which is of its family")
+            else:
+                cells |= self._own(source)
+        cells |= self._standings(self.zoo, ids)
+        for name, wished in (("target", asked.targets), ("runtime", asked.runtimes)):
+            self._said += [self._unknown(name, one) for one in wished if not self._recorded(f"{name}s", one)]
+        models = {file: onnx_file.read(Path(file)).operators for file in files}
+        gives = {name: self._gives(name) for name in self._routes}
+        known = Known(self.zoo.selection.matrix, cells, gives, self._outlooks(models), routes.BY_HAND)
+        wishes = replace(wishes, cases=tuple(cells), models=tuple(models))
+        return Answer(advise(known, wishes), known, tuple(line for line in self._said if line))
+
+    # Names
+
+    def _named(self, name: str) -> list[str]:
+        """The cases that a glob or a name means: "resnet50" means torchvision/resnet50."""
+        cases = self.zoo.selection.cases
+        found = fnmatch.filter(cases, name)
+        if found:
+            return found
+        alike = [id for id in cases if id.rpartition("/")[2] == name.lower().rpartition("/")[2].replace("_", "-")]
+        if len(alike) == 1:
+            self._said.append(f"{name}: {alike[0]}")
+            return alike
+        meant = names.closest(name, cases)
+        guess = f", did you mean {' or '.join(alike) or meant}?" if alike or meant else ""
+        raise UsageError(f"no case matches {name!r}{guess or '; `nox -s tfparity -- cases` lists them'}")
+
+    def _route(self, name: str) -> str:
+        if name not in self._routes:
+            meant = names.closest(name, self._routes)
+            raise UsageError(f"no route {name!r}{f', did you mean {meant!r}?' if meant else ''}")
+        return name
+
+    @cached_property
+    def _routes(self) -> list[str]:
+        toolchains = self.zoo.selection.matrix.toolchains.values()
+        return list(dict.fromkeys(route for toolchain in toolchains for route in toolchain.routes))
+
+    def _gives(self, route: str) -> tuple[str, ...]:
+        return tuple(map(str, routes.route(route, self.zoo.selection.project).gives.targets))
+
+    def _recorded(self, kind: str, name: str) -> bool:
+        """Whether any recorded cell has an entry of that name, or any route makes such a target."""
+        if kind == "targets" and any(name in self._gives(route) for route in self._routes):
+            return True
+        return any(name in getattr(cell, kind) for content in self.zoo.recorded.values() for cell in content.cells)
+
+    def _unknown(self, kind: str, name: str) -> str:
+        found = {
+            entry
+            for content in self.zoo.recorded.values()
+            for cell in content.cells
+            for entry in getattr(cell, f"{kind}s")
+        }
+        there = f"; recorded are {', '.join(sorted(found))}" if found else f"; no {kind} is recorded of any cell"
+        return f"--{kind} {name}: untested everywhere{there}"
+
+    # What is recorded
+
+    def _standings(self, query: Query, ids: Sequence[str]) -> dict[str, list[Standing]]:
+        if not ids:
+            return {}
+        wanted = set(ids)
+        places = {
+            (toolchain.id, case, route)
+            for toolchain in query.selection.matrix.toolchains.values()
+            for case in wanted
+            for route in toolchain.routes
+        }
+        found: dict[str, list[Standing]] = {id: [] for id in ids}
+        for planned in query.selection.planned_of(places):
+            found[planned.case].append(query.standing(planned))
+        return found
+
+    def _own(self, source: str) -> dict[str, list[Standing]]:
+        """Models of one's own: as they are recorded in one's own results; untested without any."""
+        choice = replace(EVERYTHING, sources=(source,), results=self.asked.results)
+        query = self._query(choice)
+        ids = list(query.selection.cases)
+        recorded = {cell.case for content in query.recorded.values() for cell in content.cells}
+        for id in ids:
+            if self.asked.results is None or id not in recorded:
+                self._said.append(
+                    f"{id}: nothing is recorded of it, and its operators are not known before it is exported: "
+                    f"python -m nox -s compat -- --cases {source} --results my_results --record, then --results "
+                    "my_results here; or export it, and --onnx FILE"
+                )
+        return self._standings(query, ids)
+
+    def _outlooks(self, models: dict[str, tuple[str, ...]]) -> dict[str, dict[Way, Outlook]]:
+        """What the zoo's cases on operators say of each model, by the ways that take ONNX files."""
+        if not models:
+            return {}
+        declared = {id: case.operators for id, case in self.zoo.selection.cases.items()}
+        found: dict[str, set[str]] = {}
+        for ran in self.zoo.runs.values():
+            for run in ran.cells:
+                found.setdefault(run.case, set()).update(run.model.operators if run.model else ())
+        cases = operators.cases_of(declared, found)
+        asked = _each_once(case for used in models.values() for name in used for case in cases.get(name, ()))
+        takes = {name for name in self._routes if routes.route(name, self.zoo.selection.project).onnx_files}
+        cells = [
+            cell
+            for mine in self._standings(self.zoo, [case for case in asked if case in declared]).values()
+            for cell in mine
+            if cell.planned.route in takes
+        ]
+        return {model: operators.outlooks(used, cases, cells) for model, used in models.items()}
+
+
+def _each_once(names: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(names))
+
+
+def specifier(name: str, text: str) -> str:
+    """ "2.15" as "==2.15.*"; a specifier such as ">=2.15,<2.18" as it is. Of Python the first two numbers count.
+
+    Raises UsageError for what is neither.
+    """
+    plain = re.fullmatch(r"\d+(\.\d+){0,3}", text.strip())
+    try:
+        if plain:
+            numbers = str(Version(text.strip())).split(".")
+            return f"=={'.'.join(numbers[:2] if name == 'python' else numbers)}.*"
+        return str(SpecifierSet(text)) if text.strip() else _no_version(name, text)
+    except (InvalidSpecifier, InvalidVersion):
+        return _no_version(name, text)
+
+
+def _no_version(name: str, text: str) -> str:
+    raise UsageError(f"--{name} {text!r} is no version; write 2.15, 2.15.1 or '>=2.15,<2.18'")
