@@ -16,7 +16,7 @@ from tfparity.evidence.query import Query, Standing, Table, counted
 from tfparity.inputs.limitations import NO_LINK, Limitation
 from tfparity.inputs.matrix import Toolchain
 from tfparity.records.vocabulary import Verdict
-from tfparity.report import markdown, probing, ranges, remedies, routes, words
+from tfparity.report import markdown, plots, probing, ranges, remedies, routes, words
 from tfparity.report.why import why
 
 MADE = "<!-- Made by `nox -s table` from results/, matrix.yaml and limitations.yaml. Do not edit. -->\n\n"
@@ -59,6 +59,7 @@ def contents(table: Table) -> dict[Path, str]:
         project.docs / "remedies.md": MADE + remedies.page(table),
         project.docs / "since.md": MADE + ranges.page(table),
     }
+    made.update(plots.contents(table))
     for toolchain in table.toolchains:
         made[project.docs / "toolchains" / f"{toolchain.id}.md"] = MADE + page(table, toolchain)
     for name, cases in table.case_files.items():
