@@ -399,7 +399,8 @@ def test_checking_the_tables_tells_of_each_toolchain_how_many_have_a_remedy_to_t
     recorded()
     for path in (project.readme, project.docs / "compatibility.md"):
         path.parent.mkdir(exist_ok=True)
-        path.write_text("<!-- table compatibility: -->\n<!-- end compatibility -->\n")
+        names = ("versions", "tools", "counts", "compatibility") if path == project.readme else ("compatibility",)
+        path.write_text("".join(f"<!-- table {name}: -->\n<!-- end {name} -->\n" for name in names))
     cli.main(["table"])
     capsys.readouterr()
     cli.main(["table", "--check"])

@@ -1,6 +1,6 @@
 """The generated parts of README.md and docs/: made from results/, the matrix and the limitations alone.
 
-README.md and docs/compatibility.md have tables between markers; docs/limitations.md, docs/toolchains/ (a page per
+README.md and docs/compatibility.md have parts between markers; docs/limitations.md, docs/toolchains/ (a page per
 toolchain), docs/zoo/ (a page per case file), docs/routes.md, docs/since.md and docs/remedies.md are whole.
 """
 
@@ -16,7 +16,7 @@ from tfparity.evidence.query import Query, Standing, Table, counted
 from tfparity.inputs.limitations import NO_LINK, Limitation
 from tfparity.inputs.matrix import Toolchain
 from tfparity.records.vocabulary import Verdict
-from tfparity.report import markdown, plots, probing, ranges, remedies, routes, words
+from tfparity.report import markdown, plots, probing, ranges, readme, remedies, routes, words
 from tfparity.report.why import why
 
 MADE = "<!-- Made by `nox -s table` from results/, matrix.yaml and limitations.yaml. Do not edit. -->\n\n"
@@ -50,9 +50,9 @@ def contents(table: Table) -> dict[Path, str]:
     """Every generated file with the text that it should have."""
     project = table.project
     made = {
-        project.readme: _marked(project.readme, "compatibility", overview(table, "docs/")),
+        project.readme: _marked(project.readme, readme.parts(table)),
         project.docs / "compatibility.md": _marked(
-            project.docs / "compatibility.md", "compatibility", overview(table, "") + "\n\n" + families(table)
+            project.docs / "compatibility.md", {"compatibility": overview(table) + "\n\n" + families(table)}
         ),
         project.docs / "limitations.md": MADE + limitations(table),
         project.docs / "routes.md": MADE + routes.page(table),
@@ -67,20 +67,23 @@ def contents(table: Table) -> dict[Path, str]:
     return made
 
 
-def _marked(path: Path, name: str, content: str) -> str:
+def _marked(path: Path, parts: Mapping[str, str]) -> str:
     try:
-        return markdown.between(path.read_text(encoding="utf-8"), name, content)
+        text = path.read_text(encoding="utf-8")
+        for name, content in parts.items():
+            text = markdown.between(text, name, content)
+        return text
     except (OSError, ValueError) as wrong:
         raise EvidenceError(str(wrong), file=path) from None
 
 
-def overview(table: Table, folder: str) -> str:
+def overview(table: Table) -> str:
     """A row per toolchain: its pins, how many cells work (the smoke cases by its leading route; all
     that were run), the landmarks' verdicts; the totals below."""
     rows = []
     for toolchain in table.toolchains:
         pins = table.packages(toolchain)
-        name = f"[{toolchain.id}]({folder}toolchains/{toolchain.id}.md)"
+        name = f"[{toolchain.id}](toolchains/{toolchain.id}.md)"
         counts = table.counts(toolchain.id)
         smoke = table.counts(toolchain.id, table.smoke)
         rows.append(
