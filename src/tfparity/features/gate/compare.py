@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from tfparity.evidence import explain
+from tfparity.evidence import differences, explain
 from tfparity.evidence.schema import Evidence
 from tfparity.inputs.limitations import Limitation
 from tfparity.planning import probes
@@ -40,10 +40,6 @@ MEANINGS = {
     "unused-limitation": "a rule of limitations.yaml that explains nothing",
     "newly-checked": "checked at a level at which nothing is recorded: said, and no finding",
 }
-
-#: A cell that keeps its verdict drifts when its grade falls and its distance grows by this factor: less is
-#: what another processor's rounding does at the border of a grade.
-DRIFT = 4.0
 
 
 @dataclass(frozen=True)
@@ -218,12 +214,12 @@ def _stages_moved(id: CellId, before: _Stored, after: _Stored, measured: Measure
     if old == cell and not (cell.verdict.failing and cell.limitation is None):
         return None
     was, now = measured(id) if old.grade is not cell.grade else (None, None)  # else nothing is asked of them
-    worse, better = _differences(old, cell, was, now), _differences(cell, old, now, was)
+    worse, better = differences.between(old, cell, was, now), differences.between(cell, old, now, was)
     failing = cell.verdict.failing
     if worse:
         tail = f"; {after.failure}" if failing else ""
         return _found("regressed", id, old, cell, f"{', '.join(worse)}{tail}")
-    if failing and not better and not _same_reason(old, cell):
+    if failing and not better and not differences.same_reason(old, cell):
         return _found("changed-failure", id, old, cell, f"recorded: {before.failure}; now: {after.failure}")
     if failing and cell.limitation is None:
         return _found("unexplained", id, old, cell, after.failure)
@@ -272,35 +268,6 @@ def _probes_moved(id: CellId, before: _Stored, after: _Stored) -> Finding | None
 def _found(kind: str, id: CellId, was: Cell | None, now: Cell, message: str) -> Finding:
     same = was.key == now.key if was else None
     return Finding(kind, str(id), message, id, was.verdict if was else None, now.verdict, same)
-
-
-def _differences(good: Cell, bad: Cell, exact_good: float | None, exact_bad: float | None) -> list[str]:
-    """In what `bad` is worse than `good`, in words."""
-    if bad.verdict.position > good.verdict.position:
-        return [f"{bad.verdict} instead of {good.verdict}"]
-    if bad.verdict is not good.verdict:
-        return []
-    found = [f"axis {axis!r} lost" for axis, kept in good.dynamic.items() if kept and not bad.dynamic.get(axis)]
-    if good.signature is True and bad.signature is False:
-        found.append("signature lost")
-    if _drifted(good, bad, exact_good, exact_bad):
-        found.append(f"grade {bad.grade} instead of {good.grade}")
-    if not bad.verdict.failing:  # a failing cell's remedies are what did not help
-        found += [f"the remedy {name} needed" for name in bad.remedies if name not in good.remedies]
-    return found
-
-
-def _drifted(good: Cell, bad: Cell, exact_good: float | None, exact_bad: float | None) -> bool:
-    if good.grade is None or bad.grade is None or bad.grade.rank <= good.grade.rank:
-        return False
-    measured = exact_good is not None and exact_bad is not None
-    was, now = (exact_good, exact_bad) if measured else (good.max_abs, bad.max_abs)
-    return was is None or now is None or now > DRIFT * was
-
-
-def _same_reason(old: Cell, cell: Cell) -> bool:
-    """The same fingerprint, or the same limitation of both (the text of an error may move with a version)."""
-    return old.error == cell.error or (cell.limitation is not None and cell.limitation == old.limitation)
 
 
 def key_moved(finding: Finding) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from xml.etree import ElementTree
-
 from tfparity.features.gate.compare import MEANINGS, Finding, GateReport, key_moved
-from tfparity.records.fingerprint import printable
+from tfparity.report.junit import Failed, Test, suite
 
 
 def junit(report: GateReport) -> str:
@@ -14,30 +12,15 @@ def junit(report: GateReport) -> str:
     by_cell = {finding.cell: finding for finding in report.moved if finding.cell}
     rules = [finding for finding in report.moved if finding.cell is None]
     skipped = {cell: why for cell, why in report.not_run.items() if cell not in by_cell}
-    suites = ElementTree.Element("testsuites")
-    suite = ElementTree.SubElement(
-        suites,
-        "testsuite",
-        name="tfparity gate",
-        tests=str(len(report.checked) + len(rules)),
-        failures=str(len(report.moved)),
-        errors="0",
-        skipped=str(len(skipped)),
-    )
-    for cell in report.checked:
-        toolchain, case, route = (printable(part) for part in cell)
-        element = ElementTree.SubElement(suite, "testcase", classname=toolchain, name=f"{case}[{route}]")
-        _failed(element, by_cell.get(cell))
-        if cell in skipped:
-            ElementTree.SubElement(element, "skipped", message=printable(skipped[cell]))
-    for finding in rules:
-        element = ElementTree.SubElement(suite, "testcase", classname="limitations", name=printable(finding.subject))
-        _failed(element, finding)
-    ElementTree.indent(suites)
-    return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(suites, encoding="unicode") + "\n"
+    cells = [
+        Test(toolchain, f"{case}[{route}]", _failed(by_cell.get(cell)), skipped.get(cell))
+        for cell in report.checked
+        for toolchain, case, route in [cell]
+    ]
+    return suite("tfparity gate", [*cells, *(Test("limitations", rule.subject, _failed(rule)) for rule in rules)])
 
 
-def _failed(element: ElementTree.Element, finding: Finding | None) -> None:
-    if finding:
-        failure = ElementTree.SubElement(element, "failure", type=finding.kind, message=printable(finding.message))
-        failure.text = f"{finding.kind}: {MEANINGS[finding.kind]}{key_moved(finding)}"
+def _failed(finding: Finding | None) -> Failed | None:
+    if finding is None:
+        return None
+    return Failed(finding.kind, finding.message, MEANINGS[finding.kind] + key_moved(finding))
