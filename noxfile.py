@@ -184,6 +184,12 @@ def gate(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def upgrade(session: nox.Session) -> None:
+    """What breaks on the way from one toolchain to another, why, and what gets across (-- BASE HEAD)."""
+    run(session, prepare(session), "tfparity", "upgrade", *session.posargs)
+
+
+@nox.session(default=False)
 def convert(session: nox.Session) -> None:
     """One model taken across, checked and written to a folder (-- torchvision/resnet18 -o DIR)."""
     run(session, prepare(session), "tfparity", "convert", *session.posargs)

@@ -14,6 +14,7 @@ from tfparity.evidence.query import Query
 from tfparity.evidence.recorder import Recorder
 from tfparity.evidence.runs import operators, runs
 from tfparity.inputs.limitations import Limitation
+from tfparity.inputs.matrix import Matrix
 from tfparity.paths import Cache, Project
 from tfparity.planning import plan, probes
 from tfparity.planning.estimate import estimate
@@ -31,8 +32,14 @@ if TYPE_CHECKING:
 class Session:
     """A choice, its cells and their evidence. Everything is read when first asked for."""
 
-    def __init__(self, choice: Choice, project: Project | None = None, cache: Cache | None = None) -> None:
-        self.selection = Selection(choice, project, cache)
+    def __init__(
+        self,
+        choice: Choice,
+        project: Project | None = None,
+        cache: Cache | None = None,
+        declared: Matrix | None = None,
+    ) -> None:
+        self.selection = Selection(choice, project, cache, declared)
         self.query = Query(self.selection)
         self.recorder = Recorder(self.selection)
         #: Whether every cell is made as it was recorded, see engine.context.Options: like is compared with like.

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tfparity.inputs.own_models import Declared
+from tfparity.planning import case_choice
 from tfparity.planning.needs import Need
 from tfparity.records.vocabulary import Tier
 
@@ -56,7 +57,10 @@ OPTIONS = (
         {"default": None, "choices": [tier.value for tier in Tier]},
     ),
     Option(
-        "--case", "only cases that match, such as 'operators/*'; repeatable", {"action": "append", "metavar": "GLOB"}
+        "--case",
+        "only cases that match, such as 'operators/*'; 'GLOB ROUTE' for one route of theirs; @FILE for a file of such "
+        "lines; random-50 for so many of them, drawn by a seed that is printed; repeatable",
+        {"action": "append", "metavar": "GLOB"},
     ),
     Option("--route", "only this route; repeatable", {"action": "append", "metavar": "NAME"}),
     Option(
@@ -124,7 +128,7 @@ OPTIONS = (
 
 @dataclass(frozen=True)
 class Choice:
-    """What the options say. `tier` None means: smoke, unless cases are named."""
+    """What the options say. `tier` None means: smoke, unless cases are named. case_globs: see case_choice."""
 
     toolchains: tuple[str, ...] = (DEFAULT,)
     tier: str | None = None
@@ -155,7 +159,7 @@ def chosen(value: Callable[[str], Any]) -> Choice:
     return Choice(
         toolchains=tuple(value("toolchain") or (DEFAULT,)),
         tier=value("tier"),
-        case_globs=tuple(value("case") or ()),
+        case_globs=case_choice.seeded(value("case") or ()),
         routes=tuple(value("route") or ()),
         sources=tuple(value("cases") or ()),
         declared=Declared(*(tuple(value(name) or ()) for name in ("input", "output", "axis"))),

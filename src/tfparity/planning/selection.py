@@ -14,7 +14,8 @@ from tfparity.inputs.limitations import Rules
 from tfparity.inputs.matrix import Environment, Matrix
 from tfparity.inputs.own_models import Where
 from tfparity.paths import Cache, Project
-from tfparity.planning import plan
+from tfparity.planning import case_choice, plan
+from tfparity.planning.case_choice import CaseChoice
 from tfparity.planning.keys import Keys
 from tfparity.planning.options import DEFAULT, Choice
 from tfparity.records.cells import PlannedCell
@@ -31,8 +32,15 @@ class Selection:
     Raises the InputErrors of the files it reads, UsageError for a choice of what is not there.
     """
 
-    def __init__(self, choice: Choice, project: Project | None = None, cache: Cache | None = None) -> None:
-        self.choice = choice
+    def __init__(
+        self,
+        choice: Choice,
+        project: Project | None = None,
+        cache: Cache | None = None,
+        declared: Matrix | None = None,
+    ) -> None:
+        """`declared`: the matrix to take instead of the project's own, as one with unnamed toolchains."""
+        self.choice, self._declared = choice, declared
         self.project = replace(project or paths.project(), own_results=choice.results)
         self.cache = cache or paths.cache()
 
@@ -58,7 +66,7 @@ class Selection:
 
     @cached_property
     def matrix(self) -> Matrix:
-        return matrix.load(self.project.matrix)
+        return self._declared or matrix.load(self.project.matrix)
 
     @cached_property
     def cases(self) -> dict[str, Case]:
@@ -120,12 +128,14 @@ class Selection:
 
     @property
     def tier(self) -> Tier:
-        """The tier asked for: smoke where nothing is said, all where cases are named."""
+        """The tier asked for: smoke where nothing is said, all where cases are named, full where a sample is."""
         if self.choice.tier:
             if self.choice.tier not in list(Tier):
                 raise UsageError(f"no tier {self.choice.tier!r}; there are {', '.join(Tier)}")
             return Tier(self.choice.tier)
-        return Tier.ALL if self.choice.case_globs or self.choice.sources else Tier.SMOKE
+        if self.named_cases.globs or self.choice.sources:
+            return Tier.ALL
+        return Tier.FULL if self.named_cases.sample else Tier.SMOKE
 
     @property
     def everything(self) -> bool:
@@ -135,22 +145,28 @@ class Selection:
         return not narrowed and self.tier is Tier.ALL and len(self.toolchains) == len(self.matrix.toolchains)
 
     @cached_property
+    def named_cases(self) -> CaseChoice:
+        """What --case names. Raises UsageError for a file that cannot be read."""
+        return case_choice.read(self.choice.case_globs)
+
+    @cached_property
     def planned(self) -> list[PlannedCell]:
         """The planned cells, toolchain by toolchain."""
         return self.planned_of(None)
 
     def planned_of(self, only: Collection[tuple[str, str, str]] | None) -> list[PlannedCell]:
         """The planned cells at these places; all of them with None."""
-        return plan.plan(
+        planned = plan.plan(
             self.matrix,
             self.cases,
             self.project,
             toolchains=self.toolchains,
             tier=self.tier,
             routes=self.choice.routes or None,
-            case_globs=self.choice.case_globs or None,
+            case_globs=self.named_cases.globs or None,
             only=only,
         )
+        return self.named_cases.of(planned) if self.choice.case_globs else planned
 
     def every_cell(
         self, toolchains: Sequence[str], only: Collection[tuple[str, str, str]] | None = None

@@ -1,0 +1,84 @@
+"""The command upgrade."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tfparity.cli import commands
+from tfparity.cli.commands import Commands
+
+if TYPE_CHECKING:
+    from tfparity.features.session import Session
+    from tfparity.records.cells import CellRecord, PlannedCell
+
+#: Options that choose cells and mean nothing here: it has its own toolchains, and its own way to run what is missing.
+WITHOUT = ("--toolchain", "--recorded", "--need", "--record", "--all-opsets", "--level", "--again", "--all-names")
+
+FILES = {
+    "markdown": "write the report as Markdown",
+    "json": "write it as JSON (docs/upgrade.schema.json)",
+    "html": "write it as one HTML file",
+    "junit": "write JUnit XML",
+    "retry": "write the cells that are worse, for --case @FILE",
+}
+
+
+def declare(to: Commands) -> None:
+    """Declare the command."""
+    made = to.add("upgrade", upgrade, without=WITHOUT)
+    made.add_argument("base", metavar="BASE", help="a toolchain of matrix.yaml: what works today")
+    made.add_argument("head", metavar="HEAD", nargs="+", help="a toolchain of matrix.yaml: what comes next")
+    made.add_argument(
+        "--run", action="store_true", help="run what is not recorded, and both sides of each difference again"
+    )
+    for name, about in FILES.items():
+        made.add_argument(f"--{name}", type=Path, metavar="FILE", help=about)
+
+
+def upgrade(given: argparse.Namespace) -> int:
+    """Say what becomes of each model on the way from one toolchain to another, why, and what gets it across."""
+    from tfparity.cli.gate import make_room
+    from tfparity.features.upgrade import outputs, sides, terminal
+    from tfparity.features.upgrade.upgrade import upgrade
+    from tfparity.planning.options import Choice
+
+    files = {name: path for name in FILES if (path := getattr(given, name)) is not None}
+    for name, path in files.items():
+        make_room(f"--{name}", path)
+    asked: Choice = commands.choice(given)
+    session, both = sides.read(given.base, given.head, asked)
+    interrupted: list[CellRecord] = []
+
+    def carry(cells: Sequence[PlannedCell], *, again: bool) -> list[CellRecord]:
+        records = carried_out(session, cells, again=again)
+        interrupted[:] = [record for record in records if record.interrupted]
+        return records
+
+    if given.run:
+        session.read()
+    report = upgrade(session, both, carry if given.run else None, sides.tier_to_run(asked))
+    outputs.write(report, files)
+    terminal.show(commands.console(), report)
+    if not report.exit_code:  # else something is worse, whatever the other cells would have come to
+        commands.raise_for_machine(interrupted)
+    return report.exit_code
+
+
+def carried_out(session: Session, cells: Sequence[PlannedCell], *, again: bool) -> list[CellRecord]:
+    """Run these cells with progress on the error stream; again: also what the store has."""
+    from dataclasses import replace
+
+    from tfparity.features.session import Session
+    from tfparity.report import progress, terminal
+
+    selection = session.selection
+    asked = Session(replace(session.choice, again=again), selection.project, selection.cache, selection.matrix)
+    console = terminal.console(sys.stderr)
+    what = "again, to see whether it repeats: " if again else ""
+    console.print(f"{what}{asked.forecast(cells, asked.to_run(cells))}", markup=False)
+    with progress.progress(console, cells, session.query.seconds) as display, asked.engine(display) as engine:
+        return list(engine.run(cells))

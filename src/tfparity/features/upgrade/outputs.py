@@ -1,0 +1,53 @@
+"""The files that an upgrade's report is written to, each whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from tfparity import paths
+from tfparity.features.upgrade import html, junit, markdown
+from tfparity.features.upgrade.report import Upgrade
+from tfparity.records.keys import Json
+
+_UPGRADE = TypeAdapter(Upgrade)
+
+
+def as_json(report: Upgrade) -> str:
+    """The document that docs/upgrade.schema.json describes. Ends with a line feed."""
+    return _UPGRADE.dump_json(report, indent=1).decode() + "\n"
+
+
+def json_schema() -> dict[str, Json]:
+    """JSON schema of that document, derived from the dataclasses."""
+    schema = _UPGRADE.json_schema(mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "tfparity upgrade --json"}
+
+
+def retry(report: Upgrade) -> str:
+    """The cells that are worse or unsure, a line each as `--case` takes it ("case route"), most models first: run them
+    again with `--case @FILE`."""
+    asked = [cell for group in report.groups if group.kind.exit_code for cell in group.cells]
+    lines = [f"{cell.case} {cell.route}" for cell in asked] + list(report.unknown)
+    return f"# {report.base.label} → {report.head.label}: again with --case @THIS-FILE\n" + "".join(
+        f"{line}\n" for line in dict.fromkeys(lines)
+    )
+
+
+#: Option → what writes its file.
+FORMATS: dict[str, Callable[[Upgrade], str]] = {
+    "markdown": markdown.page,
+    "json": as_json,
+    "html": html.page,
+    "junit": junit.junit,
+    "retry": retry,
+}
+
+
+def write(report: Upgrade, files: dict[str, Path]) -> None:
+    """Write the files that were asked for, by option."""
+    for option, path in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        paths.write_text(path, FORMATS[option](report))

@@ -1,0 +1,123 @@
+"""The report of an upgrade as plain values: what every output is written from, and what --json writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tfparity.features.upgrade.kinds import Kind
+
+#: Raised when a key is taken away or changes its meaning; additions don't raise it.
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Sides:
+    """The ids of both toolchains, as they were asked for, and the command that compares them."""
+
+    base: str
+    head: str
+    base_label: str
+    head_label: str
+    command: str
+
+
+@dataclass(frozen=True)
+class Side:
+    """A toolchain that is compared. id: of matrix.yaml, or adhoc_… of one that it does not name; label: as it was asked
+    for. refusal: the resolver's reason where its packages don't go together."""
+
+    id: str
+    label: str
+    python: str
+    shims: tuple[str, ...]
+    refusal: str | None
+
+
+@dataclass(frozen=True)
+class Package:
+    """A package whose locked versions differ; None on the side that lacks it."""
+
+    name: str
+    base: str | None
+    head: str | None
+
+
+@dataclass(frozen=True)
+class Rests:
+    """What the comparison rests on, in cells (models by routes). compared: both sides known; ran: of these, so many
+    were run for this report; base_only, head_only: recorded on that side and not on the other; neither: on no side;
+    stale: of these not compared, so many are recorded under an older revision."""
+
+    compared: int
+    ran: int
+    base_only: int
+    head_only: int
+    neither: int
+    stale: int
+
+
+@dataclass(frozen=True)
+class Across:
+    """What gets models of a group across, by evidence. how: "remedy" or "route", both on HEAD, or "toolchain"; models:
+    how many of the group's `of` it gets across; adds: the shims, and packages beside HEAD's, of another toolchain.
+    likely: of recorded models that fail alike, not of the group's own."""
+
+    how: str
+    name: str
+    route: str | None
+    models: int
+    of: int
+    shims: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+    likely: bool = False
+
+
+@dataclass(frozen=True)
+class CellChange:
+    """A cell of a group: both verdicts, and what changed in a line."""
+
+    case: str
+    route: str
+    base: str
+    head: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Group:
+    """Cells that changed alike, for one reason. limitation: the rule that explains it, with its cause, link and remedy;
+    fingerprint, error: of the first cell where none does; title: the reason in a line."""
+
+    kind: Kind
+    title: str
+    models: int
+    limitation: str | None
+    cause: str | None
+    link: str | None
+    remedy: str | None
+    fingerprint: str | None
+    error: str | None
+    across: tuple[Across, ...]
+    cells: tuple[CellChange, ...]
+
+
+@dataclass(frozen=True)
+class Upgrade:
+    """The whole report. command: what makes it again; verdict: one sentence; exit_code: of the worst kind."""
+
+    schema: int
+    command: str
+    base: Side
+    head: Side
+    verdict: str
+    exit_code: int
+    rests: Rests
+    counts: dict[str, int]
+    packages: tuple[Package, ...]
+    groups: tuple[Group, ...]
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def worse(self) -> int:
+        """How many cells are worse on HEAD."""
+        return sum(count for kind, count in self.counts.items() if Kind(kind).exit_code)

@@ -1,0 +1,114 @@
+"""The report of changes: the verdict in a sentence, what it rests on, which packages moved."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+from tfparity.features.session import Session
+from tfparity.features.upgrade.across import Ways
+from tfparity.features.upgrade.answers import Answers
+from tfparity.features.upgrade.compare import Answer, Change, Place
+from tfparity.features.upgrade.groups import grouped
+from tfparity.features.upgrade.kinds import Kind
+from tfparity.features.upgrade.report import SCHEMA, Package, Rests, Side, Sides, Upgrade
+from tfparity.inputs.matrix import Environment
+from tfparity.records.vocabulary import Verdict
+from tfparity.report import words
+
+
+def report(
+    session: Session,
+    sides: Sides,
+    base: Answers,
+    head: Answers,
+    changes: Sequence[Change],
+    unknown: Sequence[Place],
+    ran: Collection[Place],
+    lost: Sequence[Place] = (),
+) -> Upgrade:
+    """The report of those changes. lost: the cells that a second run left untested."""
+    groups = grouped(changes, Ways(session, sides.base, sides.head, head))
+    counts = {kind.value: sum(change.kind is kind for change in changes) for kind in Kind}
+    worst = next((kind for kind in Kind if counts[kind] and kind.exit_code), Kind.SAME)
+    return Upgrade(
+        schema=SCHEMA,
+        command=sides.command,
+        base=_side(session, sides.base, sides.base_label),
+        head=_side(session, sides.head, sides.head_label),
+        verdict=sentence(sides, changes),
+        exit_code=worst.exit_code,
+        rests=_rests(base, head, changes, unknown, ran),
+        counts=counts,
+        packages=_packages(session, sides),
+        groups=tuple(groups),
+        unknown=tuple(" ".join(place) for place in lost),
+    )
+
+
+def sentence(sides: Sides, changes: Sequence[Change]) -> str:
+    """The verdict in one sentence."""
+    head = sides.head_label
+    if not changes:
+        return f"Nothing is known of both {sides.base_label} and {head}, so nothing can be said of this upgrade."
+    worse = [change for change in changes if change.kind.exit_code]
+    of = f"{words.cells(len(changes))} known on both sides"
+    better = [f"{n} {kind}" for kind in (Kind.FIXED, Kind.FASTER, Kind.NEW) if (n := _number(changes, kind))]
+    if not worse:
+        differ = [change for change in changes if change.kind is not Kind.SAME]
+        if not differ:
+            return f"Nothing changes on {head}: {of}, all the same."
+        others = [f"{n} {kind}" for kind in (Kind.CHANGED_FAILURE,) if (n := _number(changes, kind))]
+        return f"Nothing is worse on {head}: of {of}, {', '.join([*better, *others])}."
+    works = len({change.case for change in worse})
+    parts = [f"{n} {kind}" for kind in Kind if kind.exit_code and (n := _number(changes, kind))]
+    tail = f"; better: {', '.join(better)}" if better else ""
+    models = f"{works} model{'' if works == 1 else 's'}"
+    return f"{head} is worse for {models}: of {of}, {', '.join(parts)}{tail}."
+
+
+def _number(changes: Iterable[Change], kind: Kind) -> int:
+    return sum(change.kind is kind for change in changes)
+
+
+def _rests(
+    base: Answers, head: Answers, changes: Sequence[Change], unknown: Sequence[Place], ran: Collection[Place]
+) -> Rests:
+    nothing = Answer(Verdict.NOT_APPLICABLE)
+    both = [(base.get(place, nothing), head.get(place, nothing)) for place in unknown]
+    return Rests(
+        compared=len(changes),
+        ran=sum(change.place in ran for change in changes),
+        base_only=sum(was.known and not now.known for was, now in both),
+        head_only=sum(now.known and not was.known for was, now in both),
+        neither=sum(not was.known and not now.known for was, now in both),
+        stale=sum(Verdict.STALE in (was.verdict, now.verdict) for was, now in both),
+    )
+
+
+def _side(session: Session, id: str, label: str) -> Side:
+    environments = _environments(session, id)
+    pythons = dict.fromkeys(environment.python for environment in environments)
+    shims = dict.fromkeys(shim for environment in environments for shim in environment.shims)
+    locks = [session.selection.keys.locked(environment) for environment in environments]
+    refusal = next((lock.reason for lock in locks if lock.unresolvable), None)
+    return Side(id, label, " → ".join(pythons), tuple(shims), refusal)
+
+
+def _environments(session: Session, id: str) -> list[Environment]:
+    matrix = session.selection.matrix
+    return [matrix.environments[name] for name in matrix.toolchains[id].environments()]
+
+
+def _packages(session: Session, sides: Sides) -> tuple[Package, ...]:
+    """The packages whose versions differ: those that either side pins, and keras, which TensorFlow brings."""
+    held, named = [], {"keras": None}
+    for id in (sides.base, sides.head):
+        mine: dict[str, str] = {}
+        for environment in reversed(_environments(session, id)):
+            mine.update(session.selection.keys.locked(environment).packages or environment.pins)
+            named.update(dict.fromkeys(environment.pins))
+        held.append(mine)
+    base, head = held
+    return tuple(
+        Package(name, base.get(name), head.get(name)) for name in sorted(named) if base.get(name) != head.get(name)
+    )

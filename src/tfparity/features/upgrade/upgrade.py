@@ -1,0 +1,156 @@
+"""The comparison of two toolchains: from evidence where it is current, by a run where one is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from tfparity.features.session import Session
+from tfparity.features.upgrade import answers
+from tfparity.features.upgrade.answers import Answers
+from tfparity.features.upgrade.compare import Answer, Change, Place, Times, changed, compare, no_times
+from tfparity.features.upgrade.kinds import Kind
+from tfparity.features.upgrade.report import Sides, Upgrade
+from tfparity.features.upgrade.summary import report
+from tfparity.planning.plan import in_tier
+from tfparity.records.cells import CellRecord, PlannedCell
+from tfparity.records.vocabulary import Tier, Verdict
+
+
+class Carry(Protocol):
+    """Runs cells of a session; `again`: also what the store has."""
+
+    def __call__(self, cells: Sequence[PlannedCell], *, again: bool) -> Sequence[CellRecord]: ...
+
+
+@dataclass
+class _Known:
+    """What both sides say so far, the records of what was run, and the places of these."""
+
+    base: Answers
+    head: Answers
+    records: dict[tuple[str, str, str], CellRecord]
+    ran: set[Place]
+
+
+def upgrade(
+    session: Session,
+    sides: Sides,
+    carry: Carry | None = None,
+    tier: Tier = Tier.ALL,
+    times: Times = no_times,
+) -> Upgrade:
+    """Compare the cells that the session chooses of both toolchains.
+
+    carry: runs, of the cases of that tier, what is not recorded or stale, and both sides of each difference again,
+    which counts where it comes out again; None: nothing is run. What ran is recorded where the session has results of
+    its own.
+    """
+    cells = [cell for cell in session.selection.planned if cell.toolchain in (sides.base, sides.head)]
+    known = _recorded(session, sides, cells)
+    if carry is not None:
+        _run(session, sides, cells, known, carry, tier)
+    changes, unknown = compare(known.base, known.head, times)
+    if carry is not None:
+        changes, lost = _confirmed(session, sides, cells, known, carry, changes)
+        unknown += lost
+        _record(session, known, {change.place for change in changes if change.kind is Kind.FLAKY} | set(lost))
+    else:
+        lost = []
+    return report(session, sides, known.base, known.head, changes, unknown, known.ran, lost)
+
+
+def _recorded(session: Session, sides: Sides, cells: Sequence[PlannedCell]) -> _Known:
+    base, head = (answers.recorded(session, id, cells) for id in (sides.base, sides.head))
+    for place, answer in answers.vanished(session, sides.base).items():
+        base[place] = answer
+        head.setdefault(place, Answer(Verdict.NOT_APPLICABLE, answers.VANISHED))
+    return _Known(base, head, {}, set())
+
+
+def _run(session: Session, sides: Sides, cells: Sequence[PlannedCell], known: _Known, carry: Carry, tier: Tier) -> None:
+    """Run what is not known. Of a toolchain that is compared with itself, HEAD is a run of its own."""
+    cases = session.selection.cases
+    chosen = [cell for cell in cells if cell.applicable and in_tier(cases[cell.case], tier)]
+    said = {sides.base: known.base, sides.head: known.head}
+    todo = [cell for cell in chosen if not said[cell.toolchain][_place(cell)].known]
+    if todo:
+        _take(session, sides, known, carry(todo, again=False))
+    if sides.base == sides.head and chosen:
+        found = answers.of_records(session, carry(chosen, again=True))
+        known.head.update(found.get(sides.head, {}))
+        known.ran.update(map(_place, chosen))
+
+
+def _place(cell: PlannedCell) -> Place:
+    return cell.case, cell.route
+
+
+def _take(session: Session, sides: Sides, known: _Known, records: Iterable[CellRecord]) -> None:
+    records = list(records)
+    found = answers.of_records(session, records)
+    known.base.update(found.get(sides.base, {}))
+    known.head.update(found.get(sides.head, {}))
+    known.records.update({record.place: record for record in records})
+    known.ran.update((record.case, record.route) for record in records)
+
+
+def _confirmed(
+    session: Session,
+    sides: Sides,
+    cells: Sequence[PlannedCell],
+    known: _Known,
+    carry: Carry,
+    changes: Sequence[Change],
+) -> tuple[list[Change], list[Place]]:
+    """The changes, those that rest on a run held against another run of both sides; and the cells that this run left
+    untested."""
+    doubted = {change.place: change for change in changes if change.kind is not Kind.SAME and change.place in known.ran}
+    if sides.base == sides.head:  # nothing differs between the sides, so the runs do
+        return [_flaky(change, None) if change.place in doubted else change for change in changes], []
+    todo = [cell for cell in cells if cell.applicable and _place(cell) in doubted]
+    if not todo:
+        return list(changes), []
+    found = answers.of_records(session, carry(todo, again=True))
+    again, lost = {}, []
+    for place, change in doubted.items():
+        was, now = (found.get(id, {}).get(place, first) for id, first in _both(sides, change))
+        if was.known and now.known:
+            again[place] = changed(place, was, now)
+        else:
+            lost.append(place)
+    kept = [change for change in changes if change.place not in lost]
+    return [
+        change
+        if change.place not in again or alike(change, again[change.place])
+        else _flaky(change, again[change.place])
+        for change in kept
+    ], lost
+
+
+def _both(sides: Sides, change: Change) -> tuple[tuple[str, Answer], tuple[str, Answer]]:
+    return (sides.base, change.base), (sides.head, change.head)
+
+
+def alike(first: Change, second: Change) -> bool:
+    """Whether a change came out again: the same word, and the same reason where there is one."""
+    if first.kind is not second.kind:
+        return False
+    if first.rule is not None or second.rule is not None:
+        return first.rule == second.rule
+    return (first.failure and first.failure.fingerprint) == (second.failure and second.failure.fingerprint)
+
+
+def _flaky(first: Change, second: Change | None) -> Change:
+    again = "" if second is None else f"; again: {second.kind}{f' ({second.message})' if second.message else ''}"
+    return replace(
+        first, kind=Kind.FLAKY, message=f"first: {first.kind} ({first.message}){again}", rule=None, failure=None
+    )
+
+
+def _record(session: Session, known: _Known, without: Collection[Place]) -> None:
+    """Record what ran, where the session has results of its own, and what came out again."""
+    kept = [record for record in known.records.values() if (record.case, record.route) not in without]
+    if session.choice.results is not None and any(record.cell is not None for record in kept):
+        session.recorder.record(kept)
