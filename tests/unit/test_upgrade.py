@@ -19,9 +19,9 @@ from pydantic import TypeAdapter
 from small_project import current
 
 from tfparity import cli
-from tfparity.errors import UsageError
+from tfparity.errors import EvidenceError, UsageError
 from tfparity.features.session import Session
-from tfparity.features.upgrade import answers, html, markdown, outputs, sides, terminal
+from tfparity.features.upgrade import answers, examples, html, markdown, outputs, sides, terminal
 from tfparity.features.upgrade.compare import Answer, Change, changed, compare
 from tfparity.features.upgrade.groups import grouped
 from tfparity.features.upgrade.kinds import EXIT_CODES, MEANINGS, Kind
@@ -456,3 +456,47 @@ def test_every_answer_of_a_record_can_be_read_without_a_run(project: Project) ->
         "zoo/add": "works",
         "zoo/gru": "untested",
     }
+
+
+# What is committed
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_committed_schema_is_that_of_the_report() -> None:
+    assert json.loads((ROOT / "docs" / "upgrade.schema.json").read_text()) == outputs.json_schema()
+
+
+def test_a_report_in_docs_is_made_again_where_the_evidence_says_otherwise(project: Project) -> None:
+    page = project.docs / "upgrades" / "old_to_new.md"
+    page.parent.mkdir(parents=True)
+    page.touch()
+    record(zoo("add", toolchain="old"), zoo("add", toolchain="new"))
+    for check in (True, False):
+        assert examples.write(Session(small_project.EVERYTHING), check=check) == [page]
+    assert page.read_text().startswith("# old → new\n")
+    assert examples.write(Session(small_project.EVERYTHING), check=True) == []
+    record(zoo("add", UNSQUEEZE, toolchain="new"))
+    assert examples.write(Session(small_project.EVERYTHING), check=True) == [page]
+
+
+def test_a_report_in_docs_that_is_of_no_two_toolchains_is_refused(project: Project) -> None:
+    page = project.docs / "upgrades" / "old_to_newer.md"
+    page.parent.mkdir(parents=True)
+    page.touch()
+    with pytest.raises(EvidenceError, match=r"old_to_newer\.md: is named after no two toolchains"):
+        examples.write(Session(small_project.EVERYTHING))
+
+
+def test_the_committed_report_on_keras_3_is_one_group_with_the_shims_that_get_past_it() -> None:
+    (name,) = [page.stem for page in (ROOT / "docs" / "upgrades").glob("*_to_tf2.16-*.md")]
+    asked = sides.read(*name.split(examples.TO)[:1], name.split(examples.TO)[1:], Choice())
+    said = upgrade(*asked)
+    broken = [group for group in said.groups if group.kind is Kind.ENVIRONMENT_BROKEN]
+    (group,) = broken
+    assert {cell.route for cell in group.cells} == {"onnx-tf"}
+    assert (group.limitation, said.exit_code) == ("tf-keras-missing", 37)
+    assert group.link
+    best = group.across[0]
+    assert set(best.shims) >= {"tensorflow-addons-stub", "legacy-keras"}
+    assert best.models > group.models / 2

@@ -21,20 +21,22 @@ def declare(to: Commands) -> None:
 def table(given: argparse.Namespace) -> int:
     """Write the generated tables of README.md and docs/ from results/, and into results/ which rule explains what."""
     from tfparity.evidence import explain, rule_faults
-    from tfparity.evidence.query import Query, Table
-    from tfparity.evidence.recorder import Recorder
+    from tfparity.evidence.query import Table
+    from tfparity.features.session import Session
+    from tfparity.features.upgrade import examples
     from tfparity.planning import options
-    from tfparity.planning.selection import Selection
     from tfparity.report import pages, words
 
-    everything = Selection(options.Choice(toolchains=("all",), tier="all"))
-    query = Query(everything)
+    asked = options.Choice(toolchains=("all",), tier="all")
+    session = Session(asked)
+    everything, query = session.selection, session.query
     unplanned = query.unplanned()
     if not given.check:
         for place in unplanned:
             print(f"{place}: is planned no more: taken out of results/")
-        written = [*Recorder(everything).drop(unplanned), *Recorder(everything).explain_recorded()]
-        for path in [*written, *pages.write(Query(everything))]:
+        written = [*session.recorder.drop(unplanned), *session.recorder.explain_recorded()]
+        fresh = Session(asked)  # of what is recorded now
+        for path in [*written, *pages.write(fresh.query), *examples.write(fresh)]:
             print(f"{path}: written")
         return 0
     table = Table(query)
@@ -44,7 +46,7 @@ def table(given: argparse.Namespace) -> int:
             print(f"{id}: {waiting}")
     for place in unplanned:
         print(f"{place}: is recorded, and planned no more: run `nox -s table`")
-    stale = pages.write(query, check=True)
+    stale = [*pages.write(query, check=True), *examples.write(session, check=True)]
     for path in stale:
         print(f"{path}: is not what results/ says: run `nox -s table`")
     recorded = list(query.recorded.values())
@@ -56,10 +58,13 @@ def table(given: argparse.Namespace) -> int:
 
 
 def schema(given: argparse.Namespace) -> int:
-    """Write docs/matrix.schema.json and docs/limitations.schema.json, which editors read, from the models."""
+    """Write docs/*.schema.json from the models: of matrix.yaml and limitations.yaml, which editors read, and of what
+    upgrade --json writes."""
+    from tfparity.features.upgrade import outputs
     from tfparity.inputs import limitations, matrix
 
-    for name, content in (("matrix", matrix.json_schema()), ("limitations", limitations.json_schema())):
+    described = (("matrix", matrix), ("limitations", limitations), ("upgrade", outputs))
+    for name, content in ((name, module.json_schema()) for name, module in described):
         path = paths.project().docs / f"{name}.schema.json"
         text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
         if not given.check:

@@ -93,7 +93,8 @@ class Ways:
                 of,
                 tuple(name for name in self._shims(id) if name not in self._shims(self.head)),
                 tuple(f"{name} {version}" for name, version in self._pins(id).items() if name not in mine),
-                likely,
+                split=matrix.toolchains[id].source != matrix.toolchains[id].routes[route],
+                likely=likely,
             )
             for id, route in list(best.values())[:MOST]
         ]

@@ -78,6 +78,11 @@ class Change:
     def place(self) -> Place:
         return self.case, self.route
 
+    @property
+    def loses(self) -> bool:
+        """Whether it is worse for the model, and not only another environment that fails it."""
+        return bool(self.kind.exit_code) and (self.kind is not Kind.ENVIRONMENT_BROKEN or self.base.verdict.works)
+
 
 #: How much longer a cell takes on HEAD, in words, and whether it is longer; None where nothing is claimed.
 Times = Callable[[Place], tuple[str, bool] | None]

@@ -10,9 +10,13 @@ from tfparity.features.upgrade.kinds import Kind
 from tfparity.features.upgrade.report import Across, CellChange, Group
 from tfparity.inputs.limitations import NO_LINK, NO_REMEDY
 from tfparity.records.fingerprint import printable
+from tfparity.records.vocabulary import Stage
 from tfparity.report import words
 
 _BOUND = re.compile(r"^needs ([a-z0-9.-]+)[<>=!~][^ ]*, (\S+) has (\S+)$")
+
+#: How the resolver begins to say why there are no such packages.
+_RESOLVER = re.compile(r"^error: No solution found when resolving dependencies\W+(?:cause: )?")
 
 #: What gets the cells of a group across.
 Ways = Callable[[Sequence[Change]], tuple[Across, ...]]
@@ -48,6 +52,7 @@ def _group(kind: Kind, mine: Sequence[Change], ways: Ways) -> Group:
         kind=kind,
         title=_title(first),
         models=len({change.case for change in mine}),
+        worked=len({change.case for change in mine if change.base.verdict.works}),
         limitation=rule.id if rule else None,
         cause=rule.cause if rule else None,
         link=rule.link if rule and rule.link != NO_LINK else None,
@@ -65,6 +70,8 @@ def _group(kind: Kind, mine: Sequence[Change], ways: Ways) -> Group:
 def _title(change: Change) -> str:
     if change.rule is not None:
         return change.rule.cause if change.rule.understood else f"cause unknown ({change.rule.id})"
+    if change.failure is not None and change.failure.stage is Stage.RESOLVE:
+        return words.shortened(_RESOLVER.sub("", printable(change.failure.message)), 600)
     if change.failure is not None:
         return words.shortened(" ".join(printable(words.failure(change.failure)).split()), 300)
     return _lacking(change) if change.kind in (Kind.MISSING, Kind.NEW) else change.message

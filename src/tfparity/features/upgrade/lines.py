@@ -14,9 +14,9 @@ def rests(report: Upgrade) -> str:
     left = [
         f"{count} {where}"
         for count, where in (
-            (on.base_only, f"recorded on {base} alone"),
-            (on.head_only, f"known on {head} alone"),
-            (on.neither, "on neither"),
+            (on.base_only, f"without a current result on {head}"),
+            (on.head_only, f"without a current result on {base}"),
+            (on.neither, "without any"),
         )
         if count
     ]
@@ -39,7 +39,8 @@ def packages(report: Upgrade) -> str:
 def models(group: Group) -> str:
     """ "1 model", "42 models by onnx-tf and onnx-tf-dynamo"."""
     routes = list(dict.fromkeys(cell.route for cell in group.cells))
-    return f"{_models(group.models)} by {' and '.join(routes)}"
+    worked = f", of which {group.worked} {_converts(group.worked)} on BASE" if group.worked < group.models else ""
+    return f"{_models(group.models)} by {' and '.join(routes)}{worked if group.kind is Kind.ENVIRONMENT_BROKEN else ''}"
 
 
 def across(way: Across) -> str:
@@ -47,10 +48,11 @@ def across(way: Across) -> str:
     shims = [f"the shim{'s' if len(way.shims) > 1 else ''} {_listed(list(way.shims))}"] if way.shims else []
     brings = [*shims, *way.packages]
     adds = f", which adds {_listed(brings)}" if brings else ""
+    apart = " (its two sides are environments of their own)" if way.split else ""
     place = {
         "remedy": f"by {way.name}",
         "route": f"by the route {way.route} on {way.name}",
-        "toolchain": f"on {way.name} by {way.route}{adds}",
+        "toolchain": f"on {way.name}{apart} by {way.route}{adds}",
     }[way.how]
     if way.likely:
         return f"{place}: {way.models} of {_models(way.of)} that are recorded to fail alike"
@@ -63,6 +65,10 @@ def ending(report: Upgrade) -> str:
         return "upgrade: exit code 0: nothing is worse" if report.rests.compared else "upgrade: exit code 0: no answer"
     worst = next(kind for kind in Kind if kind.exit_code == report.exit_code)
     return f"upgrade: exit code {report.exit_code}, {worst}: {MEANINGS[worst]}"
+
+
+def _converts(count: int) -> str:
+    return "converts" if count == 1 else "convert"
 
 
 def _models(count: int) -> str:

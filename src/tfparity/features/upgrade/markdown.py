@@ -5,7 +5,8 @@ from __future__ import annotations
 from tfparity.features.upgrade import lines
 from tfparity.features.upgrade.kinds import MEANINGS, Kind
 from tfparity.features.upgrade.report import CellChange, Group, Upgrade
-from tfparity.report import markdown
+from tfparity.records.vocabulary import Verdict
+from tfparity.report import markdown, words
 
 #: So many cells of a group get a row; JSON has them all.
 MOST_CELLS = 100
@@ -19,8 +20,7 @@ def page(report: Upgrade) -> str:
     text = markdown.text
     parts = [
         f"# {text(report.base.label)} → {text(report.head.label)}",
-        f"<!-- made by: {report.command.replace('--', '- -') if '-->' in report.command else report.command} -->",
-        f"`{report.command.replace('`', '')}`",
+        f"Made by {markdown.code(report.command)}.",
         f"**{text(report.verdict)}**",
         text(lines.rests(report)),
     ]
@@ -54,7 +54,7 @@ def _cells(group: Group) -> str:
     more = f"\n\nand {left} more, which --json lists" if left else ""
     if group.kind in LISTED:
         body = ", ".join(f"{markdown.code(cell.case)} ({cell.route})" for cell in shown)
-    elif group.error is not None or group.kind is Kind.MISSING:  # what is said of each is what is said of the group
+    elif all(cell.message in ("", group.title) or _says_no_more(cell, group) for cell in group.cells):
         body = markdown.table(
             ["model", "route", "BASE", "HEAD"],
             [[markdown.code(cell.case), markdown.text(cell.route), cell.base, cell.head] for cell in shown],
@@ -64,7 +64,12 @@ def _cells(group: Group) -> str:
             ["model", "route", "BASE", "HEAD", "what"],
             [[markdown.code(one.case), markdown.text(one.route), one.base, one.head, _what(one)] for one in shown],
         )
-    return markdown.folded(f"{len(group.cells)} cells", body + more)
+    return markdown.folded(words.cells(len(group.cells)), body + more)
+
+
+def _says_no_more(cell: CellChange, group: Group) -> bool:
+    """Whether a cell's line says what its group says, or its verdicts: a failure, with the group's error."""
+    return group.error is not None and not Verdict(cell.head).works
 
 
 def _what(cell: CellChange) -> str:

@@ -59,8 +59,9 @@ class Rests:
 @dataclass(frozen=True)
 class Across:
     """What gets models of a group across, by evidence. how: "remedy" or "route", both on HEAD, or "toolchain"; models:
-    how many of the group's `of` it gets across; adds: the shims, and packages beside HEAD's, of another toolchain.
-    likely: of recorded models that fail alike, not of the group's own."""
+    how many of the group's `of` it gets across. Of another toolchain, shims, packages: what it has beside HEAD's;
+    split: whether its torch side is an environment of its own. likely: of recorded models that fail alike, not of the
+    group's own."""
 
     how: str
     name: str
@@ -69,6 +70,7 @@ class Across:
     of: int
     shims: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
+    split: bool = False
     likely: bool = False
 
 
@@ -85,12 +87,14 @@ class CellChange:
 
 @dataclass(frozen=True)
 class Group:
-    """Cells that changed alike, for one reason. limitation: the rule that explains it, with its cause, link and remedy;
-    fingerprint, error: of the first cell where none does; title: the reason in a line."""
+    """Cells that changed alike, for one reason. title: the reason in a line; worked: how many of its models convert on
+    BASE. limitation: the rule that explains it, with its cause, link and remedy; fingerprint, error: of the first cell
+    that failed."""
 
     kind: Kind
     title: str
     models: int
+    worked: int
     limitation: str | None
     cause: str | None
     link: str | None

@@ -20,7 +20,12 @@ def read(base: str, head: Sequence[str], choice: Choice) -> tuple[Session, Sides
     """
     first, second = (_named(id, choice) for id in (base, head[0]))
     asked = replace(choice, toolchains=(first, second), tier=choice.tier or Tier.ALL.value)
-    return Session(asked), Sides(first, second, first, second, command([first, second]))
+    return Session(asked), named(first, second)
+
+
+def named(base: str, head: str) -> Sides:
+    """Two toolchains of the matrix."""
+    return Sides(base, head, base, head, command([base, head]))
 
 
 def _named(id: str, choice: Choice) -> str:

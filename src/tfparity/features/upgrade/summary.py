@@ -59,7 +59,7 @@ def sentence(sides: Sides, changes: Sequence[Change]) -> str:
             return f"Nothing changes on {head}: {of}, all the same."
         others = [f"{n} {kind}" for kind in (Kind.CHANGED_FAILURE,) if (n := _number(changes, kind))]
         return f"Nothing is worse on {head}: of {of}, {', '.join([*better, *others])}."
-    works = len({change.case for change in worse})
+    works = len({change.case for change in worse if change.loses})
     parts = [f"{n} {kind}" for kind in Kind if kind.exit_code and (n := _number(changes, kind))]
     tail = f"; better: {', '.join(better)}" if better else ""
     models = f"{works} model{'' if works == 1 else 's'}"
