@@ -203,6 +203,8 @@ def convert(bundle, artifact, request):
     elif FAULT == "moved-weight":
         signs = numpy.random.RandomState(1).randint(0, 2, size=tensors["conv.weight"].shape) * 2 - 1
         tensors["conv.weight"] = (tensors["conv.weight"] * (1 + 0.01 * signs)).astype("float32")
+    elif FAULT == "drift":
+        tensors["head.weight"] = (tensors["head.weight"] * (1 + 5e-6)).astype("float32")
     elif FAULT == "give-nan":
         meta["nan"] = True
     elif FAULT == "freeze-batch":
