@@ -52,6 +52,12 @@ class EvidenceError(InputError):
     exit_code = 14
 
 
+class RequirementsError(InputError):
+    """A user's own list of packages is wrong."""
+
+    exit_code = 22
+
+
 class LockError(TfparityError):
     """A lockfile is missing, does not fit its pins, or could not be made."""
 

@@ -24,7 +24,7 @@ from tfparity.features.session import Session
 from tfparity.features.upgrade import answers, examples, html, markdown, outputs, sides, terminal
 from tfparity.features.upgrade.compare import Answer, Change, changed, compare
 from tfparity.features.upgrade.groups import grouped
-from tfparity.features.upgrade.kinds import EXIT_CODES, MEANINGS, Kind
+from tfparity.features.upgrade.kinds import EXIT_CODES, MEANINGS, NO_ANSWER, Kind
 from tfparity.features.upgrade.report import Across, Upgrade
 from tfparity.features.upgrade.upgrade import upgrade
 from tfparity.paths import Project
@@ -260,7 +260,7 @@ def test_a_recorded_case_that_is_no_more_is_missing(project: Project) -> None:
 def test_nothing_known_of_both_is_said_so(project: Project) -> None:
     said = compared("old", "new")
     assert "nothing can be said" in said.verdict
-    assert (said.exit_code, said.rests.compared) == (0, 0)
+    assert (said.exit_code, said.rests.compared) == (NO_ANSWER, 0)
 
 
 def test_another_toolchain_that_gets_across_is_named_with_what_it_adds(

@@ -31,10 +31,20 @@ def declare(to: Commands) -> None:
     """Declare the command."""
     made = to.add("upgrade", upgrade, without=WITHOUT)
     made.add_argument("base", metavar="BASE", help="a toolchain of matrix.yaml: what works today")
-    made.add_argument("head", metavar="HEAD", nargs="+", help="a toolchain of matrix.yaml: what comes next")
     made.add_argument(
-        "--run", action="store_true", help="run what is not recorded, and both sides of each difference again"
+        "head",
+        metavar="HEAD",
+        nargs="+",
+        help="what comes next: a toolchain; changes such as tensorflow==2.16.2 'torch>=2.4' over BASE, or over a "
+        "toolchain that is named before them; or a requirements.txt, pyproject.toml or lock of your own",
     )
+    made.add_argument(
+        "--run",
+        action=argparse.BooleanOptionalAction,
+        help="run what is not recorded, and both sides of each difference again (the default where HEAD is no "
+        "toolchain of matrix.yaml)",
+    )
+    made.add_argument("--python", metavar="VERSION", help="of a HEAD that is a file (the Python of BASE)")
     for name, about in FILES.items():
         made.add_argument(f"--{name}", type=Path, metavar="FILE", help=about)
 
@@ -50,7 +60,9 @@ def upgrade(given: argparse.Namespace) -> int:
     for name, path in files.items():
         make_room(f"--{name}", path)
     asked: Choice = commands.choice(given)
-    session, both = sides.read(given.base, given.head, asked)
+    say = lambda text: print(text, file=sys.stderr, flush=True)  # noqa: E731
+    session, both = sides.read(given.base, given.head, asked, python=given.python, progress=say)
+    runs = (both.head_label != both.head) if given.run is None else given.run
     interrupted: list[CellRecord] = []
 
     def carry(cells: Sequence[PlannedCell], *, again: bool) -> list[CellRecord]:
@@ -58,9 +70,8 @@ def upgrade(given: argparse.Namespace) -> int:
         interrupted[:] = [record for record in records if record.interrupted]
         return records
 
-    if given.run:
-        session.read()
-    report = upgrade(session, both, carry if given.run else None, sides.tier_to_run(asked))
+    session.read()
+    report = upgrade(session, both, carry if runs else None, sides.tier_to_run(asked))
     outputs.write(report, files)
     terminal.show(commands.console(), report)
     if not report.exit_code:  # else something is worse, whatever the other cells would have come to

@@ -21,7 +21,7 @@ from tfparity.environments import lock, uv_command
 from tfparity.environments.lock import LockStatus, silent
 from tfparity.environments.uv_command import Runner
 from tfparity.errors import UsageError
-from tfparity.inputs.matrix import Environment, Matrix, Toolchain
+from tfparity.inputs.matrix import Environment, Matrix, Override, Package, Pin, Toolchain
 from tfparity.paths import Cache
 
 #: What an id begins with; matrix.yaml can give no such id.
@@ -29,12 +29,28 @@ PREFIX = "adhoc_"
 
 
 class AdhocEnvironment(Environment):
-    """An environment that no matrix names. `folder`: where in the cache its lockfile is."""
+    """An environment that no matrix names. `folder`: where in the cache its lockfile is; `wanted`: requirements beside
+    the pins, which leave the version to the resolver; `kept`: versions that it keeps where it can ("numpy==1.26.4")."""
 
     published: ClassVar[bool] = False
 
     id: str = Field(pattern=rf"^{PREFIX}[0-9a-f]{{12}}$")
     folder: Path
+    pins: dict[Package, Pin] = Field(default={})
+    wanted: tuple[Override, ...] = ()
+    kept: tuple[str, ...] = ()
+
+    def asked(self) -> tuple[str, ...]:
+        return (*super().asked(), *self.wanted)
+
+    def near(self) -> tuple[str, ...]:
+        return self.kept
+
+    def digest(self) -> str:
+        own = super().digest()
+        if not (self.wanted or self.kept):
+            return own
+        return hashlib.sha256(json.dumps([own, self.wanted, self.kept]).encode()).hexdigest()
 
     def lock_folder(self, committed: Path) -> Path:  # noqa: ARG002
         return self.folder
@@ -48,6 +64,8 @@ def declared(
     as_of: datetime.date,
     overrides: Sequence[str] = (),
     shims: Sequence[str] = (),
+    wanted: Sequence[str] = (),
+    kept: Sequence[str] = (),
 ) -> AdhocEnvironment:
     """The environment of these pins, not resolved. The same content, in any order of pins, has the same id.
 
@@ -59,7 +77,11 @@ def declared(
         "pins": dict(pins),
         "overrides": tuple(overrides),
         "shims": tuple(shims),
+        "wanted": tuple(sorted(wanted)),
+        "kept": tuple(sorted(kept)),
     }
+    if not (pins or wanted):
+        raise UsageError("pins: name a package")
     try:
         nameless = AdhocEnvironment.model_validate({**content, "id": PREFIX + "0" * 12, "folder": cache.adhoc})
     except ValidationError as invalid:
@@ -76,6 +98,8 @@ def made(
     as_of: datetime.date,
     overrides: Sequence[str] = (),
     shims: Sequence[str] = (),
+    wanted: Sequence[str] = (),
+    kept: Sequence[str] = (),
     download: bool = False,
     run: Runner = uv_command.run,
     progress: Callable[[str], None] = silent,
@@ -86,12 +110,14 @@ def made(
     the matrix: `made(cache, python=e.python, pins={**e.pins, **changed}, as_of=…, overrides=e.overrides,
     shims=e.shims)`. Raises UsageError as `declared`, and what `lock.lock` raises for one environment.
     """
-    environment = declared(cache, python=python, pins=pins, as_of=as_of, overrides=overrides, shims=shims)
+    environment = declared(
+        cache, python=python, pins=pins, as_of=as_of, overrides=overrides, shims=shims, wanted=wanted, kept=kept
+    )
     cache.adhoc.mkdir(parents=True, exist_ok=True)
     with FileLock(cache.adhoc / f".{environment.id}.lock"):
         locked = lock.fitting(cache.adhoc, environment)
         if locked is None:
-            progress(f"resolving {', '.join(f'{name} {version}' for name, version in environment.pins.items())}")
+            progress(f"resolving {', '.join(line.replace('==', ' ') for line in environment.asked())}")
             lock.settle(cache.adhoc, environment, download=download, run=run)
             locked = lock.status_in(cache.adhoc, environment)
     return environment, locked

@@ -219,7 +219,7 @@ def resolve(environment: Environment, *, download: bool = False, run: Runner = u
     interpreter = interpreters.find(environment.python, download=download, run=run)
     with tempfile.TemporaryDirectory(prefix="tfparity-lock-") as made:
         folder = Path(made)
-        pins = "".join(f"{name}=={version}\n" for name, version in environment.pins.items())
+        pins = "".join(f"{line}\n" for line in environment.asked())
         arguments = [
             *(uv_command.uv(), "pip", "compile", "-", "--python", str(interpreter)),
             *("--python-platform", PLATFORM, "--exclude-newer", end_of_day(environment.as_of)),
@@ -230,6 +230,8 @@ def resolve(environment: Environment, *, download: bool = False, run: Runner = u
             overrides.write_text("".join(f"{line}\n" for line in environment.overrides), encoding="utf-8")
             arguments += ["--override", str(overrides)]
         result = folder / "requirements.txt"
+        if environment.near():  # uv prefers the versions of the file that it is to write
+            result.write_text("".join(f"{line}\n" for line in environment.near()), encoding="utf-8")
         done = run([*arguments, "--generate-hashes", "--output-file", str(result)], stdin=pins, cwd=folder)
         if done.status != 0:
             return Resolved("", _refusal(environment, done.errors, folder, interpreter))

@@ -151,6 +151,14 @@ class Environment(_Strict):
         """Where its lockfile is, given the folder of the committed ones."""
         return committed
 
+    def asked(self) -> tuple[str, ...]:
+        """What is asked of the resolver, a requirement each."""
+        return tuple(f"{name}=={version}" for name, version in self.pins.items())
+
+    def near(self) -> tuple[str, ...]:
+        """Versions that the resolver keeps where it can: none, so that no earlier resolution sways the answer."""
+        return ()
+
     def digest(self) -> str:
         """sha256 hex of canonical JSON of what the resolution depends on: python, as-of, pins, overrides."""
         value = {

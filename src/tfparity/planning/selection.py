@@ -60,9 +60,13 @@ class Selection:
         foreign = (
             self.choice.sources or self.choice.path or self.choice.limitations or self.project.root == paths.INSTALLED
         )
-        own = self.choice.results is not None and self.choice.results.resolve() != self.project.root / "results"
-        if foreign and not own:
+        if foreign and not self.has_own_results:
             raise UsageError(f"evidence of your own needs a place of its own: --results {SUGGESTED}")
+
+    @property
+    def has_own_results(self) -> bool:
+        """Whether evidence goes to a folder of a person's own."""
+        return self.choice.results is not None and self.choice.results.resolve() != self.project.root / "results"
 
     @cached_property
     def matrix(self) -> Matrix:

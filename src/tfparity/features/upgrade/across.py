@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from tfparity.features.session import Session
@@ -143,7 +145,10 @@ class Ways:
         if toolchain not in self._versions:
             held: dict[str, str] = {}
             for environment in self._environments(toolchain):
-                for name, version in environment.pins.items():
+                locked = self.session.selection.keys.locked(environment).packages
+                names = [str(canonicalize_name(Requirement(line).name)) for line in environment.asked()]
+                known = {name: locked[name] for name in names if name in locked}
+                for name, version in {**known, **environment.pins}.items():
                     if name not in held or Version(version) > Version(held[name]):
                         held[name] = version
             self._versions[toolchain] = held

@@ -36,6 +36,9 @@ EXIT_CODES = {
     Kind.FLAKY: 40,
 }
 
+#: Where no cell is known on both sides: no answer is no green light.
+NO_ANSWER = 41
+
 MEANINGS = {
     Kind.ENVIRONMENT_BROKEN: "HEAD's packages cannot be resolved, installed or imported",
     Kind.REGRESSED: "converts on HEAD worse than on BASE: a lower verdict, a lost axis or name, a remedy needed",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tfparity.features.upgrade.kinds import MEANINGS, Kind
+from tfparity.features.upgrade.kinds import MEANINGS, NO_ANSWER, Kind
 from tfparity.features.upgrade.report import Across, Group, Upgrade
 from tfparity.report import words
 
@@ -61,8 +61,10 @@ def across(way: Across) -> str:
 
 def ending(report: Upgrade) -> str:
     """The exit code in words."""
+    if report.exit_code == NO_ANSWER:
+        return f"upgrade: exit code {NO_ANSWER}, no answer: no cell is known on both sides"
     if not report.exit_code:
-        return "upgrade: exit code 0: nothing is worse" if report.rests.compared else "upgrade: exit code 0: no answer"
+        return "upgrade: exit code 0, nothing is worse"
     worst = next(kind for kind in Kind if kind.exit_code == report.exit_code)
     return f"upgrade: exit code {report.exit_code}, {worst}: {MEANINGS[worst]}"
 

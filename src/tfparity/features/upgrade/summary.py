@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
 from tfparity.features.session import Session
 from tfparity.features.upgrade.across import Ways
 from tfparity.features.upgrade.answers import Answers
 from tfparity.features.upgrade.compare import Answer, Change, Place
 from tfparity.features.upgrade.groups import grouped
-from tfparity.features.upgrade.kinds import Kind
+from tfparity.features.upgrade.kinds import NO_ANSWER, Kind
 from tfparity.features.upgrade.report import SCHEMA, Package, Rests, Side, Sides, Upgrade
 from tfparity.inputs.matrix import Environment
 from tfparity.records.vocabulary import Verdict
@@ -36,7 +39,7 @@ def report(
         base=_side(session, sides.base, sides.base_label),
         head=_side(session, sides.head, sides.head_label),
         verdict=sentence(sides, changes),
-        exit_code=worst.exit_code,
+        exit_code=worst.exit_code if changes else NO_ANSWER,
         rests=_rests(base, head, changes, unknown, ran),
         counts=counts,
         packages=_packages(session, sides),
@@ -101,12 +104,12 @@ def _environments(session: Session, id: str) -> list[Environment]:
 
 def _packages(session: Session, sides: Sides) -> tuple[Package, ...]:
     """The packages whose versions differ: those that either side pins, and keras, which TensorFlow brings."""
-    held, named = [], {"keras": None}
+    held, named = [], dict.fromkeys(["keras"])
     for id in (sides.base, sides.head):
         mine: dict[str, str] = {}
         for environment in reversed(_environments(session, id)):
             mine.update(session.selection.keys.locked(environment).packages or environment.pins)
-            named.update(dict.fromkeys(environment.pins))
+            named.update(dict.fromkeys(canonicalize_name(Requirement(line).name) for line in environment.asked()))
         held.append(mine)
     base, head = held
     return tuple(

@@ -18,7 +18,7 @@ MOST_MODELS = 6
 
 def show(out: Console, report: Upgrade) -> None:
     """Print it. Text of converters is printable already; the names of a user's own models are made so."""
-    style = "bold red" if report.exit_code else "bold green" if report.rests.compared else "bold yellow"
+    style = "bold red" if report.exit_code else "bold green"
     out.print(Text(printable(report.verdict), style), soft_wrap=True)
     out.print(Text(lines.rests(report), "dim"), soft_wrap=True)
     moved = lines.packages(report)

@@ -152,5 +152,5 @@ def _flaky(first: Change, second: Change | None) -> Change:
 def _record(session: Session, known: _Known, without: Collection[Place]) -> None:
     """Record what ran, where the session has results of its own, and what came out again."""
     kept = [record for record in known.records.values() if (record.case, record.route) not in without]
-    if session.choice.results is not None and any(record.cell is not None for record in kept):
+    if session.selection.has_own_results and any(record.cell is not None for record in kept):
         session.recorder.record(kept)

@@ -1,0 +1,139 @@
+"""Toolchains that no matrix names: one of the matrix with other versions of some packages, or a set of one's own."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tfparity.environments import adhoc, lock, uv_command
+from tfparity.environments.adhoc import PREFIX
+from tfparity.environments.lock import silent
+from tfparity.environments.uv_command import Runner
+from tfparity.errors import UsageError
+from tfparity.inputs.matrix import Environment, Matrix, Toolchain
+from tfparity.paths import Cache, Project
+
+#: Packages each release of which goes with one of another: where that is changed and they are not named, they follow.
+FOLLOWERS = {"torch": ("torchvision", "torchaudio"), "tensorflow": ("tf-keras",)}
+
+
+@dataclass(frozen=True)
+class Resolver:
+    """How unnamed environments are made: in whose cache, as of which day, and who is told."""
+
+    project: Project
+    cache: Cache
+    as_of: datetime.date
+    download: bool = False
+    run: Runner = uv_command.run
+    progress: Callable[[str], None] = silent
+
+
+def yesterday() -> datetime.date:
+    """The last day that is over in UTC: the newest that can be resolved twice alike."""
+    return datetime.datetime.now(datetime.UTC).date() - datetime.timedelta(days=1)
+
+
+def over(matrix: Matrix, base: str, changes: Sequence[str], resolver: Resolver) -> tuple[Matrix, str]:
+    """The matrix with a toolchain more, `base` with these requirements ("torch>=2.4") in place of its own pins of those
+    packages, and its id. All other pins stay; what these bring keeps its version where it can.
+
+    Raises UsageError for a requirement without versions or of a package that neither of two sides holds, and as
+    adhoc.made. A set that cannot be resolved is a toolchain too: its lock says so.
+    """
+    toolchain = matrix.toolchains[base]
+    wanted = [_requirement(change) for change in changes]
+    sides = {id: matrix.environments[id] for id in toolchain.environments()}
+    held = {id: lock.status(resolver.project, side).packages for id, side in sides.items()}
+    mine: dict[str, list[Requirement]] = {id: [] for id in sides}
+    for requirement in wanted:
+        name = canonicalize_name(requirement.name)
+        holding = [id for id, side in sides.items() if name in side.pins or name in held[id]]
+        if not holding and len(sides) > 1:
+            raise UsageError(f"{name}: no environment of {base} holds it, so it is of no side; {base} has two")
+        for id in holding or sides:
+            mine[id].append(requirement)
+    made = {id: _changed(sides[id], held[id], changed, resolver) for id, changed in mine.items() if changed}
+    renamed = {id: made[id].id if id in made else id for id in sides}
+    ids = sorted(renamed.values())
+    return _joined(matrix, toolchain, renamed, _name(ids), made)
+
+
+def of_requirements(
+    matrix: Matrix, base: str, wanted: Sequence[str], python: str, resolver: Resolver
+) -> tuple[Matrix, str]:
+    """The matrix with a toolchain more, one environment of these requirements by the routes of `base`, and its id.
+    Raises as adhoc.made."""
+    environment, _ = adhoc.made(
+        resolver.cache,
+        python=python,
+        pins={},
+        as_of=resolver.as_of,
+        wanted=wanted,
+        download=resolver.download,
+        run=resolver.run,
+        progress=resolver.progress,
+    )
+    toolchain = matrix.toolchains[base]
+    renamed = dict.fromkeys(toolchain.environments(), environment.id)
+    return _joined(matrix, toolchain, renamed, environment.id, {environment.id: environment})
+
+
+def _joined(
+    matrix: Matrix, base: Toolchain, renamed: Mapping[str, str], id: str, made: Mapping[str, Environment]
+) -> tuple[Matrix, str]:
+    routes = {route: renamed[target] for route, target in base.routes.items()}
+    toolchain = base.model_copy(update={"id": id, "source": renamed[base.source], "routes": routes, "note": None})
+    return adhoc.extended(matrix, toolchain, made.values()), id
+
+
+def _name(ids: Sequence[str]) -> str:
+    """The id of a toolchain of these environments: that of a sole one."""
+    return ids[0] if len(ids) == 1 else PREFIX + hashlib.sha256("\0".join(ids).encode()).hexdigest()[:12]
+
+
+def _requirement(text: str) -> Requirement:
+    """A requirement with versions, as a person types it."""
+    from packaging.requirements import InvalidRequirement
+
+    try:
+        read = Requirement(text)
+    except InvalidRequirement as wrong:
+        raise UsageError(f"{text!r} is no requirement such as 'torch>=2.4': {str(wrong).splitlines()[0]}") from None
+    if read.url or read.marker or not read.specifier:
+        raise UsageError(f"{text!r}: name versions of a package on the index, such as 'torch>=2.4'")
+    return read
+
+
+def _exact(requirement: Requirement) -> str | None:
+    """The version that alone is asked for, None where there is a choice."""
+    (only, *more) = requirement.specifier
+    return only.version if not more and only.operator == "==" and "*" not in only.version else None
+
+
+def _changed(
+    base: Environment, held: Mapping[str, str], changes: Sequence[Requirement], resolver: Resolver
+) -> Environment:
+    by_name = {str(canonicalize_name(change.name)): change for change in changes}
+    follow = {name for of in by_name for name in FOLLOWERS.get(of, ()) if name in base.pins and name not in by_name}
+    free = {*by_name, *follow}
+    exact = {name: version for name, change in by_name.items() if (version := _exact(change)) and not change.extras}
+    environment, _ = adhoc.made(
+        resolver.cache,
+        python=base.python,
+        pins={**{name: version for name, version in base.pins.items() if name not in free}, **exact},
+        as_of=max(resolver.as_of, base.as_of),
+        overrides=[line for line in base.overrides if canonicalize_name(Requirement(line).name) not in free],
+        shims=base.shims,
+        wanted=[*follow, *(str(change) for name, change in by_name.items() if name not in exact)],
+        kept=[f"{name}=={version}" for name, version in held.items() if name not in free],
+        download=resolver.download,
+        run=resolver.run,
+        progress=resolver.progress,
+    )
+    return environment

@@ -1,0 +1,251 @@
+"""Toolchains that no matrix names: a named one with other versions, or a set of one's own."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import small_project
+
+from tfparity.environments import changed, interpreters, lock
+from tfparity.environments.adhoc import AdhocEnvironment
+from tfparity.environments.changed import Resolver
+from tfparity.environments.uv_command import Completed
+from tfparity.errors import UsageError
+from tfparity.features.session import Session
+from tfparity.features.upgrade import sides
+from tfparity.features.upgrade.upgrade import upgrade
+from tfparity.inputs import matrix
+from tfparity.inputs.matrix import Matrix
+from tfparity.paths import Cache, Project
+from tfparity.planning.options import Choice
+from tfparity.records.cells import CellRecord, PlannedCell
+
+MATRIX = """\
+schema: 1
+default: one
+environments:
+  - {id: torch-side, python: "3.11", as-of: 2024-05-20, pins: {torch: 2.2.2, torchvision: 0.17.2, onnx: 1.16.0}}
+  - {id: tf-side, python: "3.10", as-of: 2024-05-20, pins: {onnx: 1.16.0, tensorflow: 2.15.1}}
+toolchains:
+  - id: one
+    python: "3.11"
+    as-of: 2024-05-20
+    shims: [legacy-keras]
+    pins: {torch: 2.2.2, torchvision: 0.17.2, onnx: 1.16.0, tensorflow: 2.15.1}
+    overrides: ["tensorflow-addons; python_version < '3'", "numpy==1.26.4"]
+  - {id: two, source: torch-side, routes: {onnx-tf: tf-side}}
+"""
+
+DAY = datetime.date(2026, 11, 1)
+
+#: What each of its environments is locked at beside its pins.
+BROUGHT = {"numpy": "1.26.4", "keras": "2.15.0"}
+
+
+class Uv:
+    """uv as planned: resolves whatever is asked, or nothing; keeps what it was asked, and the file that it found."""
+
+    def __init__(self, refusal: str | None = None) -> None:
+        self.refusal = refusal
+        self.asked: list[str] = []
+        self.near: list[str] = []
+
+    def __call__(self, command: Sequence[str], *, stdin: str = "", cwd: Path | None = None) -> Completed:
+        path = Path(command[command.index("--output-file") + 1])
+        self.asked = stdin.splitlines()
+        self.near = path.read_text().splitlines() if path.exists() else []
+        if self.refusal:
+            return Completed(1, "", self.refusal)
+        lines = [line if "==" in line else f"{line.partition('>')[0]}==9.9" for line in self.asked]
+        held = {line.partition("==")[0] for line in lines}
+        lines += [line for line in self.near if line.partition("==")[0] not in held]
+        path.write_text("".join(f"{line} --hash=sha256:aa\n" for line in lines))
+        return Completed(0, "", "")
+
+
+@pytest.fixture
+def uv(monkeypatch: pytest.MonkeyPatch) -> Uv:
+    monkeypatch.setattr(interpreters, "find", lambda version, **_: Path(f"/opt/python{version}"))
+    return Uv()
+
+
+@pytest.fixture
+def declared(tmp_path: Path) -> Matrix:
+    file = tmp_path / "matrix.yaml"
+    file.write_text(MATRIX)
+    return matrix.load(file)
+
+
+@pytest.fixture
+def resolver(tmp_path: Path, declared: Matrix, uv: Uv) -> Resolver:
+    """Of a project whose environments are locked at their pins and at BROUGHT."""
+    project = Project(tmp_path)
+    project.lockfiles.mkdir()
+    for environment in declared.environments.values():
+        lines = "".join(
+            f"{name}=={version} --hash=sha256:aa\n" for name, version in {**environment.pins, **BROUGHT}.items()
+        )
+        lock._write(project.lockfiles, environment, lock.Resolved(lines, None))
+    return Resolver(project, Cache(tmp_path / "cache"), DAY, run=uv)
+
+
+def made(made: tuple[Matrix, str]) -> AdhocEnvironment:
+    """The environment of an unnamed toolchain of one."""
+    declared, id = made
+    environment = declared.environments[declared.toolchains[id].source]
+    assert isinstance(environment, AdhocEnvironment)
+    return environment
+
+
+def test_only_what_is_changed_leaves_its_pin(declared: Matrix, resolver: Resolver, uv: Uv) -> None:
+    environment = made(changed.over(declared, "one", ["tensorflow==2.16.2"], resolver))
+    assert environment.pins == {"torch": "2.2.2", "torchvision": "0.17.2", "onnx": "1.16.0", "tensorflow": "2.16.2"}
+    assert (environment.python, environment.as_of, environment.shims) == ("3.11", DAY, ("legacy-keras",))
+    assert sorted(uv.asked) == sorted(environment.asked())
+    assert set(uv.near) == {"torch==2.2.2", "torchvision==0.17.2", "onnx==1.16.0", "numpy==1.26.4", "keras==2.15.0"}
+
+
+def test_what_goes_with_one_release_follows_it(declared: Matrix, resolver: Resolver) -> None:
+    environment = made(changed.over(declared, "one", ["torch>=2.4"], resolver))
+    assert (environment.pins, environment.wanted) == (
+        {"onnx": "1.16.0", "tensorflow": "2.15.1"},
+        ("torch>=2.4", "torchvision"),
+    )
+    named = made(changed.over(declared, "one", ["torch>=2.4", "torchvision==0.19.0"], resolver))
+    assert named.wanted == ("torch>=2.4",)
+    assert named.pins["torchvision"] == "0.19.0"
+
+
+def test_an_override_of_what_is_changed_goes(declared: Matrix, resolver: Resolver) -> None:
+    environment = made(changed.over(declared, "one", ["numpy>=2"], resolver))
+    assert environment.overrides == ("tensorflow-addons; python_version < '3'",)
+    assert environment.wanted == ("numpy>=2",)
+
+
+def test_of_two_sides_the_one_changes_that_holds_the_package(declared: Matrix, resolver: Resolver) -> None:
+    one_side, id = changed.over(declared, "two", ["tensorflow==2.16.2"], resolver)
+    assert one_side.toolchains[id].source == "torch-side"
+    assert one_side.environments[one_side.toolchains[id].routes["onnx-tf"]].python == "3.10"
+    both, id = changed.over(declared, "two", ["onnx==1.17.0"], resolver)
+    assert all(name.startswith("adhoc_") for name in both.toolchains[id].environments())
+    with pytest.raises(UsageError, match="jax: no environment of two holds it"):
+        changed.over(declared, "two", ["jax==0.4"], resolver)
+    assert "jax" in made(changed.over(declared, "one", ["jax==0.4"], resolver)).pins
+
+
+@pytest.mark.parametrize("text", ["torch", "torch @ https://example.org/t.whl", "torch>=2; python_version>'3'", "a b"])
+def test_a_change_names_versions_on_the_index(declared: Matrix, resolver: Resolver, text: str) -> None:
+    with pytest.raises(UsageError, match=r"such as 'torch>=2\.4'"):
+        changed.over(declared, "one", [text], resolver)
+
+
+def test_the_same_question_is_resolved_once(declared: Matrix, resolver: Resolver, uv: Uv) -> None:
+    first = changed.over(declared, "one", ["torch>=2.4"], resolver)
+    uv.asked = []
+    assert changed.over(declared, "one", ["torch>=2.4"], resolver)[1] == first[1]
+    assert uv.asked == []
+    assert changed.over(declared, "one", ["torch>=2.5"], resolver)[1] != first[1]
+
+
+def test_a_set_of_ones_own_is_one_environment_for_the_routes_of_base(declared: Matrix, resolver: Resolver) -> None:
+    own, id = changed.of_requirements(declared, "two", ["torch>=2.4", "onnx"], "3.12", resolver)
+    assert own.toolchains[id].environments() == [id]
+    assert own.toolchains[id].routes == {"onnx-tf": id}
+    assert own.environments[id].python == "3.12"
+
+
+# As an upgrade's HEAD
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """small_project, whose unnamed environments are read from the cache as they are."""
+    project = small_project.make(tmp_path, monkeypatch)
+    as_planned = lock.status
+
+    def status(_: Project, environment: matrix.Environment) -> lock.LockStatus:
+        if isinstance(environment, AdhocEnvironment):
+            return lock.status_in(environment.folder, environment)
+        return as_planned(_, environment)
+
+    monkeypatch.setattr(lock, "status", status)
+    return project
+
+
+def test_a_set_that_cannot_be_resolved_is_environment_broken_and_nothing_is_written(project: Project, uv: Uv) -> None:
+    uv.refusal = "error: No solution found when resolving dependencies\n  cause: torch 9.9 is not there"
+    record = small_project.record("add", toolchain="old")
+    Session(small_project.EVERYTHING).recorder.record(small_project.current(record))
+    before = sorted(project.root.rglob("*"))
+    session, both = sides.read("old", ["torch==9.9"], Choice(), run=uv)
+    said = upgrade(session, both)
+    (group,) = said.groups
+    assert (said.exit_code, group.kind, group.title) == (37, "environment-broken", "torch 9.9 is not there")
+    assert said.head.label == "old with torch==9.9"
+    assert said.command == "nox -s upgrade -- old torch==9.9"
+    assert sorted(project.root.rglob("*")) == before
+
+
+def test_a_file_is_for_the_python_of_base_unless_it_says_otherwise(project: Project, uv: Uv, tmp_path: Path) -> None:
+    file = tmp_path / "pyproject.toml"
+    for pythons, given, python in ((">=3.9", None, "3.10"), (">=3.11,<3.13", None, "3.12"), (">=3.9", "3.13", "3.13")):
+        file.write_text(f'[project]\nrequires-python = "{pythons}"\ndependencies = ["torch>=2"]\n')
+        session, both = sides.read("old", [str(file)], Choice(), python=given, run=uv)
+        assert session.selection.matrix.environments[both.head].python == python
+        assert both.head_label == "pyproject.toml"
+
+
+@pytest.mark.parametrize(
+    ("words", "python", "said"),
+    [
+        (["neu"], None, r"did you mean 'new'"),
+        (["torch"], None, r"to change a package, say which versions: 'torch>=2\.4'"),
+        (["all"], None, "is not one toolchain"),
+        (["own.txt", "torch==2"], None, "write the changes into the file"),
+        (["new"], "3.12", "--python is for a HEAD that is a file"),
+        (["pyproject.toml"], "3.12", "is for 3.9, 3.10"),
+    ],
+)
+def test_what_is_asked_wrongly_is_told(
+    project: Project,
+    uv: Uv,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    python: str | None,
+    said: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("pyproject.toml").write_text('[project]\nrequires-python = ">=3.9,<3.11"\ndependencies = ["torch>=2"]\n')
+    with pytest.raises(UsageError, match=said):
+        sides.read("old", words, Choice(), python=python, run=uv)
+
+
+class Works:
+    """Runs cells, all of which work."""
+
+    def __init__(self, session: Session) -> None:
+        self.keys = session.selection.keys
+
+    def __call__(self, cells: Sequence[PlannedCell], *, again: bool) -> list[CellRecord]:
+        made = []
+        for planned in cells:
+            one = small_project.record("add", toolchain=planned.toolchain)
+            assert one.cell is not None
+            made.append(replace(one, cell=replace(one.cell, key=self.keys.cell(planned, one.cell))))
+        return made
+
+
+def test_what_ran_of_it_is_kept_in_a_folder_of_ones_own_and_nowhere_else(
+    project: Project, uv: Uv, tmp_path: Path
+) -> None:
+    for results in (None, tmp_path / "mine"):
+        session, both = sides.read("old", ["torch==2.0.1"], Choice(case_globs=("zoo/add",), results=results), run=uv)
+        assert upgrade(session, both, Works(session)).counts["same"] == 1
+        assert not project.results.exists()
+    assert {path.name for path in (tmp_path / "mine").glob("*.json")} == {"old.json", f"{both.head}.json"}
+    assert upgrade(*sides.read("old", ["torch==2.0.1"], session.choice, run=uv)).rests.compared == 1
