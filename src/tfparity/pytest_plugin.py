@@ -84,7 +84,7 @@ class Run:
     def record(self, cell: PlannedCell) -> CellRecord:
         """The record of a selected cell; waits for it."""
         if self._engine is None:
-            display = progress.progress(self.console, self.selected, self.session.query.seconds)
+            display = progress.progress(self.console, self.selected, self.session.costs(self.selected))
             self._engine = self._stack.enter_context(
                 self.session.engine(self._stack.enter_context(display)),
             )

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfparity.evidence import schema
-from tfparity.evidence.document import only, unresolvable, update
+from tfparity.evidence.document import only, only_beside, unresolvable, update
 from tfparity.evidence.explain import explain
 from tfparity.evidence.schema import Evidence
 from tfparity.records.cells import Cell, CellRecord, Failure
@@ -205,6 +205,49 @@ def test_entries_of_another_key_or_beside_what_did_not_come_out_again_go(new: Ce
     assert cell == new.cell
     assert (cell.level, cell.probes, cell.targets, cell.runtimes) == (1, {}, {}, {})
     assert REFUSED.message not in messages(updated)
+
+
+def elsewhere(**beside: Any) -> Evidence:
+    """The cell of `probed` as it comes out on another machine: another figure, another order of remedies tried."""
+    moved = {"max_abs": 9.9e-6, "floor": 3e-6}
+    tries = [broken("Elsewhere another word.", remedies=["auto-cast"]), attempt(13, remedies=["pad-handler"], **moved)]
+    content = document(record("a/b", broken(), *tries))
+    cells = tuple(replace(cell, **beside) for cell in content.cells)
+    return replace(content, cells=cells)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("probes", "sizes"), ("targets", "tflite-float16"), ("runtimes", "tf2.5"), ("probes", "training")],
+)
+def test_what_is_found_beside_a_verdict_leaves_the_facts_of_level_1_as_they_were_recorded(kind: str, name: str) -> None:
+    first = document(record("a/b", broken(), attempt(13, remedies=["pad-handler"])))
+    old = replace(first, cells=tuple(replace(cell, probes={"training": entry("p1")}) for cell in first.cells))
+    new = elsewhere(level=2, **{kind: {name: entry("new")}})
+    (was,), (cell,) = old.cells, update(old, new).cells
+    assert only_beside(old, new) == {("a/b", "onnx-tf")}
+    assert getattr(cell, kind)[name] == entry("new")
+    assert cell.level == 2
+    assert replace(cell, level=was.level, probes=was.probes, targets={}, runtimes={}) == was
+    assert "Elsewhere another word." not in messages(update(old, new))
+
+
+@pytest.mark.parametrize(
+    "new",
+    [
+        elsewhere(),  # nothing is added: the run was made for its own sake
+        elsewhere(level=2, probes={"training": entry("p1")}),
+        elsewhere(level=2, key="k2", probes={"sizes": entry("new")}),
+        elsewhere(level=2, dynamic={"batch": False}, probes={"sizes": entry("new")}),
+        document(record("a/c")),
+    ],
+)
+def test_else_the_facts_of_level_1_are_those_of_the_newer_run(new: Evidence) -> None:
+    first = document(record("a/b", broken(), attempt(13, remedies=["pad-handler"])))
+    old = replace(first, cells=tuple(replace(cell, probes={"training": entry("p1")}) for cell in first.cells))
+    assert only_beside(old, new) == only_beside(None, new) == set()
+    (cell,) = (one for one in update(old, new).cells if one.case == new.cells[0].case)
+    assert (cell.max_abs, cell.attempts) == (new.cells[0].max_abs, new.cells[0].attempts)
 
 
 def test_an_update_drops_errors_that_no_cell_names_any_more() -> None:

@@ -109,6 +109,9 @@ def test_runs_recorded_again_take_the_place_of_the_earlier_and_those_without_a_c
     merged = update_runs(old, new, cells)
     assert [(run.case, run.seconds) for run in merged.cells] == [("a/b", 9.0), ("a/c", 1.57)]
     assert update_runs(None, old, cells).cells == old.cells[:2]
+    place = ("a/b", "onnx-tf")
+    assert update_runs(old, new, cells, {place}).by_place[place].seconds == 1.57
+    assert update_runs(None, new, cells, {place}).by_place[place].seconds == 9.0
 
 
 @pytest.mark.parametrize(

@@ -5,32 +5,33 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import builders
 import pytest
 import small_project
-from builders import attempt, broken
+from builders import attempt, broken, lost_axis
 from small_project import RULE, UNSQUEEZE, current, record
 
 from tfparity import cli
 from tfparity.environments import estimate as disk
 from tfparity.environments import install
-from tfparity.errors import MachineFault
+from tfparity.errors import MachineFault, UsageError
 from tfparity.evidence import needs
 from tfparity.evidence.query import Query, Table
 from tfparity.features import sweep
 from tfparity.features.session import Session
-from tfparity.inputs.matrix import Limits
 from tfparity.paths import Project
+from tfparity.planning import keys, probes
 from tfparity.planning.estimate import CELL_SECONDS, INSTALL_SECONDS, WARM_SECONDS
 from tfparity.planning.needs import Need
-from tfparity.planning.options import Choice
+from tfparity.planning.options import Choice, chosen
 from tfparity.planning.selection import Selection
 from tfparity.records.cells import CellRecord, PlannedCell
 from tfparity.records.observer import Silent
-from tfparity.records.vocabulary import Verdict
+from tfparity.records.vocabulary import Outcome, Verdict
 from tfparity.report import words
 
 START = WARM_SECONDS + INSTALL_SECONDS
@@ -83,6 +84,7 @@ def test_every_need_has_a_test_of_its_own() -> None:
         (Need.UNTRIED, {"old/zoo/gru", "old/zoo/mish", "new/zoo/gru"}),
         (Need.STALE, {"old/zoo/add"}),
         (Need.UNTESTED, {f"new/zoo/{name}" for name in ("add", "gelu", "mish", "relu")}),
+        (Need.NOT_PROBED, set()),
     ],
 )
 def test_a_need_selects_its_cells(project: Project, need: Need, found: set[str]) -> None:
@@ -90,6 +92,41 @@ def test_a_need_selects_its_cells(project: Project, need: Need, found: set[str])
     session().recorder.record([record("add", key="of another revision")])
     chosen = session(needs=(need,)).cells
     assert {cell.id.removesuffix("/onnx-tf") for cell in chosen} == found
+
+
+def probed(name: str, *, but: str = "", stale: str = "", outcome: Outcome = Outcome.PASS) -> CellRecord:
+    """A record of a cell that works and of what every probe found of it; without that one, with an entry of an older
+    revision of that one."""
+    (plain,) = current(record(name))
+    assert plain.cell is not None
+    entries = {
+        one: builders.entry("older" if one == stale else keys.probe(plain.cell.key, one), outcome=outcome)
+        for one in probes.NAMES
+        if one != but
+    }
+    return replace(plain, cell=replace(plain.cell, level=2, probes=entries))
+
+
+@pytest.mark.parametrize(
+    ("made", "found"),
+    [
+        (lambda: current(record("add")), True),
+        (lambda: current(record("add", broken(UNSQUEEZE), attempt(12))), True),  # works with a remedy
+        (lambda: [probed("add")], False),
+        (lambda: [probed("add", but="masks")], True),
+        (lambda: [probed("add", stale="sizes")], True),
+        (lambda: [probed("add", outcome=Outcome.TIMEOUT)], False),  # another run ends so, too
+        (lambda: current(failing("add", "auto-cast", "squeeze-handlers")), False),
+        (lambda: current(record("add", lost_axis())), False),
+        (lambda: [record("add", key="of another revision")], False),
+    ],
+)
+def test_what_works_is_not_probed_until_every_probe_of_today_has_an_entry(
+    project: Project, made: Callable[[], list[CellRecord]], found: bool
+) -> None:
+    session().recorder.record(made())
+    chosen = session(needs=(Need.NOT_PROBED,)).cells
+    assert [cell.id for cell in chosen] == (["old/zoo/add/onnx-tf"] if found else [])
 
 
 def test_what_has_a_remedy_to_try_is_told_beside_the_verdict(project: Project) -> None:
@@ -128,16 +165,13 @@ def test_how_many_have_a_remedy_to_try_in_words(counted: tuple[int, int, int], s
 # In which pieces
 
 
-def test_a_cell_takes_as_long_again_for_each_remedy_as_far_as_the_limits_let_it(project: Project) -> None:
+def test_a_cell_takes_as_long_again_for_each_remedy_and_half_as_long_for_its_probes(project: Project) -> None:
     recorded()
-    limits = Limits(seconds=5, remedy_seconds=10)
-    query = session().query
-    found = {cell.id: sweep.cost(query.standing(cell), Limits()) for cell in session().cells if cell.toolchain == "old"}
-    assert found["old/zoo/gru/onnx-tf"] == 30.0
-    assert found["old/zoo/mish/onnx-tf"] == 20.0
-    assert found["old/zoo/gelu/onnx-tf"] == 10.0
-    (gru,) = (cell for cell in session().cells if cell.id == "old/zoo/gru/onnx-tf")
-    assert sweep.cost(query.standing(gru), limits) == 25.0
+    for level, times in ((None, 1.0), (1, 1.0), (2, 1.5)):
+        asked = session(level=level)
+        found = {cell.case: asked.cost(cell) for cell in asked.cells if cell.toolchain == "old"}
+        expected = {"zoo/gru": 30.0 * times, "zoo/mish": 20.0 * times, "zoo/gelu": 10.0 * times}
+        assert {case: found[case] for case in expected} == expected
 
 
 def test_smoke_and_core_of_every_toolchain_come_before_the_rest(project: Project) -> None:
@@ -391,6 +425,49 @@ def test_the_command_tells_what_turned_and_ends_as_a_machine_that_cut_cells_off(
     Engines(killed).put_in(monkeypatch)
     assert cli.main(["sweep"]) == MachineFault.exit_code
     assert "1 cell left: the same command goes on with them" in capsys.readouterr().err
+
+
+def test_cells_that_were_not_probed_run_at_level_2_and_what_probes_find_is_told(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session().recorder.record(current(record("add"), record("mish"), failing("gru")))
+    levels: list[int | None] = []
+
+    def of(asked: Session, _: object) -> Any:
+        levels.append(asked.choice.level)
+        return nullcontext(Engines(lambda cell: probed(cell.case.removeprefix("zoo/"))))
+
+    monkeypatch.setattr(Session, "engine", of)
+    assert cli.main(["sweep", "--need", "not-probed"]) == 0
+    said = capsys.readouterr().err
+    assert "2 cells that need it" in said
+    assert "probed: 2 of 2 that work" in said
+    assert levels == [2]
+    assert cli.main(["sweep", "--need", "not-probed"]) == 0
+    assert "0 cells that need it" in capsys.readouterr().err
+    kept = session().query.recorded["old"]
+    assert {cell.case: (cell.level, len(cell.probes)) for cell in kept.cells} == {
+        "zoo/add": (2, len(probes.NAMES)),
+        "zoo/mish": (2, len(probes.NAMES)),
+        "zoo/gru": (1, 0),
+    }
+
+
+@pytest.mark.parametrize("command", ["run", "sweep", "gate"])
+def test_what_was_not_probed_is_not_asked_of_level_1(
+    project: Project, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main([command, "--need", "not-probed", "--level", "1"]) == UsageError.exit_code
+    assert "--need not-probed is of level 2: leave out --level 1" in capsys.readouterr().err
+
+
+def test_a_need_says_the_level_where_nothing_else_does() -> None:
+    def level(**given: Any) -> int | None:
+        return chosen(given.get).level
+
+    assert level(need=["not-probed"]) == level(need=["stale", "not-probed"]) == level(level=2) == 2
+    assert level() is level(need=["untried", "stale", "untested"]) is None  # the gate's is the recorded one
+    assert level(need=["stale"], level=2) == 2
 
 
 def test_checking_the_tables_tells_of_each_toolchain_how_many_have_a_remedy_to_try(

@@ -78,7 +78,7 @@ def carried_out(asked: Session, keep: Callable[[Sequence[CellRecord]], object] |
     runs = asked.to_run(cells)
     if any(cell.applicable for cell in cells):
         console.print(asked.forecast(cells, runs))
-    seconds = asked.query.seconds if runs else {}  # read for a forecast alone
+    seconds = asked.costs(cells) if runs else {}  # read for a forecast alone
     records: dict[str, CellRecord] = {}
     try:
         with progress.progress(console, cells, seconds) as display, asked.engine(display) as engine:

@@ -58,7 +58,7 @@ def sweep(given: argparse.Namespace) -> int:
     from tfparity.features import sweep as sweeping
     from tfparity.features.session import Session
     from tfparity.planning.needs import Need
-    from tfparity.report import progress, terminal, words
+    from tfparity.report import probing, progress, terminal, words
 
     asked = commands.choice(given)
     needs = asked.needs or (Need.UNTRIED, Need.STALE)
@@ -78,9 +78,12 @@ def sweep(given: argparse.Namespace) -> int:
     say(f"{words.cells(sum(len(piece.cells) for piece in todo))} that need it: at most about {words.duration(total)}")
     if given.list or not todo:
         return 0
-    done = sweeping.sweep(session, todo, lambda cells: progress.progress(console, cells, session.query.seconds), say)
+    done = sweeping.sweep(session, todo, lambda cells: progress.progress(console, cells, session.costs(cells)), say)
     for (was, now), count in done.turned.most_common():
         say(f"{words.cells(count)}: {was} → {now}")
+    probed = probing.totals(done.probed)
+    if probed:
+        say(probed)
     if done.left:
         say(f"{words.cells(done.left)} left: the same command goes on with them")
     commands.raise_for_machine(done.interrupted)

@@ -67,17 +67,47 @@ def update(recorded: Evidence | None, new: Evidence) -> Evidence:
     )
 
 
+def only_beside(recorded: Evidence | None, new: Evidence) -> set[Place]:
+    """The cells to which `new` adds entries beside the verdict and nothing else: the same came out at level 1 again,
+    and what is recorded of it stays, to the figures that another processor moves."""
+    known = recorded.by_place if recorded else {}
+    return {place for place, cell in new.by_place.items() if place in known and _only_beside(cell, known[place])}
+
+
+def _only_beside(cell: Cell, before: Cell) -> bool:
+    adds = any(
+        name not in there or there[name].key != entry.key
+        for now, there in zip(_beside(cell), _beside(before), strict=True)
+        for name, entry in now.items()
+    )
+    return adds and _came_out(cell) == _came_out(before)
+
+
+def _beside(cell: Cell) -> tuple[Mapping[str, Entry], ...]:
+    """The entries beside a cell's verdict, kind by kind."""
+    return cell.probes, cell.targets, cell.runtimes
+
+
+def _came_out(cell: Cell) -> tuple[object, ...]:
+    """What came out at level 1, without figures and attempts that decided nothing."""
+    return cell.key, cell.verdict, cell.opset, cell.remedies, cell.error, dict(cell.dynamic), cell.signature
+
+
 def _with_earlier(cell: Cell, before: Cell | None) -> Cell:
     """The cell with what was recorded beside the same verdict, which decides nothing. Nothing of a record that
     contradicts this one: what it rests on did not come out again."""
     if before is None or before.key != cell.key:
         return cell
     tried = {attempt.opset for attempt in cell.attempts}
-    if any(attempt not in cell.attempts for attempt in before.attempts if attempt.opset in tried):
+    if _only_beside(cell, before):
+        kept = before
+    elif any(attempt not in cell.attempts for attempt in before.attempts if attempt.opset in tried):
         return cell
+    else:
+        more = (attempt for attempt in before.attempts if attempt.opset not in tried)
+        kept = replace(cell, attempts=(*cell.attempts, *more))
     return replace(
-        cell,
-        attempts=(*cell.attempts, *(attempt for attempt in before.attempts if attempt.opset not in tried)),
+        kept,
         level=max(cell.level, before.level),
         probes=_entries(before.probes, cell.probes),
         targets=_entries(before.targets, cell.targets),

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from statistics import mean
 from typing import NamedTuple
 
 from tfparity.evidence import files
@@ -95,10 +96,17 @@ class Query:
         """When and how long the recorded cells ran, by toolchain."""
         return files.load_runs(self.selection.project)
 
+    def usual_seconds(self, toolchain: str, route: str) -> float | None:
+        """The mean of the recorded seconds of a toolchain's cells by a route; None where none is recorded."""
+        return self._usual_seconds.get((toolchain, route))
+
     @cached_property
-    def seconds(self) -> dict[CellId, float]:
-        """Recorded seconds of cells."""
-        return {CellId(name, run.case, run.route): run.seconds for name, ran in self.runs.items() for run in ran.cells}
+    def _usual_seconds(self) -> dict[tuple[str, str], float]:
+        found: dict[tuple[str, str], list[float]] = {}
+        for toolchain, ran in self.runs.items():
+            for run in ran.cells:
+                found.setdefault((toolchain, run.route), []).append(run.seconds)
+        return {way: mean(seconds) for way, seconds in found.items()}
 
     @cached_property
     def explained(self) -> dict[str, Evidence]:

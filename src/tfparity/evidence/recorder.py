@@ -10,7 +10,7 @@ from filelock import FileLock
 
 from tfparity.environments import adhoc, lock
 from tfparity.evidence import files
-from tfparity.evidence.document import document, only, unresolvable, update
+from tfparity.evidence.document import document, only, only_beside, unresolvable, update
 from tfparity.evidence.explain import explain
 from tfparity.evidence.runs import operators, runs, update_runs
 from tfparity.evidence.schema import Evidence
@@ -43,13 +43,15 @@ class Recorder:
     def _record(self, name: str, records: Sequence[CellRecord], drop_unplanned: bool) -> Path:
         selection = self.selection
         project = selection.project
-        content = update(files.load_one(project, name), self.document(name, records))
+        recorded, new = files.load_one(project, name), self.document(name, records)
+        content = update(recorded, new)
         none = {(one.case, one.route) for one in records if one.toolchain == name and _not_applicable(one)}
         content = only(content, content.by_place.keys() - none)
         if drop_unplanned and not selection.choice.sources:
             planned = selection.every_cell([name])
             content = only(content, {(cell.case, cell.route) for cell in planned if cell.applicable})
-        ran = update_runs(files.load_runs_of(project, name), runs(name, records), content)
+        known, stay = files.load_runs_of(project, name), only_beside(recorded, new)
+        ran = update_runs(known, runs(name, records), content, stay)
         path = files.save(project, explain(content, selection.limitations, selection.is_own, operators(ran)))
         files.save_runs(project, ran)
         return path

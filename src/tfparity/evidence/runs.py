@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from tfparity.evidence.schema import Agreement, Evidence, Place, Run, Runs, StageRun
 from tfparity.records.cells import Attempt, CellRecord, Model, two_digits
@@ -64,9 +64,11 @@ def _three_digits(value: float | None) -> float | None:
     return None if value is None else float(f"{value:.2e}")
 
 
-def update_runs(recorded: Runs | None, new: Runs, content: Evidence) -> Runs:
-    """`recorded` with the runs of `new` in place of its own, without those of cells that `content` has not."""
-    both = {**(recorded.by_place if recorded else {}), **new.by_place}
+def update_runs(recorded: Runs | None, new: Runs, content: Evidence, stay: Collection[Place] = ()) -> Runs:
+    """`recorded` with the runs of `new` in place of its own, but those of cells that `stay`, and without those of cells
+    that `content` has not."""
+    before = recorded.by_place if recorded else {}
+    both = {**before, **new.by_place, **{place: before[place] for place in stay if place in before}}
     return Runs(content.toolchain, tuple(both[place] for place in sorted(both) if place in content.by_place))
 
 

@@ -17,7 +17,7 @@ from tfparity.inputs.limitations import Limitation
 from tfparity.inputs.matrix import Matrix
 from tfparity.paths import Cache, Project
 from tfparity.planning import plan, probes
-from tfparity.planning.estimate import estimate
+from tfparity.planning.estimate import CELL_SECONDS, cost, estimate
 from tfparity.planning.options import Choice
 from tfparity.planning.probes import Kind
 from tfparity.planning.selection import Selection
@@ -66,15 +66,16 @@ class Session:
         return plan.order(planned, self.selection.cases, self.query.verdicts(planned))
 
     def to_run(self, cells: Sequence[PlannedCell]) -> list[PlannedCell]:
-        """Those of the cells that can be and that the store holds no attempt at, if only of older revisions. Of probes
-        nothing is foretold: at level 2 every cell counts."""
+        """Those of the cells that can be and that the store holds no attempt at, if only of older revisions, or that
+        have a remedy to try. Of probes nothing is foretold: at level 2 every cell counts."""
         store, keys = self.selection.cache.store, self.selection.keys
 
         def done(cell: PlannedCell) -> bool:
             if self.choice.again or (self.choice.level or 1) > 1:
                 return False
             file = paths.attempts_file(store, keys.base(keys.crossing(cell)))
-            return os.path.isfile(file)  # noqa: PTH113 - asked of thousands of cells
+            there = os.path.isfile(file)  # noqa: PTH113 - asked of thousands of cells
+            return there and not self.query.standing(cell).untried
 
         return [cell for cell in cells if cell.applicable and not done(cell)]
 
@@ -98,7 +99,18 @@ class Session:
         toolchains = {cell.toolchain for cell in runs}
         environments = {id for name in toolchains for id in selection.matrix.toolchains[name].environments()}
         missing = sum(not selection.installed(selection.matrix.environments[id]) for id in environments)
-        return estimate(runs, self.query.seconds, jobs=self.choice.jobs, to_install=missing, toolchains=len(toolchains))
+        return estimate(runs, self.costs(runs), jobs=self.choice.jobs, to_install=missing, toolchains=len(toolchains))
+
+    def cost(self, cell: PlannedCell) -> float:
+        """Seconds that a cell will take at most, by its own recorded run; one without, by those of the same way."""
+        standing = self.query.standing(cell)
+        plain = standing.run.seconds if standing.run else self.query.usual_seconds(cell.toolchain, cell.route)
+        untried, level = len(standing.untried), self.choice.level or 1
+        return cost(CELL_SECONDS if plain is None else plain, untried, self.selection.matrix.limits, level)
+
+    def costs(self, cells: Sequence[PlannedCell]) -> dict[CellId, float]:
+        """What each of the cells will cost that can be."""
+        return {cell.place: self.cost(cell) for cell in cells if cell.applicable}
 
     def recorded(self) -> dict[CellId, Cell]:
         """Those of the choice's cells that are recorded."""
@@ -133,7 +145,8 @@ class Session:
             observer,
             keys=selection.keys,
         )
-        return Engine(context, self.query.seconds if choice.budget is not None else {})
+        recorded = [cell for cell in self.cells if self.query.run(cell.place)] if choice.budget is not None else []
+        return Engine(context, self.costs(recorded))
 
     def explain(self, record: CellRecord) -> Limitation | None:
         """The limitation that explains a failing or partial record, None where none does or none is needed."""

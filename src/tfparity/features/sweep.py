@@ -15,12 +15,11 @@ from dataclasses import dataclass, field, replace
 
 from tfparity.environments import estimate as disk
 from tfparity.environments import install
-from tfparity.evidence.query import Standing
 from tfparity.features.session import Session
-from tfparity.inputs.matrix import Environment, Limits
-from tfparity.planning.estimate import CELL_SECONDS, INSTALL_SECONDS, WARM_SECONDS
+from tfparity.inputs.matrix import Environment
+from tfparity.planning.estimate import INSTALL_SECONDS, WARM_SECONDS
 from tfparity.planning.plan import in_tier
-from tfparity.records.cells import CellRecord, PlannedCell
+from tfparity.records.cells import Cell, CellRecord, PlannedCell
 from tfparity.records.observer import Observer
 from tfparity.records.vocabulary import Tier, Verdict
 
@@ -41,10 +40,11 @@ class Piece:
 
 @dataclass
 class Swept:
-    """What came of a sweep. turned: recorded verdict and the new one → cells; left: cells that no run came to;
-    interrupted: records of cells that this machine ended."""
+    """What came of a sweep. turned: recorded verdict and the new one → cells; probed: cells as they came out at
+    level 2; left: cells that no run came to; interrupted: records of cells that this machine ended."""
 
     turned: Counter[tuple[str, str]] = field(default_factory=Counter)
+    probed: list[Cell] = field(default_factory=list)
     left: int = 0
     interrupted: list[CellRecord] = field(default_factory=list)
 
@@ -53,12 +53,12 @@ def pieces(session: Session, longest: float = LONGEST) -> list[Piece]:
     """The session's cells in pieces of `longest` seconds at most: smoke and core of every toolchain before the rest,
     toolchains in their order, the cheapest cells first. A cell that takes longer alone is a piece of its own."""
     selection = session.selection
-    limits, jobs = selection.matrix.limits, session.choice.jobs
+    jobs = session.choice.jobs
     groups: dict[tuple[bool, str], list[tuple[float, PlannedCell]]] = {}
     for cell in session.cells:
         if cell.applicable:
             early = in_tier(selection.cases[cell.case], Tier.CORE)
-            priced = cost(session.query.standing(cell), limits) / jobs, cell
+            priced = session.cost(cell) / jobs, cell
             groups.setdefault((not early, cell.toolchain), []).append(priced)
     made: list[Piece] = []
     for late, toolchain in sorted(groups, key=lambda group: group[0]):
@@ -72,13 +72,6 @@ def pieces(session: Session, longest: float = LONGEST) -> list[Piece]:
             spent += seconds
         made.append(Piece(toolchain, not late, tuple(waiting), spent))
     return made
-
-
-def cost(cell: Standing, limits: Limits) -> float:
-    """Seconds that a cell will take at most, by its own recorded run: as long again for each remedy that it has not
-    tried, as far as the limits of time let it."""
-    plain = cell.run.seconds if cell.run else CELL_SECONDS
-    return plain + min(plain * len(cell.untried), limits.remedy_seconds + limits.seconds)
 
 
 def _missing(session: Session, toolchain: str) -> int:
@@ -135,6 +128,7 @@ def _run(
         if kept:
             session.recorder.record(kept)
         swept.turned.update((before[record.place].value, record.verdict.value) for record in kept)
+        swept.probed += [record.cell for record in kept if record.cell is not None and record.cell.level > 1]
         swept.interrupted += [record for record in done if record.interrupted]
         swept.left += len(piece.cells) - len(kept)
 

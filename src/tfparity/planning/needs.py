@@ -13,3 +13,9 @@ class Need(StrEnum):
     UNTRIED = "untried"
     STALE = Verdict.STALE.value
     UNTESTED = Verdict.UNTESTED.value
+    NOT_PROBED = "not-probed"
+
+    @property
+    def level(self) -> int:
+        """The level that a run has to have to give what is needed."""
+        return 2 if self is Need.NOT_PROBED else 1

@@ -95,8 +95,8 @@ OPTIONS = (
     Option("--recorded", "only cells that results/ has", {"action": "store_true"}),
     Option(
         "--need",
-        "only cells that still need this: untried (they fail, and did not try a remedy that their rule names), stale "
-        "or untested; repeatable",
+        "only cells that still need this: untried (they fail, and did not try a remedy that their rule names), stale, "
+        "untested or not-probed (they work, and a probe has nothing on them: at level 2); repeatable",
         {"action": "append", "choices": [need.value for need in Need], "metavar": "WHAT"},
     ),
     Option("--jobs", "cells side by side (default: 2, or 1 on one core)", {"type": _jobs, "metavar": "N"}),
@@ -155,7 +155,10 @@ class Choice:
 
 
 def chosen(value: Callable[[str], Any]) -> Choice:
-    """The choice that parsed options make; `value` gives an option's value by its name."""
+    """The choice that parsed options make; `value` gives an option's value by its name. A need says the level, where
+    nothing else does."""
+    needs = tuple(map(Need, value("need") or ()))
+    level = max((need.level for need in needs), default=1)
     return Choice(
         toolchains=tuple(value("toolchain") or (DEFAULT,)),
         tier=value("tier"),
@@ -166,10 +169,10 @@ def chosen(value: Callable[[str], Any]) -> Choice:
         path=tuple(Path(folder).resolve() for folder in value("path") or ()),
         limitations=Path(value("limitations")) if value("limitations") else None,
         results=Path(value("results")) if value("results") else None,
-        needs=tuple(map(Need, value("need") or ())),
+        needs=needs,
         jobs=value("jobs") or min(2, os.cpu_count() or 1),
         budget=value("budget"),
-        level=value("level"),
+        level=value("level") or (level if level > 1 else None),
         **{
             name: bool(value(name))
             for name in (

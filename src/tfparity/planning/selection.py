@@ -50,6 +50,9 @@ class Selection:
             self.refuse_to_mix()
         if self.choice.try_remedies and not self.choice.sources:
             raise UsageError("--try-remedies is for models of your own: name them with --cases")
+        for need in self.choice.needs:
+            if need.level > (self.choice.level or need.level):
+                raise UsageError(f"--need {need} is of level {need.level}: leave out --level {self.choice.level}")
         for folder in self.choice.path:
             if not folder.is_dir():
                 raise UsageError(f"--path {folder}: is no folder")
