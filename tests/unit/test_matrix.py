@@ -202,3 +202,52 @@ def test_the_real_matrix_spans_the_tensorflow_releases_and_pythons() -> None:
 def test_toolchain_ids_can_be_read_without_a_yaml_library() -> None:
     text = (ROOT / "matrix.yaml").read_text().split("\ntoolchains:\n")[1]
     assert re.findall(r"^  - id: (\S+)$", text, re.MULTILINE) == list(matrix.load(ROOT / "matrix.yaml").toolchains)
+
+
+RUNTIMES = """\
+runtimes:
+  - id: run-tf2.15
+    python: "3.11"
+    as-of: 2026-11-20
+    runs: [saved-model, tflite]
+    pins: {tensorflow-cpu: 2.15.1}
+toolchains:
+"""
+
+
+def refused_runtime(folder: Path, old: str, new: str) -> str:
+    """What is said of the good file with a runtime that has one change."""
+    assert old in RUNTIMES
+    return refused(folder, "toolchains:\n", RUNTIMES.replace(old, new, 1))
+
+
+def test_a_runtime_is_locked_and_is_no_environment_of_a_toolchain(tmp_path: Path) -> None:
+    loaded = load(tmp_path, GOOD.replace("toolchains:\n", RUNTIMES, 1))
+    runtime = loaded.runtimes["run-tf2.15"]
+    assert runtime.runs == ("saved-model", "tflite")
+    assert "run-tf2.15" not in loaded.environments
+    assert list(loaded.locked) == [*loaded.environments, "run-tf2.15"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("    runs:", "    rums:", "matrix.yaml:16: unknown key 'rums', did you mean 'runs'?"),
+        ("[saved-model, tflite]", "[]", "matrix.yaml:16: runtimes.runs"),
+        (
+            "[saved-model, tflite]",
+            "[saved_model]",
+            "matrix.yaml:16: runtimes.runs: Input should be 'saved-model' or 'tflite'",
+        ),
+        ("    runs: [saved-model, tflite]\n", "", "runs"),
+        ("id: run-tf2.15", "id: old-tensorflow", "matrix.yaml:13: an environment or a toolchain 'old-tensorflow'"),
+        ("id: run-tf2.15", "id: apart", "matrix.yaml:13: an environment or a toolchain 'apart'"),
+    ],
+)
+def test_a_wrong_runtime_is_refused_with_its_line(tmp_path: Path, old: str, new: str, message: str) -> None:
+    assert message in refused_runtime(tmp_path, old, new)
+
+
+def test_a_second_runtime_of_an_id_is_refused(tmp_path: Path) -> None:
+    entry = RUNTIMES.removeprefix("runtimes:\n").removesuffix("toolchains:\n")
+    assert "a second runtime 'run-tf2.15'" in refused_runtime(tmp_path, "toolchains:\n", entry + "toolchains:\n")

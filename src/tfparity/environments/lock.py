@@ -96,7 +96,7 @@ def lock(
     A lockfile that fits stays as it is, and so does a recorded refusal: another resolution would make all evidence of
     the environment stale. With `again` those are resolved too. Without ids, files that no environment owns are removed.
 
-    ids: of environments or toolchains. What cannot be resolved is no error: its reason is written. Raises
+    ids: of environments, runtimes or toolchains. What cannot be resolved is no error: its reason is written. Raises
     UsageError for an unknown id, LockError for a failed build or a day that is not over, InterpreterError and
     NetworkError.
     """
@@ -317,17 +317,17 @@ def _drift(project: Project, environment: Environment, resolved: Resolved) -> li
 
 def _chosen(matrix: Matrix, ids: Iterable[str] | None) -> list[Environment]:
     if ids is None:
-        return list(matrix.environments.values())
+        return list(matrix.locked.values())
     wanted: list[str] = []
     for id in ids:
         if id in matrix.toolchains:
             wanted += matrix.toolchains[id].environments()
-        elif id in matrix.environments:
+        elif id in matrix.locked:
             wanted.append(id)
         else:
-            guess = yaml_input.did_you_mean(id, {*matrix.environments, *matrix.toolchains})
-            raise UsageError(f"matrix.yaml has no environment or toolchain {id!r}{guess}")
-    return [matrix.environments[id] for id in dict.fromkeys(wanted)]
+            guess = yaml_input.did_you_mean(id, {*matrix.locked, *matrix.toolchains})
+            raise UsageError(f"matrix.yaml has no environment, runtime or toolchain {id!r}{guess}")
+    return [matrix.locked[id] for id in dict.fromkeys(wanted)]
 
 
 def _paths(folder: Path, id: str) -> tuple[Path, Path]:
@@ -335,7 +335,7 @@ def _paths(folder: Path, id: str) -> tuple[Path, Path]:
 
 
 def _strays(project: Project, matrix: Matrix) -> Sequence[Path]:
-    owned = {path.name for id in matrix.environments for path in _paths(project.lockfiles, id)}
+    owned = {path.name for id in matrix.locked for path in _paths(project.lockfiles, id)}
     return sorted(path for path in project.lockfiles.glob("*.txt") if path.name not in owned)
 
 

@@ -1,4 +1,4 @@
-"""matrix.yaml: environments and toolchains, each field declared once.
+"""matrix.yaml: environments, toolchains and runtimes, each field declared once.
 
 Validation with file and line, the JSON schema for editors and the documentation derive from these models.
 """
@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
@@ -171,6 +171,14 @@ class Environment(_Strict):
         return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
+class Runtime(Environment):
+    """A small environment in which artifacts run and nothing is converted; no torch in it."""
+
+    runs: tuple[Literal["saved-model", "tflite"], ...] = Field(
+        description="Kinds of artifact that it runs.", min_length=1
+    )
+
+
 class _OneEnvironment(Environment):
     """A toolchain whose one environment does both sides; the environment has the toolchain's id."""
 
@@ -217,6 +225,9 @@ class _Document(_Strict):
     default: Id = Field(description="The toolchain that runs when none is named.")
     limits: Limits = Field(default=Limits(), description="Limits of a request.")
     environments: tuple[Environment, ...] = Field(default=(), description="Environments of split toolchains.")
+    runtimes: tuple[Runtime, ...] = Field(
+        default=(), description="Environments in which artifacts run, whatever toolchain made them."
+    )
     toolchains: tuple[
         Annotated[
             Annotated[_OneEnvironment, Tag("one")] | Annotated[_SplitToolchain, Tag("split")], Discriminator(_form)
@@ -248,13 +259,19 @@ class Toolchain(_Strict):
 
 
 class Matrix(_Strict):
-    """The checked matrix: every environment by id, toolchains in the file's order."""
+    """The checked matrix: every environment of a toolchain by id, toolchains and runtimes in the file's order."""
 
     schema_version: int
     default: str
     environments: dict[str, Environment]
     toolchains: dict[str, Toolchain]
     limits: Limits
+    runtimes: dict[str, Runtime] = {}
+
+    @property
+    def locked(self) -> dict[str, Environment]:
+        """Everything that has a lockfile: the environments of toolchains and the runtimes."""
+        return {**self.environments, **self.runtimes}
 
     def oldest_first(self, ways: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
         """Ways (toolchain, route) by the day of their target environments; of one day in the given order."""
@@ -303,6 +320,13 @@ def load(path: Path) -> Matrix:
     for index, environment in enumerate(written.environments):
         if not any(environment.id in toolchain.environments() for toolchain in toolchains.values()):
             raise wrong(f"no toolchain uses the environment {environment.id!r}", "environments", index, "id")
+    runtimes: dict[str, Runtime] = {}
+    for index, runtime in enumerate(written.runtimes):
+        if runtime.id in runtimes:
+            raise wrong(f"a second runtime {runtime.id!r}", "runtimes", index, "id")
+        if runtime.id in environments or runtime.id in toolchains:
+            raise wrong(f"an environment or a toolchain {runtime.id!r} is declared too", "runtimes", index, "id")
+        runtimes[runtime.id] = runtime
     if written.default not in toolchains:
         guess = yaml_input.did_you_mean(written.default, toolchains)
         raise wrong(f"no toolchain {written.default!r}{guess}", "default")
@@ -312,6 +336,7 @@ def load(path: Path) -> Matrix:
         environments=environments,
         toolchains=toolchains,
         limits=written.limits,
+        runtimes=runtimes,
     )
 
 
@@ -336,6 +361,8 @@ def _keys_at(location: Place) -> list[str]:
     model: type[BaseModel] = _Document
     if location[0] == "environments":
         model = Environment
+    elif location[0] == "runtimes":
+        model = Runtime
     elif location[0] == "limits":
         model = Limits
     elif location[0] == "toolchains":
