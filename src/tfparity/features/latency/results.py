@@ -6,9 +6,11 @@ import json
 import os
 import platform
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+from pydantic import TypeAdapter, ValidationError
 
 from tfparity import paths
 from tfparity.errors import EvidenceError
@@ -53,6 +55,28 @@ def load(project: Project, toolchain: str) -> dict[str, Json] | None:
     if not isinstance(value, dict) or value.get("schema") != SCHEMA:
         raise EvidenceError(f"is not of schema {SCHEMA}; record it again: nox -s latency -- --record", file=file)
     return value
+
+
+def cells(project: Project, toolchain: str) -> list[Latency]:
+    """The recorded cells with their samples, none where nothing was recorded. Raises EvidenceError."""
+    document = load(project, toolchain)
+    if document is None:
+        return []
+    try:
+        return TypeAdapter(_Recorded).validate_python(document).cells
+    except ValidationError as wrong:
+        first = wrong.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise EvidenceError(
+            f"{place}: {first['msg']}; record it again: nox -s latency -- --record", file=path(project, toolchain)
+        ) from None
+
+
+@dataclass(frozen=True)
+class _Recorded:
+    """The part of a file that is asked for."""
+
+    cells: list[Latency]
 
 
 def machine() -> dict[str, Json]:
