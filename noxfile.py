@@ -202,6 +202,12 @@ def table(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def site(session: nox.Session) -> None:
+    """Build the published table as static pages from results/ into build/site (-- -o DIR)."""
+    run(session, prepare(session), "tfparity", "site", *session.posargs)
+
+
+@nox.session(default=False)
 def lock(session: nox.Session) -> None:
     """Resolve what has no lockfile that fits (-- --again IDS: what fits too; -- --check: digests, offline)."""
     runner = prepare(session)

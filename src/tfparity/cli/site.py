@@ -1,0 +1,50 @@
+"""The command site."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tfparity.cli.commands import Commands
+
+if TYPE_CHECKING:
+    from tfparity.paths import Project
+    from tfparity.report.site.facts import Latencies
+
+
+def declare(to: Commands) -> None:
+    """Declare the command."""
+    made = to.add("site", site)
+    made.add_argument("-o", "--output-folder", type=Path, default=Path("build/site"), metavar="DIR", help="build/site")
+
+
+def site(given: argparse.Namespace) -> int:
+    """Build the site from results/ into a folder: pages, a grid, a search, the data as JSON. It opens from a file."""
+    from tfparity.evidence.query import Query, Table
+    from tfparity.planning import options
+    from tfparity.planning.selection import Selection
+    from tfparity.report.site.build import build
+
+    everything = Selection(options.Choice(toolchains=("all",), tier="all"))
+    latencies = {id: _latencies(everything.project, id) for id in everything.matrix.toolchains}
+    built = build(Table(Query(everything)), latencies, given.output_folder)
+    print(f"{given.output_folder}/index.html: {built.pages} pages, {built.files} files, {built.bytes / 1e6:.1f} MB")
+    return 0
+
+
+def _latencies(project: Project, toolchain: str) -> Latencies:
+    """The recorded ratios against torch, computed from the samples."""
+    from tfparity.features.latency import results
+    from tfparity.features.latency.ratios import ratio
+    from tfparity.report.site.facts import Latency
+
+    found: dict[tuple[str, str], Mapping[str, Latency]] = {}
+    for cell in results.cells(project, toolchain):
+        torch = cell.samples.get("torch")
+        compared = {name: ratio(mine, torch) for name, mine in cell.samples.items() if torch and name != "torch"}
+        found[cell.case, cell.route] = {
+            name: Latency(one.median, one.low, one.high, one.verdict) for name, one in compared.items()
+        }
+    return found

@@ -1,0 +1,183 @@
+"""From the evidence to the facts that every page and file tells, each made once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+
+from tfparity.evidence.query import Standing, Table, counted
+from tfparity.inputs.matrix import Toolchain
+from tfparity.planning.routes import route
+from tfparity.report import zoo
+from tfparity.report.site import answers, facts
+from tfparity.report.site.facts import (
+    CaseFacts,
+    CellFacts,
+    CellsFile,
+    EnvironmentFacts,
+    ErrorFacts,
+    Latencies,
+    LimitationFacts,
+    RouteFacts,
+    ToolchainFacts,
+    WayFacts,
+)
+from tfparity.report.site.text import plain
+
+NOTHING: Latencies = {}
+
+
+class Facts:
+    """All facts of a table, made when first asked for. latencies: by toolchain."""
+
+    def __init__(self, table: Table, latencies: Mapping[str, Latencies]) -> None:
+        self.table = table
+        self.latencies = latencies
+
+    @cached_property
+    def toolchains(self) -> list[ToolchainFacts]:
+        return [self._toolchain(chain) for chain in self.table.toolchains]
+
+    def _toolchain(self, chain: Toolchain) -> ToolchainFacts:
+        table = self.table
+        packages = table.packages(chain)
+        environments = tuple(self._environment(id) for id in chain.environments())
+        return ToolchainFacts(
+            id=chain.id,
+            default=chain.id == table.default,
+            tensorflow=answers.tensorflow(packages),
+            python=table.pythons(chain),
+            packages=packages,
+            shims=tuple(table.shims(chain)),
+            note=chain.note,
+            source=chain.source,
+            routes=chain.routes,
+            environments=environments,
+            counts=table.counts(chain.id),
+            install=tuple(line for one in environments for line in _install(one)),
+        )
+
+    def _environment(self, id: str) -> EnvironmentFacts:
+        one = self.table.selection.matrix.environments[id]
+        file = f"lockfiles/{id}.txt"
+        there = (self.table.project.lockfiles / f"{id}.txt").is_file()
+        return EnvironmentFacts(id, one.python, one.as_of.isoformat(), one.pins, one.shims, file if there else None)
+
+    @cached_property
+    def cells_of_case(self) -> dict[str, list[Standing]]:
+        found: dict[str, list[Standing]] = {id: [] for id in self.table.selection.cases}
+        for cells in self.table.cells.values():
+            for cell in cells:
+                found[cell.planned.case].append(cell)
+        return found
+
+    @cached_property
+    def cases(self) -> list[CaseFacts]:
+        made = []
+        for entry in zoo.listed(self.table.query):
+            case, cells = entry.case, self.cells_of_case[entry.case.id]
+            best = answers.best(self.table, (cell for cell in cells if cell.cell is not None))
+            made.append(
+                CaseFacts(
+                    id=case.id,
+                    family=case.id.partition("/")[0],
+                    tags=tuple(case.tags),
+                    requires=case.requires,
+                    about=plain(" ".join((case.factory.__doc__ or "").split()), 500),
+                    operators=entry.model.operators if entry.model else tuple(case.operators),
+                    parameters=entry.model.parameters if entry.model else None,
+                    best=WayFacts.of(best) if best else None,
+                    counts=counted(cells),
+                )
+            )
+        return made
+
+    @cached_property
+    def limitations(self) -> list[LimitationFacts]:
+        failing, cured = answers.by_rule(self.table), answers.cures(self.table)
+        made = []
+        for rule in self.table.limitations:
+            mine = failing.get(rule.id, [])
+            made.append(
+                LimitationFacts(
+                    id=rule.id,
+                    when=rule.when,
+                    stage=rule.stage,
+                    matches=tuple(rule.matches),
+                    operators=rule.operators,
+                    cause=rule.cause,
+                    link=rule.link,
+                    remedy=rule.remedy,
+                    remedies=rule.remedies,
+                    shown=rule.shown,
+                    investigated=rule.investigated,
+                    cells=len(mine),
+                    cases=tuple(dict.fromkeys(cell.planned.case for cell in mine)),
+                    cures=tuple(cured.get(rule.id, ())),
+                    elsewhere=tuple(answers.elsewhere(self.table, rule.id)[1]) if mine else (),
+                )
+            )
+        return made
+
+    @cached_property
+    def routes(self) -> list[RouteFacts]:
+        names = dict.fromkeys(name for chain in self.table.toolchains for name in chain.routes)
+        return [self._route(name) for name in names]
+
+    def _route(self, name: str) -> RouteFacts:
+        declared = route(name, self.table.project)
+        gives = declared.gives
+        return RouteFacts(
+            name=name,
+            needs=declared.requires,
+            targets=gives.targets,
+            dynamic=gives.dynamic,
+            layout=gives.layout,
+            integers=gives.integers,
+            trainable=gives.trainable,
+            toolchains=tuple(chain.id for chain in self.table.toolchains if name in chain.routes),
+            counts=self.table.counts(chosen=lambda cell: cell.route == name),
+        )
+
+    @cached_property
+    def cells(self) -> dict[str, CellsFile]:
+        """By toolchain."""
+        return {id: self._cells(id, cells) for id, cells in self.table.cells.items()}
+
+    def _cells(self, id: str, cells: Iterable[Standing]) -> CellsFile:
+        every = list(cells)
+        latency = self.latencies.get(id, NOTHING)
+        made = tuple(
+            facts.cell(one, latency.get((one.planned.case, one.planned.route), {}))
+            for one in every
+            if one.cell is not None
+        )
+        content = self.table.query.recorded.get(id)
+        named = {name for one in made for name in _errors(one)}
+        errors = {
+            name: ErrorFacts(error.stage, plain(error.type, 200), plain(error.message))
+            for name, error in sorted(content.errors.items() if content else ())
+            if name in named
+        }
+        return CellsFile(facts.VERSION, id, errors, made, facts.rest(every))
+
+    @cached_property
+    def index(self) -> facts.Index:
+        days = [cell.ran_at for one in self.cells.values() for cell in one.cells if cell.ran_at]
+        return facts.Index(facts.VERSION, max(days, default=None), self.table.default, self.table.counts(), {})
+
+
+def _errors(cell: CellFacts) -> Iterable[str]:
+    """The fingerprints that a cell names."""
+    entries = (*cell.probes.values(), *cell.targets.values(), *cell.runtimes.values())
+    named = (cell.error, *(attempt.error for attempt in cell.attempts), *(entry.error for entry in entries))
+    return (name for name in named if name)
+
+
+def _install(environment: EnvironmentFacts) -> list[str]:
+    if environment.lockfile is None:
+        return []
+    return [
+        f"uv venv --python {environment.python} {environment.id}",
+        f"uv pip install --python {environment.id}/bin/python --require-hashes -r {environment.lockfile}",
+    ]

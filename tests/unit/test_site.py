@@ -1,0 +1,351 @@
+"""The site of a small project: every page and file, with what converters say made harmless."""
+
+import csv
+import html
+import io
+import json
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+import jsonschema
+import pytest
+import small_project
+from builders import attempt, broken, lost_axis
+from small_project import EVERYTHING, current, record
+
+from tfparity.cli import main
+from tfparity.evidence.query import Query, Table
+from tfparity.evidence.recorder import Recorder
+from tfparity.paths import Project
+from tfparity.planning.selection import Selection
+from tfparity.records.cells import CellRecord, Failure
+from tfparity.records.vocabulary import Stage
+from tfparity.report.site import answers, api, search
+from tfparity.report.site.build import build, script
+from tfparity.report.site.collect import Facts
+from tfparity.report.site.facts import Latency
+from tfparity.report.site.grid import grid
+from tfparity.report.site.text import LONGEST, plain
+
+MATRIX = """\
+schema: 1
+default: old
+toolchains:
+  - {id: old, python: "3.10", as-of: 2023-07-15, pins: {torch: 1.13.1, tensorflow: 2.12.1, onnx-tf: 1.10.0}}
+  - {id: new, python: "3.11", as-of: 2026-11-20, pins: {torch: 2.15.0, tensorflow: 2.16.1}, shims: [onnx-mapping]}
+  - {id: never, python: "3.11", as-of: 2026-11-20, pins: {torch: 2.16.0, tensorflow: 2.21.0}}
+"""
+
+#: HTML, an end of a script, control characters, marks that turn the direction, one that hides, line separators.
+HOSTILE = (
+    '</script><script>alert("1")</script><img src=x onerror=alert(2)> '
+    "\u202egnirts\u202c\u2066 \u200b \x1b[31m\x00 \u2028 &amp; '"
+)
+
+LATENCY = Latency(2.5, 2.25, 2.75, "slower")
+
+RECORDS = (
+    record("add"),
+    record("add", toolchain="new"),
+    record("gelu", broken(), attempt(12)),
+    record("gelu", attempt(13, "convert", "fail", HOSTILE), toolchain="new"),
+    record("gru", broken()),
+    record("mish", lost_axis()),
+)
+
+
+def made(root: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project with two lockfiles."""
+    monkeypatch.setattr(small_project, "MATRIX", MATRIX)
+    made = small_project.make(root, monkeypatch)
+    made.lockfiles.mkdir()
+    for id in ("old", "new"):
+        (made.lockfiles / f"{id}.txt").write_text("torch==1.13.1\n")
+    return made
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A project of the test's own, without evidence."""
+    return made(tmp_path, monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def facts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Facts]:
+    """Of RECORDS, read for all tests."""
+    with pytest.MonkeyPatch.context() as patched:
+        made(tmp_path_factory.mktemp("facts"), patched)
+        found = Facts(table(*RECORDS), {"old": {("zoo/add", "onnx-tf"): {"saved-model": LATENCY}}})
+        assert found.cells
+        yield found
+
+
+@pytest.fixture(scope="module")
+def site(facts: Facts, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The site of RECORDS."""
+    folder = tmp_path_factory.mktemp("site") / "site"
+    build(facts.table, facts.latencies, folder)
+    return folder
+
+
+def table(*records: CellRecord) -> Table:
+    """Of evidence that has these records alone."""
+    Recorder(Selection(EVERYTHING)).record(current(*records))
+    return Table(Query(Selection(EVERYTHING)))
+
+
+def built(folder: Path, *records: CellRecord) -> Path:
+    build(table(*records), {}, folder)
+    return folder
+
+
+def text_of(page: Path) -> str:
+    """What a person reads of a page."""
+    words = " ".join(html.unescape(re.sub(r"<[^>]+>", " ", page.read_text(encoding="utf-8"))).split())
+    return re.sub(r"(?<=\() | (?=[,.;:)])", "", words)
+
+
+class Links(HTMLParser):
+    """Addresses that a page names, and the ids it has."""
+
+    def __init__(self, page: Path) -> None:
+        super().__init__()
+        self.named: list[str] = []
+        self.ids: set[str] = set()
+        self.feed(page.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if name in ("href", "src", "action") and value:
+                self.named.append(value)
+            elif name == "id" and value:
+                assert value not in self.ids, f"the id {value} stands twice"
+                self.ids.add(value)
+
+
+def dead_links(site: Path) -> list[str]:
+    """Addresses within the site that lead nowhere."""
+    pages = {page: Links(page) for page in sorted(site.rglob("*.html"))}
+    dead = []
+    for page, links in pages.items():
+        for address in links.named:
+            if re.match(r"https://", address):
+                continue
+            file, _, part = address.partition("#")
+            target = (page.parent / unquote(file)).resolve() if file else page
+            known = pages[target].ids if target in pages else set()
+            of_grid = target == site.resolve() / "index.html" and "=" in part
+            if not target.is_file() or (part and not of_grid and unquote(part) not in known):
+                dead.append(f"{page.relative_to(site)}: {address}")
+    return dead
+
+
+# Text
+
+
+def test_control_and_direction_characters_are_shown_as_such() -> None:
+    assert plain("a\x00b\x1b[1m\u202ec\u200bd\ud800") == "a\ufffdb\ufffd[1m\ufffdc\ufffdd\ufffd"
+
+
+def test_lines_and_words_of_any_script_stay() -> None:
+    assert plain("eins\n\tzwei שלום 模型 é") == "eins\n\tzwei שלום 模型 é"
+
+
+def test_a_megabyte_is_cut_and_says_so() -> None:
+    cut = plain("x" * 1_000_000)
+    assert len(cut) < LONGEST + 50
+    assert cut.endswith("(996,000 more characters)")
+
+
+def test_data_cannot_end_its_script() -> None:
+    made = script("cells/a", json.dumps({"message": HOSTILE}, ensure_ascii=False)).decode()
+    assert "</" not in made
+    assert not set(made) & {"\u2028", "\u2029"}
+    assert json.loads(made.removeprefix('tfparity.put("cells/a", ').rstrip().removesuffix(");"))["message"] == HOSTILE
+
+
+# Pages
+
+
+def test_there_is_a_page_for_everything_and_no_link_leads_nowhere(site: Path) -> None:
+    for page in (
+        "index", "search", "data", "tflite", "latency", "remedies", "toolchains/old", "toolchains/never",
+        "cases/zoo/gru", "routes/onnx-tf", "limitations/unsqueeze", "tensorflow/2.12", "tensorflow/2.16",
+    ):  # fmt: skip
+        assert (site / f"{page}.html").is_file(), page
+    assert dead_links(site.resolve()) == []
+
+
+def test_no_page_or_asset_names_anything_outside(site: Path) -> None:
+    loading = re.compile(r"""(?:src|href)=["']?(?:https?:)?//|url\(["']?(?:https?:)?//|@import""")
+    for file in (*site.rglob("*.html"), *site.rglob("*.css")):
+        found = [line for line in file.read_text(encoding="utf-8").splitlines() if loading.search(line)]
+        links = [line for line in found if '<a href="https://' in line]
+        assert found == links, f"{file}: {found[:1]}"
+
+
+def test_what_a_converter_says_changes_no_page(site: Path) -> None:
+    case = (site / "cases" / "zoo" / "gelu.html").read_text(encoding="utf-8")
+    assert "&lt;img src=x onerror=alert(2)&gt;" in case
+    for file in site.rglob("*.html"):
+        text = file.read_text(encoding="utf-8")
+        assert "<img" not in text
+        assert "alert(" not in re.sub(r"&lt;.*?&gt;", "", re.sub(r"&lt;/script&gt;.*?onerror=alert\(2\)", "", text))
+        assert not set(text) & {"\u202e", "\u2066", "\u200b", "\x00", "\x1b"}
+    for file in (*site.rglob("data/**/*.js"),):
+        assert not re.search(r"</script|<img|\u202e|\x00|\x1b", file.read_text(encoding="utf-8")), file
+
+
+def test_a_page_of_a_model_says_what_to_pin(site: Path) -> None:
+    said = text_of(site / "cases" / "zoo" / "gelu.html")
+    assert "Pin old (torch 1.13.1, onnx-tf 1.10.0, tensorflow 2.12.1), route onnx-tf, opset 12" in said
+    assert "It converts by no recorded way" in text_of(site / "cases" / "zoo" / "gru.html")
+    assert "no cell of it was run" in text_of(site / "cases" / "zoo" / "relu.html")
+
+
+def test_a_page_of_a_known_issue_names_the_remedy_that_is_recorded_to_work(site: Path) -> None:
+    said = text_of(site / "limitations" / "unsqueeze.html")
+    assert "Works with opset 12 (1 case, such as zoo/gelu)" in said
+    assert "opset 12: 1 case, such as zoo/gelu by onnx-tf on old" in said
+
+
+def test_what_nobody_ran_is_untested_and_no_failure(project: Project, tmp_path: Path) -> None:
+    site = built(tmp_path / "site")
+    for page in ("latency", "tflite", "cases/zoo/add"):
+        assert "untested" in text_of(site / f"{page}.html"), page
+    assert "broken" not in text_of(site / "toolchains" / "old.html")
+
+
+def test_latency_is_told_with_its_interval(site: Path) -> None:
+    said = "saved-model 2.50 times torch's time (2.25 to 2.75): slower"
+    assert said in text_of(site / "latency.html")
+    assert "times torch's time (2.25 to 2.75): slower" in text_of(site / "cases" / "zoo" / "add.html")
+
+
+# Answers
+
+
+def test_the_newest_tensorflow_by_a_route_is_told_with_shims_and_without(facts: Facts) -> None:
+    reached = answers.reach(facts.table, "onnx-tf")
+    assert reached.plain == ("2.12", "old", 2, 4)
+    assert reached.shimmed == ("2.16", "new", 1, 2)
+
+
+def test_a_toolchain_is_held_against_the_one_before_it(facts: Facts) -> None:
+    change = answers.neighbour(facts.table, "new")
+    assert change is not None
+    assert change.before == "old"
+    assert ("torch", "1.13.1", "2.15.0") in change.pins
+    assert (change.gained, change.lost, change.both) == ((), ("zoo/gelu",), 2)
+    assert answers.neighbour(facts.table, "old") is None
+
+
+def test_the_grid_has_every_planned_cell_once(facts: Facts) -> None:
+    found = facts.table
+    made = grid(found)
+    assert sum(len(states.replace(".", "")) for states in made.states) == sum(found.counts().values())
+    assert len(made.ran) == len(RECORDS)
+    assert made.ways[made.preference[0]][0] == 0  # the default toolchain
+
+
+def test_every_page_with_an_answer_is_searched(site: Path, facts: Facts) -> None:
+    entries = search.entries(facts)
+    assert {entry.url for entry in entries} <= {page.relative_to(site).as_posix() for page in site.rglob("*.html")}
+    (rule,) = (entry for entry in entries if entry.kind == "known issue")
+    assert "Works with opset 12" in rule.answer
+
+
+# The data
+
+
+def test_every_file_is_as_its_schema_says(facts: Facts) -> None:
+    files = dict(api.files(facts))
+    schema = json.loads(files["api/v1/schema.json"])
+    names = {"index", "toolchains", "cases", "limitations", "routes"}
+    for name in names | {f"cells/{id}" for id in ("old", "new", "never")}:
+        document = json.loads(files[f"api/v1/{name}.json"])
+        kind = "cells" if name.startswith("cells/") else name
+        jsonschema.validate(document, {**schema["properties"][kind], "$defs": schema["$defs"]})
+        assert document["version"] == 1
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"version": 1}, {**schema["properties"]["cells"], "$defs": schema["$defs"]})
+
+
+def test_every_planned_cell_is_told_once_with_its_verdict(facts: Facts) -> None:
+    files = dict(api.files(facts))
+    for id, cells in facts.table.cells.items():
+        told = json.loads(files[f"api/v1/cells/{id}.json"])
+        verdicts = {(cell["case"], cell["route"]): cell["verdict"] for cell in told["cells"]}
+        for group in told["rest"]:
+            for case in group["cases"]:
+                assert (case, group["route"]) not in verdicts
+                verdicts[case, group["route"]] = group["verdict"]
+        assert verdicts == {(cell.planned.case, cell.planned.route): cell.verdict.value for cell in cells}
+
+
+def test_an_attempts_error_is_told_where_the_cells_are(facts: Facts) -> None:
+    told = json.loads(dict(api.files(facts))["api/v1/cells/old.json"])
+    (gelu,) = (cell for cell in told["cells"] if cell["case"] == "zoo/gelu")
+    first, second = gelu["attempts"]
+    assert told["errors"][first["error"]]["message"] == small_project.UNSQUEEZE
+    assert second["error"] is None
+    assert gelu["command"] == 'python -m nox -s "compat(old)" -- --case zoo/gelu --route onnx-tf --again'
+
+
+def test_no_line_of_the_csv_begins_a_formula(project: Project) -> None:
+    hostile = Failure(Stage.CONVERT, "", '=HYPERLINK("x")')
+    bad = record("gru", attempt(13, "convert", "fail", grade=None, error=hostile))
+    rows = list(csv.DictReader(io.StringIO(api.table(Facts(table(bad, record("add")), {})))))
+    assert [row["case"] for row in rows] == ["zoo/add", "zoo/gru"]
+    assert not [value for row in rows for value in row.values() if value.startswith(("=", "+", "-", "@"))]
+
+
+def test_a_badge_says_how_many_cells_work(facts: Facts) -> None:
+    files = dict(api.files(facts))
+    badge = json.loads(files["api/v1/badges/toolchains/old.json"])
+    assert badge == {"schemaVersion": 1, "label": "old", "message": "2 of 4 cells work", "color": "yellow"}
+    assert json.loads(files["api/v1/badges/cases/zoo/relu.json"])["message"] == "untested"
+
+
+def test_the_client_that_is_shown_runs(
+    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "build").mkdir()
+    (tmp_path / "build" / "site").symlink_to(site)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(api.CLIENT.replace("torchvision/resnet50", "zoo/add"), "client", "exec"), {})
+    assert capsys.readouterr().out == "[('new', 'onnx-tf', 'works'), ('old', 'onnx-tf', 'works')]\n"
+    assert len(api.CLIENT.splitlines()) == 3
+
+
+# The command
+
+
+def test_the_command_builds_and_says_how_much(
+    project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table(*RECORDS)
+    assert main(["site", "-o", str(tmp_path / "out")]) == 0
+    assert re.search(r"out/index.html: \d+ pages, \d+ files, [\d.]+ MB", capsys.readouterr().out)
+    assert main(["site", "-o", str(tmp_path / "out")]) == 0  # again, over its own
+
+
+def test_a_folder_with_something_else_is_left_as_it_is(
+    project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years")
+    assert main(["site", "-o", str(tmp_path / "mine")]) == 2
+    assert "is no site made here; name another folder" in capsys.readouterr().err
+    assert [file.name for file in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
+
+
+def test_the_same_evidence_makes_the_same_bytes(site: Path, facts: Facts, tmp_path: Path) -> None:
+    first, second = site, tmp_path / "two"
+    build(facts.table, facts.latencies, second)
+    files = sorted(file.relative_to(first) for file in first.rglob("*") if file.is_file())
+    assert files == sorted(file.relative_to(second) for file in second.rglob("*") if file.is_file())
+    assert [file for file in files if (first / file).read_bytes() != (second / file).read_bytes()] == []
