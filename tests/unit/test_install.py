@@ -15,7 +15,15 @@ from tfparity import paths
 from tfparity.environments import estimate, install, interpreters, lock, sizes
 from tfparity.environments.lock import LockStatus
 from tfparity.environments.uv_command import Completed
-from tfparity.errors import DiskError, InstallError, InterpreterError, LockError, NetworkError, TfparityError
+from tfparity.errors import (
+    DiskError,
+    InstallError,
+    InterpreterError,
+    LockError,
+    MachineFault,
+    NetworkError,
+    TfparityError,
+)
 from tfparity.inputs import matrix
 from tfparity.inputs.matrix import Environment
 
@@ -39,11 +47,15 @@ class Uv:
         self.fails: dict[str, str] = {}
         self.commands: list[list[str]] = []
         self.fetches: Callable[[Path], None] = lambda _: None
+        self.status = 2
+        self.knows_days = True
 
     def __call__(self, command: Sequence[str], **_: object) -> Completed:
         self.commands.append(list(command))
         if command[1] in self.fails:
-            return Completed(2, "", self.fails[command[1]])
+            return Completed(self.status, "", self.fails[command[1]])
+        if "--exclude-newer" in command and not self.knows_days:
+            return Completed(1, "", "warning: `numpy.whl` is missing an upload date\nerror: No solution found")
         if command[1] == "pip":
             self.fetches(Path(command[command.index("--python") + 1]).parent.parent)
         if command[1] == "venv":
@@ -109,6 +121,13 @@ def test_an_install_requires_hashes_and_tools_of_its_day(workshop: Workshop) -> 
     )
     assert fill.endswith("lockfiles/small.txt")
     assert installed.packages == {"numpy": "1.24.3"}
+
+
+def test_an_index_that_tells_no_days_is_asked_without_a_limit(workshop: Workshop) -> None:
+    workshop.uv.knows_days = False
+    assert workshop.ensure().folder.is_dir()
+    assert "--exclude-newer" not in workshop.uv.commands[-1]
+    assert "--require-hashes" in workshop.uv.commands[-1]
 
 
 def test_another_lock_has_a_folder_of_its_own(workshop: Workshop) -> None:
@@ -182,7 +201,12 @@ def test_too_little_disk_is_refused_with_figures_before_anything_is_fetched(work
     [
         ("error: No space left on device (os error 28)", DiskError, "the disk filled up"),
         ("error: Failed to fetch: `https://index.example/x`\n  cause: dns error", NetworkError, "cannot be reached"),
-        ("error: Hash mismatch for `numpy==1.24.3`", InstallError, "Hash mismatch for `numpy==1.24.3`"),
+        ("error: Hash mismatch for `numpy==1.24.3`", NetworkError, "does not give small as small.txt has it"),
+        ("error: Failed to download `numpy==1.24.3`\n  cause: Invalid zip file structure", NetworkError, "Invalid zip"),
+        ("  cause: Because numpy was not found in the package registry", NetworkError, "does not give small"),
+        ("  cause: Because there is no version of numpy==1.24.3", NetworkError, "does not give small"),
+        ("error: Received some unexpected JSON from `https://index.example/x`", NetworkError, "unexpected JSON"),
+        ("hint: An index (https://index.example/) returned a 403 Forbidden error.", NetworkError, "403 Forbidden"),
         ("error: Failed to build `x==1`\n  cause: gcc failed", InstallError, "gcc failed"),
     ],
 )
@@ -195,9 +219,16 @@ def test_a_failed_install_leaves_nothing_and_says_why(
     assert "example" not in message
 
 
-def test_a_failed_venv_is_an_install_error_without_our_folder(workshop: Workshop) -> None:
+@pytest.mark.parametrize("step", ["venv", "pip"])
+@pytest.mark.parametrize("status", [-9, -15, -1])
+def test_an_install_that_is_killed_is_this_machines(workshop: Workshop, step: str, status: int) -> None:
+    workshop.uv.fails[step], workshop.uv.status = "error: Failed to build `x==1`", status
+    assert "from outside, while small was installed" in workshop.refused(MachineFault)
+
+
+def test_a_failed_venv_is_this_machines_without_our_folder(workshop: Workshop) -> None:
     workshop.uv.fails["venv"] = f"error: cannot make {workshop.cache.environments}/small-0123456789ab/bin"
-    message = workshop.refused(InstallError)
+    message = workshop.refused(MachineFault)
     assert str(workshop.cache.environments) not in message
 
 
@@ -345,7 +376,7 @@ def test_what_others_use_up_meanwhile_is_refused_rather_than_waited_for(
 
 
 def test_a_failed_install_gives_its_room_back(workshop: Workshop) -> None:
-    workshop.uv.fails["pip"] = "error: Hash mismatch for `numpy==1.24.3`"
+    workshop.uv.fails["pip"] = "error: Failed to build `numpy==1.24.3`"
     workshop.refused(InstallError)
     assert nothing_is_set_aside(workshop)
 
@@ -419,7 +450,7 @@ def test_a_long_install_says_how_far_it_is(workshop: Workshop, monkeypatch: pyte
 
 
 def test_a_failed_install_ends_its_words(workshop: Workshop) -> None:
-    workshop.uv.fails["pip"] = "error: Hash mismatch for `numpy==1.24.3`"
+    workshop.uv.fails["pip"] = "error: Failed to build `numpy==1.24.3`"
     before = threading.active_count()
     workshop.refused(InstallError)
     assert threading.active_count() == before

@@ -16,8 +16,8 @@ from filelock import FileLock, Timeout
 
 from tfparity.environments import estimate, interpreters, lock, uv_command
 from tfparity.environments.lock import LockStatus, silent
-from tfparity.environments.uv_command import Runner
-from tfparity.errors import DiskError, InstallError, LockError, NetworkError
+from tfparity.environments.uv_command import Completed, Runner
+from tfparity.errors import DiskError, InstallError, LockError, MachineFault, NetworkError
 from tfparity.inputs.matrix import Environment
 from tfparity.paths import Cache, Project
 from tfparity.records import machine
@@ -57,7 +57,8 @@ def ensure(
 
     Several may be made at once, where the disk has room for all of them together; else one waits for the others.
     Raises LockError (no lockfile that fits, or unresolvable), InterpreterError, DiskError before anything is
-    fetched, NetworkError, InstallError with uv's own reason.
+    fetched, NetworkError where the index does not give what is locked, InstallError where a package does not build,
+    MachineFault; each with uv's own reason.
     """
     locked = lock.status(project, environment)
     if locked.kind == "unresolvable":
@@ -181,25 +182,44 @@ def _counted(folder: Path, doing: str, progress: Callable[[str], None]) -> Itera
 
 def _make(environment: Environment, locked: LockStatus, folder: Path, interpreter: Path, run: Runner) -> None:
     """Made in place, since a virtual environment's scripts hold its path; the marker comes last."""
-    steps = (
-        ["venv", "--no-project", "--python", str(interpreter), str(folder)],
-        [
-            *("pip", "sync", "--python", str(folder / "bin" / "python"), "--require-hashes"),
-            *("--exclude-newer", lock.end_of_day(environment.as_of), str(locked.path)),
-        ],
-    )
-    for step in steps:
-        done = run([uv_command.uv(), *step])
-        if done.status != 0:
-            raise _reason(environment, done.errors, folder, locked.path)
+    done = run([uv_command.uv(), "venv", "--no-project", "--python", str(interpreter), str(folder)])
+    if done.status != 0:
+        words = _masked(done.errors, folder, locked.path)
+        raise _of_machine(environment, done) or MachineFault(
+            f"no environment can be made for {environment.id}:\n{words}"
+        )
+    sync = [uv_command.uv(), "pip", "sync", "--python", str(folder / "bin" / "python"), "--require-hashes"]
+    # The day limits what builds a source distribution; an index that gives no days has nothing from before it.
+    done = run([*sync, "--exclude-newer", lock.end_of_day(environment.as_of), str(locked.path)])
+    if done.status != 0 and uv_command.without_days(done.errors):
+        done = run([*sync, str(locked.path)])
+    if done.status != 0:
+        raise _reason(environment, done, folder, locked.path)
     facts = {"environment": environment.id, "lock_sha256": locked.sha256}
     (folder / COMPLETE).write_text(json.dumps(facts) + "\n", encoding="utf-8")
 
 
-def _reason(environment: Environment, errors: str, folder: Path, path: Path) -> Exception:
-    words = uv_command.masked(errors, {str(folder): "<env>", str(path): path.name, str(Path.home()): "<home>"})
-    if machine.disk_failed(errors):
-        return DiskError(f"the disk filled up while {environment.id} was installed:\n{words}")
-    if uv_command.unreachable(errors):
+def _of_machine(environment: Environment, done: Completed) -> Exception | None:
+    """The error where this machine ended uv, or its disk did; else None."""
+    if machine.disk_failed(done.errors):
+        return DiskError(f"the disk filled up while {environment.id} was installed")
+    killed = machine.ended_from_outside(done.status)
+    return MachineFault(f"{killed}, while {environment.id} was installed") if killed else None
+
+
+def _masked(errors: str, folder: Path, path: Path) -> str:
+    return uv_command.masked(errors, {str(folder): "<env>", str(path): path.name, str(Path.home()): "<home>"})
+
+
+def _reason(environment: Environment, done: Completed, folder: Path, path: Path) -> Exception:
+    """The error of a failed install. It is the toolchain's own only where a package does not build: what is locked was
+    there with those hashes, so that an index which lacks it, gives another file or refuses says nothing of it."""
+    words = _masked(done.errors, folder, path)
+    ended = _of_machine(environment, done)
+    if ended:
+        return ended
+    if uv_command.unreachable(done.errors):
         return NetworkError(f"the package index cannot be reached to install {environment.id}:\n{words}")
-    return InstallError(f"{environment.id} does not install:\n{words}")
+    if uv_command.unbuilt(done.errors):
+        return InstallError(f"{environment.id} does not install:\n{words}")
+    return NetworkError(f"the package index does not give {environment.id} as {path.name} has it:\n{words}")

@@ -42,6 +42,8 @@ _UNREACHABLE = re.compile(
     r"error decoding response body",
     re.IGNORECASE,
 )
+#: What uv says where a source distribution does not build.
+_UNBUILT = re.compile(r"failed to build|build backend", re.IGNORECASE)
 _PROGRESS = re.compile(r"^\s*(Using (C?Python|\S+ environment)|Resolved|Prepared|Audited|Downloading|Building|Built)\b")
 
 
@@ -88,6 +90,16 @@ def run(command: Sequence[str], *, stdin: str = "", cwd: Path | None = None) -> 
 def unreachable(text: str) -> bool:
     """Whether uv failed because the index did not answer, rather than for what the index says."""
     return bool(_UNREACHABLE.search(text)) and "Hash mismatch" not in text  # that came, and was something else
+
+
+def unbuilt(text: str) -> bool:
+    """Whether uv failed because a package does not build."""
+    return bool(_UNBUILT.search(text))
+
+
+def without_days(text: str) -> bool:
+    """Whether the index tells no upload dates, so that no limit by day leaves anything."""
+    return "is missing an upload date" in text
 
 
 def masked(text: str, places: Mapping[str, str]) -> str:
