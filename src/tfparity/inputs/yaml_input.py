@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from tfparity.errors import InputError
 from tfparity.inputs import names, plain_yaml
@@ -51,15 +53,26 @@ class Document:
     def _marked(self) -> object:
         """The content as ruamel reads it, its mappings and lists carrying line numbers."""
         from ruamel.yaml import YAML
-        from ruamel.yaml.constructor import RoundTripConstructor
+        from ruamel.yaml.constructor import ConstructorError, RoundTripConstructor
         from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-        class DaysAsText(RoundTripConstructor):
-            """Leaves days to the model: ruamel's own constructor raises a bare ValueError for 2023-07-32."""
+        class Constructor(RoundTripConstructor):
+            """Leaves days to the model, and says where a value is that ruamel's own fails on: of `0b_`, `!!int foo` or
+            a number of 5,000 digits it raises whatever int and float raise."""
 
-        DaysAsText.add_constructor("tag:yaml.org,2002:timestamp", RoundTripConstructor.construct_yaml_str)
+            def construct_object(self, node: Any, deep: bool = False) -> Any:
+                try:
+                    return super().construct_object(node, deep)
+                except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError):
+                    kind = str(node.tag).rpartition(":")[2]
+                    raise ConstructorError(None, None, f"cannot be read as {kind}", node.start_mark) from None
+
+        Constructor.add_constructor("tag:yaml.org,2002:timestamp", RoundTripConstructor.construct_yaml_str)
         yaml = YAML(typ="rt")
-        yaml.Constructor = DaysAsText
+        yaml.Constructor = Constructor
+        deep = _too_deep(self._text)
+        if deep:
+            raise self._wrong("is nested too deeply", file=self.path, line=deep)
         try:
             loaded: object = yaml.load(self._text)
         except MarkedYAMLError as broken:
@@ -68,7 +81,26 @@ class Document:
             raise self._wrong(problem, file=self.path, line=mark.line + 1 if mark else None) from None
         except YAMLError as broken:
             raise self._wrong(str(broken).splitlines()[0], file=self.path) from None
+        except RecursionError:
+            raise self._wrong("is nested too deeply", file=self.path) from None
         return loaded
+
+
+#: Brackets open at once, beyond which ruamel would take minutes to find that it cannot go on. Text has a few.
+DEEPEST = 500
+
+
+def _too_deep(text: str) -> int | None:
+    """The line (from 1) in which more brackets are open than DEEPEST; None without one."""
+    line, depth = 1, 0
+    for sign in re.findall(r"[\n\[\]{}]", text):
+        if sign == "\n":
+            line += 1
+        else:
+            depth = depth + 1 if sign in "[{" else max(depth - 1, 0)
+        if depth > DEEPEST:
+            return line
+    return None
 
 
 _NOTHING = object()
