@@ -13,6 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tfparity.errors import UsageError
+
 PACKAGE = Path(__file__).resolve().parent
 WORKER = PACKAGE / "worker"
 
@@ -106,12 +108,30 @@ def worker_modules(kind: str) -> tuple[str, ...]:
     return tuple(sorted(path.stem.replace("_", "-") for path in files if not path.stem.startswith("_")))
 
 
+#: What Debian names as the home of who has none.
+NO_HOME = Path("/nonexistent")
+
+
+def home() -> Path:
+    """The user's home folder, NO_HOME of a user who has none: no HOME, no entry in the system's list of users."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return NO_HOME
+
+
+def real(path: Path | str) -> Path:
+    """The absolute path, through links; of links that go round in a circle as far as they go, where Path.resolve
+    raises."""
+    return Path(os.path.realpath(path))
+
+
 def project(root: Path | str | None = None) -> Project:
     """The project at `root`, at $TFPARITY_PROJECT, at the nearest folder upwards with a matrix.yaml, or the one that
     came with the installed package."""
     named = root or os.environ.get("TFPARITY_PROJECT")
     if named:
-        return Project(Path(named).resolve())
+        return Project(real(named))
     here = Path.cwd().resolve()
     for folder in (here, *here.parents):
         if (folder / "matrix.yaml").is_file():
@@ -120,11 +140,16 @@ def project(root: Path | str | None = None) -> Project:
 
 
 def cache() -> Cache:
-    """$TFPARITY_CACHE, or tfparity/ in the user's cache folder ($XDG_CACHE_HOME, ~/.cache)."""
+    """$TFPARITY_CACHE, or tfparity/ in the user's cache folder ($XDG_CACHE_HOME where it is absolute, as its
+    specification asks; ~/.cache). Raises UsageError where nothing says where a user's files go."""
     named = os.environ.get("TFPARITY_CACHE")
     if named:
-        return Cache(Path(named).resolve())
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+        return Cache(real(named))
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    if not os.path.isabs(base):  # noqa: PTH117 - of text that may be empty
+        if home() == NO_HOME:
+            raise UsageError("this user has no home folder: set TFPARITY_CACHE to a folder for the cache")
+        base = str(home() / ".cache")
     return Cache(Path(base) / "tfparity")
 
 
@@ -160,7 +185,7 @@ def write_bytes(path: Path, data: bytes) -> None:
     What killed writers of that file left beside it is removed. What is there and no file, such as /dev/null, is written
     to. Raises OSError, which names `path`.
     """
-    place = path.resolve()
+    place = real(path)
     temporary = place.with_name(f".{place.name}.{os.getpid()}.{threading.get_ident()}")
     try:
         if path.exists() and not path.is_file():

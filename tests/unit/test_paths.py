@@ -10,6 +10,7 @@ import psutil
 import pytest
 
 from tfparity import paths
+from tfparity.errors import UsageError
 
 
 def names(folder: Path) -> list[str]:
@@ -158,3 +159,30 @@ def test_what_cannot_be_removed_stays_and_the_file_is_written(tmp_path, gone):
 
 def test_where_there_is_no_folder_there_is_nothing_to_remove(tmp_path):
     paths.clear_unfinished(tmp_path / "nowhere" / "page.md")
+
+
+def test_links_in_a_circle_have_a_path(tmp_path: Path) -> None:
+    (tmp_path / "one").symlink_to(tmp_path / "other")
+    (tmp_path / "other").symlink_to(tmp_path / "one")
+    assert paths.real(tmp_path / "one").parent == tmp_path.resolve()
+
+
+@pytest.mark.parametrize("named", ["", "relative/cache", "~/cache"])
+def test_a_cache_folder_that_is_not_absolute_is_not_taken(monkeypatch: pytest.MonkeyPatch, named: str) -> None:
+    monkeypatch.delenv("TFPARITY_CACHE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", named)
+    monkeypatch.setenv("HOME", "/home/someone")
+    assert paths.cache().root == Path("/home/someone/.cache/tfparity")
+
+
+def test_who_has_no_home_is_asked_for_a_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("TFPARITY_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", nobody)
+    with pytest.raises(UsageError, match="set TFPARITY_CACHE"):
+        paths.cache()
+    monkeypatch.setenv("TFPARITY_CACHE", "/cache")
+    assert paths.cache().root == Path("/cache")

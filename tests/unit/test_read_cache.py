@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from tfparity import paths
 from tfparity.inputs.read_cache import ReadCache
 
 FILE, CONTENT = Path("/zoo/family.py"), b"WIDTH = 4\n"
@@ -91,10 +90,12 @@ def test_without_a_folder_that_can_be_written_nothing_is_kept(monkeypatch: pytes
 
 
 def test_without_a_home_nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    def nobody() -> paths.Cache:
+    def nobody() -> Path:
         raise RuntimeError("Could not determine home directory.")
 
-    monkeypatch.setattr(paths, "cache", nobody)
+    monkeypatch.setattr(Path, "home", nobody)
+    for name in ("TFPARITY_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
     cache = ReadCache("case", "1")
     cache.put(FILE, CONTENT, b"what it came to")
     assert cache.get(FILE, CONTENT) is None

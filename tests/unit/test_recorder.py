@@ -19,6 +19,7 @@ from tfparity.evidence.document import document, update
 from tfparity.evidence.query import Query
 from tfparity.evidence.recorder import Recorder
 from tfparity.evidence.runs import runs, update_runs
+from tfparity.features.session import Session
 from tfparity.inputs.matrix import Matrix
 from tfparity.paths import Cache, Project
 from tfparity.planning.options import Choice
@@ -312,3 +313,19 @@ def test_a_cell_that_cannot_be_resolved_now_stays(project: Project) -> None:
 def test_the_evidence_of_this_repository_has_no_cell_that_is_planned_no_more() -> None:
     project = Project(Path(__file__).parents[2])
     assert Query(Selection(EVERYTHING, project)).unplanned() == []
+
+
+@pytest.mark.parametrize("place", ["file", "file/below", "loop", "file/../file/results"])
+@pytest.mark.parametrize("command", [["run", "--record"], ["gate", "--update"]])
+def test_results_that_cannot_be_written_are_refused_before_anything_runs(
+    project: Project,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    place: str,
+    command: list[str],
+) -> None:
+    (project.root / "file").write_text("")
+    (project.root / "loop").symlink_to(project.root / "loop")
+    monkeypatch.setattr(Session, "engine", lambda *_: pytest.fail("something ran"))
+    assert cli.main([*command, "--cases", "cases", "--results", str(project.root / place)]) == UsageError.exit_code
+    assert "no results can be written there" in capsys.readouterr().err

@@ -52,7 +52,7 @@ def test_brackets_that_close_again_are_no_nesting() -> None:
 
 
 SIGNS = st.sampled_from(
-    list("._-+0123456789abefinotxy~!&*?|>%@`'\"{}[],:# \t\n") + ["!!int ", "!!float ", "!!map ", "<<: "]
+    [*list("._-+0123456789abefinotxy~!&*?|>%@`'\"{}[],:# \t\n"), "!!int ", "!!float ", "!!map ", "<<: "]
 )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from tfparity.cli import bundles, convert, environments, gate, recommend, run, site, table, upgrade
 from tfparity.cli.commands import Commands
 from tfparity.errors import TfparityError
+from tfparity.report import plain
 
 INTERRUPTED = 130
 
@@ -19,6 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit code is 0, 1 (something is not as it should be), that of an error, or 130."""
     # A plan is a hundred thousand objects that live to the end: looking for cycles among them took a fifth of the time.
     gc.set_threshold(100_000, 50, 100)
+    for stream in (sys.stdout, sys.stderr):
+        plain.take(stream)
     try:
         given = _parser().parse_args(arguments)
         return int(given.command(given))

@@ -30,6 +30,7 @@ def gate(given: argparse.Namespace) -> int:
     asked = commands.session(given)
     if given.update:
         asked.selection.refuse_to_mix()
+        asked.recorder.check()
     asked_for = os.environ.get("GITHUB_STEP_SUMMARY")
     summary = given.summary or (Path(asked_for) if asked_for else None)
     for option, path in (("--junit", given.junit), ("--summary", summary)):

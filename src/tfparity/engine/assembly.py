@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 
+from tfparity import paths
 from tfparity.engine import second_referee
 from tfparity.engine.bundles import Exported
 from tfparity.engine.cell_run import CellRun, stored_name
@@ -89,7 +89,7 @@ def of_bundle(context: Context, worker: Worker, case: Case, exports: Mapping[int
     places = {
         str(context.folder): "<tmp>",
         str(worker.side.python.parent.parent): "<env>",
-        str(Path.home()): "<home>",
+        str(paths.home()): "<home>",
     }
 
     def ask(kind: str, request: Mapping[str, Json]) -> Answer:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
-from pathlib import Path
 
 from tfparity import paths
 from tfparity.engine.context import Context
@@ -38,7 +37,7 @@ class WorkerPool:
         self.places: dict[str, str] = {
             str(context.folder): "<tmp>",
             str(context.cache.bundles): "<tmp>",
-            str(Path.home()): "<home>",
+            str(paths.home()): "<home>",
             str(paths.PACKAGE): "<tfparity>",
             str(context.project.root): "<tfparity>",
         }

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from tfparity import paths
 from tfparity.environments import estimate, interpreters, lock, uv_command
 from tfparity.environments.lock import LockStatus, silent
 from tfparity.environments.uv_command import Completed, Runner
@@ -208,7 +209,7 @@ def _of_machine(environment: Environment, done: Completed) -> Exception | None:
 
 
 def _masked(errors: str, folder: Path, path: Path) -> str:
-    return uv_command.masked(errors, {str(folder): "<env>", str(path): path.name, str(Path.home()): "<home>"})
+    return uv_command.masked(errors, {str(folder): "<env>", str(path): path.name, str(paths.home()): "<home>"})
 
 
 def _reason(environment: Environment, done: Completed, folder: Path, path: Path) -> Exception:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from tfparity import paths
 from tfparity.environments import uv_command
 from tfparity.environments.uv_command import Runner
 from tfparity.errors import InterpreterError, NetworkError
@@ -35,7 +36,7 @@ def find(version: str, *, download: bool = False, run: Runner = uv_command.run) 
     if here is None and download:
         done = run([uv_command.uv(), "python", "install", "--no-bin", version])
         if done.status != 0:
-            reason = uv_command.masked(done.errors, {str(Path.home()): "<home>"})
+            reason = uv_command.masked(done.errors, {str(paths.home()): "<home>"})
             kind = NetworkError if uv_command.unreachable(done.errors) else InterpreterError
             raise kind(f"uv could not download Python {version}:\n{reason}")
         here = _newest(version, run)
@@ -61,14 +62,14 @@ def _newest(version: str, run: Runner) -> Path | None:
 
 
 def _pyenv_root() -> Path:
-    return Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    return Path(os.environ.get("PYENV_ROOT") or paths.home() / ".pyenv")
 
 
 def _uv_folder() -> Path:
     named = os.environ.get("UV_PYTHON_INSTALL_DIR")
     if named:
         return Path(named)
-    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    data = os.environ.get("XDG_DATA_HOME") or paths.home() / ".local" / "share"
     return Path(data) / "uv" / "python"
 
 

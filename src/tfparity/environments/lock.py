@@ -248,7 +248,7 @@ def packages_of(requirements: str) -> dict[str, str]:
 
 def _refusal(environment: Environment, errors: str, folder: Path, interpreter: Path) -> str:
     """The resolver's reason, where it is one. Raises NetworkError or LockError where it failed for something else."""
-    places = {str(folder): "<tmp>", str(interpreter): "<python>", str(Path.home()): "<home>"}
+    places = {str(folder): "<tmp>", str(interpreter): "<python>", str(paths.home()): "<home>"}
     reason = uv_command.masked(errors, places)
     # Asked first: offline, uv finds no solution either.
     if uv_command.unreachable(errors):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from filelock import FileLock
 
 from tfparity.environments import adhoc, lock
+from tfparity.errors import UsageError
 from tfparity.evidence import files
 from tfparity.evidence.document import document, only, only_beside, unresolvable, update
 from tfparity.evidence.explain import explain
@@ -25,6 +27,17 @@ class Recorder:
 
     def __init__(self, selection: Selection) -> None:
         self.selection = selection
+
+    def check(self) -> None:
+        """Raises UsageError where results/ cannot be written: said before a run, not once it is over."""
+        folder = self.selection.project.results
+        try:
+            (folder / "runs").mkdir(parents=True, exist_ok=True)
+        except OSError as wrong:
+            raise UsageError(f"{folder}: no results can be written there: {wrong.strerror}") from None
+        for place in (folder, folder / "runs"):
+            if not os.access(place, os.W_OK):
+                raise UsageError(f"{place}: may not be written, and results are to be recorded there")
 
     def record(self, records: Iterable[CellRecord], *, drop_unplanned: bool = False) -> list[Path]:
         """Write records into results/; the files written.

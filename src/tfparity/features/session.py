@@ -48,6 +48,8 @@ class Session:
     def read(self) -> None:
         """Read all that the choice needs now: what is wrong with a file is said before anything runs."""
         self.selection.read()
+        if self.choice.record:
+            self.recorder.check()
         _ = self.cells, self.query.recorded
 
     @property

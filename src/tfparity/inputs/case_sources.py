@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from tfparity import paths
 from tfparity.errors import UsageError
 from tfparity.inputs import case_files, own_models
 from tfparity.inputs.own_models import NOWHERE, Declared, Where
@@ -37,7 +38,7 @@ def _file(source: str, declared: Declared, folder: Path, where: Where) -> Path:
     if not path.exists() and own_models.names_function(source):
         return own_models.of_function(source, declared, folder, where)
     if (path / "config.json").is_file():
-        return own_models.of_pretrained(path.resolve(), declared, folder)
+        return own_models.of_pretrained(paths.real(path), declared, folder)
     if declared != Declared():
         raise UsageError(
             f"{source}: --input, --output and --axis are for module:function, .onnx files and Hugging Face folders"

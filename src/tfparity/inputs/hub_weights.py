@@ -25,7 +25,7 @@ return models.get_model({builder!r}, weights=named[0]).eval()"""
 
 def place() -> Path:
     """The folder in which torch keeps checkpoints, as torch.hub documents it."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or paths.home() / ".cache")
     home = Path(os.environ.get("TORCH_HOME") or cache / "torch")
     return home.expanduser() / "hub" / "checkpoints"
 

@@ -85,7 +85,7 @@ class _Model:
 def of_onnx_file(path: Path, declared: Declared, folder: Path) -> Path:
     """The case file for an .onnx file, made in `folder`. Raises UsageError where the file is wrong, or does not say
     enough."""
-    return _write(folder, path.resolve(), [_onnx_file(path, declared)])
+    return _write(folder, paths.real(path), [_onnx_file(path, declared)])
 
 
 def names_function(source: str) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tfparity import paths
+from tfparity.errors import UsageError
 
 _SEAL = hashlib.sha256().digest_size
 
@@ -26,14 +27,14 @@ class ReadCache(NamedTuple):
         """The reading of a file of that content; None without one."""
         try:
             entry = self._entry(file).read_bytes()
-        except (OSError, RuntimeError):  # RuntimeError: nobody is at home, says Path.home
+        except (OSError, UsageError):  # UsageError: nothing says where the cache is
             return None
         reading = entry[_SEAL:]
         return reading if entry[:_SEAL] == self._seal(file, content, reading) else None
 
     def put(self, file: Path, content: bytes, reading: bytes) -> None:
         """Keep a reading, in place of that of an earlier content."""
-        with contextlib.suppress(OSError, RuntimeError):
+        with contextlib.suppress(OSError, UsageError):
             entry = self._entry(file)
             entry.parent.mkdir(parents=True, exist_ok=True)
             paths.write_bytes(entry, self._seal(file, content, reading) + reading)

@@ -16,6 +16,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
+from tfparity import paths
 from tfparity.errors import RequirementsError
 
 #: What a file of requirements may be called.
@@ -40,7 +41,7 @@ def read(path: Path) -> Asked:
     if path.suffix in (".toml", ".lock"):
         asked = _of_toml(path, text)
     else:
-        asked = Asked(tuple(dict.fromkeys(_of_text(path, text, (path.resolve(),)))))
+        asked = Asked(tuple(dict.fromkeys(_of_text(path, text, (paths.real(path),)))))
     if not asked.lines:
         raise RequirementsError("asks for no package", file=path)
     return asked
@@ -71,13 +72,13 @@ def _of_text(path: Path, text: str, within: tuple[Path, ...]) -> Iterator[str]:
 
 
 def _included(path: Path, line: int, other: Path, within: tuple[Path, ...]) -> Iterator[str]:
-    if other.resolve() in within:
+    if paths.real(other) in within:
         raise RequirementsError(f"names {other.name}, which names it", file=path, line=line)
     try:
         text = other.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         raise RequirementsError(f"names {other}, which cannot be read", file=path, line=line) from None
-    yield from _of_text(other, text, (*within, other.resolve()))
+    yield from _of_text(other, text, (*within, paths.real(other)))
 
 
 def _checked(path: Path, text: str, line: int | None = None) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tfparity import paths
 from tfparity.inputs.own_models import Declared
 from tfparity.planning import case_choice
 from tfparity.planning.needs import Need
@@ -166,7 +167,7 @@ def chosen(value: Callable[[str], Any]) -> Choice:
         routes=tuple(value("route") or ()),
         sources=tuple(value("cases") or ()),
         declared=Declared(*(tuple(value(name) or ()) for name in ("input", "output", "axis"))),
-        path=tuple(Path(folder).resolve() for folder in value("path") or ()),
+        path=tuple(paths.real(folder) for folder in value("path") or ()),
         limitations=Path(value("limitations")) if value("limitations") else None,
         results=Path(value("results")) if value("results") else None,
         needs=needs,

@@ -69,7 +69,7 @@ class Selection:
     @property
     def has_own_results(self) -> bool:
         """Whether evidence goes to a folder of a person's own."""
-        return self.choice.results is not None and self.choice.results.resolve() != self.project.root / "results"
+        return self.choice.results is not None and paths.real(self.choice.results) != self.project.root / "results"
 
     @cached_property
     def matrix(self) -> Matrix:

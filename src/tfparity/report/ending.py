@@ -16,5 +16,7 @@ def in_a_line(wrong: TfparityError | OSError) -> TfparityError:
     places = " → ".join(str(name) for name in (wrong.filename, wrong.filename2) if name is not None)
     said = f"{places}: {reason}" if places else reason
     if wrong.errno in (errno.ENOSPC, errno.EDQUOT):
+        if not places:  # what the output goes to has no name here
+            return DiskError(f"{said}, where the output goes")
         return DiskError(f"{said}; make room: {paths.cache().root} is safe to delete")
     return TfparityError(said)
