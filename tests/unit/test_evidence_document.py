@@ -112,6 +112,20 @@ def test_what_one_record_knows_of_an_environment_is_kept() -> None:
 # Updating
 
 
+@pytest.mark.parametrize("now", [Outcome.UNTESTED, Outcome.CRASH])
+def test_an_environment_that_was_not_started_this_time_stays_as_it_is_known(now: Outcome) -> None:
+    old = document(record("a/b", environments={TOOLCHAIN: facts()}))
+    new = document(record("a/b", environments={TOOLCHAIN: facts(import_=now)}))
+    assert update(old, new).environments[TOOLCHAIN].import_ is (Outcome.PASS if now is Outcome.UNTESTED else now)
+
+
+def test_of_another_lock_what_was_known_says_nothing() -> None:
+    old = document(record("a/b", environments={TOOLCHAIN: facts()}))
+    other = replace(facts(import_=Outcome.UNTESTED), lock_sha256="0" * 64)
+    new = document(record("a/b", environments={TOOLCHAIN: other}))
+    assert update(old, new).environments[TOOLCHAIN] == other
+
+
 def test_an_update_changes_its_own_cells_alone() -> None:
     old = document(*RECORDS)
     new = document(record("operators/gelu", key="k2"))

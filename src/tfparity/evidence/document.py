@@ -59,7 +59,7 @@ def update(recorded: Evidence | None, new: Evidence) -> Evidence:
     return _tidy(
         replace(
             new,
-            environments={**recorded.environments, **new.environments},
+            environments=_environments(recorded.environments, new.environments),
             routes={**recorded.routes, **new.routes},
             errors={**recorded.errors, **new.errors},
             cells=tuple({**recorded.by_place, **fresh}.values()),
@@ -113,6 +113,19 @@ def _with_earlier(cell: Cell, before: Cell | None) -> Cell:
         targets=_entries(before.targets, cell.targets),
         runtimes=_entries(before.runtimes, cell.runtimes),
     )
+
+
+def _environments(
+    before: Mapping[str, EnvironmentFacts], now: Mapping[str, EnvironmentFacts]
+) -> dict[str, EnvironmentFacts]:
+    """Both by id, the newer first, save that one which was not started this time leaves what is known of the same."""
+    kept = {}
+    for id, facts in now.items():
+        known = before.get(id)
+        same = known is not None and replace(facts, install=known.install, import_=known.import_) == known
+        if known is not None and same and Outcome.UNTESTED in (facts.install, facts.import_):
+            kept[id] = known
+    return {**before, **now, **kept}
 
 
 def _entries(before: Mapping[str, Entry], now: Mapping[str, Entry]) -> dict[str, Entry]:
