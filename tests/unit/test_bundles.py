@@ -62,14 +62,13 @@ def made(tmp_path: Path) -> Exported:
     bundles.describe(tmp_path, case(), {"environment": "old"}, FACTS)
     stages = tuple(StageReply(name, Outcome.PASS, 1.25, 512.0) for name in ("build", "export", "check"))
     found = Exported(stages, FACTS, EXPORT, folder, tmp_path / bundles.IO, folder / "referee.npz")
-    bundles.keep(found, {"3": "bad size"})
-    return found
+    return bundles.keep(found, {"3": "bad size"})
 
 
-def keep(made: Exported) -> None:
+def keep(made: Exported) -> Exported:
     """Keep an export in the place of the one that is there."""
     (made.folder / "export.json").unlink()
-    bundles.keep(made, {})
+    return bundles.keep(made, {})
 
 
 def kept(made: Exported) -> Exported | None:
@@ -85,8 +84,8 @@ def test_what_is_kept_comes_back(made: Exported) -> None:
 def test_an_export_without_a_referee_comes_back_with_the_reason(made: Exported) -> None:
     (made.folder / "referee.npz").unlink()
     without = replace(made, referee=None, referee_error="Fail: no kernel")
-    keep(without)
-    assert kept(made) == without
+    now = keep(without)
+    assert kept(made) == now
 
 
 def test_a_failure_comes_back_with_its_error(made: Exported) -> None:
@@ -174,14 +173,34 @@ def test_an_export_whose_description_is_none_is_none(made: Exported, content: by
     assert kept(made) is None
 
 
-def test_an_export_as_older_versions_kept_it_is_read(made: Exported) -> None:
-    """They wrote a stage as its worker told it, and of the facts those that it told."""
+def test_an_export_without_a_digest_is_made_again(made: Exported) -> None:
     path = made.folder / "export.json"
-    stages = [{**STAGE, "stage": name, "peak_mib": None, "began": 1e9} for name in ("build", "export")]
-    path.write_text(json.dumps({"stages": stages, "facts": {"file_opset": 12}, "referee_error": None, "files": {}}))
-    found = kept(made)
-    assert found is not None
-    assert (found.facts, [stage.stage for stage in found.stages]) == (ExportFacts(12), ["build", "export"])
+    path.write_text(json.dumps({**json.loads(path.read_text()), "sha256": ""}))
+    assert kept(made) is None
+
+
+@pytest.mark.parametrize("name", ["../io.npz", "model.onnx", "weights/1", "referee.npz", "weights/2"])
+def test_what_is_no_more_what_it_was_counts_no_more(made: Exported, name: str) -> None:
+    """Of the same size too; a file that was not there is a change."""
+    file = made.folder / name
+    content = file.read_bytes() if file.exists() else b"x"
+    assert not bundles.changed(made)
+    file.write_bytes(bytes([content[0] ^ 1]) + content[1:])
+    assert bundles.changed(made)
+    assert kept(made) is None
+
+
+def test_what_is_gone_has_changed(made: Exported) -> None:
+    made.io.unlink()
+    assert bundles.changed(made)
+
+
+def test_what_is_forgotten_counts_no_more_whatever_its_descriptions_say(made: Exported) -> None:
+    (made.folder / "model.onnx").write_bytes(b"evil")
+    made = bundles.keep(made, {})
+    bundles.forget(made)
+    assert kept(made) is None
+    assert bundles.facts_of(made.folder.parent) is None
 
 
 # Read

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from builders import attempt, broken
 
+from tfparity.engine import bundles
 from tfparity.engine.bundles import BundleFacts, Exported, ExportFacts
 from tfparity.engine.cell_run import CellRun, stored_name
 from tfparity.engine.process_limits import Limits
@@ -15,7 +16,7 @@ from tfparity.engine.worker_client import Answer, Facts
 from tfparity.errors import InstallError, MachineFault, TfparityError
 from tfparity.judging import judge
 from tfparity.records.cells import Attempt, Problem, RefereeAnswer, StageReply
-from tfparity.records.vocabulary import Outcome
+from tfparity.records.vocabulary import Outcome, Stage
 
 Way = tuple[int, tuple[str, ...]]
 PASS = Outcome.PASS
@@ -52,6 +53,9 @@ class Both:
             raise self.faults.pop(0)
         stages = self._stages(way, "build", "export", "check")
         return Exported(stages, BundleFacts(), ExportFacts(opset), self.root, self.root / "io.npz")
+
+    def forget(self, _: Exported) -> None:
+        self.steps.append(("forget", self.way))
 
     def convert(self, opset: int, _: Exported, folder: Path, remedies: Sequence[str] = ()) -> Answer:
         way = opset, tuple(remedies)
@@ -399,3 +403,27 @@ def test_attempts_before_the_one_that_the_machine_ends_are_kept(both: Both, monk
     with pytest.raises(MachineFault):
         run(both, kept=kept).attempts()
     assert list(kept.known) == [(13, ())]
+
+
+# A bundle that was changed
+
+
+def test_beside_other_cells_a_changed_bundle_is_nobodys_fault_yet(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bundles, "changed", lambda _: True)
+    kept = Kept()
+    with pytest.raises(MachineFault, match="changed while the converter"):
+        run(both, 13, kept=kept).attempts()
+    assert (both.steps[-1], kept.known) == (("forget", (13, ())), {})
+
+
+def test_alone_it_is_a_crash_of_the_converter(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bundles, "changed", lambda _: True)
+    (made,) = run(both, 13, alone=True).attempts()
+    assert (made.stage, made.outcome, made.error.type if made.error else None) == ("convert", "crash", "ChangedBundle")
+    assert both.steps[-1] == ("forget", (13, ()))
+
+
+def test_an_export_that_failed_is_no_converters(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bundles, "changed", lambda _: True)
+    both.ends = {(13, ()): attempt(13, Stage.EXPORT, Outcome.FAIL, "no such operator")}
+    assert run(both, 13).attempts()[0].stage is Stage.EXPORT

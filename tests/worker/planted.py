@@ -183,6 +183,26 @@ def _as_the_machine_does():
     time.sleep(600)
 
 
+def _forge(folder, changed):
+    """Change the arrays of a bundle, and its description so that it fits them."""
+    import hashlib
+
+    import numpy
+
+    io = os.path.join(folder, "io.npz")
+    with numpy.load(io, allow_pickle=False) as stored:
+        arrays = {name: changed(name, stored[name]) for name in stored.files}
+    numpy.savez(io, **arrays)
+    with open(io, "rb") as file:
+        content = file.read()
+    digest = hashlib.sha256(b"io.npz\0%d\0" % len(content) + hashlib.sha256(content).digest()).hexdigest()
+    described = os.path.join(folder, "bundle.json")
+    with open(described) as file:
+        description = json.load(file)
+    with open(described, "w") as file:
+        json.dump(dict(description, io_sha256=digest), file)
+
+
 def convert(bundle, artifact, request):
     import numpy
 
@@ -209,6 +229,16 @@ def convert(bundle, artifact, request):
         meta["nan"] = True
     elif FAULT == "freeze-batch":
         meta["batch"] = 2
+    elif FAULT == "forge-references":
+        tensors = {
+            name: value * 0 if name.split(".")[0] in ("head", "gate") else value for name, value in tensors.items()
+        }
+        _forge(os.path.dirname(bundle), lambda name, value: value if name.startswith("input/") else value * 0)
+    elif FAULT == "cut-references":
+        os.truncate(os.path.join(os.path.dirname(bundle), "io.npz"), 100)
+    elif FAULT == "change-the-export":
+        with open(os.path.join(bundle, "graph.json"), "a") as file:
+            file.write(" ")
     elif FAULT == "rename-output":
         meta["names"] = ["output_0", "attention"]
     elif FAULT == "die-by-signal":

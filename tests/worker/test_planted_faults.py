@@ -34,6 +34,9 @@ def decisive(record: CellRecord) -> Attempt:
         ("give-nan", "broken", "parity", "fail", "Diverged"),
         ("freeze-batch", "partial", "dynamic-shape", "fail", "AxisLost"),
         ("rename-output", "partial", "signature", "fail", "SignatureLost"),
+        ("forge-references", "broken", "convert", "crash", "ChangedBundle"),
+        ("cut-references", "broken", "convert", "crash", "ChangedBundle"),
+        ("change-the-export", "broken", "convert", "crash", "ChangedBundle"),
         ("die-by-signal", "broken", "convert", "crash", "Signal"),
         ("exit", "broken", "convert", "crash", "Exit"),
         ("exit-at-once", "broken", "convert", "crash", "Exit"),
@@ -156,6 +159,12 @@ def test_what_a_converter_prints_is_harmless_in_the_record(convert: Converter) -
     assert error is not None
     assert error.message.isprintable()
     assert "second line of the tricky message" in error.message
+
+
+@pytest.mark.parametrize("fault", ["forge-references", "cut-references", "change-the-export"])
+def test_a_bundle_that_a_converter_changed_is_made_again(convert: Converter, fault: str) -> None:
+    assert convert(fault).verdict == "broken"
+    assert convert("faithful", again=False).verdict == "works"
 
 
 @pytest.mark.parametrize("seed", range(1, 51))

@@ -14,7 +14,7 @@ import uuid
 import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,7 +68,8 @@ class ExportFacts:
 class Exported:
     """The source side of an attempt: its stages, what the file is, what the referee said of it.
 
-    where: "file:line" of the case's code, where it did not build. notes: what a verdict on it will not tell.
+    where: "file:line" of the case's code, where it did not build. notes: what a verdict on it will not tell. seal: the
+    digests of `io` and of the files in `folder`, as they were when they were made; None of what was not kept.
     """
 
     stages: tuple[StageReply, ...]
@@ -80,6 +81,7 @@ class Exported:
     referee_error: str | None = None
     where: str | None = None
     notes: tuple[Note, ...] = ()
+    seal: tuple[str, str] | None = None
 
     @property
     def passed(self) -> bool:
@@ -101,6 +103,7 @@ class Exported:
 @dataclass(frozen=True)
 class _Description:
     facts: BundleFacts
+    io_sha256: str
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,7 @@ class _ExportFile:
     facts: ExportFacts
     referee_error: str | None
     files: Mapping[str, int]
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -137,38 +141,72 @@ def describe(folder: Path, case: Case, origin: Mapping[str, Json], facts: Bundle
         "samples": [sample._asdict() for sample in case.samples()],
         "origin": dict(origin),
         "facts": {name: value for name, value in asdict(facts).items() if value not in (None, (), {})},
+        "io_sha256": paths.digest([folder / IO]),
     }
     paths.write_text(folder / DESCRIPTION, json.dumps(content))
 
 
 def facts_of(folder: Path) -> BundleFacts | None:
-    """The facts of a bundle that is there as a whole, else None."""
+    """The facts of a bundle that is there as a whole and as it was made, else None."""
+    found = _described(folder)
+    return found.facts if found else None
+
+
+def _described(folder: Path) -> _Description | None:
     try:
-        (folder / IO).stat()
-        return _DESCRIBED.validate_json((folder / DESCRIPTION).read_bytes()).facts
+        found = _DESCRIBED.validate_json((folder / DESCRIPTION).read_bytes())
+        return found if paths.digest([folder / IO]) == found.io_sha256 else None
     except (OSError, ValidationError):
         return None
 
 
-def keep(exported: Exported, referee_failed: Mapping[str, str]) -> None:
-    """Write what makes an export count. `referee_failed`: samples that the referee could not run, with its reason."""
-    folder = exported.folder
+def keep(exported: Exported, referee_failed: Mapping[str, str]) -> Exported:
+    """Write what makes an export count; the export with its seal. `referee_failed`: samples that the referee could not
+    run, with its reason."""
+    folder, sealed = exported.folder, seal(exported)
     content = {
         "stages": [asdict(stage) for stage in exported.stages],
         "facts": asdict(exported.facts),
         "referee_error": exported.referee_error,
         "referee_failed": dict(referee_failed),
         "files": {str(file.relative_to(folder)): file.stat().st_size for file in _files(folder)},
+        "sha256": sealed[1],
     }
     paths.write_text(folder / _EXPORT, json.dumps(content))
+    return replace(exported, seal=sealed)
+
+
+def seal(exported: Exported) -> tuple[str, str]:
+    """The digests of the inputs and references, and of what was exported. Raises OSError."""
+    return paths.digest([exported.io]), _digest(exported.folder)
+
+
+def changed(exported: Exported) -> bool:
+    """Whether an export that was kept, or its inputs and references, are no more what they were: a converter that
+    rewrites the references could make any answer right."""
+    try:
+        return exported.seal is not None and seal(exported) != exported.seal
+    except OSError:
+        return True
+
+
+def forget(exported: Exported) -> None:
+    """An export and its bundle don't count any more, whatever stands in them; the files stay for who reads them now."""
+    (exported.io.parent / DESCRIPTION).unlink(missing_ok=True)
+    (exported.folder / _EXPORT).unlink(missing_ok=True)
+
+
+def _digest(folder: Path) -> str:
+    return paths.digest([file for file in _files(folder) if file.name != _EXPORT or file.parent != folder], folder)
 
 
 def kept_export(made: Path, folder: Path) -> Exported | None:
     """The export in `made`, a folder of the bundle `folder`; None where either is not there as a whole."""
-    common = facts_of(folder)
+    common = _described(folder)
     try:
         kept = _EXPORTED.validate_json((made / _EXPORT).read_bytes())
         whole = all((made / name).stat().st_size == size for name, size in kept.files.items())
+        whole = whole and _digest(made) == kept.sha256
     except (OSError, ValidationError, ValueError):
         return None
     if common is None or not whole or not kept.stages:
@@ -179,9 +217,9 @@ def kept_export(made: Path, folder: Path) -> Exported | None:
     if any(not stage.passed and stage.error is None for stage in stages):
         return None
     answer = referee_file(made)
-    return Exported(
-        stages, common, kept.facts, made, folder / IO, answer if answer.exists() else None, kept.referee_error
-    )
+    refereed = answer if answer.exists() else None
+    sealed = common.io_sha256, kept.sha256
+    return Exported(stages, common.facts, kept.facts, made, folder / IO, refereed, kept.referee_error, seal=sealed)
 
 
 def referee_file(made: Path) -> Path:

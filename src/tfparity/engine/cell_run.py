@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from tfparity.engine import referee, target_side
+from tfparity.engine import bundles, referee, target_side
 from tfparity.engine.bundles import Exported
 from tfparity.engine.process_limits import Limits
 from tfparity.engine.target_side import TargetSide
@@ -32,6 +32,7 @@ class Source(Protocol):
     """Gives the export of a case."""
 
     def export(self, opset: int, remedies: Sequence[str] = ()) -> Exported: ...
+    def forget(self, exported: Exported) -> None: ...
 
 
 class Attempts(Protocol):
@@ -214,6 +215,7 @@ class CellRun:
                 step(making)
                 if making.failed:
                     break
+            self._check_bundle(making)
             made = self._judge(making)
             if (self.keep_artifact or self.retain) and judge.works(made):
                 self.artifacts[opset, remedies] = making.folder
@@ -221,6 +223,20 @@ class CellRun:
         finally:
             if not self.keep and making.folder not in self.artifacts.values():
                 shutil.rmtree(making.folder, ignore_errors=True)
+
+    def _check_bundle(self, making: _Making) -> None:
+        """A converter that changed what it was given to read has crashed: it could make any answer right. Beside other
+        cells it is not known whose converter did it: raises MachineFault, after which the cell runs alone."""
+        exported = making.exported
+        if exported is None or making.converted is None or not bundles.changed(exported):
+            return
+        self.source.forget(exported)
+        said = "the inputs, references or exported files were changed while the converter and its artifact ran"
+        if not self.alone:
+            raise MachineFault(said, making.stages[-1].stage)
+        before = [stage for stage in making.stages if Stage(stage.stage).position < Stage.CONVERT.position]
+        crashed = StageReply(Stage.CONVERT, Outcome.CRASH, error=Problem("ChangedBundle", said))
+        making.stages, making.executed = [*before, crashed], None
 
     def _start(self, making: _Making) -> None:
         failed = self.start()

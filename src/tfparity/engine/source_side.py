@@ -214,16 +214,20 @@ class SourceSide:
         model, result = exported.folder / "model.onnx", bundles.referee_file(exported.folder)
         if not model.exists():
             exported = replace(exported, referee_error="the route's artifact is no ONNX file")
-            bundles.keep(exported, {})
-            return exported
+            return bundles.keep(exported, {})
         names = [output.name for output in self.crossing.case.outputs]
         aborted = self.context.aborted.is_set
         said = referee.ask(model, exported.io, result, names, self.context.limits.memory_mib, aborted)
         exported = replace(exported, referee=said.result, referee_error=said.error)
         if referee.limited(said.error):  # this cell's own, since the next one that asks makes it again
-            return replace(exported, folder=bundles.give_away(exported.folder, self.context.folder))
-        bundles.keep(exported, said.failed)
-        return exported
+            away = replace(exported, folder=bundles.give_away(exported.folder, self.context.folder))
+            return replace(away, seal=bundles.seal(away))
+        return bundles.keep(exported, said.failed)
+
+    def forget(self, exported: Exported) -> None:
+        """Have a bundle that was changed from outside made again by the next that asks for it."""
+        with _held(exported.io.parent):
+            bundles.forget(exported)
 
 
 @dataclass(frozen=True)
@@ -231,6 +235,9 @@ class HandedOn:
     """The source side of a bundle that was handed on: its exports, by opset."""
 
     exports: dict[int, Exported]
+
+    def forget(self, exported: Exported) -> None:
+        """What was handed on stays as it is."""
 
     def export(self, opset: int, remedies: Sequence[str] = ()) -> Exported:
         """The export at that opset. Raises WorkerError where the bundle has none, or remedies are asked for."""
