@@ -38,6 +38,10 @@ class Project:
         return self.root / "limitations.yaml"
 
     @property
+    def claims(self) -> Path:
+        return self.root / "claims.yaml"
+
+    @property
     def cases(self) -> Path:
         return self.root / "cases"
 

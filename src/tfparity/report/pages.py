@@ -1,7 +1,8 @@
 """The generated parts of README.md and docs/: made from results/, the matrix and the limitations alone.
 
 README.md and docs/compatibility.md have parts between markers; docs/limitations.md, docs/toolchains/ (a page per
-toolchain), docs/zoo/ (a page per case file), docs/routes.md, docs/since.md and docs/remedies.md are whole.
+toolchain), docs/zoo/ (a page per case file), docs/routes.md, docs/since.md, docs/claims.md, docs/remedies.md and the
+pictures of docs/images are whole.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from pathlib import Path
 from tfparity import paths
 from tfparity.errors import EvidenceError
 from tfparity.evidence.query import Query, Standing, Table, counted
+from tfparity.inputs import claims as inputs_claims
 from tfparity.inputs.limitations import NO_LINK, Limitation
 from tfparity.inputs.matrix import Toolchain
 from tfparity.records.vocabulary import Verdict
-from tfparity.report import markdown, plots, probing, ranges, readme, remedies, routes, words
+from tfparity.report import claims, markdown, plots, probing, ranges, readme, remedies, routes, words
 from tfparity.report.why import why
 
 MADE = "<!-- Made by `nox -s table` from results/, matrix.yaml and limitations.yaml. Do not edit. -->\n\n"
@@ -60,6 +62,9 @@ def contents(table: Table) -> dict[Path, str]:
         project.docs / "since.md": MADE + ranges.page(table),
     }
     made.update(plots.contents(table))
+    said = inputs_claims.load(project.claims)
+    if said:
+        made[project.docs / "claims.md"] = MADE + claims.page(said, table)
     for toolchain in table.toolchains:
         made[project.docs / "toolchains" / f"{toolchain.id}.md"] = MADE + page(table, toolchain)
     for name, cases in table.case_files.items():
