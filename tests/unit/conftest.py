@@ -9,6 +9,13 @@ from typing import Any
 
 import pytest
 
+from tfparity.evidence.query import Query, Table
+from tfparity.paths import Project
+from tfparity.planning.options import Choice
+from tfparity.planning.selection import Selection
+
+ROOT = Path(__file__).parents[2]
+
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # before a test imports ONNX Runtime: see engine/referee.py
 
 #: Audit events of CPython: https://docs.python.org/3/library/audit_events.html
@@ -66,3 +73,9 @@ def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("TFPARITY_CACHE", str(folder))
         yield folder
+
+
+@pytest.fixture(scope="session")
+def committed_table(cache_folder: Path) -> Table:
+    """Every planned cell of the committed matrix and evidence, which takes seconds to make: not to be changed."""
+    return Table(Query(Selection(Choice(toolchains=("all",), tier="all"), Project(ROOT))))

@@ -16,11 +16,12 @@ from rich.console import Console
 from tfparity import cli, paths
 from tfparity.errors import UsageError
 from tfparity.evidence import operators
-from tfparity.evidence.advice import Advice, Fit, Known, Wishes, advise
+from tfparity.evidence.advice import Advice, Fit, Known, Wishes, advise, plan_of
 from tfparity.evidence.query import Standing
 from tfparity.features.recommend import Asked, Recommending, specifier
 from tfparity.inputs.matrix import Environment, Limits, Matrix, Toolchain
-from tfparity.records.vocabulary import Grade, Outcome, Verdict
+from tfparity.records.cells import Failure
+from tfparity.records.vocabulary import Grade, Outcome, Stage, Verdict
 from tfparity.report import advice as said
 
 #: id → Python, torch, TensorFlow, day, routes.
@@ -211,6 +212,28 @@ def test_what_is_recorded_beside_a_verdict_counts(kind: str) -> None:
     assert found.nearest
     assert found.nearest.toolchain == "base"  # untested, which is better than failing
     assert found.nearest.picks[0].lacking == ((f"{kind.removesuffix('s')} tflite-int8: untested", Fit.UNTESTED),)
+
+
+def test_of_entries_on_several_artifacts_the_worst_counts() -> None:
+    entries = {"saved-model@run-tf2.15": entry(), "tflite-int8@run-tf2.15": entry(outcome=Outcome.FAIL)}
+    found = asked(with_target(runtimes=entries), runtimes=("run-tf2.15",), routes=("onnx-tf",))
+    assert found.best is None
+    old = plan_of(with_target(runtimes=entries), found.wishes, "old")
+    assert old.picks[0].lacking == (("runtime run-tf2.15: fail", Fit.FAILS),)
+
+
+def test_what_is_wrong_at_level_2_comes_after_what_is_not() -> None:
+    one = known(a={"base/onnx-tf": "w", "old/onnx-tf": "r"})
+    fallen = Failure(Stage.PROBE, "ProbeFailed", "at batch=6")
+    cells = [
+        replace(cell, cell=replace(cell.cell, level=2, probes={"sizes": entry(error=fallen)}))
+        if cell.cell and cell.planned.toolchain == "base"
+        else cell
+        for cell in one.cells["a"]
+    ]
+    best = asked(replace(one, cells={"a": cells})).best
+    assert best
+    assert best.toolchain == "old"
 
 
 def test_the_target_that_a_verdict_is_about_needs_no_entry() -> None:

@@ -9,10 +9,7 @@ from urllib.parse import unquote
 import pytest
 from builders import planned, record
 
-from tfparity.evidence.query import Query, Standing, Table
-from tfparity.paths import Project
-from tfparity.planning.options import Choice
-from tfparity.planning.selection import Selection
+from tfparity.evidence.query import Standing, Table
 from tfparity.records.vocabulary import Verdict
 from tfparity.report import readme
 
@@ -24,9 +21,9 @@ _LINK = re.compile(r"\[(?:[^\[\]]|\[[^\]]*\])*\]\(<?([^)\s>]+)>?(?:\s+\"[^\"]*\"
 _CODE = re.compile(r"^```.*?^```|`[^`\n]*`|<code>.*?</code>", re.MULTILINE | re.DOTALL)
 
 
-@pytest.fixture(scope="module")
-def table() -> Table:
-    return Table(Query(Selection(Choice(toolchains=("all",), tier="all"), Project(ROOT))))
+@pytest.fixture
+def table(committed_table: Table) -> Table:
+    return committed_table
 
 
 def links(text: str) -> list[str]:

@@ -6,6 +6,7 @@ was wished for. What was never run is said to be untested, and never fits.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
@@ -17,6 +18,7 @@ from tfparity.evidence.ranges import ReleaseId
 from tfparity.evidence.recommend import Way
 from tfparity.inputs import specifiers
 from tfparity.inputs.matrix import Environment, Matrix
+from tfparity.planning import probes
 from tfparity.records.cells import Entry
 from tfparity.records.vocabulary import Grade, Target
 
@@ -99,12 +101,15 @@ class Pick:
 
     @property
     def rank(self) -> tuple[int, bool, int, int]:
-        """Smaller is better: fits, not by hand, without a remedy, grade; of a model of one's own what its operators
-        lack."""
+        """Smaller is better: fits, not by hand, without a remedy and right at level 2 where it was probed, grade; of a
+        model of one's own what its operators lack."""
         if self.standing is None:
             return self.fit, False, len(self.lacking), 0
-        grade = self.standing.cell.grade if self.standing.cell else None
-        return self.fit, self.by_hand, self.standing.verdict.position, grade.rank if grade else len(Grade)
+        cell, verdict = self.standing.cell, self.standing.verdict
+        if cell and verdict.works:
+            verdict = max(verdict, probes.verdict(cell), key=lambda one: one.position)
+        grade = cell.grade if cell else None
+        return self.fit, self.by_hand, verdict.position, grade.rank if grade else len(Grade)
 
 
 @dataclass(frozen=True)
@@ -263,7 +268,7 @@ def _pick(known: Known, wishes: Wishes, cell: Standing) -> Pick:
     recorded = cell.cell if verdict.ran else None
     for kind, names in (("targets", wishes.targets), ("runtimes", wishes.runtimes)):
         for name in names:
-            entry = None if recorded is None else getattr(recorded, kind).get(name)
+            entry = None if recorded is None else _entry(getattr(recorded, kind), name)
             what = f"{kind.removesuffix('s')} {name}"
             if entry is not None:
                 entries[name] = entry
@@ -272,6 +277,12 @@ def _pick(known: Known, wishes: Wishes, cell: Standing) -> Pick:
             elif kind == "runtimes" or not _itself(known.gives.get(route, ()), name):
                 lacking.append((f"{what}: untested", Fit.UNTESTED))
     return Pick(cell.planned.case, route, cell, None, entries, tuple(lacking), route in known.by_hand)
+
+
+def _entry(entries: Mapping[str, Entry], name: str) -> Entry | None:
+    """The entry of that name, or the worst of those that are of it and of something else ("tflite-int8@NAME")."""
+    mine = [entry for key, entry in entries.items() if name in (key, *re.split("[@:/ ]", key))]
+    return max(mine, key=lambda one: (not one.outcome.passed, not one.outcome.cut_off), default=None)
 
 
 def _itself(gives: Collection[str], target: str) -> bool:

@@ -132,15 +132,15 @@ class Recommending:
         """Whether any recorded cell has an entry of that name, or any route makes such a target."""
         if kind == "targets" and any(name in self._gives(route) for route in self._routes):
             return True
-        return any(name in getattr(cell, kind) for content in self.zoo.recorded.values() for cell in content.cells)
+        return any(name in re.split("[@:/ ]", key) or name == key for key in self._names(kind))
+
+    def _names(self, kind: str) -> set[str]:
+        """What is recorded beside verdicts, by its names; kind: "targets" or "runtimes"."""
+        cells = (cell for content in self.zoo.recorded.values() for cell in content.cells)
+        return {name for cell in cells for name in getattr(cell, kind)}
 
     def _unknown(self, kind: str, name: str) -> str:
-        found = {
-            entry
-            for content in self.zoo.recorded.values()
-            for cell in content.cells
-            for entry in getattr(cell, f"{kind}s")
-        }
+        found = self._names(f"{kind}s")
         there = f"; recorded are {', '.join(sorted(found))}" if found else f"; no {kind} is recorded of any cell"
         return f"--{kind} {name}: untested everywhere{there}"
 
