@@ -7,8 +7,9 @@ from contextlib import ExitStack
 import pytest
 
 from tfparity.errors import TfparityError
-from tfparity.features.latency import results
-from tfparity.features.latency.bench import ROUNDS, Latency, bench
+from tfparity.evidence import latency as results
+from tfparity.evidence.latency import Latency
+from tfparity.features.latency.bench import ROUNDS, bench
 from tfparity.features.latency.measure import SUBJECTS
 from tfparity.features.session import Session
 from tfparity.planning import options

@@ -1,6 +1,6 @@
 """Folklore against measurement: an answer follows from cells, and is never written down."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,10 +12,12 @@ from test_advice import MATRIX
 
 from tfparity.errors import EvidenceError
 from tfparity.evidence.claims import Answer, answers
+from tfparity.evidence.latency import Latency
 from tfparity.evidence.query import Standing, Table
 from tfparity.inputs import claims as inputs
 from tfparity.inputs.claims import Ask, Claim
 from tfparity.paths import Project
+from tfparity.records.cells import CellId
 from tfparity.records.vocabulary import Outcome, Verdict
 from tfparity.report import claims as report
 
@@ -40,7 +42,7 @@ def stands(case: str, toolchain: str, route: str, how: str, **changed: Any) -> S
     return Standing(place, made.verdict, replace(made.cell, **changed), made.deciding.error if made.deciding else None)
 
 
-def of(*cells: Standing) -> Table:
+def of(*cells: Standing, timed: Mapping[CellId, Latency] | None = None) -> Table:
     """A table of these cells on the matrix of three toolchains: old (2.8), base (2.15.1) and new (2.21)."""
     by_toolchain = {id: [cell for cell in cells if cell.planned.toolchain == id] for id in MATRIX.toolchains}
     environments = MATRIX.environments
@@ -49,6 +51,7 @@ def of(*cells: Standing) -> Table:
         SimpleNamespace(
             cells=by_toolchain,
             project=Project(Path("/p")),
+            query=SimpleNamespace(latencies=timed or {}),
             selection=SimpleNamespace(matrix=MATRIX, cases={cell.planned.case: None for cell in cells}),
             pins=lambda toolchain, _: environments[toolchain].pins,
         ),
@@ -137,6 +140,26 @@ def test_the_most_exact_is_compared_on_the_same_tensorflow() -> None:
     assert answer([mine, exact("old", "onnx-tf", 1e-7)], ask).word == "untested"
 
 
+@pytest.mark.parametrize(
+    ("xla", "ask", "word"),
+    [
+        ([0.5] * 20, "faster", "true"),
+        ([0.5] * 20, "slower", "false"),
+        ([2.0] * 20, "slower", "true"),
+        ([1.0] * 20, "slower", "false"),  # as fast as the other is not slower
+        ([0.5] * 5, "faster", "untested"),  # too few pairs say nothing
+        (None, "faster", "untested"),
+    ],
+)
+def test_a_claim_on_speed_is_answered_by_the_recorded_samples(xla: list[float] | None, ask: str, word: str) -> None:
+    samples = {"saved-model": [1.0] * len(xla or ()), **({"saved-model-xla": xla} if xla else {})}
+    cell = stands("f/a", "base", "onnx-tf", "w")
+    timed = {cell.planned.place: Latency("f/a", "onnx-tf", 13, {}, samples, {})}
+    asked = Ask.model_validate({"says": ask, "timed": "saved-model-xla", "than": "saved-model"})
+    (found,) = answers([Claim(id="c", source="guide", says="x", asks=(asked,))], of(cell, timed=timed))
+    assert found.word == word
+
+
 def test_the_page_says_every_claim_with_its_cells() -> None:
     claims = [
         Claim(id="one", source="guide", says="`a` works.", asks=(Ask(says="works", cases=("f/*",)),)),
@@ -164,6 +187,7 @@ def written(path: Path, text: str) -> Path:
         ("- id: a\n  source: s\n  says: x\n  nothing: y\n  answer: true\n", 5, "unknown key 'answer'"),
         ("- id: a\n  source: s\n  says: x\n  asks:\n    - {says: maybe}\n", 5, "says"),
         ("- id: a\n  source: s\n  says: x\n  asks:\n    - {says: works, opset: soon}\n", 5, "no version specifier"),
+        ("- id: a\n  source: s\n  says: x\n  asks:\n    - {says: faster}\n", 5, "need timed and than"),
         ("- id: a\n  source: s\n  says: x | y\n  nothing: z\n", 3, "no '|'"),
         ("- id: a\n  source: s\n  says: x\n  nothing: z\n" * 2, 5, "a second claim 'a'"),
         ("- id: a\n  id: b\n", 2, "id"),

@@ -37,7 +37,7 @@ def test_text_cannot_leave_its_place() -> None:
 
 
 def test_numbers_have_one_digit_and_no_picture_asks_anything_of_the_net(table: Table) -> None:
-    for text in (render(made(table)) for made in (plots.versions, plots.dates, plots.exactness)):
+    for text in (render(made(table)) for made in (plots.versions, plots.dates, plots.exactness, plots.latency)):
         ET.fromstring(text)
         outside = text.replace('xmlns="http://www.w3.org/2000/svg"', "")
         assert "http" not in outside
@@ -79,11 +79,21 @@ def test_ratios_are_of_cells_that_work_alone(table: Table) -> None:
         assert 0 < len(values) <= sum(cell.verdict.works for cell in cells)
 
 
+def test_every_cell_that_was_timed_has_its_ratios(table: Table) -> None:
+    timed = [one for one in table.query.latencies.values() if one.samples]
+    picture = plots.latency(table)
+    dots = [shape for shape in picture.shapes if isinstance(shape, Dot) and shape.said]
+    told = [one.compared(subject, "torch") for one in timed for subject in ("saved-model", "saved-model-xla")]
+    assert len(dots) == sum(found is not None and found.median is not None for found in told) > 0
+    assert all(dot.said in picture.about for dot in dots)
+
+
 def test_a_project_without_evidence_has_pictures_too(tmp_path: Path) -> None:
     nothing = Choice(toolchains=("all",), tier="core", results=tmp_path)
     empty = Table(Query(Selection(nothing, Project(ROOT))))
     assert "nothing was run" in render(plots.dates(empty))
     assert "nothing was run" in render(plots.exactness(empty))
+    assert "nothing was timed" in render(plots.latency(empty))
     assert ET.fromstring(render(plots.versions(empty))) is not None
 
 

@@ -36,12 +36,12 @@ def site(given: argparse.Namespace) -> int:
 
 def _latencies(project: Project, toolchain: str) -> Latencies:
     """The recorded ratios against torch, computed from the samples."""
-    from tfparity.features.latency import results
-    from tfparity.features.latency.ratios import ratio
+    from tfparity.evidence import latency
+    from tfparity.judging.ratios import ratio
     from tfparity.report.site.facts import Latency
 
     found: dict[tuple[str, str], Mapping[str, Latency]] = {}
-    for cell in results.cells(project, toolchain):
+    for cell in latency.cells(project, toolchain):
         torch = cell.samples.get("torch")
         compared = {name: ratio(mine, torch) for name, mine in cell.samples.items() if torch and name != "torch"}
         found[cell.case, cell.route] = {

@@ -121,6 +121,8 @@ def _test(ask: Ask, table: Table) -> Test:
         if ask.says == "loses-an-axis":
             asked = [keeps for axis, keeps in kept.dynamic.items() if ask.axis in (None, axis)]
             return not all(asked) if asked else None
+        if ask.timed and ask.than:
+            return _timed(cell, ask.timed, ask.than, ask.says, table)
         if ask.says == "most-exact":
             return _most_exact(cell, exact, table)
         if ask.says in ("fails", "broken"):
@@ -148,6 +150,13 @@ def _beside(glob: str, entries: Mapping[str, Entry], ask: Ask) -> bool | None:
         return None
     passed = all(entry.outcome.passed for entry in mine)
     return passed if ask.says.startswith("works") else not passed
+
+
+def _timed(cell: Standing, subject: str, baseline: str, says: str, table: Table) -> bool | None:
+    """Whether the recorded ratio is as said; None where it was not timed, or the samples say too little."""
+    found = table.query.latencies.get(cell.planned.place)
+    compared = found.compared(subject, baseline) if found else None
+    return None if compared is None or compared.median is None else compared.verdict == says
 
 
 #: Case and release → the cells that work there.

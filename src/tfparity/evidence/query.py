@@ -14,8 +14,9 @@ from pathlib import Path
 from statistics import mean
 from typing import NamedTuple
 
-from tfparity.evidence import files
+from tfparity.evidence import files, latency
 from tfparity.evidence.explain import Operators, explain
+from tfparity.evidence.latency import Latency
 from tfparity.evidence.recommend import Way
 from tfparity.evidence.runs import operators
 from tfparity.evidence.schema import Evidence, Run, Runs
@@ -107,6 +108,13 @@ class Query:
             for run in ran.cells:
                 found.setdefault((toolchain, run.route), []).append(run.seconds)
         return {way: mean(seconds) for way, seconds in found.items()}
+
+    @cached_property
+    def latencies(self) -> dict[CellId, Latency]:
+        """The recorded samples of cells that were timed."""
+        project = self.selection.project
+        timed = {id: latency.cells(project, id) for id in self.selection.matrix.toolchains}
+        return {CellId(id, one.case, one.route): one for id, cells in timed.items() for one in cells}
 
     @cached_property
     def explained(self) -> dict[str, Evidence]:

@@ -12,7 +12,7 @@ from tfparity.errors import EvidenceError
 from tfparity.inputs import validation, yaml_input
 
 #: What a claim may say of a cell.
-Says = Literal["works", "works-unaided", "fails", "broken", "loses-an-axis", "most-exact"]
+Says = Literal["works", "works-unaided", "fails", "broken", "loses-an-axis", "most-exact", "faster", "slower"]
 
 Globs = Annotated[tuple[str, ...], Field(default=("*",), min_length=1)]
 
@@ -64,6 +64,15 @@ class Ask(_Strict):
     limitation: str | None = Field(default=None, description="It fails by this rule.")
     target: str | None = Field(default=None, description="A target recorded beside the verdict, by a glob.")
     runtime: str | None = Field(default=None, description="A runtime, likewise.")
+    timed: str | None = Field(default=None, description='What is faster or slower: "saved-model-xla".')
+    than: str | None = Field(default=None, description="Than what, timed beside it.")
+
+    @model_validator(mode="after")
+    def _timed_against(self) -> Ask:
+        timed = self.says in ("faster", "slower")
+        if timed != bool(self.timed) or timed != bool(self.than):
+            raise ValueError("faster and slower need timed and than, and nothing else does")
+        return self
 
 
 class Claim(_Strict):

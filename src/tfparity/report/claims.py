@@ -84,6 +84,8 @@ def _how(ask: Ask) -> str:
         "broken": "it is broken",
         "loses-an-axis": f"the axis {ask.axis} is lost" if ask.axis else "an axis is lost",
         "most-exact": "no other route is nearer to torch on the same TensorFlow",
+        "faster": f"{ask.timed} is faster than {ask.than}",
+        "slower": f"{ask.timed} is slower than {ask.than}",
     }[ask.says]
     if ask.attempt:
         some = "an attempt" if ask.says.startswith("works") else "no attempt"

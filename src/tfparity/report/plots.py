@@ -1,4 +1,5 @@
-"""The pictures of README and docs: how much of the zoo works over TensorFlow's versions and over dates, how exactly."""
+"""The pictures of README and docs: how much of the zoo works over TensorFlow's versions and over dates, how exactly,
+and how fast."""
 
 from __future__ import annotations
 
@@ -34,6 +35,7 @@ def contents(table: Table) -> dict[Path, str]:
         folder / "versions.svg": render(versions(table)),
         folder / "dates.svg": render(dates(table)),
         folder / "exactness.svg": render(exactness(table)),
+        folder / "latency.svg": render(latency(table)),
     }
 
 
@@ -183,6 +185,45 @@ def exactness(table: Table) -> Picture:
         ]
     about = "; ".join(f"{route}: median {_quantile(v, 0.5):.2g} of {len(v)} cells" for route, v in found.items())
     return Picture(width, height, title, about or "nothing was run", shapes)
+
+
+#: What is timed against torch, the class of its dot and its words.
+TIMED = (("saved-model", "filled", "SavedModel"), ("saved-model-xla", "hollow", "the same under XLA"))
+
+
+def latency(table: Table) -> Picture:
+    """For each cell that was timed: how many times as long as torch the SavedModel takes, without and with XLA."""
+    found = {place: one for place, one in table.query.latencies.items() if one.samples}
+    left, step = 290, 26
+    rows = max(1, len(found))
+    width, height, bottom = 760, TOP + step * rows + BELOW, TOP + step * rows
+    low, high = -1, 1  # powers of ten
+    across = width - left - RIGHT - 10
+
+    def at(value: float) -> float:
+        return left + across * min(max((math.log10(value) - low) / (high - low), 0.0), 1.0)
+
+    title = "How fast: time against torch, one thread of a CPU, smallest batch"
+    shapes: list[Shape] = [Words(20, 22, title, kind="title")]
+    for place, (_, kind, word) in enumerate(TIMED):
+        x = 26 + 110 * place
+        shapes += [Dot(x, 40, 5, kind), Words(x + 12, 44, word, kind="small")]
+    shapes.append(Words(280, 44, "dot: the median; bar: its 95 % interval; left of 1×: faster", kind="small"))
+    for value in (0.1, 0.2, 0.5, 1, 2, 5, 10):
+        kind = "limit" if value == 1 else "grid"
+        shapes += [Line(at(value), TOP - 6, at(value), bottom, kind)]
+        shapes.append(Words(at(value), bottom + 16, f"{value:g}×", "middle", "small"))
+    said = []
+    for row, (id, one) in enumerate(found.items()):
+        y = TOP + step * (row + 0.5)
+        shapes.append(Words(left - 10, y + 4, f"{id.case} · {id.toolchain}", "end", "small"))
+        for subject, kind, word in TIMED:
+            mine = one.compared(subject, "torch")
+            if mine and mine.median and mine.low and mine.high:
+                said.append(f"{id.case}, {word}: {mine.median:.2f}×")
+                shapes.append(Box(at(mine.low), y - 3, max(1.0, at(mine.high) - at(mine.low)), 6, "range", said[-1]))
+                shapes.append(Dot(at(mine.median), y, 5, kind, said[-1]))
+    return Picture(width, height, title, "; ".join(said) or "nothing was timed", shapes)
 
 
 def ratios(table: Table) -> dict[str, list[float]]:

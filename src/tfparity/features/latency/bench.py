@@ -3,56 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 
 from tfparity.engine.engine import Engine, Timed
+from tfparity.evidence.latency import Latency
 from tfparity.features.latency.measure import SUBJECTS, Subject, measured
-from tfparity.features.latency.ratios import Ratio, ratio
 from tfparity.planning import routes
 from tfparity.records.cells import PlannedCell
 from tfparity.records.fingerprint import normalise
 from tfparity.records.keys import Json
 
 ROUNDS = 40
-
-
-@dataclass(frozen=True)
-class Latency:
-    """Raw samples in seconds by subject, the reason of each subject that gave none, and at which batch size.
-
-    `why` says why nothing was measured.
-    """
-
-    case: str
-    route: str
-    opset: int | None
-    sizes: dict[str, int]
-    samples: dict[str, list[float]]
-    failed: dict[str, str]
-    why: str | None = None
-
-    @property
-    def ratios(self) -> dict[str, Ratio]:
-        """Each subject against torch eager."""
-        torch = self.samples.get("torch")
-        return {} if not torch else {name: ratio(mine, torch) for name, mine in self.samples.items() if name != "torch"}
-
-    def document(self) -> dict[str, Json]:
-        """As results/latency/<toolchain>.json keeps it: samples in seconds with four significant digits."""
-        return {
-            "case": self.case,
-            "route": self.route,
-            "opset": self.opset,
-            "sizes": self.sizes,
-            "samples": {name: [float(f"{value:.3e}") for value in values] for name, values in self.samples.items()},
-            "failed": self.failed,
-            "ratios": {name: _rounded(asdict(found)) for name, found in self.ratios.items()},
-        }
-
-
-def _rounded(found: Mapping[str, Json]) -> dict[str, Json]:
-    return {name: float(f"{value:.3g}") if isinstance(value, float) else value for name, value in found.items()}
 
 
 def bench(engine: Engine, planned: PlannedCell, rounds: int = ROUNDS) -> Latency:

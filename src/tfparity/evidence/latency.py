@@ -5,20 +5,62 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import psutil
 from pydantic import TypeAdapter, ValidationError
 
 from tfparity import paths
 from tfparity.errors import EvidenceError
-from tfparity.features.latency.bench import Latency
+from tfparity.judging.ratios import Ratio, ratio
 from tfparity.paths import Project
 from tfparity.records.keys import Json
 
 SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Raw samples in seconds by subject, the reason of each subject that gave none, and at which batch size.
+
+    `why` says why nothing was measured.
+    """
+
+    case: str
+    route: str
+    opset: int | None
+    sizes: dict[str, int]
+    samples: dict[str, list[float]]
+    failed: dict[str, str]
+    why: str | None = None
+
+    def compared(self, subject: str, baseline: str) -> Ratio | None:
+        """How many times as long as another a subject takes; None where one of them gave no samples."""
+        mine, other = self.samples.get(subject), self.samples.get(baseline)
+        return ratio(mine, other) if mine and other else None
+
+    @property
+    def ratios(self) -> dict[str, Ratio]:
+        """Each subject against torch eager."""
+        torch = self.samples.get("torch")
+        return {} if not torch else {name: ratio(mine, torch) for name, mine in self.samples.items() if name != "torch"}
+
+    def document(self) -> dict[str, Json]:
+        """As results/latency/<toolchain>.json keeps it: samples in seconds with four significant digits."""
+        return {
+            "case": self.case,
+            "route": self.route,
+            "opset": self.opset,
+            "sizes": self.sizes,
+            "samples": {name: [float(f"{value:.3e}") for value in values] for name, values in self.samples.items()},
+            "failed": self.failed,
+            "ratios": {name: _rounded(asdict(found)) for name, found in self.ratios.items()},
+        }
+
+
+def _rounded(found: Mapping[str, Json]) -> dict[str, Json]:
+    return {name: float(f"{value:.3g}") if isinstance(value, float) else value for name, value in found.items()}
 
 
 def path(project: Project, toolchain: str) -> Path:
@@ -81,6 +123,8 @@ class _Recorded:
 
 def machine() -> dict[str, Json]:
     """What the samples depend on, without a name of the machine."""
+    import psutil
+
     model = ""
     if Path("/proc/cpuinfo").exists():
         lines = Path("/proc/cpuinfo").read_text().splitlines()

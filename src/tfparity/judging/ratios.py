@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from scipy.stats import binom
-
 #: Confidence of an interval.
 CONFIDENCE = 0.95
 
@@ -37,6 +35,8 @@ def ratio(samples: Sequence[float], baseline: Sequence[float]) -> Ratio:
     P(k <= B < n+1-k) >= 95 % for B binomial(n, 1/2). Source: Conover, Practical Nonparametric
     Statistics, section 3.2. Raises ValueError for lists of different length.
     """
+    from scipy.stats import binom  # a second, which few commands need
+
     pairs = sorted(mine / other for mine, other in zip(samples, baseline, strict=True) if other > 0)
     count = len(pairs)
     if count < FEWEST:
