@@ -48,7 +48,15 @@ def of_engine(modules: set[str]) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "command", [["--help"], ["run", "--help"], ["gate", "--help"], ["convert", "--help"], ["bundles", "run", "--help"]]
+    "command",
+    [
+        ["--help"],
+        ["run", "--help"],
+        ["gate", "--help"],
+        ["convert", "--help"],
+        ["recommend", "--help"],
+        ["bundles", "run", "--help"],
+    ],
 )
 def test_help_imports_no_library_that_takes_long(tmp_path: Path, command: list[str]) -> None:
     modules = held(tmp_path, *command)
@@ -63,6 +71,7 @@ def test_help_imports_no_library_that_takes_long(tmp_path: Path, command: list[s
         (["plan", "--toolchain", "all", "--tier", "all"], {"pydantic"}),
         (["cases"], {"pydantic", "rich"}),
         (["cases", "--json"], {"pydantic", "rich"}),
+        (["recommend", "--case", "torchvision/resnet18", "--case", "huggingface/bert"], {"pydantic", "rich"}),
         (["table", "--check"], {"pydantic"}),
         (["lock", "--check"], {"pydantic"}),
         (["schema", "--check"], {"pydantic"}),

@@ -15,6 +15,7 @@ from tfparity.evidence.claims import Answer, answers
 from tfparity.evidence.latency import Latency
 from tfparity.evidence.query import Standing, Table
 from tfparity.inputs import claims as inputs
+from tfparity.inputs import plain_yaml
 from tfparity.inputs.claims import Ask, Claim
 from tfparity.paths import Project
 from tfparity.records.cells import CellId
@@ -197,6 +198,10 @@ def test_a_wrong_file_is_refused_with_its_line(tmp_path: Path, text: str, line: 
     with pytest.raises(EvidenceError, match=said.replace("|", r"\|")) as wrong:
         inputs.load(written(tmp_path, text))
     assert wrong.value.line == line
+
+
+def test_the_file_is_of_the_yaml_that_is_read_fast() -> None:
+    assert plain_yaml.read((ROOT / "claims.yaml").read_text()) is not None
 
 
 def test_a_project_without_claims_has_none(tmp_path: Path) -> None:
