@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
+from functools import cached_property
 
 from tfparity.evidence import ranges
 from tfparity.evidence.operators import Outlook
@@ -80,6 +81,15 @@ class Known:
     gives: Mapping[str, Collection[str]]
     outlooks: Mapping[str, Mapping[Way, Outlook]] = field(default_factory=dict)
     by_hand: Collection[str] = ()
+
+    @cached_property
+    def by_place(self) -> Mapping[tuple[str, str], Sequence[Standing]]:
+        """Case and toolchain → its cells there."""
+        found: dict[tuple[str, str], list[Standing]] = {}
+        for case, cells in self.cells.items():
+            for cell in cells:
+                found.setdefault((case, cell.planned.toolchain), []).append(cell)
+        return found
 
 
 @dataclass(frozen=True)
@@ -218,7 +228,7 @@ def plan_of(known: Known, wishes: Wishes, toolchain: str) -> Plan:
     against = next((why for why in reasons if why), "")
     picks, missing = [], {}
     for case in wishes.cases:
-        mine = [cell for cell in known.cells[case] if cell.planned.toolchain == toolchain]
+        mine = known.by_place.get((case, toolchain), ())
         possible = [cell for cell in mine if cell.planned.route in allowed and cell.planned.applicable]
         found = [_pick(known, wishes, cell) for cell in possible]
         if found:

@@ -189,11 +189,16 @@ def convert(plan: Plan, targets: Sequence[str]) -> Iterator[str]:
 
 
 def to_run(plan: Plan) -> Iterator[str]:
-    """The lines that find out what is untested of a plan."""
+    """The lines that find out what is untested of a plan: one for the zoo's cases of each route, one for each file."""
+    by_route: dict[str, list[str]] = {}
     for pick in plan.picks:
         if pick.fit is Fit.UNTESTED and pick.standing and not pick.standing.verdict.ran:
-            yield f'python -m nox -s "compat({plan.toolchain})" -- --case {pick.model} --route {pick.route}'
-        elif pick.fit is Fit.UNTESTED and pick.standing is None:
+            by_route.setdefault(pick.route, []).append(pick.model)
+    for route, models in by_route.items():
+        cases = " ".join(f"--case {model}" for model in models)
+        yield f'python -m nox -s "compat({plan.toolchain})" -- {cases} --route {route}'
+    for pick in plan.picks:
+        if pick.fit is Fit.UNTESTED and pick.standing is None:
             yield next(convert(Plan(plan.toolchain, (pick,), {}), ()))
 
 
