@@ -86,6 +86,7 @@ def test_a_planted_change_has_its_word_and_code(recorded, change, kind, code):
     done = recorded.run("gate")
     assert done.returncode == code, done.stdout + done.stderr
     assert f"{kind} (1)" in done.stdout
+    assert done.stdout.splitlines()[-1].startswith(f"gate: 1 finding, exit code {code}, {kind}: ")
 
 
 def test_a_failure_that_no_rule_explains_is_unexplained(recorded):
@@ -97,7 +98,11 @@ def test_a_failure_that_no_rule_explains_is_unexplained(recorded):
 
 def test_updating_makes_the_gate_silent_again(recorded):
     recorded.evidence(regressed)
-    assert recorded.run("gate", "--update").returncode == 0
+    done = recorded.run("gate", "--update")
+    assert done.returncode == 0
+    shown, written = done.stdout.index("regressed (1)"), done.stdout.index("has what came out of")
+    assert shown < written
+    assert "exit code" not in done.stdout
     assert recorded.run("gate").returncode == 0
 
 

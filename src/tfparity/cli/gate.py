@@ -17,7 +17,7 @@ def declare(to: Commands) -> None:
     gated.add_argument(
         "--update",
         action="store_true",
-        help="instead of comparing, write what came out into results/, without the cells that are no longer planned",
+        help="show what moved, then write what came out into results/, without the cells that are no longer planned",
     )
     gated.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit XML")
     gated.add_argument("--summary", type=Path, metavar="FILE", help="append Markdown (default: $GITHUB_STEP_SUMMARY)")
@@ -37,13 +37,15 @@ def gate(given: argparse.Namespace) -> int:
         if path is not None:
             make_room(option, path)
     asked.as_recorded = True
-    records = commands.carried_out(asked, asked.recorder.record if given.update else None)
+    records = commands.carried_out(asked)
+    code = report.report(
+        asked, records, commands.console(), junit=given.junit, summary_file=summary, ends=not given.update
+    )
     if given.update:
         asked.recorder.record(records, drop_unplanned=True)
         print(f"{asked.selection.project.results} has what came out of {len(records)} cells")
         commands.raise_for_machine(records)
         return 0
-    code = report.report(asked, records, commands.console(), junit=given.junit, summary_file=summary)
     if code != compare.EXIT_CODES["regressed"]:  # that is sure whatever the other cells would have come to
         commands.raise_for_machine(records)
     return code

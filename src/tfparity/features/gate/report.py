@@ -59,8 +59,9 @@ def _measured(asked: Session, record: CellRecord) -> tuple[float | None, float |
     return run.max_abs if run else None, deciding.max_abs if deciding else None
 
 
-def show(console: Console, report: GateReport) -> None:
-    """One line per finding under its kind, worst first; one line where nothing moved."""
+def show(console: Console, report: GateReport, *, ends: bool = True) -> None:
+    """One line per finding under its kind, worst first, and last the exit code in words, which nox replaces by its
+    own; one line where nothing moved. `ends`: whether the gate ends with it."""
     counts = Counter(finding.kind for finding in report.findings)
     for kind in (kind for kind in EXIT_CODES if counts[kind]):
         style = "bold red" if EXIT_CODES[kind] else "bold"
@@ -69,7 +70,10 @@ def show(console: Console, report: GateReport) -> None:
             if finding.kind == kind:
                 console.print(Text(f"  {finding.subject}: {finding.message}"), soft_wrap=True)
     if report.moved:
-        console.print(Text(f"gate: {len(report.moved)} findings, exit code {report.exit_code}", "bold"))
+        count = f"{len(report.moved)} finding{'' if len(report.moved) == 1 else 's'}"
+        worst = report.findings[0].kind
+        code = f", exit code {report.exit_code}, {worst}: {MEANINGS[worst]}" if ends else ""
+        console.print(Text(f"gate: {count}{code}", "bold"), soft_wrap=True)
     else:
         console.print(Text(f"gate: nothing moved in {len(report.checked)} cells", "green"))
 
@@ -135,12 +139,18 @@ def _table(content: Evidence, records: Sequence[CellRecord]) -> str:
 
 
 def report(
-    asked: Session, records: Sequence[CellRecord], console: Console, *, junit: Path | None, summary_file: Path | None
+    asked: Session,
+    records: Sequence[CellRecord],
+    console: Console,
+    *,
+    junit: Path | None,
+    summary_file: Path | None,
+    ends: bool = True,
 ) -> int:
-    """Judge, say and write what the gate says; returns its exit code."""
+    """Judge, say and write what the gate says; returns its exit code. `ends`: whether the gate ends with it."""
     found = asked.recorder.found(records)
     said = _judged(asked, records, found)
-    show(console, said)
+    show(console, said, ends=ends)
     if junit is not None:
         junit.parent.mkdir(parents=True, exist_ok=True)
         paths.write_text(junit, junit_xml(said))
