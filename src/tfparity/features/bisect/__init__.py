@@ -1,0 +1,1 @@
+"""Which package is to blame where a case works on one toolchain and not on another."""
