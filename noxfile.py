@@ -190,6 +190,12 @@ def upgrade(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def bisect(session: nox.Session) -> None:
+    """Which package, from which release on, makes a case fail (-- GOOD BAD --case CASE --route ROUTE)."""
+    run(session, prepare(session), "tfparity", "bisect", *session.posargs)
+
+
+@nox.session(default=False)
 def convert(session: nox.Session) -> None:
     """One model taken across, checked and written to a folder (-- torchvision/resnet18 -o DIR)."""
     run(session, prepare(session), "tfparity", "convert", *session.posargs)

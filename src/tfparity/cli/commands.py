@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from tfparity.features.session import Session
-    from tfparity.records.cells import CellRecord
+    from tfparity.records.cells import CellRecord, PlannedCell
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -90,6 +90,23 @@ def carried_out(asked: Session, keep: Callable[[Sequence[CellRecord]], object] |
                 keep(list(records.values()))
         raise
     return [records[cell.id] for cell in cells]
+
+
+def ran(session: Session, cells: Sequence[PlannedCell], *, again: bool = False) -> list[CellRecord]:
+    """Run these cells, whatever the session chooses, with progress on the error stream; again: also what the store has.
+    Records in the order in which they end."""
+    from dataclasses import replace
+
+    from tfparity.features.session import Session
+    from tfparity.report import progress, terminal
+
+    selection = session.selection
+    asked = Session(replace(session.choice, again=again), selection.project, selection.cache, selection.matrix)
+    console = terminal.console(sys.stderr)
+    what = "again, to see whether it repeats: " if again else ""
+    console.print(f"{what}{asked.forecast(cells, asked.to_run(cells))}", markup=False)
+    with progress.progress(console, cells, session.query.seconds) as display, asked.engine(display) as engine:
+        return list(engine.run(cells))
 
 
 def raise_for_machine(records: Sequence[CellRecord]) -> None:

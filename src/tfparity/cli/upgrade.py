@@ -12,7 +12,6 @@ from tfparity.cli import commands
 from tfparity.cli.commands import Commands
 
 if TYPE_CHECKING:
-    from tfparity.features.session import Session
     from tfparity.records.cells import CellRecord, PlannedCell
 
 #: Options that choose cells and mean nothing here: it has its own toolchains, and its own way to run what is missing.
@@ -66,7 +65,7 @@ def upgrade(given: argparse.Namespace) -> int:
     interrupted: list[CellRecord] = []
 
     def carry(cells: Sequence[PlannedCell], *, again: bool) -> list[CellRecord]:
-        records = carried_out(session, cells, again=again)
+        records = commands.ran(session, cells, again=again)
         interrupted[:] = [record for record in records if record.interrupted]
         return records
 
@@ -77,19 +76,3 @@ def upgrade(given: argparse.Namespace) -> int:
     if not report.exit_code:  # else something is worse, whatever the other cells would have come to
         commands.raise_for_machine(interrupted)
     return report.exit_code
-
-
-def carried_out(session: Session, cells: Sequence[PlannedCell], *, again: bool) -> list[CellRecord]:
-    """Run these cells with progress on the error stream; again: also what the store has."""
-    from dataclasses import replace
-
-    from tfparity.features.session import Session
-    from tfparity.report import progress, terminal
-
-    selection = session.selection
-    asked = Session(replace(session.choice, again=again), selection.project, selection.cache, selection.matrix)
-    console = terminal.console(sys.stderr)
-    what = "again, to see whether it repeats: " if again else ""
-    console.print(f"{what}{asked.forecast(cells, asked.to_run(cells))}", markup=False)
-    with progress.progress(console, cells, session.query.seconds) as display, asked.engine(display) as engine:
-        return list(engine.run(cells))

@@ -61,7 +61,7 @@ def over(matrix: Matrix, base: str, changes: Sequence[str], resolver: Resolver) 
     made = {id: _changed(sides[id], held[id], changed, resolver) for id, changed in mine.items() if changed}
     renamed = {id: made[id].id if id in made else id for id in sides}
     ids = sorted(renamed.values())
-    return _joined(matrix, toolchain, renamed, _name(ids), made)
+    return _joined(matrix, toolchain, renamed, name_of(ids), made)
 
 
 def of_requirements(
@@ -92,7 +92,7 @@ def _joined(
     return adhoc.extended(matrix, toolchain, made.values()), id
 
 
-def _name(ids: Sequence[str]) -> str:
+def name_of(ids: Sequence[str]) -> str:
     """The id of a toolchain of these environments: that of a sole one."""
     return ids[0] if len(ids) == 1 else PREFIX + hashlib.sha256("\0".join(ids).encode()).hexdigest()[:12]
 

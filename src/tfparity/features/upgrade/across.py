@@ -27,6 +27,11 @@ CORE = ("torch", "tensorflow")
 TENSORFLOW = ("tensorflow", "tensorflow-cpu")
 
 
+def _minor(version: str) -> tuple[int, ...]:
+    """The first two numbers: a release that only mends another has what that has."""
+    return Version(version).release[:2]
+
+
 class Ways:
     """Finds them, by the evidence of all toolchains of the matrix."""
 
@@ -114,7 +119,7 @@ class Ways:
     @cached_property
     def _beyond(self) -> list[str]:
         """The toolchains beside BASE and HEAD that have all that BASE lacks of HEAD: each package that HEAD raises, at
-        HEAD's version or a newer one."""
+        HEAD's minor version or a newer one."""
         base, head = self._held(self.base), self._held(self.head)
         raised = {name: v for name, v in head.items() if name in base and Version(v) > Version(base[name])}
         return [id for id in self.session.selection.matrix.toolchains if self._reaches(id, raised)]
@@ -124,7 +129,7 @@ class Ways:
             return False
         held = self._held(id)
         lacks = any(name in raised and name not in held for name in CORE)
-        return not lacks and all(Version(held[name]) >= Version(v) for name, v in raised.items() if name in held)
+        return not lacks and all(_minor(held[name]) >= _minor(v) for name, v in raised.items() if name in held)
 
     def _same_tensorflow(self, id: str) -> bool:
         """Whether it has HEAD's TensorFlow, to the minor release."""
@@ -132,7 +137,7 @@ class Ways:
         def minor(toolchain: str) -> tuple[int, ...] | None:
             held = self._held(toolchain)
             found = next((held[name] for name in TENSORFLOW if name in held), None)
-            return Version(found).release[:2] if found else None
+            return _minor(found) if found else None
 
         return minor(id) == minor(self.head)
 

@@ -1,0 +1,134 @@
+"""Mixtures of two environments of the matrix: one with some of the other's packages, Python, shims and overrides."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from tfparity.environments import adhoc, interpreters, lock, uv_command
+from tfparity.environments.changed import Resolver
+from tfparity.environments.lock import LockStatus, packages_of
+from tfparity.errors import LockError, NetworkError
+from tfparity.inputs.matrix import Environment
+
+#: What is mixed beside packages: "python" and "shim legacy-keras".
+PYTHON, SHIM = "python", "shim "
+
+#: More releases between two versions than this are not listed.
+MOST_RELEASES = 60
+
+
+def differing(good: Environment, bad: Environment) -> list[str]:
+    """What differs between both, by name: pinned or overridden packages, "python", "shim …"."""
+    overrides = _overrides(good), _overrides(bad)
+    names = dict.fromkeys((*good.pins, *bad.pins, *overrides[0], *overrides[1]))
+    packages = [
+        name
+        for name in names
+        if good.pins.get(name) != bad.pins.get(name) or overrides[0].get(name) != overrides[1].get(name)
+    ]
+    shims = [f"{SHIM}{name}" for name in sorted({*good.shims} ^ {*bad.shims})]
+    return [*([PYTHON] if good.python != bad.python else []), *packages, *shims]
+
+
+def mixed(
+    good: Environment,
+    bad: Environment,
+    chosen: Collection[str],
+    resolver: Resolver,
+    versions: Mapping[str, str] | None = None,
+) -> tuple[Environment, LockStatus]:
+    """`good` with what is chosen of `differing` from `bad`, resolved; what its pins bring keeps good's version where it
+    can. versions: of chosen packages, others than bad's. Raises as adhoc.made."""
+    if not chosen:
+        return good, lock.status(resolver.project, good)
+    held = lock.status(resolver.project, good).packages
+    pins = {
+        name: version
+        for name in dict.fromkeys((*good.pins, *bad.pins))
+        if (version := (bad if name in chosen else good).pins.get(name)) is not None
+    }
+    pins.update({name: version for name, version in (versions or {}).items() if name in pins})
+    mine = [name for name in good.shims if f"{SHIM}{name}" not in chosen]
+    overrides = [line for name, lines in _overrides(good).items() if name not in chosen for line in lines]
+    overrides += [line for name, lines in _overrides(bad).items() if name in chosen for line in lines]
+    return adhoc.made(
+        resolver.cache,
+        python=bad.python if PYTHON in chosen else good.python,
+        pins=pins,
+        as_of=max(good.as_of, bad.as_of),
+        overrides=overrides,
+        shims=[*mine, *(name for name in bad.shims if f"{SHIM}{name}" in chosen and name not in mine)],
+        kept=[f"{name}=={version}" for name, version in held.items() if name not in pins and name not in chosen],
+        download=resolver.download,
+        run=resolver.run,
+        progress=resolver.progress,
+    )
+
+
+def _overrides(environment: Environment) -> dict[str, tuple[str, ...]]:
+    """Package → its override lines."""
+    found: dict[str, tuple[str, ...]] = {}
+    for line in environment.overrides:
+        name = str(canonicalize_name(Requirement(line).name))
+        found[name] = (*found.get(name, ()), line)
+    return found
+
+
+@dataclass(frozen=True)
+class Brought:
+    """A package that moved beside those that were asked for; None where it is not there."""
+
+    name: str
+    before: str | None
+    now: str | None
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.now}" if self.now else f"no {self.name} any more"
+
+
+def brought(before: Mapping[str, str], now: Mapping[str, str], asked: Iterable[str]) -> list[Brought]:
+    """What moved between two locks beside what was asked for, those whose first number moved before others."""
+    left = {*before, *now} - set(asked)
+    moved = [
+        Brought(name, before.get(name), now.get(name)) for name in sorted(left) if before.get(name) != now.get(name)
+    ]
+    return sorted(moved, key=lambda one: not _leaps(one))
+
+
+def _leaps(one: Brought) -> bool:
+    return bool(one.before and one.now) and Version(one.before or "0").major != Version(one.now or "0").major
+
+
+def conflict(reason: str) -> frozenset[str]:
+    """The packages that a resolver's reason names with versions: what doesn't go together."""
+    return frozenset(re.findall(r"\b([a-z0-9][a-z0-9._-]*)(?:\[[^\]]*\])?(?=[<>=!~]=?\d)", reason))
+
+
+def releases(name: str, low: str, high: str, environment: Environment, resolver: Resolver) -> list[str]:
+    """The releases of a package from one version to a newer one, both among them, as uv finds them for the
+    environment's Python and day; without those between where there are more than MOST_RELEASES.
+
+    Raises NetworkError, InterpreterError.
+    """
+    python = interpreters.find(environment.python, download=resolver.download, run=resolver.run)
+    found = [high]
+    while len(found) <= MOST_RELEASES:
+        command = [
+            *(uv_command.uv(), "pip", "compile", "-", "--python", str(python), "--python-platform", lock.PLATFORM),
+            *("--exclude-newer", lock.end_of_day(environment.as_of), "--no-deps", "--no-header", "--no-annotate"),
+        ]
+        done = resolver.run(command, stdin=f"{name}>{low},<{found[-1]}\n")
+        if done.status != 0:
+            if uv_command.unreachable(done.errors):
+                raise NetworkError(f"the package index cannot be reached to list the releases of {name}")
+            if "No solution found" not in done.errors:
+                raise LockError(f"uv could not list the releases of {name}: {uv_command.masked(done.errors, {})}")
+            return [low, *reversed(found)]
+        found.append(packages_of(done.output)[name])
+    return [low, high]

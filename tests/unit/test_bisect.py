@@ -1,0 +1,288 @@
+"""Bisecting two toolchains over a planned index: mixtures, the packages that are blamed, the first bad release."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import builders
+import pytest
+import small_project
+
+from tfparity import cli
+from tfparity.environments import changed, interpreters, lock, mixed, uv_command
+from tfparity.environments.adhoc import AdhocEnvironment
+from tfparity.environments.changed import Resolver
+from tfparity.environments.lock import LockStatus
+from tfparity.environments.uv_command import Completed
+from tfparity.errors import MachineFault, UsageError
+from tfparity.features.bisect.bisect import Bisection, Found
+from tfparity.features.session import Session
+from tfparity.inputs.matrix import Environment
+from tfparity.paths import Project
+from tfparity.planning.options import Choice
+from tfparity.records.cells import Attempt, CellRecord, PlannedCell
+
+MATRIX = """\
+schema: 1
+default: good
+toolchains:
+  - id: good
+    python: "3.11"
+    as-of: 2024-01-10
+    pins: {torch: 2.1.0, torchvision: 0.16.0, onnx: 1.15.0, onnx-tf: 1.10.0, tensorflow: 2.15.1}
+  - id: bad
+    python: "3.11"
+    as-of: 2026-11-20
+    pins: {torch: 2.2.0, torchvision: 0.17.0, onnx: 1.19.1, onnx-tf: 1.10.0, tensorflow: 2.18.0}
+  - id: never
+    python: "3.11"
+    as-of: 2026-11-20
+    pins: {torch: 2.2.0, torchvision: 0.17.0, onnx: 1.19.1, onnx-tf: 1.10.0, tensorflow: 2.15.1}
+"""
+
+#: What the index has between the two.
+RELEASES = {"tensorflow": ["2.16.1", "2.16.2", "2.17.0"], "onnx": ["1.16.0", "1.17.0", "1.18.0", "1.19.0"]}
+
+CONFLICT = (
+    "error: No solution found when resolving dependencies\n"
+    "  cause: onnx==1.19.1 and tensorflow==2.15.1 want other ml-dtypes<0.4"
+)
+
+NO_KERAS = builders.attempt(None, "import", "fail", "import onnx_tf: No module named 'tf_keras'", "ModuleNotFoundError")
+
+
+def version(text: str) -> tuple[int, ...]:
+    return tuple(map(int, text.split(".")))
+
+
+class Index:
+    """uv over a planned index: keras 3 comes with TensorFlow 2.16, torch and torchvision go together, onnx 1.19 does
+    not go with TensorFlow 2.15. Keeps how often it resolved."""
+
+    def __init__(self) -> None:
+        self.resolved = 0
+
+    def __call__(self, command: Sequence[str], *, stdin: str = "", cwd: Path | None = None) -> Completed:
+        if "--output-file" not in command:
+            return self._newest(stdin.strip())
+        self.resolved += 1
+        pins = dict(line.split("==") for line in stdin.split())
+        if (pins["torch"] == "2.1.0") != (pins["torchvision"] == "0.16.0"):
+            said = "No solution found: torch and torchvision"
+            return Completed(1, "", said)
+        if version(pins["onnx"]) >= (1, 19) and version(pins["tensorflow"]) < (2, 16):
+            return Completed(1, "", CONFLICT.replace("1.19.1", pins["onnx"]))
+        pins["keras"] = "3.0.5" if version(pins["tensorflow"]) >= (2, 16) else "2.15.0"
+        path = Path(command[command.index("--output-file") + 1])
+        path.write_text("".join(f"{name}=={number} --hash=sha256:aa\n" for name, number in pins.items()))
+        return Completed(0, "", "")
+
+    def _newest(self, asked: str) -> Completed:
+        name, _, bounds = asked.partition(">")
+        low, _, high = bounds.partition(",<")
+        found = [one for one in RELEASES[name] if version(low) < version(one) < version(high)]
+        if not found:
+            return Completed(1, "", "No solution found when resolving dependencies")
+        return Completed(0, f"{name}=={found[-1]}\n", "")
+
+
+@pytest.fixture
+def index(monkeypatch: pytest.MonkeyPatch) -> Index:
+    made = Index()
+    monkeypatch.setattr(interpreters, "find", lambda version, **_: Path(f"/opt/python{version}"))
+    monkeypatch.setattr(uv_command, "run", made)
+    return made
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, index: Index) -> Project:
+    """Three toolchains of the matrix, the last of which cannot be resolved; mixtures are resolved by the index."""
+    made = small_project.make(tmp_path, monkeypatch)
+    made.matrix.write_text(MATRIX)
+
+    def status(_: Project, environment: Environment) -> LockStatus:
+        if isinstance(environment, AdhocEnvironment):
+            return lock.status_in(environment.folder, environment)
+        path = Path(f"lockfiles/{environment.id}.txt")
+        if environment.id == "never":
+            return LockStatus("unresolvable", path, "00", {}, CONFLICT)
+        keras = "2.15.0" if environment.id == "good" else "3.0.5"
+        return LockStatus("locked", path, "00", {**environment.pins, "keras": keras}, None)
+
+    monkeypatch.setattr(lock, "status", status)
+    return made
+
+
+#: What comes of a toolchain by its packages.
+World = Callable[[dict[str, str]], Attempt]
+
+
+def keras_breaks(packages: dict[str, str]) -> Attempt:
+    return NO_KERAS if packages["keras"].startswith("3") else builders.attempt()
+
+
+class Runs:
+    """Runs cells by what their toolchain holds; keeps which."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.asked: list[str] = []
+
+    def __call__(self, session: Session, cells: Sequence[PlannedCell]) -> list[CellRecord]:
+        made = []
+        for planned in cells:
+            self.asked.append(planned.toolchain)
+            keys, toolchain = session.selection.keys, session.selection.matrix.toolchains[planned.toolchain]
+            packages = keys.locked(session.selection.matrix.environments[toolchain.source]).packages
+            facts = {toolchain.source: builders.facts(packages=packages)}
+            made.append(
+                small_project.record("add", self.world(packages), toolchain=planned.toolchain, environments=facts)
+            )
+        return made
+
+
+def bisection(world: World, bad: str = "bad", said: list[str] | None = None) -> tuple[Bisection, Runs]:
+    session = Session(Choice(toolchains=("good", bad), case_globs=("zoo/add",), routes=("onnx-tf",)))
+    selection = session.selection
+    runs = Runs(world)
+    resolver = Resolver(selection.project, selection.cache, changed.yesterday(), run=uv_command.run)
+    search = Bisection(session, "good", bad, resolver, runs, (said if said is not None else []).append)
+    search.begin()
+    return search, runs
+
+
+def found(world: World, bad: str = "bad") -> Found:
+    return bisection(world, bad)[0].found()
+
+
+def test_a_package_is_blamed_with_its_first_bad_release_and_what_it_brings(project: Project) -> None:
+    said = found(keras_breaks)
+    assert said.sentence == (
+        "zoo/add by onnx-tf fails from tensorflow 2.16.1 on, which brings keras 3.0.5 "
+        "(tensorflow 2.15.1 is the last that works)."
+    )
+    assert said.works == "lockfiles/good.txt"
+    assert said.fails.endswith(".txt")
+    assert said.command == "nox -s upgrade -- good tensorflow==2.16.1 --case zoo/add --route onnx-tf"
+
+
+def test_packages_that_only_resolve_together_are_blamed_together(project: Project) -> None:
+    def torch_breaks(packages: dict[str, str]) -> Attempt:
+        return builders.broken() if packages["torch"] == "2.2.0" else builders.attempt()
+
+    said = found(torch_breaks)
+    assert "fails from torch 2.2.0 and torchvision 0.17.0 on" in said.sentence
+    assert "cannot be told apart" in said.sentence
+    assert said.command.startswith("nox -s upgrade -- good torch==2.2.0 torchvision==0.17.0 ")
+
+
+def test_a_set_that_does_not_resolve_is_bisected_without_a_run(project: Project) -> None:
+    search, runs = bisection(lambda _: builders.attempt(), "never")
+    runs.asked.clear()
+    said = search.found()
+    assert runs.asked == []
+    assert said.sentence == (
+        "zoo/add by onnx-tf cannot be resolved from onnx 1.19.0 on (onnx 1.18.0 is the last that works): "
+        "it does not go with ml-dtypes and tensorflow."
+    )
+    assert said.fails.endswith(".unresolvable.txt")
+    assert "none to install" in search.budget()
+
+
+def test_a_failure_at_another_stage_tells_nothing(project: Project) -> None:
+    """Where TensorFlow alone fails otherwise, it is not blamed alone."""
+
+    def world(packages: dict[str, str]) -> Attempt:
+        if packages["keras"].startswith("3"):
+            return NO_KERAS if packages["torch"] == "2.2.0" else builders.broken("another reason than that")
+        return builders.attempt()
+
+    said = found(world)
+    assert "tensorflow" in said.sentence
+    assert "torch" in said.sentence
+
+
+def test_the_same_search_again_resolves_nothing(project: Project, index: Index) -> None:
+    first = found(keras_breaks)
+    index.resolved = 0
+    assert found(keras_breaks) == first
+    assert index.resolved == 0
+
+
+def test_what_is_recorded_is_not_run_again(project: Project) -> None:
+    session = Session(Choice(toolchains=("all",), tier="all"))
+    keys = session.selection.keys
+    for one in (small_project.record("add", toolchain="good"), small_project.record("add", NO_KERAS, toolchain="bad")):
+        assert one.cell is not None
+        key = keys.cell(PlannedCell(*one.place), one.cell)
+        session.recorder.record([replace(one, cell=replace(one.cell, key=key))])
+    _, runs = bisection(keras_breaks)
+    assert runs.asked == []
+
+
+@pytest.mark.parametrize(
+    ("world", "said"),
+    [
+        (lambda _: builders.broken(), "does not work on good"),
+        (lambda _: builders.attempt(), "is works on bad, not broken"),
+    ],
+)
+def test_where_there_is_nothing_to_bisect_it_is_said(project: Project, world: World, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        bisection(world)
+
+
+def test_what_this_machine_ended_ends_it(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    search, _ = bisection(keras_breaks)
+    ended = replace(builders.not_run("zoo/add", "untested", "a full disk"), interrupted=True)
+    monkeypatch.setattr(Runs, "__call__", lambda *_: [ended])
+    with pytest.raises(MachineFault, match="a full disk; the same command goes on"):
+        search.found()
+
+
+def test_the_budget_is_said_first(project: Project) -> None:
+    search, _ = bisection(keras_breaks)
+    assert search.budget().startswith("4 differ: 2 to 8 mixtures, each an environment of about ")
+
+
+def test_the_command_takes_the_case_of_the_largest_group(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    session = Session(Choice(toolchains=("all",), tier="all"))
+    keys = session.selection.keys
+    for name in ("add", "gru"):
+        for toolchain, attempt in (("good", builders.attempt()), ("bad", NO_KERAS)):
+            one = small_project.record(name, attempt, toolchain=toolchain)
+            assert one.cell is not None
+            key = keys.cell(PlannedCell(*one.place), one.cell)
+            session.recorder.record([replace(one, cell=replace(one.cell, key=key))])
+    assert cli.main(["bisect", "good", "bad", "--plan"]) == 0
+    assert capsys.readouterr().out.startswith("zoo/add by onnx-tf, good to bad: 4 differ")
+    assert cli.main(["bisect", "good", "bad", "--case", "zoo/gru", "--route", "onnx-tf", "--plan"]) == 0
+    assert capsys.readouterr().out.startswith("zoo/gru by onnx-tf")
+    assert cli.main(["bisect", "good", "bad", "--case", "zoo/mish"]) == 2
+    assert "no case is known to work on good" in capsys.readouterr().err
+
+
+# Mixtures
+
+
+def environment(**changed: object) -> Environment:
+    given = {"id": "one", "python": "3.11", "as_of": "2024-01-10", "pins": {"torch": "2.1.0"}, **changed}
+    return Environment.model_validate(given)
+
+
+def test_shims_pythons_and_overrides_differ_too() -> None:
+    one = environment(shims=["legacy-keras"], overrides=["numpy==1.26.4"])
+    other = environment(python="3.12", overrides=["numpy==2.0"], pins={"torch": "2.1.0", "onnx": "1.16.0"})
+    assert mixed.differing(one, other) == ["python", "onnx", "numpy", "shim legacy-keras"]
+    assert mixed.differing(one, one) == []
+
+
+def test_what_leaps_is_named_first() -> None:
+    before, now = {"a": "1.0", "keras": "2.15.0", "z": "1.0"}, {"a": "1.1", "keras": "3.0.5", "tf": "2.16"}
+    assert [str(one) for one in mixed.brought(before, now, ["tf"])] == ["keras 3.0.5", "a 1.1", "no z any more"]
+
+
+def test_a_conflict_is_the_packages_that_it_names() -> None:
+    assert mixed.conflict(CONFLICT) == {"onnx", "tensorflow", "ml-dtypes"}
