@@ -79,11 +79,11 @@ def _cell(given: argparse.Namespace) -> tuple[str, str, str, str]:
     groups = [
         group for group in said.groups if group.kind in (Kind.ENVIRONMENT_BROKEN, Kind.REGRESSED) and group.worked
     ]
-    seconds = {(id.case, id.route): value for id, value in session.query.seconds.items() if id.toolchain == both.base}
+    costs = {(id.case, id.route): cost for id, cost in session.costs(cells).items() if id.toolchain == both.base}
     for group in sorted(groups, key=lambda group: -group.worked):
         failing = [
             (one.case, one.route) for one in group.cells if one.base.startswith("works") and "works" not in one.head
         ]
         if failing:
-            return both.base, both.head, *min(failing, key=lambda place: seconds.get(place, 1e9))
+            return both.base, both.head, *min(failing, key=lambda place: costs.get(place, 1e9))
     raise UsageError(f"no case is known to work on {both.base} and to fail on {both.head}: name one with --case")

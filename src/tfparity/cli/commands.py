@@ -105,7 +105,7 @@ def ran(session: Session, cells: Sequence[PlannedCell], *, again: bool = False) 
     console = terminal.console(sys.stderr)
     what = "again, to see whether it repeats: " if again else ""
     console.print(f"{what}{asked.forecast(cells, asked.to_run(cells))}", markup=False)
-    with progress.progress(console, cells, session.query.seconds) as display, asked.engine(display) as engine:
+    with progress.progress(console, cells, asked.costs(cells)) as display, asked.engine(display) as engine:
         return list(engine.run(cells))
 
 

@@ -59,7 +59,10 @@ def upgrade(given: argparse.Namespace) -> int:
     for name, path in files.items():
         make_room(f"--{name}", path)
     asked: Choice = commands.choice(given)
-    say = lambda text: print(text, file=sys.stderr, flush=True)  # noqa: E731
+
+    def say(text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
     session, both = sides.read(given.base, given.head, asked, python=given.python, progress=say)
     runs = (both.head_label != both.head) if given.run is None else given.run
     interrupted: list[CellRecord] = []
@@ -70,6 +73,8 @@ def upgrade(given: argparse.Namespace) -> int:
         return records
 
     session.read()
+    if session.selection.named_cases.sample:
+        say(session.selection.named_cases.sample.told)
     report = upgrade(session, both, carry if runs else None, sides.tier_to_run(asked))
     outputs.write(report, files)
     terminal.show(commands.console(), report)

@@ -21,7 +21,7 @@ from tfparity.errors import LockError, MachineFault, UsageError
 from tfparity.features.bisect.search import Outcome, Smallest, first_bad, smallest
 from tfparity.features.session import Session
 from tfparity.inputs.matrix import Environment, Matrix
-from tfparity.planning.estimate import CELL_SECONDS, INSTALL_SECONDS, WARM_SECONDS
+from tfparity.planning.estimate import INSTALL_SECONDS, WARM_SECONDS
 from tfparity.records.cells import Cell, CellRecord, Failure, PlannedCell
 from tfparity.records.vocabulary import Verdict
 from tfparity.report import words
@@ -128,8 +128,7 @@ class Bisection:
         if self._conflict is not None:
             return f"{count} differ: {least} to {most} mixtures to resolve, and none to install"
         gb = max(estimate.installed_gb(lock.packages) for lock in self._locks(self.bad))
-        seconds = self.session.query.seconds.get(self._planned[self.bad].place, CELL_SECONDS)
-        each = seconds + INSTALL_SECONDS + WARM_SECONDS
+        each = self.session.cost(self._planned[self.bad]) + INSTALL_SECONDS + WARM_SECONDS
         return (
             f"{count} differ: {least} to {most} mixtures, each an environment of about {gb} GB, "
             f"{words.duration(least * each)} to {words.duration(most * each)}; stopped, the same command goes on"
