@@ -109,3 +109,57 @@ def test_what_is_asked_wrongly_is_told_in_a_line(two: Folder) -> None:
         assert done.returncode == 2, done.stdout + done.stderr
         assert said in done.stderr
         assert len(done.stderr.splitlines()) == 1
+
+
+# A HEAD that no matrix names, and who is to blame. These ask the package index.
+
+NUMPIES = """\
+schema: 1
+default: base
+toolchains:
+  - {id: base, python: "3.11", as-of: 2026-11-20, pins: {numpy: 1.26.4}, routes: {freeze-batch.py: base}}
+  - {id: head, python: "3.11", as-of: 2026-11-20, pins: {numpy: 2.0.2}, routes: {freeze-batch.py: head}}
+"""
+
+
+@pytest.fixture
+def numpies(two: Folder) -> Folder:
+    """Two toolchains that differ in numpy, from 2.0 on of which the converter freezes the batch."""
+    route = two.root / "freeze-batch.py"
+    turns = "sys.version_info >= (3, 12)"
+    text = route.read_text(encoding="utf-8")
+    assert turns in text
+    known = '__import__("importlib.metadata").metadata.version("numpy").startswith("2")'
+    route.write_text(text.replace(turns, known), encoding="utf-8")
+    (two.root / "matrix.yaml").write_text(NUMPIES, encoding="utf-8")
+    for lockfile in (two.root / "lockfiles").iterdir():
+        lockfile.unlink()
+    locked = two.run("lock")
+    assert locked.returncode == 0, locked.stderr
+    return two
+
+
+def test_an_unnamed_head_is_resolved_and_run_on_the_spot(numpies: Folder) -> None:
+    done = numpies.run("upgrade", "base", "numpy==2.0.2", "--html", "up.html")
+    assert done.returncode == 30, done.stdout + done.stderr
+    assert done.stdout.startswith("base with numpy==2.0.2 is worse for 1 model")
+    done = numpies.run("upgrade", "base", "numpy==99")
+    assert done.returncode == 37, done.stdout + done.stderr
+    assert "numpy==99" in done.stdout
+    (numpies.root / "requirements.txt").write_text("numpy<2\n-e .\n")
+    done = numpies.run("upgrade", "base", "requirements.txt")
+    assert (done.returncode, done.stdout) == (22, "")
+    assert "requirements.txt:2: -e is not taken" in done.stderr
+    assert not (numpies.root / "results").exists()
+
+
+def test_bisect_names_the_package_and_its_first_bad_release(numpies: Folder) -> None:
+    asked = ("bisect", "base", "head", "--case", "planted/net", "--route", "freeze-batch.py")
+    done = numpies.run(*asked)
+    assert done.returncode == 0, done.stdout + done.stderr
+    cost, said, works, fails, again = done.stdout.splitlines()
+    assert "1 differ: 1 to 2 mixtures" in cost
+    assert said == ("planted/net by freeze-batch.py fails from numpy 2.0.0 on (numpy 1.26.4 is the last that works).")
+    assert works.endswith("lockfiles/base.txt")
+    assert "adhoc_" in fails
+    assert again.endswith("upgrade -- base numpy==2.0.0 --case planted/net --route freeze-batch.py")

@@ -279,9 +279,14 @@ def test_shims_pythons_and_overrides_differ_too() -> None:
     assert mixed.differing(one, one) == []
 
 
-def test_what_leaps_is_named_first() -> None:
-    before, now = {"a": "1.0", "keras": "2.15.0", "z": "1.0"}, {"a": "1.1", "keras": "3.0.5", "tf": "2.16"}
-    assert [str(one) for one in mixed.brought(before, now, ["tf"])] == ["keras 3.0.5", "a 1.1", "no z any more"]
+def test_of_what_a_package_brings_the_leaps_are_named_where_there_are_any() -> None:
+    before, now = {"a": "1.0", "keras": "2.15.0", "z": "1.0"}, {"a": "1.1", "keras": "3.0.5", "tf": "2.16", "new": "1"}
+    assert [str(one) for one in mixed.brought(before, now, ["tf"])] == ["keras 3.0.5"]
+    assert [str(one) for one in mixed.brought(before, {**now, "keras": "2.15.1"}, ["tf"])] == [
+        "a 1.1",
+        "keras 2.15.1",
+        "new 1",
+    ]
 
 
 def test_a_conflict_is_the_packages_that_it_names() -> None:

@@ -82,27 +82,29 @@ def _overrides(environment: Environment) -> dict[str, tuple[str, ...]]:
 
 @dataclass(frozen=True)
 class Brought:
-    """A package that moved beside those that were asked for; None where it is not there."""
+    """A package that came or moved beside those that were asked for; before: None of one that came."""
 
     name: str
     before: str | None
-    now: str | None
+    now: str
 
     def __str__(self) -> str:
-        return f"{self.name} {self.now}" if self.now else f"no {self.name} any more"
+        return f"{self.name} {self.now}"
+
+    @property
+    def leaps(self) -> bool:
+        """Whether the first number of its version moved."""
+        return self.before is not None and Version(self.before).major != Version(self.now).major
 
 
 def brought(before: Mapping[str, str], now: Mapping[str, str], asked: Iterable[str]) -> list[Brought]:
-    """What moved between two locks beside what was asked for, those whose first number moved before others."""
-    left = {*before, *now} - set(asked)
+    """What came or moved between two locks beside what was asked for: where a first number moved, these alone."""
     moved = [
-        Brought(name, before.get(name), now.get(name)) for name in sorted(left) if before.get(name) != now.get(name)
+        Brought(name, before.get(name), now[name])
+        for name in sorted({*now} - set(asked))
+        if before.get(name) != now[name]
     ]
-    return sorted(moved, key=lambda one: not _leaps(one))
-
-
-def _leaps(one: Brought) -> bool:
-    return bool(one.before and one.now) and Version(one.before or "0").major != Version(one.now or "0").major
+    return [one for one in moved if one.leaps] or moved
 
 
 def conflict(reason: str) -> frozenset[str]:
@@ -112,7 +114,7 @@ def conflict(reason: str) -> frozenset[str]:
 
 def releases(name: str, low: str, high: str, environment: Environment, resolver: Resolver) -> list[str]:
     """The releases of a package from one version to a newer one, both among them, as uv finds them for the
-    environment's Python and day; without those between where there are more than MOST_RELEASES.
+    environment's Python and day, without pre-releases; without those between where there are more than MOST_RELEASES.
 
     Raises NetworkError, InterpreterError.
     """
@@ -122,6 +124,7 @@ def releases(name: str, low: str, high: str, environment: Environment, resolver:
         command = [
             *(uv_command.uv(), "pip", "compile", "-", "--python", str(python), "--python-platform", lock.PLATFORM),
             *("--exclude-newer", lock.end_of_day(environment.as_of), "--no-deps", "--no-header", "--no-annotate"),
+            *("--prerelease", "disallow"),
         ]
         done = resolver.run(command, stdin=f"{name}>{low},<{found[-1]}\n")
         if done.status != 0:
