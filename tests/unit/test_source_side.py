@@ -395,6 +395,29 @@ def test_a_case_that_does_not_build_is_told_with_the_place_and_no_model(source: 
     assert (made.where, made.model, made.facts.file_opset) == ("/models/net.py:3", None, None)
 
 
+def test_what_did_not_build_by_one_route_is_not_built_by_another_of_the_same_run(
+    tmp_path: Path, source: Source, export: Export
+) -> None:
+    source.failing = {"build": Outcome.FAIL}
+    run = context(tmp_path, family())
+    first, second = export(run=run), export(exporter="torch-state", run=run)
+    assert (first.stages, first.where) == (second.stages, second.where)
+    assert len(source.asked) == 1
+    export(exporter="torch-state")  # another run
+    assert len(source.asked) == 2
+
+
+@pytest.mark.parametrize("failing", [{"build": Outcome.TIMEOUT}, {"build": Outcome.CRASH}, {"export": Outcome.FAIL}])
+def test_what_may_end_otherwise_by_another_route_is_made_again(
+    tmp_path: Path, source: Source, export: Export, failing: dict[str, Outcome]
+) -> None:
+    source.failing = failing
+    run = context(tmp_path, family())
+    export(run=run)
+    export(exporter="torch-state", run=run)
+    assert len(source.asked) == 2
+
+
 def test_what_failed_at_another_opset_is_told_with_the_model_that_was_built(source: Source, export: Export) -> None:
     assert export().model is not None
     source.failing = {"export": Outcome.FAIL}

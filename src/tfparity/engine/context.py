@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tfparity.engine import work_folder
 from tfparity.engine.process_limits import Limits
@@ -17,6 +18,9 @@ from tfparity.planning.keys import Keys
 from tfparity.records.cells import Cell, CellId
 from tfparity.records.observer import Observer, Silent
 from tfparity.worker.declare import Case
+
+if TYPE_CHECKING:
+    from tfparity.engine.bundles import Exported
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,8 @@ class Context:
         self.store = Store(cache.store)
         self.folder: Path = work_folder.place(cache.work, keep=self.options.keep)
         self.aborted = threading.Event()
+        #: By the bundle's key the exports of this run that did not build: by another route they would not either.
+        self.not_built: dict[str, Exported] = {}
         self._remade: set[Path] = set()
         self._remade_lock = threading.Lock()
 

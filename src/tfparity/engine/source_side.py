@@ -78,8 +78,12 @@ class SourceSide:
             if context.first_again(folder):
                 (folder / bundles.DESCRIPTION).unlink(missing_ok=True)
             kept = None if context.first_again(made) else bundles.kept_export(made, folder)
+            if kept is None and not own:
+                kept = context.not_built.get(key)
             if kept is None:
                 kept = self._make(made, folder, opset, own)
+                if not own and kept.stages[0].outcome is Outcome.FAIL:
+                    context.not_built[key] = kept
             with suppress(OSError):  # used now, see bundles.prune; one that did not build has none
                 os.utime(folder / bundles.IO)
         if crossing.case.id in context.keys.own and kept.stages[0].passed:
