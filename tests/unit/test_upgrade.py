@@ -20,12 +20,15 @@ from small_project import current
 
 from tfparity import cli
 from tfparity.errors import EvidenceError, UsageError
+from tfparity.features.latency import results as latency
+from tfparity.features.latency.bench import Latency
 from tfparity.features.session import Session
 from tfparity.features.upgrade import answers, examples, html, markdown, outputs, sides, terminal
 from tfparity.features.upgrade.compare import Answer, Change, changed, compare
 from tfparity.features.upgrade.groups import grouped
 from tfparity.features.upgrade.kinds import EXIT_CODES, MEANINGS, NO_ANSWER, Kind
 from tfparity.features.upgrade.report import Across, Upgrade
+from tfparity.features.upgrade.times import Recording, times
 from tfparity.features.upgrade.upgrade import upgrade
 from tfparity.paths import Project
 from tfparity.planning.options import Choice
@@ -500,3 +503,51 @@ def test_the_committed_report_on_keras_3_is_one_group_with_the_shims_that_get_pa
     best = group.across[0]
     assert set(best.shims) >= {"tensorflow-addons-stub", "legacy-keras"}
     assert best.models > group.models / 2
+
+
+# Times
+
+TORCH = [0.010 + 0.0001 * (n % 5) for n in range(40)]
+MODEL = [0.020 + 0.0002 * (n % 7) for n in range(40)]
+
+
+def scaled(values: Sequence[float], by: float) -> list[float]:
+    return [value * by for value in values]
+
+
+@pytest.mark.parametrize(
+    ("torch", "model", "kind"),
+    [
+        (1.0, 1.3, "slower"),
+        (1.0, 0.7, "faster"),
+        (1.0, 1.05, "same"),
+        (1.3, 1.3, "same"),  # the machine was busy
+        (0.7, 1.0, "same"),  # torch is faster
+    ],
+)
+def test_a_model_is_slower_where_seconds_and_the_ratio_to_torch_say_so(torch: float, model: float, kind: str) -> None:
+    was = Recording("a machine", {PLACE: (TORCH, MODEL)})
+    now = Recording("a machine", {PLACE: (scaled(TORCH, torch), scaled(MODEL, model))})
+    change = changed(PLACE, answer(), answer(), times(was, now))
+    assert change.kind == kind
+    assert change.message.startswith(f"{model:.2f} times as long") is (kind != "same")
+
+
+def test_nothing_is_claimed_of_few_samples_of_another_machine_or_of_one_side() -> None:
+    was = Recording("a machine", {PLACE: (TORCH, MODEL)})
+    few = Recording("a machine", {PLACE: (TORCH[:5], scaled(MODEL[:5], 2))})
+    other = Recording("another", {PLACE: (TORCH, scaled(MODEL, 2))})
+    for now in (few, other, Recording("a machine", {}), None):
+        assert changed(PLACE, answer(), answer(), times(was, now)).kind is Kind.SAME
+
+
+def test_a_planted_slowdown_has_its_word_and_code(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    for toolchain, by in (("old", 1.0), ("new", 1.3)):
+        record(zoo("add", toolchain=toolchain), zoo("gru", toolchain=toolchain))
+        samples = {"torch": TORCH, "saved-model": scaled(MODEL, by)}
+        measured = Latency("zoo/add", "onnx-tf", 13, {"batch": 1}, samples, {})
+        latency.save(project, toolchain, "2026-11-23T03:31:36+00:00", [measured])
+    assert cli.main(["upgrade", "old", "new"]) == 39
+    said = capsys.readouterr().out
+    assert "slower (1): " in said
+    assert "1 model by onnx-tf: 1.30 times as long as on BASE" in said

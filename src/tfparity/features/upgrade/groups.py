@@ -13,6 +13,9 @@ from tfparity.records.fingerprint import printable
 from tfparity.records.vocabulary import Stage
 from tfparity.report import words
 
+#: Words whose reason is a figure of each cell.
+TIMED = (Kind.SLOWER, Kind.FASTER)
+
 _BOUND = re.compile(r"^needs ([a-z0-9.-]+)[<>=!~][^ ]*, (\S+) has (\S+)$")
 
 #: How the resolver begins to say why there are no such packages.
@@ -41,7 +44,7 @@ def _reason(change: Change) -> str:
         return change.failure.fingerprint
     if change.kind in (Kind.MISSING, Kind.NEW):
         return _lacking(change)
-    return "" if change.kind in (Kind.SLOWER, Kind.FASTER) else change.message
+    return "" if change.kind in TIMED else change.message
 
 
 def _group(kind: Kind, mine: Sequence[Change], ways: Ways) -> Group:
@@ -50,7 +53,7 @@ def _group(kind: Kind, mine: Sequence[Change], ways: Ways) -> Group:
     asked = bool(kind.exit_code) or kind is Kind.CHANGED_FAILURE
     return Group(
         kind=kind,
-        title=_title(first),
+        title=_title(first) if kind not in TIMED or len(mine) == 1 else "each by a factor of its own",
         models=len({change.case for change in mine}),
         worked=len({change.case for change in mine if change.base.verdict.works}),
         limitation=rule.id if rule else None,

@@ -12,7 +12,7 @@ from tfparity.report import markdown, words
 MOST_CELLS = 100
 
 #: Words whose cells are listed by name alone: nothing is wrong there.
-LISTED = (Kind.NEW, Kind.FASTER)
+LISTED = (Kind.NEW,)
 
 
 def page(report: Upgrade) -> str:
