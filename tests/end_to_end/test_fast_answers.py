@@ -55,6 +55,7 @@ def of_engine(modules: set[str]) -> set[str]:
         ["gate", "--help"],
         ["convert", "--help"],
         ["recommend", "--help"],
+        ["upgrade", "--help"],
         ["bundles", "run", "--help"],
     ],
 )
@@ -73,6 +74,7 @@ def test_help_imports_no_library_that_takes_long(tmp_path: Path, command: list[s
         (["cases", "--json"], {"pydantic", "rich"}),
         (["recommend", "--case", "torchvision/resnet18", "--case", "huggingface/bert"], {"pydantic", "rich"}),
         (["table", "--check"], {"pydantic"}),
+        (["upgrade", "tf2.6-torch1.9", "tf2.6-torch1.9"], {"pydantic", "rich"}),
         (["lock", "--check"], {"pydantic"}),
         (["schema", "--check"], {"pydantic"}),
     ],

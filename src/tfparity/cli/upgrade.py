@@ -89,11 +89,15 @@ def upgrade(given: argparse.Namespace) -> int:
 
 def times_of(session: Session, base: str, head: str) -> Times:
     """What the latency that is recorded of both toolchains says."""
+    from tfparity.features.upgrade.compare import no_times
+
+    project = session.selection.project
+    if not all((project.results / "latency" / f"{toolchain}.json").is_file() for toolchain in (base, head)):
+        return no_times  # reading one imports the engine, which a comparison of tables has no use for
     from tfparity.features.latency import results
     from tfparity.features.upgrade.times import Recording, times
 
     def recording(toolchain: str) -> Recording | None:
-        project = session.selection.project
         document = results.load(project, toolchain)
         if document is None:
             return None
