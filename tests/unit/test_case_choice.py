@@ -70,7 +70,7 @@ def test_a_sample_without_a_seed_has_one_once_it_is_asked_for() -> None:
     assert asked.case_globs[1] == "zoo/*"
     sample = case_choice.read(asked.case_globs).sample
     assert sample is not None
-    assert sample.told.endswith(f"--case {asked.case_globs[0]}")
+    assert sample.told.endswith(f"--case {asked.case_globs[0]})")
 
 
 def test_a_session_has_the_cells_that_are_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,3 +80,5 @@ def test_a_session_has_the_cells_that_are_drawn(tmp_path: Path, monkeypatch: pyt
     assert Session(asked).cells == Session(asked).cells
     assert Selection(asked).tier is Tier.FULL  # heavy cases are named or asked for
     assert not Selection(asked).everything
+    session = Session(asked)
+    assert session.forecast(session.cells, []).startswith("2 cases at random by seed 5 (the same ones again: --case")

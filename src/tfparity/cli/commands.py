@@ -73,8 +73,6 @@ def carried_out(asked: Session, keep: Callable[[Sequence[CellRecord]], object] |
     console = terminal.console(sys.stderr)
     asked.read()
     cells = asked.cells
-    if asked.selection.named_cases.sample:
-        console.print(asked.selection.named_cases.sample.told)
     runs = asked.to_run(cells)
     if any(cell.applicable for cell in cells):
         console.print(asked.forecast(cells, runs))

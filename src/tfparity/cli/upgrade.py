@@ -76,7 +76,7 @@ def upgrade(given: argparse.Namespace) -> int:
         return records
 
     session.read()
-    if session.selection.named_cases.sample:
+    if session.selection.named_cases.sample and not runs:  # a run tells it itself
         say(session.selection.named_cases.sample.told)
     measured = times_of(session, both.base, both.head)
     report = upgrade(session, both, carry if runs else None, sides.tier_to_run(asked), measured)

@@ -83,7 +83,12 @@ class Session:
 
     def forecast(self, cells: Sequence[PlannedCell], runs: Sequence[PlannedCell]) -> str:
         """How many of the cells are to run, `runs`, and for how long, in a line: within the budget, where there is
-        one."""
+        one; before it what draws a sample again."""
+        sample = self.selection.named_cases.sample
+        said = self._forecast(cells, runs)
+        return f"{sample.told}: {said}" if sample else said
+
+    def _forecast(self, cells: Sequence[PlannedCell], runs: Sequence[PlannedCell]) -> str:
         applicable = [cell for cell in cells if cell.applicable]
         before = f"{words.cells(len(applicable) - len(runs))} done before"
         if not runs:

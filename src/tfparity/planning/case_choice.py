@@ -27,7 +27,7 @@ class Sample:
     def told(self) -> str:
         """What draws the same cases again."""
         again = f"random-{self.number}:{self.seed}"
-        return f"{self.number} cases at random, seed {self.seed}; the same ones again: --case {again}"
+        return f"{self.number} cases at random by seed {self.seed} (the same ones again: --case {again})"
 
 
 @dataclass(frozen=True)
