@@ -99,6 +99,18 @@ def test_what_is_not_recorded_is_run_and_a_difference_again(two: Folder) -> None
     assert not (two.root / "results").exists()
 
 
+def test_models_of_ones_own_are_compared_and_kept_in_ones_own_folder(two: Folder) -> None:
+    (two.root / "own.py").write_text(CASES.replace("planted/net", "mine/net"), encoding="utf-8")
+    asked = ("upgrade", "base", "head", "--cases", "own.py", "--results", "mine", "--route", "freeze-batch.py")
+    for run in ((), ("--run",), ()):
+        done = two.run(*asked, *run)
+        known = bool(run) or (two.root / "mine").exists()
+        assert done.returncode == (30 if known else 41), done.stdout + done.stderr
+    assert {path.name for path in (two.root / "mine").glob("*.json")} == {"base.json", "head.json"}
+    assert not (two.root / "results").exists()
+    assert "mine/net" in done.stdout
+
+
 def test_what_is_asked_wrongly_is_told_in_a_line(two: Folder) -> None:
     for words, said in (
         (("heat",), "did you mean 'head'"),
