@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tfparity.features.bisect.search import First, Outcome, first_bad, smallest
@@ -64,6 +64,7 @@ def test_a_sole_change_is_to_blame_without_a_test() -> None:
     assert smallest(["torch"], World(["torch"])).tests == 0
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_what_is_found_fails_and_no_member_can_be_left_out(data: st.DataObject) -> None:
     culprits = data.draw(st.sets(st.sampled_from(PACKAGES), min_size=1, max_size=4))
@@ -79,6 +80,7 @@ def test_what_is_found_fails_and_no_member_can_be_left_out(data: st.DataObject) 
         assert set(found.changes) == culprits
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(2, 40), st.data())
 def test_the_first_bad_release_is_found_with_few_tests(count: int, data: st.DataObject) -> None:
     first = data.draw(st.integers(1, count - 1))

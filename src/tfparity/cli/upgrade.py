@@ -76,6 +76,8 @@ def upgrade(given: argparse.Namespace) -> int:
         return records
 
     session.read()
+    if runs and session.selection.has_own_results:
+        session.recorder.check()
     if session.selection.named_cases.sample and not runs:  # a run tells it itself
         say(session.selection.named_cases.sample.told)
     measured = times_of(session, both.base, both.head)
