@@ -16,6 +16,7 @@ import small_project
 from builders import attempt, broken, lost_axis
 from small_project import EVERYTHING, current, record
 
+from tfparity import paths
 from tfparity.cli import main
 from tfparity.evidence.query import Query, Table
 from tfparity.evidence.recorder import Recorder
@@ -248,7 +249,8 @@ def test_the_grid_has_every_planned_cell_once(facts: Facts) -> None:
     made = grid(found)
     assert sum(len(states.replace(".", "")) for states in made.states) == sum(found.counts().values())
     assert len(made.ran) == len(RECORDS)
-    assert made.ways[made.preference[0]][0] == 0  # the default toolchain
+    assert made.toolchains[made.default].id == "old"
+    assert made.age[0] < made.age[1]
 
 
 def test_every_page_with_an_answer_is_searched(site: Path, facts: Facts) -> None:
@@ -264,7 +266,7 @@ def test_every_page_with_an_answer_is_searched(site: Path, facts: Facts) -> None
 def test_every_file_is_as_its_schema_says(facts: Facts) -> None:
     files = dict(api.files(facts))
     schema = json.loads(files["api/v1/schema.json"])
-    names = {"index", "toolchains", "cases", "limitations", "routes"}
+    names = {"index", "toolchains", "cases", "limitations", "routes", "recommend"}
     for name in names | {f"cells/{id}" for id in ("old", "new", "never")}:
         document = json.loads(files[f"api/v1/{name}.json"])
         kind = "cells" if name.startswith("cells/") else name
@@ -284,6 +286,15 @@ def test_every_planned_cell_is_told_once_with_its_verdict(facts: Facts) -> None:
                 assert (case, group["route"]) not in verdicts
                 verdicts[case, group["route"]] = group["verdict"]
         assert verdicts == {(cell.planned.case, cell.planned.route): cell.verdict.value for cell in cells}
+
+
+def test_the_recommendations_are_by_tensorflow(facts: Facts) -> None:
+    told = json.loads(dict(api.files(facts))["api/v1/recommend.json"])["recommendations"]
+    ways = {(one["case"], one["tensorflow"]): one["way"] and one["way"]["toolchain"] for one in told}
+    assert ways == {
+        ("zoo/add", None): "old", ("zoo/add", "2.12"): "old", ("zoo/add", "2.16"): "new",
+        ("zoo/gelu", None): "old", ("zoo/gelu", "2.12"): "old", ("zoo/gru", None): None, ("zoo/mish", None): None,
+    }  # fmt: skip
 
 
 def test_an_attempts_error_is_told_where_the_cells_are(facts: Facts) -> None:
@@ -319,6 +330,7 @@ def test_the_client_that_is_shown_runs(
     exec(compile(api.CLIENT.replace("torchvision/resnet50", "zoo/add"), "client", "exec"), {})
     assert capsys.readouterr().out == "[('new', 'onnx-tf', 'works'), ('old', 'onnx-tf', 'works')]\n"
     assert len(api.CLIENT.splitlines()) == 3
+    assert f"```python\n{api.CLIENT}```" in (paths.PACKAGE.parents[1] / "docs" / "site.md").read_text(encoding="utf-8")
 
 
 # The command

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from packaging.version import Version
 
-from tfparity.evidence import recommend
 from tfparity.evidence.explain import Explainer
 from tfparity.evidence.query import Standing, Table
 from tfparity.evidence.recommend import Way
-from tfparity.records.vocabulary import Verdict
+from tfparity.planning.routes import BY_HAND
+from tfparity.records.vocabulary import Grade, Verdict
 from tfparity.report.site.facts import Cure, Elsewhere
 
 #: Where several ways are named, this many.
@@ -35,19 +35,23 @@ def share(counts: Mapping[Verdict, int]) -> tuple[int, int]:
     )
 
 
-def best(table: Table, cells: Iterable[Standing]) -> Standing | None:
-    """The recommended cell of a case, None where it converts by no recorded way."""
-    by_way = {(cell.planned.toolchain, cell.planned.route): cell for cell in cells}
-    known = {way: (cell.verdict, cell.cell.grade if cell.cell else None) for way, cell in by_way.items()}
-    chosen = recommend.best(table.oldest_first(known), known, table.default)
-    return by_way[chosen] if chosen else None
-
-
-def order(table: Table) -> list[Way]:
-    """Every way of the matrix, of equals the one to take first: the default toolchain, then the newest."""
+def age(table: Table) -> dict[str, int]:
+    """Toolchain → its place from the oldest to the newest, by the day of its newest target environment."""
     ways = [(chain.id, route) for chain in table.toolchains for route in chain.routes]
-    newest_first = list(reversed(table.oldest_first(ways)))
-    return sorted(newest_first, key=lambda way: way[0] != table.default)
+    return {id: place for place, (id, _) in enumerate(table.oldest_first(ways))}
+
+
+def best(cells: Iterable[Standing], default: str, ages: Mapping[str, int]) -> Standing | None:
+    """The cell of a case that `recommend` takes (evidence.advice, for one model and no other wish): not by hand,
+    without a remedy, the better grade, the default toolchain, the newest. None where it converts by no recorded way."""
+
+    def rank(cell: Standing) -> tuple[bool, int, int, bool, int]:
+        grade = cell.cell.grade if cell.cell else None
+        exact = grade.rank if grade else len(Grade)
+        chain = cell.planned.toolchain
+        return cell.planned.route in BY_HAND, cell.verdict.position, exact, chain != default, -ages[chain]
+
+    return min((cell for cell in cells if cell.verdict.works), key=rank, default=None)
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,7 @@ def by_rule(table: Table) -> dict[str, list[Standing]]:
 def cures(table: Table) -> dict[str, list[Cure]]:
     """Rule → remedies by which cells work whose earlier attempts failed by that rule; what most cases need first."""
     met: dict[str, dict[tuple[str, ...], dict[str, Standing]]] = {}
-    order_of = {way: place for place, way in enumerate(order(table))}
+    ages = age(table)
     for id, cells in table.cells.items():
         content = table.query.recorded.get(id)
         explainer = Explainer(content, table.limitations, table.selection.is_own) if content else None
@@ -106,9 +110,8 @@ def cures(table: Table) -> dict[str, list[Cure]]:
             for rule in {explainer.first(cell.cell, attempt) for attempt in failed} - {None}:
                 kept = met.setdefault(str(rule), {}).setdefault(_taken(table, str(rule), cell.cell.remedies), {})
                 before = kept.get(cell.planned.case)
-                if before is None or order_of[_way(cell)] < order_of[_way(before)]:
-                    kept[cell.planned.case] = cell
-    return {rule: _cures(by_remedies, order_of) for rule, by_remedies in met.items()}
+                kept[cell.planned.case] = best([before, cell] if before else [cell], table.default, ages) or cell
+    return {rule: _cures(by_remedies, table.default, ages) for rule, by_remedies in met.items()}
 
 
 def _taken(table: Table, rule: str, remedies: tuple[str, ...]) -> tuple[str, ...]:
@@ -118,11 +121,14 @@ def _taken(table: Table, rule: str, remedies: tuple[str, ...]) -> tuple[str, ...
     return mine or remedies
 
 
-def _cures(by_remedies: Mapping[tuple[str, ...], Mapping[str, Standing]], places: Mapping[Way, int]) -> list[Cure]:
+def _cures(
+    by_remedies: Mapping[tuple[str, ...], Mapping[str, Standing]], default: str, ages: Mapping[str, int]
+) -> list[Cure]:
     found = []
     for remedies, cases in by_remedies.items():
-        case, cell = min(cases.items(), key=lambda item: (places[_way(item[1])], item[0]))
-        found.append(Cure(remedies, len(cases), case, *_way(cell)))
+        example = best(cases.values(), default, ages)
+        assert example is not None
+        found.append(Cure(remedies, len(cases), example.planned.case, *_way(example)))
     return sorted(found, key=lambda cure: (-cure.cases, len(cure.remedies), cure.remedies))[:NAMED]
 
 

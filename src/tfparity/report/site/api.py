@@ -20,6 +20,7 @@ from tfparity.report.site.facts import (
     CellsFile,
     Index,
     LimitationFacts,
+    Recommendation,
     RouteFacts,
     ToolchainFacts,
 )
@@ -59,12 +60,24 @@ class RoutesFile:
     routes: tuple[RouteFacts, ...]
 
 
+@dataclass(frozen=True)
+class RecommendFile:
+    """api/v1/recommend.json: by case and TensorFlow, what `tfparity recommend` answers for them alone."""
+
+    version: int
+    recommendations: tuple[Recommendation, ...]
+
+
 #: The files that are one, with what each holds.
 FILES: dict[str, tuple[type, str]] = {
     "toolchains": (ToolchainsFile, "what a person would adopt: pins, lockfiles, routes, counts"),
     "cases": (CasesFile, "models and operators, with the recommended way of each"),
     "limitations": (LimitationsFile, "known issues: cause, link, remedies that are recorded to work"),
     "routes": (RoutesFile, "the ways across"),
+    "recommend": (
+        RecommendFile,
+        "for each case, on any TensorFlow and on each: what to take",
+    ),
 }
 
 #: The pages that list others, by name.
@@ -116,6 +129,7 @@ def files(found: Facts) -> Iterator[tuple[str, bytes]]:
         "cases": CasesFile(VERSION, tuple(found.cases)),
         "limitations": LimitationsFile(VERSION, tuple(found.limitations)),
         "routes": RoutesFile(VERSION, tuple(found.routes)),
+        "recommend": RecommendFile(VERSION, tuple(found.recommendations)),
     }
     for name, (kind, _) in FILES.items():
         yield f"{ROOT}/{name}.json", TypeAdapter[object](kind).dump_json(made[name])
@@ -214,15 +228,9 @@ def llms(found: Facts) -> str:
         "",
         "## Pages",
         "",
-        *(f"- [TensorFlow {version}](tensorflow/{version}.html)" for version in versions(found)),
+        *(f"- [TensorFlow {version}](tensorflow/{version}.html)" for version in found.versions),
         "- [To TFLite](tflite.html)",
         "- [Is it slower?](latency.html)",
         *(f"- [{name}]({folder}/index.html)" for name, folder in LISTS.items()),
     ]
     return "\n".join(lines) + "\n"
-
-
-def versions(found: Facts) -> list[str]:
-    """The minor versions of TensorFlow that the toolchains have, the newest first."""
-    known = {chain.tensorflow for chain in found.toolchains if chain.tensorflow}
-    return sorted(known, key=lambda text: tuple(map(int, text.split("."))), reverse=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 
+from packaging.version import Version
+
 from tfparity.evidence.query import Standing, Table, counted
 from tfparity.inputs.matrix import Toolchain
 from tfparity.planning.routes import route
@@ -18,6 +20,7 @@ from tfparity.report.site.facts import (
     ErrorFacts,
     Latencies,
     LimitationFacts,
+    Recommendation,
     RouteFacts,
     ToolchainFacts,
     WayFacts,
@@ -76,7 +79,7 @@ class Facts:
         made = []
         for entry in zoo.listed(self.table.query):
             case, cells = entry.case, self.cells_of_case[entry.case.id]
-            best = answers.best(self.table, (cell for cell in cells if cell.cell is not None))
+            best = answers.best(cells, self.table.default, self.ages)
             made.append(
                 CaseFacts(
                     id=case.id,
@@ -90,6 +93,48 @@ class Facts:
                     counts=counted(cells),
                 )
             )
+        return made
+
+    @cached_property
+    def versions(self) -> list[str]:
+        """The minor versions of TensorFlow that the toolchains have, the newest first."""
+        return sorted({chain.tensorflow for chain in self.toolchains if chain.tensorflow}, key=Version, reverse=True)
+
+    @cached_property
+    def ages(self) -> dict[str, int]:
+        return answers.age(self.table)
+
+    @cached_property
+    def by_version(self) -> dict[str, dict[str, Standing]]:
+        """Case → TensorFlow → the recommended cell of those that work with it."""
+        version_of = {chain.id: chain.tensorflow for chain in self.toolchains}
+        found: dict[str, dict[str, Standing]] = {}
+        for case, cells in self.cells_of_case.items():
+            works: dict[str, list[Standing]] = {}
+            for cell in cells:
+                version = version_of[cell.planned.toolchain]
+                if version and cell.verdict.works:
+                    works.setdefault(version, []).append(cell)
+            chosen = {
+                version: answers.best(works.get(version, ()), self.table.default, self.ages)
+                for version in self.versions
+            }
+            found[case] = {version: cell for version, cell in chosen.items() if cell}
+        return found
+
+    @cached_property
+    def recommendations(self) -> list[Recommendation]:
+        """Of every case that was run anywhere."""
+        made = []
+        for case in self.cases:
+            if answers.share(case.counts)[1]:
+                made.append(Recommendation(case.id, None, case.best))
+                on = self.by_version[case.id]
+                made += [
+                    Recommendation(case.id, version, WayFacts.of(on[version]))
+                    for version in self.versions
+                    if version in on
+                ]
         return made
 
     @cached_property

@@ -227,6 +227,15 @@ class RouteFacts:
 
 
 @dataclass(frozen=True)
+class Recommendation:
+    """What to take for a case on a TensorFlow, of those with which it works; on any (null), null where on none."""
+
+    case: str
+    tensorflow: str | None
+    way: WayFacts | None
+
+
+@dataclass(frozen=True)
 class Index:
     """api/v1/index.json: what there is, and how many cells of each verdict. newest_run: when the last cell ran."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tfparity.evidence.query import Standing, Table
-from tfparity.planning.routes import route
+from tfparity.planning.routes import BY_HAND, route
 from tfparity.records.vocabulary import Grade, Verdict
 from tfparity.report import words
 from tfparity.report.site import answers
@@ -47,7 +47,8 @@ class Ran:
 @dataclass(frozen=True)
 class Grid:
     """The whole grid. ways: (toolchain, route) as places, in the matrix's order; states: per way a letter per case;
-    preference: the places of ways, the one to take first of equals; core: places of the cases of the core tier."""
+    default: the place of the default toolchain; age: per toolchain its place from the oldest to the newest; by_hand:
+    the places of routes for which a person writes the model anew; core: places of the cases of the core tier."""
 
     toolchains: tuple[Chain, ...]
     routes: tuple[str, ...]
@@ -59,7 +60,9 @@ class Grid:
     ran: tuple[tuple[object, ...], ...]
     remedies: tuple[str, ...]
     limitations: tuple[str, ...]
-    preference: tuple[int, ...]
+    default: int
+    age: tuple[int, ...]
+    by_hand: tuple[int, ...]
     verdicts: tuple[tuple[str, str, str, str, str], ...] = field(
         default=tuple(
             (LETTERS[verdict], verdict.value, shown.sign, shown.words, shown.meaning)
@@ -99,6 +102,7 @@ def grid(table: Table) -> Grid:
             states[way][case] = LETTERS[cell.verdict]
             if cell.cell is not None:
                 ran.append(_ran(cell, way, case, remedies, rules))
+    ages = answers.age(table)
     order_of = {id: place for place, id in enumerate(chain.id for chain in table.toolchains)}
     return Grid(
         toolchains=tuple(_chain(table, id) for id in order_of),
@@ -111,7 +115,9 @@ def grid(table: Table) -> Grid:
         ran=tuple(tuple(vars(one).values()) for one in ran),
         remedies=remedies.values,
         limitations=rules.values,
-        preference=tuple(place_of_way[way] for way in answers.order(table)),
+        default=order_of[table.default],
+        age=tuple(ages[id] for id in order_of),
+        by_hand=tuple(place for place, name in enumerate(routes) if name in BY_HAND),
     )
 
 

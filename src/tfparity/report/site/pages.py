@@ -8,10 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tfparity.evidence import ranges
 from tfparity.evidence.query import Standing, counted
 from tfparity.paths import worker_modules
 from tfparity.records.vocabulary import Verdict
-from tfparity.report import words
+from tfparity.report import ranges as since
+from tfparity.report import readme, words
 from tfparity.report.site import answers, api, facts, phrases
 from tfparity.report.site.collect import Facts
 from tfparity.report.site.facts import CaseFacts, LimitationFacts, RouteFacts, ToolchainFacts
@@ -67,6 +69,7 @@ def _home(found: Facts) -> Page:
     families = list(dict.fromkeys(case.family for case in found.cases))
     overview = [(chain, list(_by_family(found, chain, families).values())) for chain in found.toolchains]
     by_id = {case.id: case for case in found.cases}
+    chains = {chain.id: chain for chain in found.toolchains}
     kinds = [(name, by_id[case]) for name, case in KINDS if case in by_id]
     return Page(
         "index.html",
@@ -76,8 +79,8 @@ def _home(found: Facts) -> Page:
             "families": families,
             "overview": overview,
             "kinds": kinds,
-            "sets": sets(found),
-            "versions": api.versions(found),
+            "sets": [(title, chains[one.id]) for title, one in readme.sets(found.table).items()],
+            "versions": found.versions,
             "index": found.index,
             "verdicts": words.VERDICTS,
         },
@@ -90,27 +93,6 @@ def _by_family(found: Facts, chain: ToolchainFacts, families: Sequence[str]) -> 
     for cell in found.table.cells[chain.id]:
         cells[cell.planned.case.partition("/")[0]].append(cell)
     return {family: counted(mine) for family, mine in cells.items()}
-
-
-def sets(found: Facts) -> list[tuple[str, ToolchainFacts]]:
-    """The sets of versions that most people look for, each a toolchain of which most cells are recorded to work."""
-    known = [chain for chain in found.toolchains if answers.share(chain.counts)[0] and chain.tensorflow]
-    default = next((chain for chain in known if chain.default), None)
-
-    def newest(chains: Sequence[ToolchainFacts]) -> ToolchainFacts | None:
-        return max(chains, key=lambda chain: (_version(chain), answers.share(chain.counts)[0]), default=None)
-
-    by_onnx_tf = [chain for chain in known if "onnx-tf" in chain.routes]
-    named = [
-        ("Unless you need another TensorFlow", default),
-        ("The newest TensorFlow by onnx-tf", newest(by_onnx_tf)),
-        ("The newest TensorFlow by onnx2tf", newest([chain for chain in known if "onnx2tf" in chain.routes])),
-    ]
-    return [(name, chain) for name, chain in named if chain is not None]
-
-
-def _version(chain: ToolchainFacts) -> tuple[int, ...]:
-    return tuple(int(part) for part in (chain.tensorflow or "0").split("."))
 
 
 def _tflite(found: Facts) -> Page:
@@ -180,7 +162,7 @@ def _why_not(content: facts.CellsFile) -> list[tuple[Verdict, str | None, int]]:
 
 
 def _tensorflow(found: Facts) -> Iterator[Page]:
-    for version in api.versions(found):
+    for version in found.versions:
         chains = sorted(
             (chain for chain in found.toolchains if chain.tensorflow == version),
             key=lambda chain: -answers.share(chain.counts)[0],
@@ -200,18 +182,17 @@ def _tensorflow(found: Facts) -> Iterator[Page]:
             "across": across,
             "ran": ran,
             "failed": failed.most_common(12),
-            "kinds": [(name, id, best_on(found, id, mine)) for name, id in KINDS if id in found.cells_of_case],
+            "kinds": [(name, id, best_on(found, id, version, mine)) for name, id in KINDS if id in found.cells_of_case],
         }
         yield Page(phrases.tensorflow_path(version), "tensorflow.html", f"TensorFlow {version}", values)
 
 
-def best_on(found: Facts, case: str, toolchains: set[str]) -> Standing | None:
-    """What is best recorded of a case on some toolchains: the recommended cell, else the best verdict; None where the
-    plan has none there."""
-    cells = [cell for cell in found.cells_of_case[case] if cell.planned.toolchain in toolchains]
-    works = answers.best(found.table, (cell for cell in cells if cell.cell is not None))
-    ranked = sorted(cells, key=lambda cell: (not cell.verdict.ran, _plain_order(cell.verdict)))
-    return works or next(iter(ranked), None)
+def best_on(found: Facts, case: str, version: str, toolchains: set[str]) -> Standing | None:
+    """What is best recorded of a case on the toolchains of a TensorFlow: the recommended cell, else the best verdict;
+    None where the plan has none there."""
+    works = found.by_version[case].get(version)
+    cells = () if works else [cell for cell in found.cells_of_case[case] if cell.planned.toolchain in toolchains]
+    return works or min(cells, key=lambda cell: (not cell.verdict.ran, _plain_order(cell.verdict)), default=None)
 
 
 def _plain_order(verdict: Verdict) -> int:
@@ -226,15 +207,14 @@ def _cases(found: Facts) -> Iterator[Page]:
     yield Page("cases/index.html", "cases.html", "Models and operators", {"families": families})
     chains = {chain.id: chain for chain in found.toolchains}
     of_version = {
-        version: {chain.id for chain in found.toolchains if chain.tensorflow == version}
-        for version in api.versions(found)
+        version: {chain.id for chain in found.toolchains if chain.tensorflow == version} for version in found.versions
     }
     recorded: dict[str, list[facts.CellFacts]] = {}
     for content in found.cells.values():
         for cell in content.cells:
             recorded.setdefault(cell.case, []).append(cell)
     for case in found.cases:
-        by_version = [(version, best_on(found, case.id, mine)) for version, mine in of_version.items()]
+        by_version = [(version, best_on(found, case.id, version, mine)) for version, mine in of_version.items()]
         rest = Counter(cell.verdict for cell in found.cells_of_case[case.id] if cell.cell is None)
         values = {
             "case": case,
@@ -244,8 +224,22 @@ def _cases(found: Facts) -> Iterator[Page]:
             "by_version": [(version, cell) for version, cell in by_version if cell is not None],
             "rest": {verdict: rest[verdict] for verdict in Verdict if rest[verdict]},
             "forms": _forms(found, case.id),
+            "since": _since(found, case.id),
         }
         yield Page(phrases.case_path(case.id), "case.html", case.id, values)
+
+
+def _since(found: Facts, case: str) -> dict[str, str]:
+    """Route → since when and until when the case works by it, of routes by which it works somewhere."""
+    by_route: dict[str, list[Standing]] = {}
+    for cell in found.cells_of_case[case]:
+        by_route.setdefault(cell.planned.route, []).append(cell)
+    found_ranges = {
+        route: ranges.of(cells, found.table.selection.matrix)
+        for route, cells in by_route.items()
+        if any(cell.verdict.works for cell in cells)
+    }
+    return {route: since.sentence(one) for route, one in found_ranges.items()}
 
 
 def _forms(found: Facts, case: str) -> list[str]:

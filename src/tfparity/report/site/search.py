@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tfparity.report import words
-from tfparity.report.site import answers, api, phrases
+from tfparity.report.site import answers, phrases
 from tfparity.report.site.collect import Facts
 from tfparity.report.site.facts import CaseFacts
 
@@ -64,7 +64,7 @@ def _guides(found: Facts) -> Iterator[Entry]:
 
 
 def _versions(found: Facts) -> Iterator[Entry]:
-    for version in api.versions(found):
+    for version in found.versions:
         chains = [chain for chain in found.toolchains if chain.tensorflow == version]
         chosen = max(chains, key=lambda chain: answers.share(chain.counts)[0])
         works, ran = answers.share(chosen.counts)

@@ -1,47 +1,55 @@
-// Which versions for these models: the rule is that of tfparity's evidence/recommend.py, taken over a set of models. A toolchain
-// by which more of them convert comes first, then one that needs fewer remedies, then better grades, then the preferred way.
+// Which versions for these models: the rule of tfparity's evidence/advice.py, to which a test holds it. Of toolchains on which
+// all convert, fewest by hand, fewest with a remedy, the best grades, the default, the newest.
 (function () {
   "use strict";
   const element = tfparity.element;
 
-  /** Way and case → place of the recorded cell. */
+  const FITS = 0, UNTESTED = 1, FAILS = 2;
+
+  /** Way and case → the recorded cell. */
   function recorded(grid) {
-    if (!grid.byPlace) {
-      grid.byPlace = new Map(grid.ran.map(function (row) { return [row[0] * grid.cases.length + row[1], row]; }));
-      grid.preferred = [];
-      grid.preference.forEach(function (way, place) { grid.preferred[way] = place; });
-    }
+    grid.byPlace = grid.byPlace || new Map(grid.ran.map(function (row) { return [row[0] * grid.cases.length + row[1], row]; }));
     return grid.byPlace;
   }
 
-  function letter(grid, way, one) { return grid.states[way][one]; }
+  /** The smaller of two lists of numbers, place by place. */
+  function compare(a, b) {
+    for (let at = 0; at < a.length; at++) if (a[at] !== b[at]) return a[at] - b[at];
+    return 0;
+  }
 
-  /** Toolchains for cases (places), the best first: each with, per case, the way (or null) and its recorded row. */
+  /** A case by a way: null where it cannot be. rank: fits, by hand, verdict, grade. */
+  function pick(grid, way, one) {
+    const letter = grid.states[way][one], row = recorded(grid).get(way * grid.cases.length + one);
+    if (".nu".includes(letter)) return null;
+    const fit = "wr".includes(letter) ? FITS : "pb".includes(letter) ? FAILS : UNTESTED;
+    const position = grid.verdicts.findIndex(function (one) { return one[0] === letter; });
+    return { way, letter, row, fit, rank: [fit, Number(grid.by_hand.includes(grid.ways[way][1])), position, row && row[2] >= 0 ? row[2] : grid.grades.length] };
+  }
+
+  /** A toolchain with its best way for each case. */
+  function plan(grid, place, cases) {
+    const ways = [];
+    grid.ways.forEach(function (way, at) { if (way[0] === place) ways.push(at); });
+    const picks = cases.map(function (one) {
+      return ways.map(function (way) { return pick(grid, way, one); }).filter(Boolean)
+        .reduce(function (best, other) { return best && compare(best.rank, other.rank) <= 0 ? best : other; }, null);
+    });
+    const found = picks.filter(Boolean), missing = picks.length - found.length;
+    function sum(at) { return found.reduce(function (total, one) { return total + one.rank[at]; }, 0); }
+    const failing = missing + found.filter(function (one) { return one.fit === FAILS; }).length;
+    const fitting = found.filter(function (one) { return one.fit === FITS; }).length;
+    const fit = missing || !found.length ? FAILS : Math.max(...found.map(function (one) { return one.fit; }));
+    return { chain: grid.toolchains[place], picks, fit, fitting,
+      rank: [fit, failing, -fitting, sum(1), sum(2), sum(3), Number(place !== grid.default), -grid.age[place]] };
+  }
+
+  /** Plans for cases (places) on the toolchains of a TensorFlow ("" for any), the best first. */
   function recommend(grid, cases, tensorflow) {
-    const rows = recorded(grid), found = [];
-    grid.toolchains.forEach(function (chain, place) {
-      if (tensorflow && chain.tensorflow !== tensorflow) return;
-      const ways = grid.ways.map(function (way, at) { return way[0] === place ? at : -1; }).filter(function (at) { return at >= 0; });
-      const taken = cases.map(function (one) {
-        const works = ways.filter(function (way) { return "wr".includes(letter(grid, way, one)); });
-        works.sort(function (a, b) {
-          const first = rows.get(a * grid.cases.length + one), second = rows.get(b * grid.cases.length + one);
-          return "wr".indexOf(letter(grid, a, one)) - "wr".indexOf(letter(grid, b, one)) || first[2] - second[2] || grid.preferred[a] - grid.preferred[b];
-        });
-        return works.length ? rows.get(works[0] * grid.cases.length + one) : null;
-      });
-      const ran = cases.map(function (one) { return ways.some(function (way) { return "wrpb".includes(letter(grid, way, one)); }); });
-      const got = taken.filter(Boolean);
-      found.push({
-        chain, taken, ran, missing: cases.length - got.length,
-        remedies: got.filter(function (row) { return letter(grid, row[0], row[1]) === "r"; }).length,
-        grade: got.reduce(function (sum, row) { return sum + row[2]; }, 0),
-        preferred: got.length ? Math.min(...got.map(function (row) { return grid.preferred[row[0]]; })) : Infinity,
-      });
-    });
-    return found.sort(function (a, b) {
-      return a.missing - b.missing || a.remedies - b.remedies || a.grade - b.grade || a.preferred - b.preferred;
-    });
+    return grid.toolchains.map(function (chain, place) { return [chain, place]; })
+      .filter(function ([chain]) { return !tensorflow || chain.tensorflow === tensorflow; })
+      .map(function ([, place]) { return plan(grid, place, cases); })
+      .sort(function (a, b) { return compare(a.rank, b.rank); });
   }
 
   /** Name of a model without its family, normalised → place; models before operators, core before others. */
@@ -82,35 +90,37 @@
 
   function page(path) { return tfparity.root + path; }
 
-  function how(grid, row) {
-    const [, route] = grid.ways[row[0]], remedies = grid.remedies[row[5]];
+  function how(grid, pick) {
+    const row = pick.row, remedies = grid.remedies[row[5]];
     const taken = remedies.split(", ").filter(function (one) { return one && !one.startsWith("opset "); }).join(", ");
-    return "by " + grid.routes[route] + (row[3] ? ", opset " + row[3] : "") + (taken ? ", with " + taken : "");
+    return "by " + grid.routes[grid.ways[pick.way][1]] + (row[3] ? ", opset " + row[3] : "") + (taken ? ", with " + taken : "") +
+      (row[2] >= 0 ? " (" + grid.grades[row[2]][1] + ")" : "");
+  }
+
+  function model(grid, one, pick) {
+    const link = element("a", { href: page("cases/" + grid.cases[one] + ".html") }, grid.cases[one]);
+    if (!pick) return element("li", {}, link, ": not possible here");
+    const verdict = grid.verdicts.find(function (known) { return known[0] === pick.letter; });
+    return element("li", {}, link, ": " + verdict[2] + " " + verdict[3] + " ", pick.row ? how(grid, pick) : "");
   }
 
   /** What to say of cases on a TensorFlow ("" for any): an element. */
   function card(grid, cases, tensorflow) {
     const found = recommend(grid, cases, tensorflow), best = found[0];
     const on = tensorflow ? "TensorFlow " + tensorflow : "Any TensorFlow";
-    const named = cases.map(function (one) { return grid.cases[one]; }).join(", ");
-    if (!best || best.missing === cases.length) {
-      return element("div", { class: "card" }, element("p", {}, element("b", {}, on + ", " + named + ": "),
-        best && best.ran.some(Boolean) ? "no recorded way converts." : "untested."));
+    if (!best || !best.fitting) {
+      const ran = best && best.picks.some(function (one) { return one && one.fit === FAILS; });
+      return element("div", { class: "card" }, element("p", {}, element("b", {}, on + ", "),
+        ...cases.flatMap(function (one) { return [element("a", { href: page("cases/" + grid.cases[one] + ".html") }, grid.cases[one]), " "]; }),
+        ran ? ": no recorded way converts." : ": untested."));
     }
-    const others = found.slice(1).filter(function (one) { return one.missing === best.missing; }).slice(0, 1);
-    const items = cases.map(function (one, at) {
-      const row = best.taken[at];
-      const link = element("a", { href: page("cases/" + grid.cases[one] + ".html") }, grid.cases[one]);
-      if (!row) return element("li", {}, link, best.ran[at] ? ": does not convert here" : ": untested here");
-      const words = letter(grid, row[0], one) === "w" ? "✓ works " : "✓* works with a remedy ";
-      return element("li", {}, link, ": " + words + how(grid, row) + " (" + grid.grades[row[2]][1] + ")");
-    });
+    const second = found[1] && found[1].fit === FITS ? found[1].chain.id : "";
     return element("div", { class: "card" },
-      element("p", {}, element("b", {}, on + (best.missing ? ": nearest is " : ": install ")),
+      element("p", {}, element("b", {}, on + (best.fit === FITS ? ": install " : ": nothing is recorded to fit all; nearest is ")),
         element("a", { href: page("toolchains/" + best.chain.id + ".html#install") }, best.chain.id),
         " (Python " + best.chain.python + ", torch " + best.chain.torch + (best.chain.onnx_tf ? ", onnx-tf " + best.chain.onnx_tf : "") + ")"),
-      element("ul", {}, ...items),
-      others.length ? element("p", { class: "quiet" }, "Runner-up: ", element("a", { href: page("toolchains/" + others[0].chain.id + ".html") }, others[0].chain.id)) : null);
+      element("ul", {}, ...cases.map(function (one, at) { return model(grid, one, best.picks[at]); })),
+      second ? element("p", { class: "quiet" }, "Runner-up: ", element("a", { href: page("toolchains/" + second + ".html") }, second)) : null);
   }
 
   /** The card for a question of the search, null where it names no model. */

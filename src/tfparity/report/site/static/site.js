@@ -150,6 +150,7 @@
     }
     window.addEventListener("hashchange", fromLink);
     fromLink();
+    if (page) box.focus();
   });
 
   window.tfparity = { data, root, need, script, element, words, normal, put: function (name, value) { data[name] = value; } };
