@@ -12,7 +12,8 @@ from tfparity.paths import PACKAGE
 #: The layers of our side, lowest first: a room imports from itself and from the layers below. Rooms of one layer don't
 #: know each other.
 LAYERS = (
-    ("errors", "paths"),
+    ("errors",),
+    ("paths",),
     ("records",),
     ("inputs",),
     ("environments", "judging"),
