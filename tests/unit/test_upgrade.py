@@ -20,8 +20,8 @@ from small_project import current
 
 from tfparity import cli
 from tfparity.errors import EvidenceError, UsageError
-from tfparity.features.latency import results as latency
-from tfparity.features.latency.bench import Latency
+from tfparity.evidence import latency
+from tfparity.evidence.latency import Latency
 from tfparity.features.session import Session
 from tfparity.features.upgrade import answers, examples, html, markdown, outputs, sides, terminal
 from tfparity.features.upgrade.compare import Answer, Change, changed, compare

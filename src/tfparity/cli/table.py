@@ -20,7 +20,6 @@ def declare(to: Commands) -> None:
 
 def table(given: argparse.Namespace) -> int:
     """Write the generated tables of README.md and docs/ from results/, and into results/ which rule explains what."""
-    from tfparity.cli.upgrade import times_of
     from tfparity.evidence import explain, rule_faults
     from tfparity.evidence.query import Table
     from tfparity.features.session import Session
@@ -37,7 +36,7 @@ def table(given: argparse.Namespace) -> int:
             print(f"{place}: is planned no more: taken out of results/")
         written = [*session.recorder.drop(unplanned), *session.recorder.explain_recorded()]
         fresh = Session(asked)  # of what is recorded now
-        for path in [*written, *pages.write(fresh.query), *examples.write(fresh, times_of)]:
+        for path in [*written, *pages.write(fresh.query), *examples.write(fresh)]:
             print(f"{path}: written")
         return 0
     table = Table(query)
@@ -47,7 +46,7 @@ def table(given: argparse.Namespace) -> int:
             print(f"{id}: {waiting}")
     for place in unplanned:
         print(f"{place}: is recorded, and planned no more: run `nox -s table`")
-    stale = [*pages.write(query, check=True), *examples.write(session, times_of, check=True)]
+    stale = [*pages.write(query, check=True), *examples.write(session, check=True)]
     for path in stale:
         print(f"{path}: is not what results/ says: run `nox -s table`")
     recorded = list(query.recorded.values())

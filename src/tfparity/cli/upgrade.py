@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,8 +12,6 @@ from tfparity.cli import commands
 from tfparity.cli.commands import Commands
 
 if TYPE_CHECKING:
-    from tfparity.features.session import Session
-    from tfparity.features.upgrade.compare import Times
     from tfparity.records.cells import CellRecord, PlannedCell
 
 #: Options that choose cells and mean nothing here: it has its own toolchains, and its own way to run what is missing.
@@ -80,35 +77,9 @@ def upgrade(given: argparse.Namespace) -> int:
         session.recorder.check()
     if session.selection.named_cases.sample and not runs:  # a run tells it itself
         say(session.selection.named_cases.sample.told)
-    measured = times_of(session, both.base, both.head)
-    report = upgrade(session, both, carry if runs else None, sides.tier_to_run(asked), measured)
+    report = upgrade(session, both, carry if runs else None, sides.tier_to_run(asked))
     outputs.write(report, files)
     terminal.show(commands.console(), report)
     if not report.exit_code:  # else something is worse, whatever the other cells would have come to
         commands.raise_for_machine(interrupted)
     return report.exit_code
-
-
-def times_of(session: Session, base: str, head: str) -> Times:
-    """What the latency that is recorded of both toolchains says."""
-    from tfparity.features.upgrade.compare import no_times
-
-    project = session.selection.project
-    if not all((project.results / "latency" / f"{toolchain}.json").is_file() for toolchain in (base, head)):
-        return no_times  # reading one imports the engine, which a comparison of tables has no use for
-    from tfparity.features.latency import results
-    from tfparity.features.upgrade.times import Recording, times
-
-    def recording(toolchain: str) -> Recording | None:
-        document = results.load(project, toolchain)
-        if document is None:
-            return None
-        timed = {(cell.case, cell.route): cell.samples for cell in results.cells(project, toolchain)}
-        pairs = {
-            place: (samples["torch"], samples["saved-model"])
-            for place, samples in timed.items()
-            if {"torch", "saved-model"} <= samples.keys()
-        }
-        return Recording(json.dumps(document.get("machine"), sort_keys=True), pairs)
-
-    return times(recording(base), recording(head))

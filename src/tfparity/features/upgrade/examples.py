@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from tfparity import paths
 from tfparity.errors import EvidenceError
 from tfparity.features.session import Session
 from tfparity.features.upgrade import markdown, sides
-from tfparity.features.upgrade.compare import Times, no_times
 from tfparity.features.upgrade.upgrade import upgrade
-
-Measured = Callable[[Session, str, str], Times]
-
-
-def not_measured(_: Session, __: str, ___: str) -> Times:
-    """Where no latency is to count."""
-    return no_times
-
 
 #: Between the two ids: no id has an underscore.
 TO = "_to_"
 
 
-def write(session: Session, measured: Measured = not_measured, *, check: bool = False) -> list[Path]:
+def write(session: Session, *, check: bool = False) -> list[Path]:
     """Write the reports that are out of date; those files (with `check`, only told). session: of all toolchains and
-    cases; measured: what latency says of two toolchains. Raises EvidenceError for a file whose name is of no two
-    toolchains."""
+    cases. Raises EvidenceError for a file whose name is of no two toolchains."""
     stale = []
     for path in sorted((session.selection.project.docs / "upgrades").glob("*.md")):
         base, _, head = path.stem.partition(TO)
         known = session.selection.matrix.toolchains
         if base not in known or head not in known:
             raise EvidenceError(f"is named after no two toolchains of matrix.yaml (BASE{TO}HEAD.md)", file=path)
-        made = markdown.page(upgrade(session, sides.named(base, head), times=measured(session, base, head)))
+        made = markdown.page(upgrade(session, sides.named(base, head)))
         if path.read_text(encoding="utf-8") != made:
             stale.append(path)
             if not check:

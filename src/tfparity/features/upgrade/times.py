@@ -1,4 +1,4 @@
-"""Whether a converted model takes longer on HEAD, by what was measured on each toolchain in a run of its own. Pure.
+"""Whether a converted model takes longer on HEAD, by what was measured on each toolchain in a run of its own.
 
 The two runs are never compared second by second: a machine is busier on one day than on another. A model counts as
 slower where its seconds are more and also their ratio to torch in the same run, each beyond doubt: a busy machine moves
@@ -7,19 +7,18 @@ the seconds alone, a faster torch the ratio alone.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from tfparity.evidence import latency
 from tfparity.features.upgrade.compare import Place, Times, no_times
+from tfparity.judging.ratios import FEWEST, ratio
+from tfparity.paths import Project
 
 #: Medians that differ by less are the same.
 LEAST = 1.10
-
-#: Of fewer pairs nothing is claimed.
-FEWEST = 10
-
-CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
@@ -29,6 +28,23 @@ class Recording:
 
     machine: str
     cells: Mapping[Place, tuple[Sequence[float], Sequence[float]]]
+
+
+def recorded(project: Project, base: str, head: str) -> Times:
+    """What the recorded latency of two toolchains says. Raises EvidenceError for a file that cannot be read."""
+    return times(_recording(project, base), _recording(project, head))
+
+
+def _recording(project: Project, toolchain: str) -> Recording | None:
+    document = latency.load(project, toolchain)
+    if document is None:
+        return None
+    pairs = {
+        (cell.case, cell.route): (cell.samples["torch"], cell.samples["saved-model"])
+        for cell in latency.cells(project, toolchain)
+        if {"torch", "saved-model"} <= cell.samples.keys()
+    }
+    return Recording(json.dumps(document.get("machine"), sort_keys=True), pairs)
 
 
 def times(base: Recording | None, head: Recording | None) -> Times:
@@ -46,13 +62,13 @@ def times(base: Recording | None, head: Recording | None) -> Times:
 def _changed(
     was: tuple[Sequence[float], Sequence[float]], now: tuple[Sequence[float], Sequence[float]]
 ) -> tuple[str, bool] | None:
-    if min(map(len, (*was, *now))) < FEWEST:
+    if min(map(len, (*was, *now, _ratios(*was), _ratios(*now)))) < FEWEST:
         return None
     seconds = _factor(was[1], now[1])
-    ratio = _factor(_ratios(*was), _ratios(*now))
-    if seconds is None or ratio is None or (seconds > 1) is not (ratio > 1):
+    beside = _factor(_ratios(*was), _ratios(*now))
+    if seconds is None or beside is None or (seconds > 1) is not (beside > 1):
         return None
-    return f"{seconds:.2f} times as long as on BASE, {ratio:.2f} times as long beside torch", seconds > 1
+    return f"{seconds:.2f} times as long as on BASE, {beside:.2f} times as long beside torch", seconds > 1
 
 
 def _ratios(torch: Sequence[float], model: Sequence[float]) -> list[float]:
@@ -67,8 +83,7 @@ def _factor(was: Sequence[float], now: Sequence[float]) -> float | None:
 
 
 def _interval(samples: Sequence[float]) -> tuple[float, float]:
-    """A distribution-free confidence interval of the median: Conover, Practical Nonparametric Statistics, 3.2."""
-    from scipy.stats import quantile_test
-
-    found = quantile_test(samples, p=0.5).confidence_interval(CONFIDENCE)
-    return float(found.low), float(found.high)
+    """The interval of the median, as judging.ratios has it."""
+    found = ratio(samples, [1.0] * len(samples))
+    assert found.low is not None and found.high is not None  # there are FEWEST or more
+    return found.low, found.high

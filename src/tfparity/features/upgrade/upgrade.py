@@ -9,10 +9,11 @@ from typing import Protocol
 from tfparity.features.session import Session
 from tfparity.features.upgrade import answers
 from tfparity.features.upgrade.answers import Answers
-from tfparity.features.upgrade.compare import Answer, Change, Place, Times, changed, compare, no_times
+from tfparity.features.upgrade.compare import Answer, Change, Place, Times, changed, compare
 from tfparity.features.upgrade.kinds import Kind
 from tfparity.features.upgrade.report import Sides, Upgrade
 from tfparity.features.upgrade.summary import report
+from tfparity.features.upgrade.times import recorded
 from tfparity.planning.plan import in_tier
 from tfparity.records.cells import CellRecord, PlannedCell
 from tfparity.records.vocabulary import Tier, Verdict
@@ -39,14 +40,15 @@ def upgrade(
     sides: Sides,
     carry: Carry | None = None,
     tier: Tier = Tier.ALL,
-    times: Times = no_times,
+    times: Times | None = None,
 ) -> Upgrade:
     """Compare the cells that the session chooses of both toolchains.
 
     carry: runs, of the cases of that tier, what is not recorded or stale, and both sides of each difference again,
     which counts where it comes out again; None: nothing is run. What ran is recorded where the session has results of
-    its own.
+    its own. times: None for what the recorded latency says.
     """
+    times = times or recorded(session.selection.project, sides.base, sides.head)
     cells = [cell for cell in session.selection.planned if cell.toolchain in (sides.base, sides.head)]
     known = _recorded(session, sides, cells)
     if carry is not None:
