@@ -22,6 +22,7 @@ from pathlib import Path
 from tfparity import paths
 from tfparity.engine import assembly
 from tfparity.engine.context import Context, Options
+from tfparity.engine.store import StoredTarget
 from tfparity.engine.worker_pool import WorkerPool
 from tfparity.evidence import files
 from tfparity.evidence.schema import Evidence
@@ -29,7 +30,7 @@ from tfparity.features.gate.compare import EXIT_CODES
 from tfparity.judging import judge
 from tfparity.planning.options import Choice
 from tfparity.planning.selection import Selection
-from tfparity.records.cells import Attempt, AttemptLine, Cell, CellId, PlannedCell
+from tfparity.records.cells import Attempt, AttemptLine, Cell, CellId, PlannedCell, TargetRun
 from tfparity.records.vocabulary import Grade, Stage
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -96,6 +97,9 @@ def _given_again(context: Context, planned: PlannedCell, content: Evidence, cell
     )
     for line in cell.attempts:
         run.kept.put(attempt(content, cell, line))
+    for entry in cell.targets.values():
+        found = StoredTarget(entry, content.errors.get(entry.error or ""), TargetRun(entry.max_abs, None, None))
+        context.store.put_target(entry.key, found)
     run.going = _not_stored
     try:
         made = judge.cell(*planned.place, run.attempts(), shims=crossing.shims)

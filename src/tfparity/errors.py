@@ -106,3 +106,9 @@ class MachineFault(TfparityError):
     def __init__(self, message: str, stage: str | None = None, memory_mib: float | None = None) -> None:
         self.stage, self.memory_mib = stage, memory_mib
         super().__init__(message)
+
+
+class DataError(InputError):
+    """A file of a user's own examples does not hold what the model takes."""
+
+    exit_code = 25

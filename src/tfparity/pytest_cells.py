@@ -17,10 +17,12 @@ def test_cell(
     """A cell works, or a limitation says why it does not; of a user's own model, some route converts it. A known reason
     is no excuse where evidence for the same versions has it working."""
     if record.verdict.works:
-        found = "\n  ".join([f"{record.id} works, and probes find otherwise", *(one.text for one in record.beside)])
+        probed = record.cell is not None and probes.verdict(record.cell).failing
+        head = f"{record.id} works, and {'probes find otherwise' if probed else 'a target of it does not'}"
+        found = "\n  ".join([head, *(one.text for one in record.beside)])
         if falls:
             pytest.fail(found, pytrace=False)
-        if record.cell is not None and probes.verdict(record.cell).failing:
+        if probed:
             pytest.xfail(f"{found}\nA limitation says why.")
         return
     if record.interrupted:

@@ -177,7 +177,7 @@ def regressed(request: pytest.FixtureRequest, record: CellRecord) -> bool:
 
 @pytest.fixture
 def falls(request: pytest.FixtureRequest, record: CellRecord) -> bool:
-    """Whether probes find otherwise than level 1, and no limitation says why."""
+    """Whether probes or targets come to otherwise than level 1, and no limitation says why."""
     return request.config.stash[RUN].session.falls(record)
 
 

@@ -20,13 +20,14 @@ from tfparity.records.cells import (
     Attempt,
     Cell,
     CellRecord,
+    Deployed,
     Entry,
     EnvironmentFacts,
     Failure,
     PlannedCell,
     StageReply,
 )
-from tfparity.records.vocabulary import Grade, Outcome, Stage, Verdict
+from tfparity.records.vocabulary import Grade, Outcome, Precision, Stage, Verdict
 from tfparity.worker.declare import Case, floating, normal
 
 TOOLCHAIN = "tf2.12-torch1.13"
@@ -154,6 +155,14 @@ def entry(key: str = "e1", error: Failure | None = None, **changed: Any) -> Entr
     outcome = Outcome.FAIL if error else Outcome.PASS
     made = Entry(outcome, error.fingerprint if error else None, None if error else 1e-5, 1.5, key)
     return replace(made, **changed)
+
+
+def deployed(key: str = "t1", error: Failure | None = None, **changed: Any) -> Entry:
+    """A target that works, or that fails by that error. `changed`: fields of Deployed."""
+    verdict = Verdict.BROKEN if error else Verdict.WORKS
+    grade = None if error else Grade.WITHIN_PRECISION
+    made = Deployed(verdict, Precision.INT8, grade, None if error else 30.0, 20.0, flex=(), signature=not error)
+    return entry(key, error, deployed=replace(made, **changed))
 
 
 def document(

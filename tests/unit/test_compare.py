@@ -492,5 +492,6 @@ def test_a_floor_of_a_damaged_bundle_is_refused(lost):
 
 
 def test_grades_are_in_order():
-    assert [grade.rank for grade in GRADES] == [0, 1, 2, 3]
-    assert GRADES == ("float32-noise", "1e-5", "1e-3", "diverged")
+    assert [grade.rank for grade in GRADES] == list(range(6))
+    assert GRADES == ("float32-noise", "1e-5", "precision", "1e-3", "form", "diverged")
+    assert [grade for grade in GRADES if grade.of_float32] == ["float32-noise", "1e-5"]

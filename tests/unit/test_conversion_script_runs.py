@@ -139,9 +139,7 @@ class World:
 
 def run(route: str, case: Case, folder: Path, remedies: list[str], monkeypatch: pytest.MonkeyPatch) -> World:
     environments = [MATRIX.environments["source-torch2.15"], MATRIX.environments["target-onnx2tf2.6"]]
-    conversion_script.write(
-        folder, route, case, environments, 13, remedies, output_axes=[{0: "batch"}], tflite=False, select_tf_ops=False
-    )
+    conversion_script.write(folder, route, case, environments, 13, remedies, output_axes=[{0: "batch"}], tflite={})
     monkeypatch.chdir(folder)
     monkeypatch.setenv("PATH", "")
     world = World(route, monkeypatch)

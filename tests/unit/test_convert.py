@@ -64,10 +64,14 @@ def case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Case:
     return found
 
 
-def written(folder: Path, case: Case, route: str, *ids: str, remedies: tuple[str, ...] = (), **others: bool) -> str:
+#: Every .tflite file, with TFLite's own operators.
+ALL_FILES = dict.fromkeys(templates.TFLITE_FILES, False)
+
+
+def written(folder: Path, case: Case, route: str, *ids: str, remedies: tuple[str, ...] = (), **others: object) -> str:
     folder.mkdir(exist_ok=True)
     environments = [MATRIX.environments[id] for id in ids]
-    options: dict[str, Any] = {"tflite": True, "select_tf_ops": False, "output_axes": [{0: "batch"}], **others}
+    options: dict[str, Any] = {"tflite": ALL_FILES, "examples": 3, "output_axes": [{0: "batch"}], **others}
     assert conversion_script.unsaid(route, case) is None
     lines = conversion_script.write(folder, route, case, environments, 12, remedies, **options)
     for path in folder.rglob("*.py"):
@@ -138,9 +142,29 @@ def test_every_remedy_and_shim_stands_alone_where_it_is_carried(
 
 def test_tensorflows_operators_are_asked_for_where_the_checked_file_needed_them(tmp_path: Path, case: Case) -> None:
     written(tmp_path / "plain", case, "onnx-tf", "tf2.15-torch2.15")
-    written(tmp_path / "flex", case, "onnx-tf", "tf2.15-torch2.15", select_tf_ops=True)
+    written(tmp_path / "flex", case, "onnx-tf", "tf2.15-torch2.15", tflite={Target.TFLITE_FLOAT32: True})
     assert "SELECT_TF_OPS" not in (tmp_path / "plain" / "convert.py").read_text()
     assert "SELECT_TF_OPS" in (tmp_path / "flex" / "convert.py").read_text()
+
+
+def test_each_file_is_made_as_it_was_checked(tmp_path: Path, case: Case) -> None:
+    written(tmp_path / "out", case, "onnx-tf", "tf2.15-torch2.15")
+    text = (tmp_path / "out" / "convert.py").read_text()
+    parts = {part[part.index("made/model") :].split('"')[0]: part for part in text.split("converter = ")[1:]}
+    assert list(parts) == [f"made/{name}" for name in templates.TFLITE_FILES.values()]
+    assert "optimizations" not in parts["made/model.tflite"]
+    assert "tf.float16" in parts["made/model-float16.tflite"]
+    assert "TFLITE_BUILTINS_INT8" in parts["made/model-int8-io.tflite"]
+    calibrated = [place for place, part in parts.items() if "representative_dataset = examples" in part]
+    assert calibrated == ["made/model-int8.tflite", "made/model-int8-io.tflite"]
+    assert 'yield "serving_default", {name: ' in text
+
+
+def test_examples_are_given_as_the_older_tensorflow_takes_them(tmp_path: Path, case: Case) -> None:
+    written(tmp_path / "old", case, "onnx-tf", "tf2.6-torch1.9")
+    written(tmp_path / "none", case, "onnx-tf", "tf2.6-torch1.9", tflite={Target.TFLITE_FLOAT32: False}, examples=0)
+    assert "for name in ['ids', 'images']]" in (tmp_path / "old" / "convert.py").read_text()
+    assert "examples" not in (tmp_path / "none" / "convert.py").read_text()
 
 
 def test_an_option_that_the_older_onnx2tf_lacks_is_not_passed(tmp_path: Path, case: Case) -> None:
@@ -240,7 +264,7 @@ def came_to(made: Attempt, tflite: Attempt | None = None) -> Converted:
     """What an engine hands over of an attempt, and of the .tflite that was made of it."""
     folder = Path("there") if made.outcome.passed else None
     targets = (
-        {Target.TFLITE_FLOAT32: Delivered(tflite, Made(select_tf_ops=False, megabytes=1.5), Path("there"))}
+        {Target.TFLITE_FLOAT32: Delivered(Target.TFLITE_FLOAT32, tflite, Made(megabytes=1.5), Path("there"))}
         if tflite
         else {}
     )
@@ -320,7 +344,8 @@ def test_a_model_that_converts_and_whose_target_is_wrong_is_not_right(
     assert {tuple(wanted) for *_, wanted in engine.asked} == {(Target.TFLITE_FLOAT32,)}
     assert made is outcomes["new"]
     assert told[1] == (
-        "  the SavedModel is right, tflite-float32 is not: parity: ConverterDiverged: off by 3"
+        "  the SavedModel is right, tflite-float32 is not: "
+        "target: ConverterDiverged: tflite-float32, parity: off by 3"
     )  # fmt: skip
     assert told[-1] == "written: ()"
 
@@ -336,7 +361,7 @@ def test_a_saved_model_that_is_right_is_delivered_without_the_target_that_is_not
     assert made is not None
     assert (made.folder, dict(made.targets)) == (outcomes["old"].folder, {})
     (written,) = (line for line in told if line.startswith("written"))
-    assert "'parity: ConverterDiverged: off by 3'" in written
+    assert "'target: ConverterDiverged: tflite-float32, parity: off by 3'" in written
 
 
 def test_where_no_way_is_right_nothing_is_written(asked: Session, monkeypatch: pytest.MonkeyPatch) -> None:

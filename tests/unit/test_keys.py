@@ -15,11 +15,11 @@ from tfparity.inputs import case_files, matrix
 from tfparity.judging.judge import cell as judged
 from tfparity.paths import Project
 from tfparity.planning import keys as planning_keys
-from tfparity.planning import revisions
+from tfparity.planning import revisions, targets
 from tfparity.planning.keys import Crossing, entry
 from tfparity.records.cells import Attempt, PlannedCell
-from tfparity.records.vocabulary import Stage
-from tfparity.worker import declare, plugins, shims
+from tfparity.records.vocabulary import Stage, Target
+from tfparity.worker import declare, plugins, remedies, shims
 
 MATRIX = """\
 schema: 1
@@ -136,9 +136,10 @@ ALL = {"bundle", "export", "base", "cell"}
         *(
             (revised(stage), {"cell"})
             for stage in revisions.STAGES
-            if stage not in ("build", "export", "check", "referee", "probe")
+            if stage not in ("build", "export", "check", "referee", "probe", "target")
         ),
         (revised("probe"), set()),
+        (revised("target"), set()),
         (written("zoo.py", "return 1", "return 2"), {"bundle", "base", "cell"}),
         (written("framework.py", "", "SEED = 1\n"), {"bundle", "base", "cell"}),
         (written("exporter.py", "revision=1", "revision=2"), {"export", "cell"}),
@@ -252,3 +253,25 @@ def test_an_entry_rests_on_its_cell_and_not_the_other_way_round() -> None:
     assert target != entry(plain.key, "target", "tflite-float32", 2)
     assert target != entry(plain.key, "probe", "tflite-float32", 1)
     assert entry(plain.key, "runtime", "tf2.15", 1, "lock") != entry(plain.key, "runtime", "tf2.15", 1, "other lock")
+
+
+def test_a_targets_key_rests_on_its_cell_its_revisions_its_remedies_and_its_examples(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def key(cell: str = "cell", target: Target = Target.TFLITE_INT8, examples: str | None = None) -> str:
+        return planning_keys.target(cell, target, examples)
+
+    plain = key()
+    others = [key("another"), key(target=Target.TFLITE_DYNAMIC), key(examples="digest")]
+    monkeypatch.setitem(revisions.STAGES, "target", revisions.STAGES["target"] + 1)
+    others.append(key())
+    monkeypatch.undo()
+    (cure,) = targets.declared(Target.TFLITE_INT8).remedies
+    known = remedies.load(cure)
+    monkeypatch.setattr(remedies, "load", lambda name: known._replace(revision=99))
+    others.append(key())
+    monkeypatch.undo()
+    mine = targets.declared(Target.TFLITE_INT8)
+    monkeypatch.setattr(targets, "declared", lambda target: mine._replace(revision=99))
+    others.append(key())
+    assert len({plain, *others}) == 1 + len(others)

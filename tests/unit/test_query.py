@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import small_project
-from builders import attempt, broken, entry, lost_axis, planned
+from builders import attempt, broken, deployed, entry, lost_axis, planned
 from small_project import EVERYTHING, NAMES, RULE, current, record
 
 from tfparity.evidence import files
@@ -19,7 +19,7 @@ from tfparity.planning import keys, revisions
 from tfparity.planning.options import Choice
 from tfparity.planning.selection import Selection
 from tfparity.records.cells import Artifact, Cell, CellId, CellRecord, PlannedCell, Said
-from tfparity.records.vocabulary import Verdict
+from tfparity.records.vocabulary import Target, Verdict
 
 
 @pytest.fixture
@@ -118,7 +118,8 @@ def test_an_entry_with_a_key_of_its_own_makes_no_cell_stale(project: Project, ki
     changed(project, "add", **{kind: {"tflite-int8": entry(again)}})
     assert verdict("add") is Verdict.WORKS
     standing = query().standing(cell("add"))
-    shown = {} if kind == "probes" else {"tflite-int8": entry(again)}  # no probe has such a name
+    # No probe has such a name, and a target has another key than that of a runtime's lock.
+    shown = {"tflite-int8": entry(again)} if kind == "runtimes" else {}
     assert standing.cell is not None and getattr(standing.cell, kind) == shown
 
 
@@ -130,6 +131,19 @@ def test_a_probe_of_another_revision_is_not_shown_and_its_cell_is_as_it_was(proj
     standing = query().standing(cell("add"))
     assert standing.cell is not None
     assert (standing.verdict, standing.cell.level, list(standing.cell.probes)) == (Verdict.WORKS, 2, ["sizes"])
+
+
+def test_a_target_of_another_revision_is_not_shown_and_its_cell_is_as_it_was(project: Project) -> None:
+    save(*current(*RECORDS))
+    (kept,) = (one for one in files.load(project.results / "old.json").cells if one.case == "zoo/add")
+    right = deployed(keys.target(kept.key, Target.TFLITE_INT8))
+    old = deployed(keys.entry(kept.key, "target", "tflite-dynamic", 99))
+    own = deployed(keys.target(kept.key, Target.TFLITE_INT8_IO, "digest"), own_data=True)
+    made = {Target.TFLITE_INT8: right, Target.TFLITE_DYNAMIC: old, Target.TFLITE_INT8_IO: own, "onnx-runtime": right}
+    changed(project, "add", targets=made)
+    standing = query().standing(cell("add"))
+    assert standing.cell is not None
+    assert (standing.verdict, list(standing.cell.targets)) == (Verdict.WORKS, [Target.TFLITE_INT8, "tflite-int8-io"])
 
 
 def test_cells_of_schema_1_are_there_and_stale(project: Project) -> None:

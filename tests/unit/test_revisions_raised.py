@@ -56,6 +56,7 @@ RUNS: dict[str, tuple[str, ...]] = {
     "compare": ("judging.compare",),
     "judge": ("judging.judge",),
     "probe": ("worker.requests.probe", "worker.probing", "judging.closeness", "judging.probed", "engine.probing"),
+    "target": ("judging.precision", "engine.targets"),
 }
 
 #: Modules behind a number that is in no key of the zoo's: a change is looked at, and makes nothing of it stale.

@@ -10,12 +10,12 @@ import pytest
 
 from tfparity.engine import bundles
 from tfparity.engine.bundles import BundleFacts, Exported, ExportFacts
-from tfparity.engine.target_side import TargetSide, answers, measured
+from tfparity.engine.target_side import Examples, TargetSide, answers, measured
 from tfparity.engine.worker_client import Answer, Facts
 from tfparity.judging.judge import SecondReferee, Signature
 from tfparity.records.cells import Artifact, Problem, Said, StageReply
 from tfparity.records.keys import Json
-from tfparity.records.vocabulary import Outcome
+from tfparity.records.vocabulary import Outcome, Target
 from tfparity.worker.declare import Case, floating, normal
 
 ONE = numpy.ones((2, 4), "float32")
@@ -85,7 +85,7 @@ def test_a_worker_is_asked_for_what_it_needs_and_no_more(exported: Exported, tmp
     here = side(ask)
     here.convert(13, exported, tmp_path, ("fixed-axes",))
     here.execute(exported, tmp_path)
-    here.make("tflite-float32", tmp_path)
+    here.make(Target.TFLITE_FLOAT32, exported, tmp_path)
     assert asked["convert"] == {
         "route": "onnx-tf",
         "artifact": str(tmp_path / "artifact"),
@@ -110,12 +110,28 @@ def test_a_worker_is_asked_for_what_it_needs_and_no_more(exported: Exported, tmp
         "route": "tflite-float32",
         "package": "targets",
         "artifact": str(tmp_path / "artifact"),
-        "folder": str(tmp_path / "target"),
+        "folder": str(tmp_path / "target-tflite-float32"),
+        "examples": str(exported.io),
+        "samples": [0, 1, 2],
+        "inputs": ["x"],
     }
-    here.execute_target("tflite-float32", exported, tmp_path)
+    here.execute_target(Target.TFLITE_FLOAT32, exported, tmp_path)
     executed = asked["execute"]
-    assert (executed["artifact"], executed["package"]) == (str(tmp_path / "target"), "targets")
-    assert executed["result"] == str(tmp_path / "target-outputs.npz")
+    assert (executed["artifact"], executed["package"]) == (str(tmp_path / "target-tflite-float32"), "targets")
+    assert executed["result"] == str(tmp_path / "target-tflite-float32.npz")
+    here.execute_target(Target.SAVED_MODEL_XLA, exported, tmp_path)  # nothing is made for it
+    assert asked["execute"]["artifact"] == str(tmp_path / "artifact")
+
+
+def test_a_target_is_made_with_a_users_own_examples(exported: Exported, tmp_path: Path) -> None:
+    asked: list[Mapping[str, Json]] = []
+
+    def ask(kind: str, request: Mapping[str, Json]) -> Answer:
+        asked.append(request)
+        return Answer((), Facts(), Path())
+
+    side(ask).make(Target.TFLITE_INT8, exported, tmp_path, Examples(tmp_path / "mine.npz", (0, 1), "d"))
+    assert (asked[0]["examples"], asked[0]["samples"]) == (str(tmp_path / "mine.npz"), [0, 1])
 
 
 def execution(**facts: Any) -> Answer:

@@ -12,15 +12,15 @@ from tfparity.cli.commands import Commands
 
 def declare(to: Commands) -> None:
     """Declare the command."""
-    choosing = ("--toolchain", "--route", "--input", "--output", "--axis", "--path", "--download")
+    choosing = (
+        *("--toolchain", "--route", "--input", "--output", "--axis", "--path", "--download"),
+        *("--target", "--calibration"),
+    )
     converted = to.add("convert", convert, only=choosing)
     converted.add_argument(
         "model", help="a case of the zoo by its id, what --cases takes, or one case of a file as FILE:CASE"
     )
     converted.add_argument("-o", "--output-folder", required=True, type=Path, metavar="DIR", help="a new folder")
-    converted.add_argument(
-        "--target", action="append", choices=("saved-model", "tflite-float32"), help="repeatable (saved-model)"
-    )
 
 
 def convert(given: argparse.Namespace) -> int:
@@ -35,7 +35,7 @@ def convert(given: argparse.Namespace) -> int:
     asked = replace(commands.choice(given), toolchains=tuple(given.toolchain or ("all",)))
     model = named.chosen(given.model, asked)
 
-    targets = [Target(name) for name in given.target or (Target.SAVED_MODEL,)]
+    targets = model.choice.targets or (Target.SAVED_MODEL,)
     with progress.Steps(terminal.console(sys.stderr)) as steps:
         if model.told:
             steps.say(f"{given.model} {model.told}")

@@ -14,6 +14,7 @@ def declare(to: Commands) -> None:
     """Declare the commands."""
     only_run = (
         *("--try-remedies", "--all-opsets", "--level", "--again", "--fresh-process", "--keep", "--download"),
+        *("--target", "--calibration"),
         "--all-names",
         "--record",
     )
@@ -27,8 +28,8 @@ def declare(to: Commands) -> None:
 
 
 def run(given: argparse.Namespace) -> int:
-    """Run cells and end with a table; 1 if one fails that no limitation explains, that results/ has working, or that
-    a probe finds wrong without one. Of models of your own: 0 if each is converted by some route, else 1 and what to
+    """Run cells and end with a table; 1 if one fails that no limitation explains, that results/ has working, or if a
+    probe or a target fails without one. Of models of your own: 0 if each is converted by some route, else 1 and what to
     do."""
     from tfparity.features import own_models
     from tfparity.report import terminal

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 from tfparity.engine import work_folder
 from tfparity.engine.process_limits import Limits
 from tfparity.engine.store import Store
+from tfparity.inputs.calibration import Calibration
 from tfparity.inputs.limitations import Limitation
 from tfparity.inputs.matrix import Matrix
 from tfparity.paths import Cache, Project
 from tfparity.planning.keys import Keys
 from tfparity.records.cells import Cell, CellId
 from tfparity.records.observer import Observer, Silent
+from tfparity.records.vocabulary import Target
 from tfparity.worker.declare import Case
 
 if TYPE_CHECKING:
@@ -29,7 +31,8 @@ class Options:
     of code that the models import, put before what is installed where they are built; `try_remedies`: those that
     rules name, where a user's own model fails. `level`: 1, the stages; 2, with probes. `as_recorded`: cells that are
     made as they were recorded: at their level where `level` is None, and, of those that failed, by the remedies alone
-    that they tried."""
+    that they tried. `targets`: what is made of cells that work; None for those of `as_recorded`. `examples`: a user's
+    own for those that are made with examples."""
 
     jobs: int = 2
     all_opsets: bool = False
@@ -42,6 +45,8 @@ class Options:
     try_remedies: bool = False
     level: int | None = None
     as_recorded: Mapping[CellId, Cell] = field(default_factory=dict)
+    targets: tuple[Target, ...] | None = ()
+    examples: Calibration | None = None
 
 
 class Context:

@@ -25,15 +25,17 @@ from tfparity.engine.context import Context
 from tfparity.engine.probing import Probing
 from tfparity.engine.process_limits import Limits
 from tfparity.engine.source_side import Answered
-from tfparity.engine.targets import Delivered
+from tfparity.engine.target_side import Examples
+from tfparity.engine.targets import Delivered, Targeting
 from tfparity.engine.work_folder import WorkFolder
 from tfparity.engine.worker_client import Answer, Side, Worker
 from tfparity.engine.worker_pool import WorkerPool
 from tfparity.errors import MachineFault
 from tfparity.judging import judge
+from tfparity.planning import targets as planned_targets
 from tfparity.planning.keys import Crossing
 from tfparity.planning.probes import Call
-from tfparity.records.cells import Attempt, Cell, CellId, CellRecord, EnvironmentFacts, Failure, PlannedCell
+from tfparity.records.cells import Attempt, Cell, CellId, CellRecord, EnvironmentFacts, PlannedCell
 from tfparity.records.keys import Json
 from tfparity.records.vocabulary import Outcome, Target, Tier, Verdict
 from tfparity.worker.declare import Case
@@ -50,7 +52,8 @@ class Converted:
     """A cell that was run for its artifact.
 
     attempt: the one that decides; folder: with the artifact, None where it does not work; targets: what was made of it,
-    by name; io: the bundle's inputs and references; environments: by id, as evidence tells of them.
+    by name; io: the bundle's inputs and references; environments: by id, as evidence tells of them; examples: what
+    targets were made with that need some.
     """
 
     crossing: Crossing
@@ -59,6 +62,7 @@ class Converted:
     targets: Mapping[Target, Delivered]
     io: Path | None
     environments: Mapping[str, EnvironmentFacts] = field(default_factory=dict)
+    examples: Examples | None = None
 
     def record(self, attempt: Attempt) -> CellRecord:
         """The record that an attempt makes alone: the one that decides, or the check of a target."""
@@ -220,7 +224,7 @@ class Engine:
         self.context.observer.cell_started(planned)
         crossing, run = self._run_of(planned, pool)
         run.alone = run.alone or alone
-        run.retain = self._level(planned) > 1
+        run.retain = self._level(planned) > 1 or bool(self._targets(crossing))
         try:
             return self._record(crossing, run, pool)
         except MachineFault as fault:
@@ -256,13 +260,15 @@ class Engine:
             return _not_taken(place, best, attempts, cached=not run.ran)
         cell = judge.cell(*place, attempts, shims=crossing.shims, extra=extra)
         cell = replace(cell, key=self.context.keys.cell(crossing.planned, cell))
-        beside: tuple[Failure, ...] = ()
-        if self._level(crossing.planned) > 1 and cell.verdict.works:
-            cell, beside = self._probed(crossing, run, cell, pool)
-        facts = self._facts(crossing, pool)
-        return CellRecord(
-            *place, cell.verdict, None, cell, (*attempts, *extra), facts, cached=not run.ran, beside=beside
-        )
+        record = CellRecord(*place, cell.verdict, None, cell, (*attempts, *extra))
+        if cell.verdict.works and (self._level(crossing.planned) > 1 or self._targets(crossing)):
+            try:
+                record = self._targeted(crossing, run, best, self._probed(crossing, run, record, pool))
+            finally:
+                for folder in run.artifacts.values():
+                    if not self.context.options.keep:
+                        shutil.rmtree(folder, ignore_errors=True)
+        return replace(record, environments=self._facts(crossing, pool), cached=not run.ran)
 
     def _facts(self, crossing: Crossing, pool: WorkerPool) -> dict[str, EnvironmentFacts]:
         """Both sides' environments as evidence tells of them."""
@@ -273,34 +279,80 @@ class Engine:
         recorded = options.as_recorded.get(planned.place)
         return options.level or (recorded.level if recorded else 1)
 
-    def _probed(
-        self, crossing: Crossing, run: CellRun, cell: Cell, pool: WorkerPool
-    ) -> tuple[Cell, tuple[Failure, ...]]:
-        """A cell that works with what its probes found, and the failures that those name."""
+    def _targets(self, crossing: Crossing) -> list[Target]:
+        """The targets that are asked of a cell, or that are recorded of it."""
+        options = self.context.options
+        if options.targets is not None:
+            return list(options.targets)
+        recorded = options.as_recorded.get(crossing.planned.place)
+        return [target for target in Target if recorded and target in recorded.targets]
+
+    def _artifact(self, crossing: Crossing, run: CellRun, cell: Cell) -> Callable[[], Path]:
+        """Gives the folder of the attempt that converted a cell, made again where it is gone."""
         opset, remedies = cell.opset or 0, cell.named
 
         def artifact() -> Path:
             run.going()
-            if (opset, remedies) not in run.artifacts:
-                run.keep_artifact = True
-                if not judge.works(run.attempt(opset, remedies)):
-                    raise _contradicted(crossing.planned)
+            run.keep_artifact = True
+            if (opset, remedies) not in run.artifacts and not judge.works(run.attempt(opset, remedies)):
+                raise _contradicted(crossing.planned)
             run.ran = True
             return run.artifacts[opset, remedies]
+
+        return artifact
+
+    def _probed(self, crossing: Crossing, run: CellRun, record: CellRecord, pool: WorkerPool) -> CellRecord:
+        """The record of a cell that works with what its probes found, where these are asked for."""
+        cell = record.cell
+        assert cell is not None
+        if self._level(crossing.planned) == 1:
+            return record
 
         def answers(asked: Mapping[str, tuple[int, Sequence[Call]]]) -> Mapping[str, Answered]:
             run.going()
             return side.answer(asked)
 
         side = assembly.source_side(self.context, pool, crossing)
+        artifact = self._artifact(crossing, run, cell)
         again = self.context.options.again
-        try:
-            found = Probing(cell.key, self.context.store, run.target, answers, artifact, again).found()
-        finally:
-            for folder in run.artifacts.values():
-                if not self.context.options.keep:
-                    shutil.rmtree(folder, ignore_errors=True)
-        return replace(cell, level=2, probes=probing.entries(found)), probing.failures(found)
+        found = Probing(cell.key, self.context.store, run.target, answers, artifact, again).found()
+        cell = replace(cell, level=2, probes=probing.entries(found))
+        return replace(record, cell=cell, beside=(*record.beside, *probing.failures(found)))
+
+    def _targeted(self, crossing: Crossing, run: CellRun, best: Attempt, record: CellRecord) -> CellRecord:
+        """The record of a cell that works with what the targets came to that are asked for."""
+        cell, wanted = record.cell, self._targets(crossing)
+        assert cell is not None
+        if not wanted:
+            return record
+        without = {target.value: planned_targets.refused(crossing.route, target) for target in wanted}
+        targeting = Targeting(
+            cell.key,
+            record.place,
+            self.context.store,
+            run,
+            best,
+            planned_targets.own(crossing.route),
+            self._artifact(crossing, run, cell),
+            self._examples(crossing.case),
+            self.context.options.again,
+        )
+        found = targeting.found([target for target in wanted if without[target] is None])
+        return replace(
+            record,
+            cell=replace(cell, targets=targets.entries(found)),
+            beside=(*record.beside, *targets.failures(found)),
+            targets={name: one.run for name, one in found.items()},
+            without={name: why for name, why in without.items() if why is not None},
+        )
+
+    def _examples(self, case: Case) -> Examples | None:
+        """A user's own examples, laid out for a worker; None without them."""
+        given = self.context.options.examples
+        if given is None:
+            return None
+        file = self.context.folder / f"examples-{given.digest}.npz"
+        return Examples(file, given.write(case, file), given.digest)
 
     # One cell for what it leaves
 
@@ -328,11 +380,17 @@ class Engine:
         if not judge.works(attempt):
             return Converted(crossing, attempt, None, {}, None, facts)
         made: dict[Target, Delivered] = {}
+        examples = self._examples(crossing.case)
         for target in wanted:
-            attempt, made[target] = targets.deliver(run, target, attempt)
+            before = attempt
+            attempt, made[target] = targets.deliver(run, target, attempt, examples)
+            if attempt is not before:  # one SavedModel is handed over, which all targets are made of
+                made = {one: targets.deliver(run, one, attempt, examples)[1] for one in made}
         opset = attempt.opset or 0
-        io = run.source.export(opset, attempt.remedies).io
-        return Converted(crossing, attempt, run.artifacts[opset, attempt.remedies], made, io, facts)
+        exported = run.source.export(opset, attempt.remedies)
+        calibrated = examples or target_side.own_examples(crossing.case, exported)
+        folder = run.artifacts[opset, attempt.remedies]
+        return Converted(crossing, attempt, folder, made, exported.io, facts, calibrated)
 
     @contextmanager
     def timed(self, planned: PlannedCell) -> Iterator[Timed | None]:

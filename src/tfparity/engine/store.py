@@ -14,7 +14,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from tfparity import paths
-from tfparity.records.cells import Attempt, Entry, Failure, Problem
+from tfparity.records.cells import Attempt, Entry, Failure, Problem, TargetRun
 from tfparity.records.vocabulary import Outcome
 
 
@@ -44,7 +44,17 @@ class StoredProbe:
     failure: Failure | None
 
 
+@dataclass(frozen=True)
+class StoredTarget:
+    """What a target of a cell came to, the failure that its entry names, and what was measured."""
+
+    entry: Entry
+    failure: Failure | None
+    run: TargetRun
+
+
 _PROBE = TypeAdapter(StoredProbe)
+_TARGET = TypeAdapter(StoredTarget)
 _ATTEMPTS = TypeAdapter(dict[str, StoredAttempt])
 _IMPORTS = TypeAdapter(tuple[ImportStep, ...])
 
@@ -80,6 +90,17 @@ class Store:
     def put_probe(self, entry: str, found: StoredProbe) -> None:
         """Keep what a probe found."""
         self._put(self._file(entry, "probe"), asdict(found))
+
+    def target(self, entry: str) -> StoredTarget | None:
+        """What a target came to, by the key of its entry; None where there is none or where it cannot be read."""
+        try:
+            return _TARGET.validate_json(_read(self._file(entry, "target")))
+        except (OSError, ValidationError):
+            return None
+
+    def put_target(self, entry: str, found: StoredTarget) -> None:
+        """Keep what a target came to."""
+        self._put(self._file(entry, "target"), asdict(found))
 
     def imports(self, side: str) -> tuple[ImportStep, ...]:
         """How a side's imports went; empty where it never started here."""

@@ -14,14 +14,16 @@ from tfparity.engine.worker_client import Answer
 from tfparity.judging import judge
 from tfparity.judging.blame import EXPORTER
 from tfparity.judging.judge import SecondReferee
+from tfparity.planning import targets
 from tfparity.records.cells import Artifact, Attempt, Problem, Said, StageReply
 from tfparity.records.fingerprint import normalise, printable
 from tfparity.records.keys import Json
-from tfparity.records.vocabulary import Stage
+from tfparity.records.vocabulary import Stage, Target
 from tfparity.worker.declare import Case
 
 if TYPE_CHECKING:
     from tfparity.judging.compare import Arrays
+    from tfparity.judging.precision import Held
 
 
 class Ask(Protocol):
@@ -32,6 +34,16 @@ class Ask(Protocol):
 
 #: What another referee says of an exported file; None where none is asked.
 Second = Callable[[Exported], SecondReferee | None]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """What a converter finds the ranges of numbers with: arrays "input/<sample>/<name>" of an .npz file, for these
+    samples. digest: of a user's own."""
+
+    file: Path
+    samples: tuple[int, ...]
+    digest: str | None = None
 
 
 @dataclass(frozen=True)
@@ -66,15 +78,32 @@ class TargetSide:
         """Load `folder`/artifact and run every sample; outputs go to `folder`/outputs.npz."""
         return self._execute({"route": self.route, "artifact": str(artifact(folder))}, exported, outputs_file(folder))
 
-    def make(self, target: str, folder: Path) -> Answer:
-        """Make a target out of the SavedModel in `folder`/artifact, into `folder`/target."""
-        asked = {"artifact": str(artifact(folder)), "folder": str(folder / "target")}
-        return self.ask("target", {"route": target, "package": "targets", **asked})
+    def make(self, target: Target, exported: Exported, folder: Path, examples: Examples | None = None) -> Answer:
+        """Make a target out of the SavedModel in `folder`/artifact, into a folder of its own beside it. examples: None
+        for the case's own inputs at the exported shape."""
+        given = examples or own_examples(self.case, exported)
+        return self.ask(
+            "target",
+            {
+                "route": targets.MODULES[target],
+                "package": "targets",
+                "artifact": str(artifact(folder)),
+                "folder": str(self.place(target, folder)),
+                "examples": str(given.file),
+                "samples": list(given.samples),
+                "inputs": [declared.name for declared in self.case.inputs],
+            },
+        )
 
-    def execute_target(self, target: str, exported: Exported, folder: Path) -> Answer:
-        """Load `folder`/target and run every sample; outputs go to `folder`/target-outputs.npz."""
-        module = {"route": target, "package": "targets", "artifact": str(folder / "target")}
-        return self._execute(module, exported, target_outputs(folder))
+    def place(self, target: Target, folder: Path) -> Path:
+        """Where a target made of `folder`/artifact lies: the artifact itself where nothing is made."""
+        return folder / f"target-{target}" if targets.declared(target).make else artifact(folder)
+
+    def execute_target(self, target: Target, exported: Exported, folder: Path) -> Answer:
+        """Load a target and run every sample."""
+        place = str(self.place(target, folder))
+        module = {"route": targets.MODULES[target], "package": "targets", "artifact": place}
+        return self._execute(module, exported, target_outputs(folder, target))
 
     def _execute(self, module: Mapping[str, Json], exported: Exported, result: Path) -> Answer:
         return self.ask(
@@ -112,6 +141,7 @@ class TargetSide:
         exported: Exported | None = None,
         executed: Answer | None = None,
         result: Path | None = None,
+        held: Held | None = None,
     ) -> Attempt:
         """The attempt that came as far as `stages` tell (see judge.attempt)."""
         references, outputs = bundles.read_arrays(exported.io if exported else None), bundles.read_arrays(result)
@@ -131,6 +161,7 @@ class TargetSide:
                 for index, problem in (executed.facts.failed if executed else {}).items()
             },
             referee_error=exported.referee_error if exported else None,
+            held=held,
         )
         attempt = judged()
         if exported and attempt.stage is Stage.PARITY and attempt.culprit == EXPORTER and attempt.grade:
@@ -149,6 +180,11 @@ class TargetSide:
         return replace(problem, message=normalise(problem.message, self.places)) if problem else None
 
 
+def own_examples(case: Case, exported: Exported) -> Examples:
+    """A case's own inputs at the exported shape, of every seed."""
+    return Examples(exported.io, tuple(sample.index for sample in case.samples() if sample.axis is None))
+
+
 def artifact(folder: Path) -> Path:
     """Where what an attempt converted lies."""
     return folder / "artifact"
@@ -159,14 +195,23 @@ def outputs_file(folder: Path) -> Path:
     return folder / "outputs.npz"
 
 
-def target_outputs(folder: Path) -> Path:
+def target_outputs(folder: Path, target: Target) -> Path:
     """Where the answers of a target made of an attempt's artifact lie."""
-    return folder / "target-outputs.npz"
+    return folder / f"target-{target}.npz"
+
+
+def megabytes(folder: Path) -> float:
+    """The size of all files in a folder in megabytes (10^6 bytes), three digits."""
+    return float(f"{_bytes(folder) / 1e6:.3g}")
+
+
+def _bytes(folder: Path) -> int:
+    return sum(file.lstat().st_size for file in folder.rglob("*") if not file.is_dir())
 
 
 def measured(folder: Path, converted: Answer) -> Artifact:
     """The size of what was converted, and the seconds that it took."""
-    size = sum(file.lstat().st_size for file in artifact(folder).rglob("*") if not file.is_dir())
+    size = _bytes(artifact(folder))
     return Artifact(round(size / 1e6, 2), round(sum(stage.seconds or 0.0 for stage in converted.stages), 2))
 
 

@@ -2,65 +2,232 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tfparity.engine import target_side
+from tfparity.engine import bundles, target_side
 from tfparity.engine.cell_run import CellRun
+from tfparity.engine.store import Store, StoredTarget
+from tfparity.engine.target_side import Examples
 from tfparity.engine.worker_client import Made
 from tfparity.judging import judge
-from tfparity.records.cells import Attempt
-from tfparity.records.vocabulary import Stage, Target
-from tfparity.worker import targets
+from tfparity.planning import keys, targets
+from tfparity.records.cells import (
+    Attempt,
+    CellId,
+    Deployed,
+    Entry,
+    Failure,
+    TargetRun,
+    coarse,
+    finite,
+    two_digits,
+)
+from tfparity.records.vocabulary import Precision, Stage, Target, Verdict
+
+#: Steps of the signal-to-noise ratio that evidence keeps, in decibels: smaller ones do not repeat on another CPU.
+STEP_DB = 10
 
 
 @dataclass(frozen=True)
 class Delivered:
     """A target that was made.
 
-    attempt: the check of its answers; made: how, None where the making failed; folder: of the attempt whose SavedModel
-    it is made of, with the target in `folder`/target.
+    attempt: the check of its answers; made: how, None where the making failed; place: the folder that it lies in.
+    allowed_db: the signal-to-noise ratio that it has to reach, None where none is asked for. snr_db, top_1: see
+    judging.precision.Agreement. remedies: what it took beyond the cell's own.
     """
 
+    target: Target
     attempt: Attempt
     made: Made | None
-    folder: Path
+    place: Path
+    seconds: float | None = None
+    allowed_db: float | None = None
+    snr_db: float | None = None
+    top_1: float | None = None
+    trained: bool = False
+    own_data: bool = False
+    remedies: tuple[str, ...] = ()
 
     @property
     def right(self) -> bool:
         return judge.works(self.attempt) and self.made is not None
 
+    @property
+    def verdict(self) -> Verdict:
+        """In the words of cells."""
+        found = judge.verdict(self.attempt)
+        return Verdict.WORKS_WITH_REMEDY if found is Verdict.WORKS and self.remedies else found
 
-def deliver(run: CellRun, target: Target, attempt: Attempt) -> tuple[Attempt, Delivered]:
+    @property
+    def failure(self) -> Failure | None:
+        """Why it is not right, where rules look for it: at the stage "target", the target's name before the rest."""
+        error = self.attempt.error
+        if error is None:
+            return None
+        doing = "made" if error.stage is Stage.TARGET else error.stage
+        return Failure(Stage.TARGET, error.type, f"{self.target}, {doing}: {error.message}")
+
+    def entry(self, key: str) -> Entry:
+        """As the cell keeps it."""
+        attempt, failure = self.attempt, self.failure
+        said = attempt.answer
+        ratio = None if self.snr_db is None else float(self.snr_db // STEP_DB * STEP_DB)
+        deployed = Deployed(
+            verdict=self.verdict,
+            precision=Precision(targets.declared(self.target).precision),
+            grade=attempt.grade,
+            snr_db=ratio,
+            allowed_db=None if self.allowed_db is None else round(self.allowed_db, 1),
+            top_1=self.top_1 if self.trained else None,
+            same_answer=said.torch == said.tensorflow if said and self.trained else None,
+            flex=self.made.flex if self.made else None,
+            signature=attempt.signature,
+            dynamic=attempt.dynamic,
+            remedies=self.remedies,
+            own_data=self.own_data,
+        )
+        worst = None if attempt.max_abs is None else coarse(finite(attempt.max_abs))
+        size = self.made.megabytes if self.made else None
+        return Entry(attempt.outcome, failure.fingerprint if failure else None, worst, size, key, deployed)
+
+    def stored(self, key: str) -> StoredTarget:
+        """As the store keeps it."""
+        ratio = None if self.snr_db is None else round(self.snr_db, 1)
+        seconds = None if self.seconds is None else round(self.seconds, 2)
+        run = TargetRun(two_digits(self.attempt.max_abs), ratio, seconds, self.attempt.answer)
+        return StoredTarget(self.entry(key), self.failure, run)
+
+
+def deliver(
+    run: CellRun, target: Target, attempt: Attempt, examples: Examples | None = None
+) -> tuple[Attempt, Delivered]:
     """That target made of the attempt's SavedModel, and where it is wrong, of another's, by the target's remedies: the
     attempt that it was made of, and what came of it. Where no remedy helps it stays with the attempt as it was."""
-    made = _made(run, target, attempt)
-    for name in targets.load(target).remedies:
-        if made.right:
+    made = _made(run, target, attempt, examples)
+    for name in targets.declared(target).remedies:
+        if made.right or name in attempt.remedies:
             break
         again = run.attempt(attempt.opset or 0, (*attempt.remedies, name))
-        second = _made(run, target, again) if judge.works(again) else made
+        second = _made(run, target, again, examples) if judge.works(again) else made
         if second.right:
-            attempt, made = again, second
+            attempt, made = again, replace(second, remedies=(name,))
     return attempt, made
 
 
-def _made(run: CellRun, target: Target, attempt: Attempt) -> Delivered:
+def _made(run: CellRun, target: Target, attempt: Attempt, examples: Examples | None) -> Delivered:
+    from tfparity.judging import precision  # and numpy, which a run of what is known needs not
+
     opset = attempt.opset or 0
     folder = run.artifacts[opset, attempt.remedies]
     exported = run.source.export(opset, attempt.remedies)
-    making = run.target.make(target, folder)
-    if not making.passed:
-        failed = replace(making.stages[-1], stage=Stage.CONVERT)
-        judged = run.target.judged(opset, [*exported.stages, failed], remedies=attempt.remedies, exported=exported)
-        return Delivered(judged, None, folder)
+    declared, case = targets.declared(target), run.target.case
+    model = exported.model
+    held = precision.held(
+        Precision(declared.precision),
+        case,
+        model.weights if model else 1,
+        own_data=examples is not None,
+        int8_signature=declared.int8_signature,
+    )
+    delivered = Delivered(
+        target,
+        attempt,
+        None,
+        run.target.place(target, folder),
+        allowed_db=held.least,
+        trained=case.trained,
+        own_data=examples is not None and declared.calibrated,
+    )
+    if declared.make is None:
+        made: Made | None = Made(target_side.megabytes(target_side.artifact(folder)))
+    else:
+        making = run.target.make(target, exported, folder, examples)
+        delivered = replace(delivered, seconds=sum(stage.seconds or 0.0 for stage in making.stages))
+        made = making.facts.target if making.passed else None
+        if made is None:
+            judged = run.target.judged(
+                opset, [*exported.stages, *making.stages], remedies=attempt.remedies, exported=exported
+            )
+            return replace(delivered, attempt=judged)
     executed = run.target.execute_target(target, exported, folder)
+    result = target_side.target_outputs(folder, target)
     judged = run.target.judged(
         opset,
         [*exported.stages, *executed.stages],
         remedies=attempt.remedies,
         exported=exported,
         executed=executed,
-        result=target_side.target_outputs(folder),
+        result=result,
+        held=held,
     )
-    return Delivered(judged, making.facts.target, folder)
+    agreed = precision.agreement(case, bundles.read_arrays(exported.io), bundles.read_arrays(result))
+    return replace(delivered, attempt=judged, made=made, snr_db=agreed.snr_db, top_1=agreed.top_1)
+
+
+def of_route(run: CellRun, target: Target, attempt: Attempt) -> Delivered:
+    """What the route itself converted, as a target: it was checked already."""
+    from tfparity.judging import precision
+
+    folder = run.artifacts[attempt.opset or 0, attempt.remedies]
+    exported = run.source.export(attempt.opset or 0, attempt.remedies)
+    outputs = bundles.read_arrays(target_side.outputs_file(folder))
+    agreed = precision.agreement(run.target.case, bundles.read_arrays(exported.io), outputs)
+    size = target_side.megabytes(target_side.artifact(folder))
+    return Delivered(
+        target,
+        attempt,
+        Made(size),
+        target_side.artifact(folder),
+        attempt.artifact.seconds if attempt.artifact else None,
+        snr_db=agreed.snr_db,
+        top_1=agreed.top_1,
+        trained=run.target.case.trained,
+    )
+
+
+@dataclass(frozen=True)
+class Targeting:
+    """The targets of a cell that works. key: the cell's; attempt: the one that decides; own: what the route itself
+    converts to; artifact: gives the folder of that attempt, made again where it is gone."""
+
+    key: str
+    place: CellId
+    store: Store
+    run: CellRun
+    attempt: Attempt
+    own: Target
+    artifact: Callable[[], Path]
+    examples: Examples | None = None
+    again: bool = False
+
+    def found(self, wanted: Sequence[Target]) -> dict[str, StoredTarget]:
+        """What came of each of these targets, by name: from the store, or now. Raises MachineFault."""
+        found: dict[str, StoredTarget] = {}
+        for target in wanted:
+            calibrated = targets.declared(target).calibrated
+            key = keys.target(self.key, target, self.examples.digest if self.examples and calibrated else None)
+            kept = None if self.again else self.store.target(key)
+            if kept is None:
+                kept = self._made(target).stored(key)
+                self.store.put_target(key, kept)
+            found[target] = kept
+        return found
+
+    def _made(self, target: Target) -> Delivered:
+        self.artifact()
+        if target is self.own:
+            return of_route(self.run, target, self.attempt)
+        return deliver(self.run, target, self.attempt, self.examples)[1]
+
+
+def entries(found: Mapping[str, StoredTarget]) -> dict[str, Entry]:
+    """As the cell keeps them."""
+    return {name: one.entry for name, one in found.items()}
+
+
+def failures(found: Mapping[str, StoredTarget]) -> tuple[Failure, ...]:
+    """The failures that the entries name."""
+    return tuple(one.failure for one in found.values() if one.failure)

@@ -73,10 +73,12 @@ class Side:
 
 @dataclass(frozen=True)
 class Made:
-    """How a target was made of a SavedModel. select_tf_ops: needs TensorFlow's operators beside TFLite's."""
+    """How a target was made of a SavedModel. select_tf_ops: needs TensorFlow's operators beside TFLite's; flex: which,
+    None where they were not looked for."""
 
-    select_tf_ops: bool
-    megabytes: float
+    megabytes: FiniteFloat
+    select_tf_ops: bool = False
+    flex: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -118,6 +118,27 @@ def _probed(cell: Cell) -> dict[str, AttemptLine]:
     }
 
 
+def of_targets(
+    content: Evidence,
+    cell: Cell,
+    limitations: Sequence[Limitation],
+    own: Own = _none,
+    operators: Operators | None = None,
+) -> dict[str, str | None]:
+    """By failing target, the id of the first rule that holds for what it came to, see explain; None without one."""
+    explainer = Explainer(content, limitations, own, operators)
+    return {name: explainer.first(cell, line) for name, line in _targeted(cell).items()}
+
+
+def _targeted(cell: Cell) -> dict[str, AttemptLine]:
+    """The failing targets of a cell as lines of attempts, which rules are held against."""
+    return {
+        name: AttemptLine(cell.opset, None, cell.named, Stage.TARGET, entry.outcome, entry.error)
+        for name, entry in cell.targets.items()
+        if entry.error is not None and entry.deployed is not None and entry.deployed.verdict.failing
+    }
+
+
 def unexplained(content: Evidence) -> list[CellId]:
     """The failing cells that have no limitation."""
     return [
@@ -139,8 +160,8 @@ def not_understood(evidence: Iterable[Evidence], limitations: Sequence[Limitatio
 
 
 def unused(evidence: Iterable[Evidence], limitations: Sequence[Limitation]) -> list[Limitation]:
-    """The rules that explain no cell of the evidence, are the first for no attempt or probe that failed, and are shown
-    by no test: of the whole evidence, else it says nothing."""
+    """The rules that explain no cell of the evidence, are the first for no attempt, probe or target that failed, and
+    are shown by no test: of the whole evidence, else it says nothing."""
     evidence = list(evidence)
     waiting = {rule.id: rule for rule in limitations if not any(shown.startswith("tests/") for shown in rule.shown)}
     for content in evidence:
@@ -149,7 +170,7 @@ def unused(evidence: Iterable[Evidence], limitations: Sequence[Limitation]) -> l
     for content in evidence:
         explainer = Explainer(content, limitations)
         for cell in content.cells if waiting else ():
-            for attempt in (*cell.attempts, *_probed(cell).values()):
+            for attempt in (*cell.attempts, *_probed(cell).values(), *_targeted(cell).values()):
                 if attempt.error is not None:
                     waiting.pop(explainer.first(cell, attempt) or "", None)
     return list(waiting.values())
@@ -157,8 +178,8 @@ def unused(evidence: Iterable[Evidence], limitations: Sequence[Limitation]) -> l
 
 def dishonest(evidence: Sequence[Evidence], limitations: Sequence[Limitation]) -> list[str]:
     """What committed evidence may not have, a line each: an error that a run would write otherwise today, a cell whose
-    stored limitation is not what the rules say, a failing cell without a limitation, a rule that explains nothing, more
-    than one failing cell in ten that nobody understands, evidence of a package under test."""
+    stored limitation is not what the rules say, a failing cell or target without a limitation, a rule that explains
+    nothing, more than one failing cell in ten that nobody understands, evidence of a package under test."""
     explained = [explain(content, limitations) for content in evidence]
     found = [
         f"{content.toolchain}: {cell.case} {cell.route} has the limitation {cell.limitation or 'null'}, "
@@ -180,6 +201,13 @@ def dishonest(evidence: Sequence[Evidence], limitations: Sequence[Limitation]) -
         if cell.unlocked
     ]
     found += [f"{' '.join(cell)}: fails without a limitation" for content in explained for cell in unexplained(content)]
+    found += [
+        f"{content.toolchain} {cell.case} {cell.route}: the target {name} fails without a limitation"
+        for content in explained
+        for cell in content.cells
+        for name, rule in of_targets(content, cell, limitations).items()
+        if rule is None
+    ]
     found += [
         f"limitations.yaml: {rule.id} explains nothing that is recorded" for rule in unused(explained, limitations)
     ]

@@ -15,7 +15,7 @@ from statistics import mean
 from typing import NamedTuple
 
 from tfparity.evidence import files, latency
-from tfparity.evidence.explain import Operators, explain
+from tfparity.evidence.explain import Operators, explain, of_targets
 from tfparity.evidence.latency import Latency
 from tfparity.evidence.recommend import Way
 from tfparity.evidence.runs import operators
@@ -26,15 +26,15 @@ from tfparity.planning import keys, probes
 from tfparity.planning.plan import in_tier
 from tfparity.planning.remedies import all_left_out
 from tfparity.planning.selection import Selection
-from tfparity.records.cells import Cell, CellId, Failure, PlannedCell
-from tfparity.records.vocabulary import Tier, Verdict
+from tfparity.records.cells import Cell, CellId, Entry, Failure, PlannedCell
+from tfparity.records.vocabulary import Target, Tier, Verdict
 
 
 @dataclass(frozen=True)
 class Standing:
-    """One planned cell: its verdict, the recorded cell (without probes that are stale), failure and run where there are
-    any, what explains it, the remedies that its rule names and that it has not tried, and by fingerprint the failures
-    that its probes name."""
+    """One planned cell: its verdict, the recorded cell (without probes and targets that are stale), failure and run
+    where there are any, what explains it, the remedies that its rule names and that it has not tried, by fingerprint
+    the failures that its probes and targets name, and by failing target what explains that."""
 
     planned: PlannedCell
     verdict: Verdict
@@ -44,6 +44,7 @@ class Standing:
     run: Run | None = None
     untried: tuple[str, ...] = ()
     beside: Mapping[str, Failure] = field(default_factory=dict)
+    of_targets: Mapping[str, Limitation | None] = field(default_factory=dict)
 
     @property
     def reason(self) -> str | None:
@@ -195,20 +196,40 @@ class Query:
             return Standing(planned, verdict)
         rule, error = self.selection.limitations.named(cell.limitation), content.error_of(cell)
         untried = self.selection.keys.untried(planned, cell, error) if verdict.failing else ()
-        cell = probed(cell, stale=verdict is Verdict.STALE)
-        beside = {entry.error: content.errors[entry.error] for entry in cell.probes.values() if entry.error}
-        return Standing(planned, verdict, cell, error, rule, self.run(planned.place), untried, beside)
+        cell = current(cell, stale=verdict is Verdict.STALE)
+        entries = (*cell.probes.values(), *cell.targets.values())
+        beside = {entry.error: content.errors[entry.error] for entry in entries if entry.error}
+        explained = {id: self.selection.limitations.named(rule) for id, rule in self._targets(content, cell).items()}
+        ran = self.run(planned.place)
+        return Standing(planned, verdict, cell, error, rule, ran, untried, beside, explained)
+
+    def _targets(self, content: Evidence, cell: Cell) -> dict[str, str | None]:
+        """By failing target, the rule that explains it."""
+        if not cell.targets:
+            return {}
+        return of_targets(content, cell, self.selection.limitations, self.selection.is_own, self._operators(content))
 
 
-def probed(cell: Cell, *, stale: bool = False) -> Cell:
-    """The cell without the entries of probes that are no more, or whose revision is another now; without any where the
-    cell itself is stale."""
-    kept = {
+def current(cell: Cell, *, stale: bool = False) -> Cell:
+    """The cell without the entries of probes and targets that are no more, or whose revision is another now; without
+    any where the cell itself is stale."""
+    probed = {
         name: entry
         for name, entry in cell.probes.items()
         if not stale and name in probes.NAMES and keys.probe(cell.key, name) == entry.key
     }
-    return cell if kept == cell.probes else replace(cell, probes=kept, level=2 if kept else 1)
+    made = {name: entry for name, entry in cell.targets.items() if not stale and _current(cell, name, entry)}
+    if (probed, made) == (cell.probes, cell.targets):
+        return cell
+    return replace(cell, probes=probed, targets=made, level=2 if probed else 1)
+
+
+def _current(cell: Cell, target: str, entry: Entry) -> bool:
+    """Whether a target's entry is of its revision. Of one that was made with a user's own examples nothing but the key
+    has their digest, so that it is believed."""
+    if target not in list(Target) or entry.deployed is None:
+        return False
+    return entry.deployed.own_data or keys.target(cell.key, Target(target)) == entry.key
 
 
 class Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 
 from tfparity.evidence.schema import Agreement, Evidence, Place, Run, Runs, StageRun
 from tfparity.records.cells import Attempt, CellRecord, Model, two_digits
@@ -44,6 +45,7 @@ def _run(record: CellRecord) -> Run:
         max_abs=two_digits(deciding.max_abs) if deciding else None,
         floor=two_digits(deciding.floor) if deciding else None,
         notes=deciding.notes if deciding else (),
+        targets=record.targets,
     )
 
 
@@ -66,10 +68,16 @@ def _three_digits(value: float | None) -> float | None:
 
 def update_runs(recorded: Runs | None, new: Runs, content: Evidence, stay: Collection[Place] = ()) -> Runs:
     """`recorded` with the runs of `new` in place of its own, but those of cells that `stay`, and without those of cells
-    that `content` has not."""
+    that `content` has not. What was measured of targets stays where `content` has them still."""
     before = recorded.by_place if recorded else {}
     both = {**before, **new.by_place, **{place: before[place] for place in stay if place in before}}
-    return Runs(content.toolchain, tuple(both[place] for place in sorted(both) if place in content.by_place))
+    kept = []
+    for place in (place for place in sorted(both) if place in content.by_place):
+        earlier = before[place].targets if place in before else {}
+        targets = {**earlier, **(new.by_place[place].targets if place in new.by_place else {})}
+        mine = content.by_place[place].targets
+        kept.append(replace(both[place], targets={name: one for name, one in targets.items() if name in mine}))
+    return Runs(content.toolchain, tuple(kept))
 
 
 def operators(ran: Runs | None) -> dict[Place, tuple[str, ...]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TypeGuard
 
@@ -25,6 +25,7 @@ from tfparity.records.cells import (
     Model,
     Note,
     Said,
+    TargetRun,
     coarse,
 )
 from tfparity.records.keys import Json
@@ -92,7 +93,7 @@ class Run:
     """When, where and how long a recorded cell ran, and what was measured.
 
     seconds: wall time of all attempts. max_abs, floor: as measured on that host, absolute, two significant digits. What
-    older runs lack is None. notes: what the verdict on a user's own model does not tell.
+    older runs lack is None. notes: what the verdict on a user's own model does not tell. targets: by name.
     """
 
     __pydantic_config__ = STRICT
@@ -110,6 +111,7 @@ class Run:
     max_abs: float | None = None
     floor: float | None = None
     notes: tuple[Note, ...] = ()
+    targets: Mapping[str, TargetRun] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.seconds < 0:
@@ -255,7 +257,7 @@ def _why_not_working(cell: Cell) -> str | None:
     if not any(attempt.outcome.passed and cell.decided_by(attempt) for attempt in cell.attempts):
         by = f" by {', '.join(cell.named)}" if cell.named else ""
         return f"no attempt at opset {cell.opset}{by} passed"
-    if cell.grade is None or not cell.grade.right:
+    if cell.grade is None or not cell.grade.of_float32:
         return f"the grade {cell.grade or 'null'} is not right"
     if lost:
         return f"the axis {lost[0]!r} is lost"
@@ -316,10 +318,13 @@ def encode_runs(content: Runs) -> bytes:
 
 
 def _run(run: Run) -> dict[str, Json]:
-    """Notes stand in the runs of a user's own models alone."""
+    """Notes stand in the runs of a user's own models alone, targets where there are any."""
     found: dict[str, Json] = asdict(run)
     if not run.notes:
         del found["notes"]
+    del found["targets"]
+    if run.targets:
+        found["targets"] = {name: asdict(one) for name, one in sorted(run.targets.items())}
     return found
 
 
@@ -367,7 +372,17 @@ def _attempt(attempt: AttemptLine) -> dict[str, Json]:
 
 
 def _entries(entries: Mapping[str, Entry]) -> dict[str, Json]:
-    return {name: asdict(entry) for name, entry in sorted(entries.items())}
+    return {name: _entry(entry) for name, entry in sorted(entries.items())}
+
+
+def _entry(entry: Entry) -> dict[str, Json]:
+    """What only targets have stands with them alone."""
+    found: dict[str, Json] = asdict(entry)
+    if entry.deployed is None:
+        del found["deployed"]
+    else:
+        found["deployed"] = {**asdict(entry.deployed), "dynamic": _sorted(entry.deployed.dynamic)}
+    return found
 
 
 def _failure(failure: Failure) -> dict[str, Json]:

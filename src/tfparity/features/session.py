@@ -8,11 +8,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tfparity import paths
-from tfparity.evidence.explain import of_probes
+from tfparity.errors import UsageError
+from tfparity.evidence.explain import of_probes, of_targets
 from tfparity.evidence.needs import needs
 from tfparity.evidence.query import Query
 from tfparity.evidence.recorder import Recorder
 from tfparity.evidence.runs import operators, runs
+from tfparity.inputs import calibration
+from tfparity.inputs.calibration import Calibration
 from tfparity.inputs.limitations import Limitation
 from tfparity.inputs.matrix import Matrix
 from tfparity.paths import Cache, Project
@@ -50,7 +53,7 @@ class Session:
         self.selection.read()
         if self.choice.record:
             self.recorder.check()
-        _ = self.cells, self.query.recorded
+        _ = self.cells, self.query.recorded, self.examples
 
     @property
     def choice(self) -> Choice:
@@ -69,11 +72,11 @@ class Session:
 
     def to_run(self, cells: Sequence[PlannedCell]) -> list[PlannedCell]:
         """Those of the cells that can be and that the store holds no attempt at, if only of older revisions, or that
-        have a remedy to try. Of probes nothing is foretold: at level 2 every cell counts."""
+        have a remedy to try. Of probes and targets nothing is foretold: every cell counts where they are asked for."""
         store, keys = self.selection.cache.store, self.selection.keys
 
         def done(cell: PlannedCell) -> bool:
-            if self.choice.again or (self.choice.level or 1) > 1:
+            if self.choice.again or (self.choice.level or 1) > 1 or self.choice.targets:
                 return False
             file = paths.attempts_file(store, keys.base(keys.crossing(cell)))
             there = os.path.isfile(file)  # noqa: PTH113 - asked of thousands of cells
@@ -119,6 +122,21 @@ class Session:
         """What each of the cells will cost that can be."""
         return {cell.place: self.cost(cell) for cell in cells if cell.applicable}
 
+    @cached_property
+    def examples(self) -> Calibration | None:
+        """The examples of the user's own that were chosen. Raises DataError where they are not the model's inputs,
+        UsageError where they would be for several models."""
+        file = self.choice.calibration
+        if file is None:
+            return None
+        ids = {cell.case for cell in self.cells if cell.applicable}
+        if len({id.removesuffix("-eager") for id in ids}) > 1:
+            raise UsageError(f"--calibration is for one model, not {', '.join(sorted(ids))}: name one with --case")
+        found = calibration.read(file)
+        for id in ids:
+            found.examples(self.selection.cases[id])
+        return found
+
     def recorded(self) -> dict[CellId, Cell]:
         """Those of the choice's cells that are recorded."""
         found = {cell.place: self.query.cell(cell.place) for cell in self.cells}
@@ -142,6 +160,8 @@ class Session:
             try_remedies=choice.try_remedies,
             level=choice.level,
             as_recorded=self.recorded() if self.as_recorded else {},
+            targets=choice.targets or (None if self.as_recorded else ()),
+            examples=self.examples,
         )
         context = Context(
             selection.project,
@@ -163,14 +183,29 @@ class Session:
         return self.selection.limitations.named(cell.limitation)
 
     def falls(self, record: CellRecord) -> bool:
-        """Whether a record works at level 1 and not at level 2, and no limitation says why."""
-        if record.cell is None or not record.verdict.works or not probes.verdict(record.cell).failing:
+        """Whether a record works at level 1, and not at level 2 or not as one of its targets, and no limitation says
+        why."""
+        if record.cell is None or not record.verdict.works:
+            return False
+        if self.unexplained(record):
+            return True
+        if not probes.verdict(record.cell).failing:
             return False
         content = self.recorder.found([record])[record.toolchain]
         is_own = self.selection.is_own
         told = operators(runs(record.toolchain, [record] if is_own(record.case) else []))
         rules = of_probes(content, content.cells[0], self.selection.limitations, is_own, told)
         return any(rule is None for name, rule in rules.items() if probes.load(name).kind is Kind.DECIDES)
+
+    def unexplained(self, record: CellRecord) -> list[str]:
+        """The failing targets of a record that no limitation explains, by name."""
+        if record.cell is None or not record.cell.targets:
+            return []
+        content = self.recorder.found([record])[record.toolchain]
+        is_own = self.selection.is_own
+        told = operators(runs(record.toolchain, [record] if is_own(record.case) else []))
+        rules = of_targets(content, content.cells[0], self.selection.limitations, is_own, told)
+        return [name for name, rule in rules.items() if rule is None]
 
     def regressed(self, record: CellRecord) -> bool:
         """Whether a record fails, or is partial, of a cell that evidence which is not stale has working."""

@@ -55,6 +55,7 @@ Stage = Literal[
     "dynamic-shape",
     "signature",
     "probe",
+    "target",
 ]
 
 

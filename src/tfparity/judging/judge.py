@@ -28,6 +28,7 @@ from tfparity.worker.declare import Case, Sample
 
 if TYPE_CHECKING:
     from tfparity.judging.compare import Arrays, Comparison
+    from tfparity.judging.precision import Held
 
 #: The level of checking that this module does: every stage, three seeds, one axis moved at a time.
 LEVEL = 1
@@ -81,6 +82,7 @@ def attempt(
     failed_sizes: Mapping[str, Problem] | None = None,
     referee_error: str | None = None,
     second: SecondReferee | None = None,
+    held: Held | None = None,
 ) -> Attempt:
     """Judge one attempt.
 
@@ -89,10 +91,11 @@ def attempt(
     references, referee, outputs: arrays by key (see compare); `referee` None where it could not run.
     signature: of the artifact, None where it told none. failed_sizes: sample index → why it could not run.
     second: of another referee, where the first one's answer is in doubt.
+    held: how the answers of a target are judged; None of what a route converts.
 
     Raises WorkerError where a reference is missing.
     """
-    from tfparity.judging import compare  # and numpy, which a run of what is known needs not
+    from tfparity.judging import compare, precision  # and numpy, which a run of what is known needs not
 
     samples = case.samples()
     replies = {reply.stage: _normal(reply) for reply in stages}
@@ -100,7 +103,11 @@ def attempt(
     culprit: str | None = None
     kept: bool | None = None
     if Stage.PARITY in replies and replies[Stage.PARITY].passed:
-        measured = compare.compare(case.outputs, samples, references, outputs or {})
+        measured = (
+            precision.judged(case, references, outputs or {}, held)
+            if held
+            else compare.compare(case.outputs, samples, references, outputs or {})
+        )
         hop = compare.compare(case.outputs, samples, references, referee) if referee else None
         other = second.held(case, references, referee or {}, outputs or {}) if second and hop else None
         replies[Stage.PARITY], culprit = _judge_parity(replies[Stage.PARITY], measured, hop, other)
@@ -110,7 +117,7 @@ def attempt(
             culprit = culprit or blamed
         if Stage.SIGNATURE in replies:
             reply = replies[Stage.SIGNATURE]
-            replies[Stage.SIGNATURE], kept = _judge_signature(reply, signature, case, references, samples)
+            replies[Stage.SIGNATURE], kept = _judge_signature(reply, signature, case, references, samples, held)
     judged = tuple(replies.values())
     last = _first_failing(judged) or judged[-1]
     stage = Stage(last.stage)
@@ -300,10 +307,19 @@ def _axis_problem(axis: str, measured: Comparison, samples: Sequence[Sample], fa
 
 
 def _judge_signature(
-    reply: StageReply, signature: Signature | None, case: Case, references: Arrays, samples: Sequence[Sample]
+    reply: StageReply,
+    signature: Signature | None,
+    case: Case,
+    references: Arrays,
+    samples: Sequence[Sample],
+    held: Held | None,
 ) -> tuple[StageReply, bool | None]:
     """A "signature" that came back, a failure where names or dtypes (or, where the artifact has one, the order) differ
     from the declaration; and whether it is kept, None where the stage did not come back."""
+
+    def typed(dtype: str) -> str:
+        return "int8" if held and held.int8_signature and dtype.startswith("float") else dtype
+
     if not reply.passed:
         return reply, None
     if signature is None:
@@ -312,11 +328,11 @@ def _judge_signature(
     problems = [
         problem
         for side, found, wanted in (
-            ("inputs", signature.inputs, [(given.name, given.dtype) for given in case.inputs]),
+            ("inputs", signature.inputs, [(given.name, typed(given.dtype)) for given in case.inputs]),
             (
                 "outputs",
                 signature.outputs,
-                [(o.name, str(references[f"float32/{first}/{o.name}"].dtype)) for o in case.outputs],
+                [(o.name, typed(str(references[f"float32/{first}/{o.name}"].dtype))) for o in case.outputs],
             ),
         )
         for problem in _differs(side, list(found), wanted, ordered=signature.ordered)

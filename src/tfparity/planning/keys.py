@@ -20,12 +20,12 @@ from tfparity.inputs import case_files
 from tfparity.inputs.limitations import Limitation, Met, Rules
 from tfparity.inputs.matrix import Environment, Matrix
 from tfparity.paths import Project
-from tfparity.planning import probes, revisions, routes
+from tfparity.planning import probes, revisions, routes, targets
 from tfparity.planning import remedies as remedies_left
 from tfparity.planning.routes import Way
 from tfparity.records.cells import Attempt, AttemptLine, Cell, CellId, Failure, PlannedCell
 from tfparity.records.keys import key
-from tfparity.records.vocabulary import Stage, named
+from tfparity.records.vocabulary import Stage, Target, named
 from tfparity.worker import remedies, shims
 from tfparity.worker.declare import Case
 from tfparity.worker.exporters import Exporter
@@ -312,6 +312,15 @@ def entry(cell_key: str, kind: str, name: str, revision: int, *rests_on: str) ->
 def probe(cell_key: str, name: str) -> str:
     """The key of a probe's entry: it rests on the probe's own revision and on that of what all probes share."""
     return entry(cell_key, "probe", name, probes.load(name).revision, str(revisions.STAGES["probe"]))
+
+
+def target(cell_key: str, name: Target, examples: str | None = None) -> str:
+    """The key of a target's entry: it rests on the target's own revision, on that of what all targets share, on its
+    remedies', and on `examples`, a digest of those of a user's own that it was made with."""
+    declared = targets.declared(name)
+    cures = [f"{one}-{remedies.load(one).revision}" for one in declared.remedies]
+    shared = str(revisions.STAGES["target"])
+    return entry(cell_key, "target", name, declared.revision, shared, *cures, *([examples] if examples else []))
 
 
 def _code_files(folder: Path) -> Iterator[Path]:

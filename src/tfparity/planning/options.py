@@ -12,9 +12,9 @@ from typing import Any
 
 from tfparity import paths
 from tfparity.inputs.own_models import Declared
-from tfparity.planning import case_choice
+from tfparity.planning import case_choice, targets
 from tfparity.planning.needs import Need
-from tfparity.records.vocabulary import Tier
+from tfparity.records.vocabulary import Target, Tier
 
 DEFAULT = "default"
 
@@ -114,6 +114,18 @@ OPTIONS = (
         "1: the stages; 2: probes of what works, too (docs/probes.md); the gate's default is the recorded one",
         {"type": int, "choices": (1, 2), "metavar": "N"},
     ),
+    Option(
+        "--target",
+        "what is made of a model that converts, and checked: saved-model, saved-model-xla, tflite-float32, "
+        "tflite-dynamic, tflite-float16, tflite-int8, tflite-int8-io or all; repeatable",
+        {"action": "append", "choices": ("all", *(target.value for target in Target)), "metavar": "NAME"},
+    ),
+    Option(
+        "--calibration",
+        "an .npz file of typical inputs, an array of examples for each input by its name: what the int8 targets are "
+        "made with (default: the case's own inputs)",
+        {"metavar": "FILE"},
+    ),
     Option("--again", "run what is already in the store, too", {"action": "store_true"}),
     Option("--fresh-process", "a new process for every request instead of a fork", {"action": "store_true"}),
     Option("--keep", "leave converted models and logs below work/kept-… in the cache folder", {"action": "store_true"}),
@@ -147,6 +159,8 @@ class Choice:
     budget: float | None = None
     all_opsets: bool = False
     level: int | None = None
+    targets: tuple[Target, ...] = ()
+    calibration: Path | None = None
     again: bool = False
     fresh_process: bool = False
     keep: bool = False
@@ -174,6 +188,8 @@ def chosen(value: Callable[[str], Any]) -> Choice:
         jobs=value("jobs") or min(2, os.cpu_count() or 1),
         budget=value("budget"),
         level=value("level") or (level if level > 1 else None),
+        targets=targets.named(value("target") or ()),
+        calibration=Path(value("calibration")) if value("calibration") else None,
         **{
             name: bool(value(name))
             for name in (

@@ -22,6 +22,7 @@ STAGES = {
     "compare": 1,
     "judge": 1,
     "probe": 2,
+    "target": 1,
 }
 
 #: What a user's own model gets in place of what the zoo's cases get: how it is enlivened, and what is refused. In the

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from tfparity.records.fingerprint import fingerprint
-from tfparity.records.vocabulary import Grade, Outcome, Stage, Verdict, named
+from tfparity.records.vocabulary import Grade, Outcome, Precision, Stage, Verdict, named
 
 #: How files are held to these classes (see evidence.schema): every key is there, none is unknown, types are exact.
 STRICT = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
@@ -215,9 +215,51 @@ class AttemptLine:
 
 
 @dataclass(frozen=True)
+class Deployed:
+    """What a target of a cell that works came to.
+
+    precision: how it keeps its numbers; grade: as a cell's, "precision" where it is right within what these allow,
+    "form" where its numbers say nothing and its shapes and types are right. snr_db: the signal-to-noise ratio in
+    decibels, the next ten downwards, so that it repeats; allowed_db: what it has to reach, None where float32's grades
+    hold or where none is asked for. top_1: of trained weights alone, the share of rows with the same largest score.
+    same_answer: likewise, whether the case says the same of torch's outputs and of these. flex: operators of
+    TensorFlow's own that a .tflite file needs; None where they were not looked for. remedies: what it took beyond the
+    cell's own. own_data: made with examples of a user's own.
+    """
+
+    __pydantic_config__ = STRICT
+
+    verdict: Verdict
+    precision: Precision
+    grade: Grade | None = None
+    snr_db: float | None = None
+    allowed_db: float | None = None
+    top_1: float | None = None
+    same_answer: bool | None = None
+    flex: tuple[str, ...] | None = None
+    signature: bool | None = None
+    dynamic: Mapping[str, bool] = field(default_factory=dict)
+    remedies: tuple[str, ...] = ()
+    own_data: bool = False
+
+
+@dataclass(frozen=True)
+class TargetRun:
+    """What was measured of a target where it ran: max_abs of two digits, the signal-to-noise ratio in decibels to a
+    tenth, seconds that making it took, what the case says of the outputs on both sides."""
+
+    __pydantic_config__ = STRICT
+
+    max_abs: float | None
+    snr_db: float | None
+    seconds: float | None
+    answer: Said | None = None
+
+
+@dataclass(frozen=True)
 class Entry:
     """What was found of a cell beside its verdict: by a probe, for a target, on a runtime. `key`: of what it rests on,
-    the cell's own included, so that adding one makes no cell stale. error: a fingerprint."""
+    the cell's own included, so that adding one makes no cell stale. error: a fingerprint. deployed: of a target."""
 
     __pydantic_config__ = STRICT
 
@@ -226,6 +268,7 @@ class Entry:
     max_abs: float | None
     megabytes: float | None
     key: str
+    deployed: Deployed | None = None
 
 
 @dataclass(frozen=True)
@@ -292,7 +335,9 @@ class CellRecord:
     """All that came of a cell in a run.
 
     `cell` is as in the evidence (None where no run was needed or none was possible), `attempts` in full, `environments`
-    by id. `beside`: the failures that entries beside the verdict name. `cached`: nothing ran, the store had it all.
+    by id. `beside`: the failures that entries beside the verdict name. `targets`: what was measured of targets, by
+    name; `without`: targets that were asked for and that the route cannot give, and why. `cached`: nothing ran, the
+    store had it all.
     `interrupted`: untested, because this machine ended what ran; `reason` says how.
     """
 
@@ -305,6 +350,8 @@ class CellRecord:
     attempts: tuple[Attempt, ...] = ()
     environments: Mapping[str, EnvironmentFacts] = field(default_factory=dict)
     beside: tuple[Failure, ...] = ()
+    targets: Mapping[str, TargetRun] = field(default_factory=dict)
+    without: Mapping[str, str] = field(default_factory=dict)
     cached: bool = False
     interrupted: bool = False
 

@@ -23,6 +23,7 @@ class Stage(StrEnum):
     DYNAMIC_SHAPE = "dynamic-shape"
     SIGNATURE = "signature"
     PROBE = "probe"
+    TARGET = "target"  # the making of a target out of the SavedModel, and whatever comes of it
 
     @property
     def position(self) -> int:
@@ -100,7 +101,9 @@ class Grade(StrEnum):
 
     FLOAT32_NOISE = "float32-noise"
     WITHIN_1E5 = "1e-5"
+    WITHIN_PRECISION = "precision"  # of a target that keeps fewer bits: within what these allow
     WITHIN_1E3 = "1e-3"
+    FORM = "form"  # of a target whose numbers say nothing: its shapes and types are right
     DIVERGED = "diverged"
 
     @property
@@ -111,6 +114,11 @@ class Grade(StrEnum):
     @property
     def right(self) -> bool:
         """Whether it counts as the right answer."""
+        return self.of_float32 or self in (Grade.WITHIN_PRECISION, Grade.FORM)
+
+    @property
+    def of_float32(self) -> bool:
+        """Whether it counts as the right answer of a cell, which keeps all bits."""
         return self in (Grade.FLOAT32_NOISE, Grade.WITHIN_1E5)
 
 
@@ -128,10 +136,24 @@ HEAVY = "heavy"
 
 
 class Target(StrEnum):
-    """What is deployed."""
+    """What is deployed, each declared by a module of worker/targets."""
 
     SAVED_MODEL = "saved-model"
+    SAVED_MODEL_XLA = "saved-model-xla"
     TFLITE_FLOAT32 = "tflite-float32"
+    TFLITE_DYNAMIC = "tflite-dynamic"
+    TFLITE_FLOAT16 = "tflite-float16"
+    TFLITE_INT8 = "tflite-int8"
+    TFLITE_INT8_IO = "tflite-int8-io"
+
+
+class Precision(StrEnum):
+    """How a target keeps its numbers (see worker.targets.Target)."""
+
+    FLOAT32 = "float32"
+    FLOAT16 = "float16"
+    DYNAMIC = "dynamic"
+    INT8 = "int8"
 
 
 #: How remedies that no attempt names are written: a shim of the environment, a lowered opset.

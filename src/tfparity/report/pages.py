@@ -1,8 +1,8 @@
 """The generated parts of README.md and docs/: made from results/, the matrix and the limitations alone.
 
 README.md and docs/compatibility.md have parts between markers; docs/limitations.md, docs/toolchains/ (a page per
-toolchain), docs/zoo/ (a page per case file), docs/routes.md, docs/since.md, docs/claims.md, docs/remedies.md and the
-pictures of docs/images are whole.
+toolchain), docs/zoo/ (a page per case file), docs/routes.md, docs/since.md, docs/claims.md, docs/remedies.md,
+docs/targets.md and the pictures of docs/images are whole.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tfparity.inputs import claims as inputs_claims
 from tfparity.inputs.limitations import NO_LINK, Limitation
 from tfparity.inputs.matrix import Toolchain
 from tfparity.records.vocabulary import Verdict
-from tfparity.report import claims, markdown, plots, probing, ranges, readme, remedies, routes, words
+from tfparity.report import claims, markdown, plots, probing, ranges, readme, remedies, routes, targets, words
 from tfparity.report.why import why
 
 MADE = "<!-- Made by `nox -s table` from results/, matrix.yaml and limitations.yaml. Do not edit. -->\n\n"
@@ -60,6 +60,7 @@ def contents(table: Table) -> dict[Path, str]:
         project.docs / "routes.md": MADE + routes.page(table),
         project.docs / "remedies.md": MADE + remedies.page(table),
         project.docs / "since.md": MADE + ranges.page(table),
+        project.docs / "targets.md": MADE + targets.page(table),
     }
     made.update(plots.contents(table))
     said = inputs_claims.load(project.claims)
@@ -283,10 +284,14 @@ def _row(cell: Standing, up: str) -> list[str]:
     text = why(cell.cell, cell.error, None) if cell.cell is not None else " ".join((cell.reason or "").split())
     if cell.cell is not None:
         text = "; ".join(part for part in (text, probing.found(cell.cell, cell.beside)) if part)
+        made = targets.brief(cell.cell)
+        shown_targets = f"; [targets]({up}targets.md): {made}" if made else ""
+    else:
+        shown_targets = ""
     explained = f" ([{cell.limitation.id}]({up}limitations.md#{cell.limitation.id}))" if cell.limitation else ""
     untried = f"; not tried: {', '.join(cell.untried)}" if cell.untried else ""
     return [
-        f"{shown.sign} {shown.words}{untried}",
+        f"{shown.sign} {shown.words}{untried}{shown_targets}",
         words.number(cell.max_abs),
         words.opset(cell.cell),
         words.axes(cell.cell.dynamic if cell.cell else None),
@@ -308,7 +313,8 @@ def limitations(table: Table) -> str:
     )
     cured = _cured(every)
     for limitation in table.limitations:
-        parts.append(_limitation(limitation, [cell for cell in failing if cell.limitation == limitation], cured))
+        mine = [cell for cell in failing if cell.limitation == limitation]
+        parts.append(_limitation(limitation, mine, targets.explained(every, limitation), cured))
     return "\n\n".join(parts) + "\n"
 
 
@@ -329,7 +335,9 @@ def _cured(cells: Sequence[Standing]) -> Counter[str]:
     return Counter(name for name, _ in working)
 
 
-def _limitation(limitation: Limitation, cells: Sequence[Standing], cured: Mapping[str, int]) -> str:
+def _limitation(
+    limitation: Limitation, cells: Sequence[Standing], made: Sequence[str], cured: Mapping[str, int]
+) -> str:
     when = ", ".join(f"{name} {specifier}" for name, specifier in limitation.when.items()) or "everywhere"
     link = markdown.text(limitation.link) if limitation.link == NO_LINK else f"<{limitation.link}>"
     lines = [
@@ -354,5 +362,7 @@ def _limitation(limitation: Limitation, cells: Sequence[Standing], cured: Mappin
         f"- {markdown.code(case)} ({route}): {', '.join(toolchains)}" for (case, route), toolchains in by_case.items()
     )
     head, *facts = lines
-    block = markdown.folded(f"{len(cells)} cells", listed) if cells else "No recorded cell."
+    blocks = [markdown.folded(f"{len(cells)} cells", listed)] if cells else []
+    blocks += [markdown.folded(f"{len(made)} targets", "\n".join(made))] if made else []
+    block = "\n\n".join(blocks) or "No recorded cell."
     return f"{head}\n\n" + "\n".join(facts) + f"\n\n{block}"

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from tfparity.evidence import recommend
 from tfparity.evidence.query import Standing, Table
 from tfparity.planning.routes import layout, route
-from tfparity.records.vocabulary import Verdict
+from tfparity.records.vocabulary import Target, Verdict
 from tfparity.report import markdown, words
 
 
@@ -60,7 +60,7 @@ def _route(standings: Table, name: str, by_case: Mapping[str, Sequence[Standing]
     return [
         f"**{name}**",
         markdown.text(", ".join(f"{package} {specifier}" for package, specifier in needed.items())),
-        markdown.text(", ".join(gives.targets)),
+        "[every target](targets.md)" if len(gives.targets) == len(Target) else markdown.text(", ".join(gives.targets)),
         said[gives.dynamic],
         markdown.text(gives.layout or "–"),
         markdown.text(gives.integers or "–"),

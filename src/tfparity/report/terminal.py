@@ -17,7 +17,7 @@ from rich.text import Text
 from tfparity.inputs.limitations import Limitation
 from tfparity.records.cells import CellRecord, Note
 from tfparity.records.vocabulary import Verdict
-from tfparity.report import probing, words
+from tfparity.report import probing, targets, words
 from tfparity.report.why import packages, why
 
 #: Which limitation explains a record, if any.
@@ -79,6 +79,11 @@ def show(out: Console, records: Sequence[CellRecord], explain: Explain, *, all_n
             said = record.deciding.answer if record.deciding else None
             if said:
                 indented(out, Text(f"{record.case}: {words.answer(said)}"))
+        if any(record.cell and record.cell.targets for record in rows):
+            out.print()
+            put(out, targets.terminal(rows))
+        for line in (*targets.failures(rows), *targets.refusals(rows)):
+            indented(out, Text(line))
         for line in noted(rows, all_names=all_names):
             indented(out, Text(line))
         for line in aside(mine):

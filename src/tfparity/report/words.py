@@ -48,7 +48,9 @@ VERDICTS: dict[Verdict, Shown] = {
 GRADES = {
     Grade.FLOAT32_NOISE: "to float32 noise",
     Grade.WITHIN_1E5: "within 1e-5",
+    Grade.WITHIN_PRECISION: "within its precision",
     Grade.WITHIN_1E3: "within 1e-3",
+    Grade.FORM: "form only",
     Grade.DIVERGED: "different numbers",
 }
 
@@ -66,13 +68,12 @@ STAGES = {
     Stage.DYNAMIC_SHAPE: "running other sizes",
     Stage.SIGNATURE: "checking names and order",
     Stage.PROBE: "probing further inputs",
+    Stage.TARGET: "making the target of the SavedModel",
 }
 
 
 def stage(name: str) -> str:
-    """What a reader would call a stage, or the making of a target."""
-    if name == "target":
-        return "making the target of the SavedModel"
+    """What a reader would call a stage."""
     return STAGES[Stage(name)] if name in list(Stage) else name
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tfparity.engine.engine import Converted
+from tfparity.engine.targets import Delivered
 from tfparity.errors import UsageError
 from tfparity.features.convert import folder
 from tfparity.features.convert.ways import ways
@@ -16,7 +17,7 @@ from tfparity.judging import judge
 from tfparity.planning import routes
 from tfparity.records.cells import Attempt, PlannedCell
 from tfparity.records.observer import Observer
-from tfparity.records.vocabulary import Target, Verdict
+from tfparity.records.vocabulary import Stage, Target, Verdict
 from tfparity.report import words
 from tfparity.report.why import explained, failed, packages
 
@@ -73,7 +74,7 @@ def convert(
             if made.folder is None:
                 told(f"  {judge.verdict(made.attempt)}: {_why(asked, made, made.attempt)}")
                 continue
-            missing = {target: _why(asked, made, one.attempt) for target, one in made.targets.items() if not one.right}
+            missing = {target: _lacks(asked, made, one) for target, one in made.targets.items() if not one.right}
             for target, why in missing.items():
                 told(f"  the SavedModel is right, {target} is not: {why}")
             if not missing:
@@ -100,6 +101,11 @@ def _others(found: Sequence[Sequence[PlannedCell]]) -> str:
     """Ways as one would name them."""
     named = [f"--toolchain {way[0].toolchain} --route {way[0].route}" for way in found[:NAMED]]
     return ", or ".join(named)
+
+
+def _lacks(asked: Session, made: Converted, one: Delivered) -> str:
+    """Cause and remedy of a target that is not right, as rules of the stage "target" have them."""
+    return _why(asked, made, replace(one.attempt, stage=Stage.TARGET, error=one.failure))
 
 
 def _why(asked: Session, made: Converted, attempt: Attempt) -> str:

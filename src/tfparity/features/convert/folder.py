@@ -14,11 +14,12 @@ from tfparity.engine import bundles, target_side
 from tfparity.engine.engine import Converted
 from tfparity.engine.targets import Delivered
 from tfparity.features.convert import script
-from tfparity.planning import routes
+from tfparity.features.convert.templates import TFLITE_FILES as FILES
+from tfparity.planning import routes, targets
 from tfparity.planning.selection import Selection
 from tfparity.records.cells import Attempt
 from tfparity.records.keys import Json
-from tfparity.records.vocabulary import Target
+from tfparity.records.vocabulary import Grade, Precision, Target
 from tfparity.report import markdown
 
 NOTHING: Mapping[Target, str] = {}
@@ -57,20 +58,20 @@ def _fill(selection: Selection, done: Converted, folder: Path, missing: Mapping[
         shutil.copytree(artifact, folder / "saved_model")
     else:
         shutil.copy(artifact / "model.tflite", folder)
-    tflite = done.targets.get(Target.TFLITE_FLOAT32)
-    if tflite is not None:
-        shutil.copy(tflite.folder / "target" / "model.tflite", folder)
+    for target, one in done.targets.items():
+        if target in FILES:
+            shutil.copy(one.place / "model.tflite", folder / FILES[target])
     for id in _environments(done):
         shutil.copy(selection.project.lockfiles / f"{id}.txt", folder / f"requirements-{id}.txt")
-    written = _scripts(selection, done, folder, tflite)
-    verdict = {**_verdict(done, tflite), **({"missing": dict(missing)} if missing else {})}
+    written = _scripts(selection, done, folder)
+    verdict = {**_verdict(done), **({"missing": dict(missing)} if missing else {})}
     paths.write_text(folder / "verdict.json", json.dumps(verdict, indent=1) + "\n")
     lacking = [
         f"- **no {target}**: what was made of this SavedModel is not right: {markdown.text(why)}"
         + (f" Ways that were not tried: `{others}`." if others else "")
         for target, why in missing.items()
     ]
-    paths.write_text(folder / "README.md", _readme(selection, done, tflite, written, lacking))
+    paths.write_text(folder / "README.md", _readme(selection, done, written, lacking))
 
 
 def _environments(done: Converted) -> list[str]:
@@ -78,7 +79,7 @@ def _environments(done: Converted) -> list[str]:
     return list(dict.fromkeys((done.crossing.source.environment.id, done.crossing.target.environment.id)))
 
 
-def _scripts(selection: Selection, done: Converted, folder: Path, tflite: Delivered | None) -> _Script:
+def _scripts(selection: Selection, done: Converted, folder: Path) -> _Script:
     route, case = done.crossing.planned.route, done.crossing.case
     unsaid = script.unsaid(route, case)
     if unsaid:
@@ -91,10 +92,30 @@ def _scripts(selection: Selection, done: Converted, folder: Path, tflite: Delive
         done.attempt.opset or 0,
         done.attempt.remedies,
         output_axes=case.output_axes(bundles.read_arrays(done.io)),
-        tflite=tflite is not None,
-        select_tf_ops=bool(tflite and tflite.made and tflite.made.select_tf_ops),
+        tflite={
+            target: bool(one.made and one.made.select_tf_ops) for target, one in done.targets.items() if target in FILES
+        },
+        examples=_examples(done, folder),
     )
     return _Script(lines, None)
+
+
+def _examples(done: Converted, folder: Path) -> int:
+    """Write what targets were made with that need examples; how many there are, 0 where none needs any."""
+    if done.examples is None or not any(targets.declared(target).calibrated for target in done.targets):
+        return 0
+    arrays = bundles.read_arrays(done.examples.file)
+    names = [declared.name for declared in done.crossing.case.inputs]
+    given = {
+        f"{name}/{place}": arrays[f"input/{sample}/{name}"]
+        for place, sample in enumerate(done.examples.samples)
+        for name in names
+    }
+    import numpy
+
+    with (folder / "examples.npz").open("wb") as file:
+        numpy.savez(file, **given)  # type: ignore[arg-type] # numpy's own stub of **kwds
+    return len(done.examples.samples)
 
 
 def _measured(attempt: Attempt) -> dict[str, Json]:
@@ -113,7 +134,7 @@ def _measured(attempt: Attempt) -> dict[str, Json]:
     }
 
 
-def _verdict(done: Converted, tflite: Delivered | None) -> dict[str, Json]:
+def _verdict(done: Converted) -> dict[str, Json]:
     """What was measured; the shims of the environments, and what the route makes of layout and integers."""
     crossing = done.crossing
     found: dict[str, Json] = {
@@ -127,10 +148,17 @@ def _verdict(done: Converted, tflite: Delivered | None) -> dict[str, Json]:
     }
     if done.attempt.notes:
         found["notes"] = [asdict(note) for note in done.attempt.notes]
-    if tflite is not None:
-        made = asdict(tflite.made) if tflite.made else {}
-        found[Target.TFLITE_FLOAT32] = {**_measured(tflite.attempt), **made}
+    for target, one in done.targets.items():
+        found[target] = {**_measured(one.attempt), **_deployed(one)}
     return found
+
+
+def _deployed(one: Delivered) -> dict[str, Json]:
+    """What was measured of a target alone."""
+    declared = targets.declared(one.target)
+    agreed: dict[str, Json] = {"top_1": one.top_1} if one.trained or one.own_data else {}
+    made: dict[str, Json] = asdict(one.made) if one.made else {}
+    return {**made, "precision": declared.precision, "snr_db": one.snr_db, "allowed_db": one.allowed_db, **agreed}
 
 
 def _sizes(done: Converted) -> str:
@@ -151,9 +179,31 @@ def _shape(shape: Sequence[int | str]) -> str:
     return f"({', '.join(map(str, shape))})"
 
 
-def _readme(
-    selection: Selection, done: Converted, tflite: Delivered | None, script_: _Script, lacking: Sequence[str]
-) -> str:
+def _told(one: Delivered) -> str:
+    """A target's line: its file, size and error, and what of its numbers was judged."""
+    assert one.made is not None
+    file = FILES.get(one.target, "saved_model under XLA (tf.function, jit_compile=True)")
+    line = f"- {file}, {one.made.megabytes} MB: {one.attempt.max_abs or 0:.1e} ({one.attempt.grade})"
+    if targets.declared(one.target).precision != Precision.FLOAT32 and one.snr_db is not None:
+        line += f", signal to noise {one.snr_db:.0f} dB"
+        line += f" of {one.allowed_db:.0f} that it has to have" if one.allowed_db is not None else ""
+    line += ", held against the same inputs"
+    if one.attempt.grade is Grade.FORM:
+        line += (
+            "; **form only**: random weights, so that 8-bit numbers say nothing of your model. Give your own, and "
+            "`--calibration` with typical inputs"
+        )
+    elif targets.declared(one.target).calibrated and not one.own_data:
+        line += "; made with the inputs that it was held to: `--calibration` takes your own"
+    if one.top_1 is not None and (one.trained or one.own_data):
+        line += f"; the same class comes first in {one.top_1:.0%} of rows"
+    if one.made.select_tf_ops:
+        flex = f": {', '.join(one.made.flex)}" if one.made.flex else ""
+        line += f"; needs a runtime with TensorFlow's own operators (SELECT_TF_OPS{flex})"
+    return line
+
+
+def _readme(selection: Selection, done: Converted, script_: _Script, lacking: Sequence[str]) -> str:
     crossing, attempt = done.crossing, done.attempt
     case, planned, shims = crossing.case, crossing.planned, crossing.shims
     kept = ", ".join(attempt.dynamic) or "none declared"
@@ -182,12 +232,7 @@ def _readme(
     layout = routes.layout(crossing.route)
     if layout != "kept":
         lines.append(f"- takes and gives images {layout}: they were transposed for the check")
-    if tflite is not None and tflite.made is not None:
-        needs = "; needs a runtime with TensorFlow's own operators (SELECT_TF_OPS)" if tflite.made.select_tf_ops else ""
-        lines.append(
-            f"- model.tflite, {tflite.made.megabytes} MB: {tflite.attempt.max_abs or 0:.1e} ({tflite.attempt.grade}), "
-            f"held against the same inputs{needs}"
-        )
+    lines += [_told(one) for one in done.targets.values() if one.made is not None]
     lines += lacking
     lines += ["", "Checked in a process that had not converted it; figures in verdict.json.", ""]
     lines += ["To make it again without tfparity:" if script_.lines else "Its environment:", "", "```sh"]

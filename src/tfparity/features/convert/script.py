@@ -12,9 +12,22 @@ from pathlib import Path
 from packaging.version import Version
 
 from tfparity import paths
-from tfparity.features.convert.templates import EXPORT_FILE, MADE, MODEL, REWRITTEN, ROUTES, TFLITE, UNSAID
+from tfparity.features.convert.templates import (
+    EXAMPLES,
+    EXPORT_FILE,
+    MADE,
+    MODEL,
+    REWRITTEN,
+    ROUTES,
+    TFLITE,
+    TFLITE_FILES,
+    TFLITE_HEAD,
+    TFLITE_OPTIONS,
+    UNSAID,
+)
 from tfparity.inputs import case_digest as case_source
 from tfparity.inputs.matrix import Environment
+from tfparity.records.vocabulary import Target
 from tfparity.worker.declare import Case, Input
 from tfparity.worker.remedies import load
 
@@ -44,15 +57,15 @@ def write(
     remedies: Sequence[str],
     *,
     output_axes: Sequence[Mapping[int, str]],
-    tflite: bool,
-    select_tf_ops: bool,
+    tflite: Mapping[Target, bool],
+    examples: int = 0,
 ) -> str:
     """Write convert.py, and export.py where the two sides are apart, into `folder`; the lines of a shell that run them.
     They write into a folder `made`. `unsaid` tells whether there can be any.
 
     environments: the source's, then the target's where that is another. remedies: those that were taken. output_axes:
-    see Case.output_axes. tflite: whether a .tflite file is made of the SavedModel; select_tf_ops: with TensorFlow's
-    operators beside TFLite's.
+    see Case.output_axes. tflite: the .tflite files that are made of the SavedModel, and whether with TensorFlow's
+    operators beside TFLite's. examples: how many examples.npz holds for those that need some.
     """
     for name in remedies:
         declare = load(name).declare
@@ -82,7 +95,7 @@ def write(
         "around_export": _around("exporting", remedies),
         "around_convert": _around("converting", remedies),
         "direct": "flatbuffer_direct_output_saved_model=True," if _pinned(target, "onnx2tf") >= Version("2") else "",
-        "select": _SELECT if select_tf_ops else "",
+        "examples": _given(case, examples, target) if examples else "",
         "file_opset": f"exported = version_converter.convert_version(exported, {opset})"
         if opset != case.onnx_opset
         else "",
@@ -93,7 +106,7 @@ def write(
     if exporting:
         _write(folder / "export.py", exporting, values, source, remedies)
         ran.append(f"{source.id}/bin/python export.py")
-    _write(folder / "convert.py", converting + (TFLITE if tflite else ""), values, target, remedies)
+    _write(folder / "convert.py", converting + _tflite(tflite), values, target, remedies)
     ran.append(f"{target.id}/bin/python convert.py")
     carried = [name for name in remedies if any(_has(name, part) for part in ("exporting", "rewrite", "converting"))]
     if carried or target.shims or source.shims:
@@ -198,6 +211,28 @@ def _rewritten(remedies: Sequence[str]) -> str:
 
 
 _SELECT = "converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS, tf.lite.OpsSet.SELECT_TF_OPS]"
+
+
+def _tflite(made: Mapping[Target, bool]) -> str:
+    """What makes the .tflite files."""
+    if not made:
+        return ""
+    parts = []
+    for target, select in made.items():
+        options = [*TFLITE_OPTIONS[target], *([_SELECT] if select else [])]
+        text = TFLITE.replace("«file»", TFLITE_FILES[target])
+        parts.append(text.replace("«options»\n", "".join(f"{line}\n" for line in options)))
+    return TFLITE_HEAD + "".join(parts)
+
+
+def _given(case: Case, examples: int, environment: Environment) -> str:
+    """A function that gives the examples: by name from TensorFlow 2.7 on, else in the order of the names."""
+    names = [one.name for one in case.inputs]
+    if max(_pinned(environment, "tensorflow"), _pinned(environment, "tensorflow-cpu")) >= Version("2.7"):
+        answer = f'"serving_default", {{name: stored[f"{{name}}/{{number}}"] for name in {names}}}'
+    else:
+        answer = f'[stored[f"{{name}}/{{number}}"] for name in {sorted(names)}]'
+    return EXAMPLES.strip("\n").replace("«count»", str(examples)).replace("«answer»", answer)
 
 
 def _has(name: str, part: str) -> bool:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from tfparity.records.vocabulary import Target
+
 #: Where scripts write, so that what was checked stays as it is.
 MADE = "made"
 
@@ -246,14 +248,54 @@ shapes = [dict.fromkeys(one, torch.export.Dim.AUTO) for one in «open_dimensions
     converted.export("made/model.tflite")
 """
 
-TFLITE = """
+TFLITE_HEAD = """
 import tensorflow as tf
 
+«examples»
+"""
+
+EXAMPLES = """
+import numpy
+
+stored = numpy.load("examples.npz")
+
+
+def examples():
+    for number in range(«count»):
+        yield «answer»
+"""
+
+TFLITE = """
 converter = tf.lite.TFLiteConverter.from_saved_model("made/saved_model", signature_keys=["serving_default"])
-«select»
-with open("made/model.tflite", "wb") as file:
+«options»
+with open("made/«file»", "wb") as file:
     file.write(converter.convert())
 """
+
+#: What the files are called.
+TFLITE_FILES = {
+    Target.TFLITE_FLOAT32: "model.tflite",
+    Target.TFLITE_DYNAMIC: "model-dynamic.tflite",
+    Target.TFLITE_FLOAT16: "model-float16.tflite",
+    Target.TFLITE_INT8: "model-int8.tflite",
+    Target.TFLITE_INT8_IO: "model-int8-io.tflite",
+}
+
+_QUANTIZED = ("converter.optimizations = [tf.lite.Optimize.DEFAULT]",)
+_CALIBRATED = (*_QUANTIZED, "converter.representative_dataset = examples")
+
+#: What is said of each to TensorFlow's converter (worker/targets).
+TFLITE_OPTIONS: dict[Target, tuple[str, ...]] = {
+    Target.TFLITE_FLOAT32: (),
+    Target.TFLITE_DYNAMIC: _QUANTIZED,
+    Target.TFLITE_FLOAT16: (*_QUANTIZED, "converter.target_spec.supported_types = [tf.float16]"),
+    Target.TFLITE_INT8: _CALIBRATED,
+    Target.TFLITE_INT8_IO: (
+        *_CALIBRATED,
+        "converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]",
+        "converter.inference_input_type = converter.inference_output_type = tf.int8",
+    ),
+}
 
 
 class Scripts(NamedTuple):

@@ -38,7 +38,7 @@ MEANINGS = {
     "unexpected-pass": "works although a limitation says that it does not",
     "fixed": "better than recorded",
     "unused-limitation": "a rule of limitations.yaml that explains nothing",
-    "newly-checked": "checked at a level at which nothing is recorded: said, and no finding",
+    "newly-checked": "checked at a level, or for a target, of which nothing is recorded: said, and no finding",
 }
 
 
@@ -199,14 +199,20 @@ def _not_run(id: CellId, planned: PlannedCell, was: Cell | None) -> Finding | No
 
 
 def _moved(id: CellId, before: _Stored, after: _Stored, measured: Measured) -> Finding | None:
-    """What moved at level 1 or in what probes find: the worse of both, of equals that at level 1."""
-    both = (_stages_moved(id, before, after, measured), _probes_moved(id, before, after))
+    """What moved at level 1, in what probes find or in what targets come to: the worst of these, of equals the
+    first."""
+    every = (
+        _stages_moved(id, before, after, measured),
+        _probes_moved(id, before, after),
+        _targets_moved(id, before, after),
+    )
     order = list(EXIT_CODES)
-    return min((one for one in both if one), key=lambda one: order.index(one.kind), default=None)
+    return min((one for one in every if one), key=lambda one: order.index(one.kind), default=None)
 
 
 def _level_one(cell: Cell) -> Cell:
-    return cell if cell.level == 1 and not cell.probes else replace(cell, level=1, probes={})
+    bare = cell.level == 1 and not cell.probes and not cell.targets
+    return cell if bare else replace(cell, level=1, probes={}, targets={})
 
 
 def _stages_moved(id: CellId, before: _Stored, after: _Stored, measured: Measured) -> Finding | None:
@@ -262,6 +268,35 @@ def _probes_moved(id: CellId, before: _Stored, after: _Stored) -> Finding | None
     if new:
         message = f"{probes.verdict(cell)} at level {cell.level}, and nothing is recorded of it: {'; '.join(new)}"
         return _found("newly-checked", id, old, cell, message)
+    return None
+
+
+def _targets_moved(id: CellId, before: _Stored, after: _Stored) -> Finding | None:
+    """What targets come to otherwise than recorded, in the words of verdicts, or of which nothing is recorded."""
+    old, cell = before.cell, after.cell
+    worse, better, other, new = [], [], [], []
+    for name, now in cell.targets.items():
+        was = old.targets.get(name)
+        is_now, verdict = now.deployed, was.deployed.verdict if was and was.deployed else None
+        if is_now is None:
+            continue
+        if was is None or verdict is None or (was.key != now.key and old.key == cell.key):  # by another revision
+            new.append(f"{name}: {is_now.verdict}")
+        elif is_now.verdict.position > verdict.position:
+            tail = f", {after.said(now)}" if is_now.verdict.failing else ""
+            worse.append(f"the target {name} is {is_now.verdict} instead of {verdict}{tail}")
+        elif is_now.verdict.position < verdict.position:
+            better.append(f"{name} {verdict}")
+        elif is_now.verdict.failing and was.error != now.error:
+            other.append(f"the target {name}, recorded: {before.said(was)}; now: {after.said(now)}")
+    if worse:
+        return _found("regressed", id, old, cell, "; ".join(worse))
+    if other:
+        return _found("changed-failure", id, old, cell, "; ".join(other))
+    if better:
+        return _found("fixed", id, old, cell, f"recorded with the target {', '.join(better)}: record the cell")
+    if new:
+        return _found("newly-checked", id, old, cell, f"targets of which nothing is recorded: {', '.join(new)}")
     return None
 
 

@@ -4,7 +4,7 @@ The artifact is loaded by another process than the one that made it, as in deplo
 returned; our side compares what it returned.
 """
 
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, Iterator, List
 
 from tfparity.worker import arrays, remedies, routes, targets
 from tfparity.worker.messages import Refused, Reply, error
@@ -15,7 +15,7 @@ def handle(directory: str, request: Dict[str, Any], reply: Reply) -> None:
         target = targets.load(request["route"])
         target.pin_threads(1)
         if request["kind"] == "target":
-            reply.stage("target", lambda: reply.fact("target", target.make(request["artifact"], request["folder"])))
+            reply.stage("target", lambda: reply.fact("target", made(target, request)))
         else:
             execute(request, reply, target.load)
         return
@@ -30,6 +30,19 @@ def handle(directory: str, request: Dict[str, Any], reply: Reply) -> None:
         reply.stage("convert", convert)
     else:
         execute(request, reply, route.load)
+
+
+def made(target: targets.Target, request: Dict[str, Any]) -> Dict[str, Any]:
+    """Make a target of a SavedModel, by what the arrays of an .npz ("examples") have for those "samples"."""
+    import numpy
+
+    def examples() -> Iterator[Dict[str, Any]]:
+        with numpy.load(request["examples"], allow_pickle=False) as stored:
+            for index in request["samples"]:
+                yield {name: stored["input/%d/%s" % (index, name)] for name in request["inputs"]}
+
+    assert target.make is not None
+    return target.make(request["artifact"], request["folder"], examples)
 
 
 def execute(request: Dict[str, Any], reply: Reply, load: Callable[[str], Any]) -> None:

@@ -5,15 +5,15 @@ Our side reads the declaration to plan; the worker calls its functions. A module
 
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
-from tfparity.worker import plugins
+from tfparity.worker import plugins, targets
 from tfparity.worker.declare import Case
 
 
 class Gives(NamedTuple):
     """What a person gets from a route, by its design; None where the route does not say."""
 
-    #: The targets (see tfparity.worker.targets).
-    targets: Tuple[str, ...] = ("saved-model", "tflite-float32")
+    #: The targets (see tfparity.worker.targets): first what it converts to, then what can be made of that.
+    targets: Tuple[str, ...] = targets.NAMES
 
     #: Whether axes stay dynamic.
     dynamic: Optional[bool] = None

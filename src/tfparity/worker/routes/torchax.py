@@ -82,5 +82,7 @@ ROUTE = Route(
     convert=convert,
     load=RUNTIME.load,
     pin_threads=RUNTIME.pin_threads,
-    gives=Gives(targets=("saved-model",), dynamic=True, layout="kept", integers="int32", trainable=False),
+    gives=Gives(
+        targets=("saved-model", "saved-model-xla"), dynamic=True, layout="kept", integers="int32", trainable=False
+    ),
 )

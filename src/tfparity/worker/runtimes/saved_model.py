@@ -22,6 +22,15 @@ def numbered(name: str) -> List[Any]:
     return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
 
 
+def compiled(function: Any) -> Any:
+    """The function compiled by XLA as one cluster."""
+    import tensorflow as tf
+
+    # jit_compile came with TensorFlow 2.5: https://github.com/tensorflow/tensorflow/releases/tag/v2.5.0
+    named = "jit_compile" in inspect.signature(tf.function).parameters
+    return tf.function(function, **{"jit_compile" if named else "experimental_compile": True})
+
+
 class ServingDefault:
     """The `serving_default` signature of a SavedModel."""
 
@@ -50,16 +59,8 @@ class ServingDefault:
 
     def timed(self, given: List[Tuple[str, Any]], xla: bool) -> Callable[[], Any]:
         """A call without arguments: constants in, numpy out; with `xla`, the signature compiled as one cluster."""
-        import tensorflow as tf
-
         tensors = self.tensors(given)
-        function = self.function
-        if xla:
-            signature = self.function
-            # jit_compile came with TensorFlow 2.5: https://github.com/tensorflow/tensorflow/releases/tag/v2.5.0
-            named = "jit_compile" in inspect.signature(tf.function).parameters
-            options = {"jit_compile" if named else "experimental_compile": True}
-            function = tf.function(signature, **options)
+        function = compiled(self.function) if xla else self.function
         return lambda: [value.numpy() for value in function(**tensors).values()]
 
     def signature(self) -> Dict[str, Any]:

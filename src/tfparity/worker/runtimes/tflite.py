@@ -25,6 +25,24 @@ def interpreter(path: str) -> Any:
     return lite.Interpreter(model_path=path, num_threads=1)
 
 
+def quantized(array: Any, details: Dict[str, Any]) -> Any:
+    """The array as the input takes it: real = scale · (integer - zero point)
+    (https://www.tensorflow.org/lite/performance/quantization_spec)."""
+    import numpy
+
+    scale, zero = details["quantization"]
+    if not scale or array.dtype.kind != "f":
+        return array.astype(details["dtype"])
+    limits = numpy.iinfo(details["dtype"])
+    return numpy.clip(numpy.round(array / scale) + zero, limits.min, limits.max).astype(details["dtype"])
+
+
+def dequantized(array: Any, details: Dict[str, Any]) -> Any:
+    """The array as real numbers where the output is quantized, else as it is."""
+    scale, zero = details["quantization"]
+    return (array.astype("float32") - zero) * scale if scale and array.dtype.kind in "iu" else array
+
+
 class Signature:
     """The only signature of a .tflite file."""
 
@@ -38,13 +56,15 @@ class Signature:
 
     def run(self, given: List[Tuple[str, Any]]) -> List[Tuple[str, Any]]:
         """Inputs under the signature's names, by position if these are not the declared names; integers are cast to the
-        signature's width, which the stage "signature" reports."""
+        signature's width, which the stage "signature" reports. Where the signature has quantized integers for the
+        model's floats, these go in and come out."""
         if sorted(self.inputs) == sorted(name for name, _ in given):
             pairs = given
         else:
             pairs = list(zip(sorted(self.inputs, key=numbered), [array for _, array in given]))
-        answer = self.runner(**{name: array.astype(self.inputs[name]["dtype"]) for name, array in pairs})
-        return [(name, answer[name]) for name in sorted(answer, key=numbered)]
+        answer = self.runner(**{name: quantized(array, self.inputs[name]) for name, array in pairs})
+        outputs = self.runner.get_output_details()
+        return [(name, dequantized(answer[name], outputs[name])) for name in sorted(answer, key=numbered)]
 
     def signature(self) -> Dict[str, Any]:
         import numpy

@@ -1,8 +1,22 @@
 """Targets: what is deployed, made from a SavedModel. A module each, which declares a TARGET."""
 
-from typing import Any, Callable, Dict, NamedTuple, Tuple
+from typing import Any, Callable, Dict, Iterable, NamedTuple, Optional, Tuple
 
 from tfparity.worker import plugins
+
+#: Arrays by the names of the model's inputs, example by example: what a converter finds the ranges of numbers with.
+Examples = Callable[[], Iterable[Dict[str, Any]]]
+
+#: The names of all targets, in the order in which they are shown.
+NAMES = (
+    "saved-model",
+    "saved-model-xla",
+    "tflite-float32",
+    "tflite-dynamic",
+    "tflite-float16",
+    "tflite-int8",
+    "tflite-int8-io",
+)
 
 
 class Target(NamedTuple):
@@ -11,17 +25,28 @@ class Target(NamedTuple):
     #: Raised by hand when a change can move its results.
     revision: int
 
-    #: Names of the remedies that are tried where the SavedModel is right and the target is not.
-    remedies: Tuple[str, ...]
-
-    #: make(SavedModel folder, folder) → facts about how it was made, as JSON values.
-    make: Callable[[str, str], Dict[str, Any]]
+    #: How its numbers are kept: "float32", "float16" (the weights), "dynamic" (weights in 8 bits, what flows through
+    #: the model when it runs) or "int8" (both). Parity is held by it (see tfparity.judging.precision).
+    precision: str
 
     #: load(folder) → a runner, as a Runtime's (see tfparity.worker.runtimes).
     load: Callable[[str], Any]
 
     #: pin_threads(number), before anything else in the process.
     pin_threads: Callable[[int], None]
+
+    #: make(SavedModel folder, folder, examples) → facts about how it was made, as JSON values. None where the
+    #: SavedModel itself is what is deployed.
+    make: Optional[Callable[[str, str, Examples], Dict[str, Any]]] = None
+
+    #: Whether it is made with examples.
+    calibrated: bool = False
+
+    #: Whether floating inputs and outputs are 8-bit integers in its signature.
+    int8_signature: bool = False
+
+    #: Names of the remedies that are tried where the SavedModel is right and the target is not.
+    remedies: Tuple[str, ...] = ()
 
 
 def load(name: str) -> Target:

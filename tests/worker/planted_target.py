@@ -1,0 +1,48 @@
+"""A target over the numpy "framework" of planted.py, in a file that a test names by its path.
+
+What it does is the file's own name: a test copies this file as `aborts.py`. The converter of the cell lies beside it as
+`faithful.py`. Standard library and numpy, Python 3.7 and later: it runs inside a worker.
+"""
+
+import json
+import os
+import shutil
+
+from tfparity.worker import plugins
+from tfparity.worker.targets import Target
+
+DOES = os.path.basename(__file__)[:-3]
+
+
+def make(artifact, folder, examples):
+    import numpy
+
+    if DOES == "aborts":
+        os.abort()
+    if DOES == "raises":
+        raise ValueError("this operator has no 8-bit form")
+    shutil.copytree(artifact, folder)
+    seen = [example["images"] for example in examples()]
+    with numpy.load(os.path.join(artifact, "weights.npz"), allow_pickle=False) as stored:
+        tensors = {name: stored[name] for name in stored.files}
+    for name, value in tensors.items():
+        step = abs(value).max() / 127
+        tensors[name] = (numpy.round(value / step) * step).astype("float32")
+    if DOES == "forgets":
+        tensors["conv.weight"] *= 0
+    numpy.savez(os.path.join(folder, "weights.npz"), **tensors)
+    with open(os.path.join(folder, "examples.json"), "w") as file:
+        json.dump({"count": len(seen), "rows": len(seen[0]), "mean": float(numpy.mean(seen))}, file)
+    return {"megabytes": 1.5, "flex": []}
+
+
+def load(folder):
+    runner = plugins.load(os.path.join(os.path.dirname(__file__), "faithful.py"), "").Runner(folder)
+    if DOES == "does-not-load":
+        os.abort()
+    if DOES == "freezes-batch":
+        runner.meta["batch"] = 2
+    return runner
+
+
+TARGET = Target(revision=1, precision="dynamic", load=load, pin_threads=lambda count: None, make=make, calibrated=True)

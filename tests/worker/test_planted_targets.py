@@ -1,0 +1,151 @@
+"""Targets made by planted modules of what a planted converter gave, each in real worker processes of its own."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy
+import pytest
+
+from tfparity import paths
+from tfparity.errors import DataError
+from tfparity.inputs import calibration
+from tfparity.inputs.calibration import Calibration
+from tfparity.planning import targets
+from tfparity.records.cells import CellRecord, Deployed, Entry
+from tfparity.records.vocabulary import Grade, Outcome, Target, Verdict
+
+HERE = Path(__file__).parent
+
+Converter = Callable[..., CellRecord]
+Plant = Callable[..., None]
+
+
+@pytest.fixture
+def plant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plant:
+    """Put a planted module in a target's place: plant(Target.TFLITE_INT8, "aborts")."""
+    shutil.copy(HERE / "planted.py", tmp_path / "faithful.py")
+
+    def planted(target: Target, does: str) -> None:
+        shutil.copy(HERE / "planted_target.py", tmp_path / f"{does}.py")
+        monkeypatch.setitem(targets.MODULES, target, str(tmp_path / f"{does}.py"))
+
+    return planted
+
+
+def made(record: CellRecord, target: Target) -> tuple[Entry, Deployed]:
+    assert record.cell is not None
+    entry = record.cell.targets[target]
+    assert entry.deployed is not None
+    return entry, entry.deployed
+
+
+def test_a_target_is_made_loaded_run_and_judged(convert: Converter, plant: Plant) -> None:
+    plant(Target.TFLITE_DYNAMIC, "rounds")
+    record = convert("faithful", targets=(Target.SAVED_MODEL, Target.TFLITE_DYNAMIC))
+    assert record.verdict is Verdict.WORKS
+    entry, deployed = made(record, Target.TFLITE_DYNAMIC)
+    assert (entry.outcome, entry.error, entry.megabytes) == (Outcome.PASS, None, 1.5)
+    assert (deployed.verdict, deployed.grade) == (Verdict.WORKS, Grade.WITHIN_PRECISION)
+    assert (deployed.dynamic, deployed.signature, deployed.flex) == ({"batch": True}, True, ())
+    assert deployed.snr_db is not None
+    assert deployed.allowed_db is not None
+    assert deployed.snr_db >= deployed.allowed_db // 10 * 10
+    assert deployed.top_1 is None  # of random weights nothing is claimed
+    own, of_route = made(record, Target.SAVED_MODEL)
+    assert (own.outcome, of_route.grade) == (Outcome.PASS, Grade.FLOAT32_NOISE)
+    assert record.targets[Target.TFLITE_DYNAMIC].seconds
+
+
+@pytest.mark.parametrize(
+    ("does", "outcome", "verdict", "said"),
+    [
+        ("aborts", Outcome.CRASH, Verdict.BROKEN, "tflite-int8, made: ended by SIGABRT"),
+        ("raises", Outcome.FAIL, Verdict.BROKEN, "tflite-int8, made: this operator has no 8-bit form"),
+        ("does-not-load", Outcome.CRASH, Verdict.BROKEN, "tflite-int8, load: ended by SIGABRT"),
+        ("forgets", Outcome.FAIL, Verdict.BROKEN, "tflite-int8, parity: "),
+        ("freezes-batch", Outcome.FAIL, Verdict.PARTIAL, "tflite-int8, dynamic-shape: axis 'batch' is lost"),
+    ],
+)
+@pytest.mark.parametrize("fresh_process", [False, True], ids=["forked", "fresh"])
+def test_what_fails_is_a_failure_of_that_target_alone(
+    convert: Converter,
+    plant: Plant,
+    does: str,
+    outcome: Outcome,
+    verdict: Verdict,
+    said: str,
+    fresh_process: bool,
+) -> None:
+    plant(Target.TFLITE_INT8, does)
+    plant(Target.TFLITE_DYNAMIC, "rounds")
+    record = convert("faithful", targets=(Target.TFLITE_DYNAMIC, Target.TFLITE_INT8), fresh_process=fresh_process)
+    assert record.verdict is Verdict.WORKS
+    entry, deployed = made(record, Target.TFLITE_INT8)
+    assert (entry.outcome, deployed.verdict) == (outcome, verdict)
+    (failure,) = record.beside
+    assert entry.error == failure.fingerprint
+    assert failure.message.startswith(said)
+    assert made(record, Target.TFLITE_DYNAMIC)[1].verdict is Verdict.WORKS
+
+
+def test_a_target_adds_an_entry_and_leaves_the_cell_and_its_key(convert: Converter, plant: Plant) -> None:
+    plant(Target.TFLITE_DYNAMIC, "rounds")
+    plain, record = convert("faithful"), convert("faithful", targets=(Target.TFLITE_DYNAMIC,))
+    assert plain.cell is not None
+    assert record.cell is not None
+    assert (plain.cell.key, plain.cell.targets) == (record.cell.key, {})
+    assert record.cell.targets[Target.TFLITE_DYNAMIC].key != record.cell.key
+
+
+def test_what_was_made_before_is_not_made_again(convert: Converter, plant: Plant) -> None:
+    plant(Target.TFLITE_DYNAMIC, "rounds")
+    wanted = (Target.SAVED_MODEL, Target.TFLITE_DYNAMIC)
+    first = convert("faithful", targets=wanted)
+    again = convert("faithful", targets=wanted, again=False)
+    assert again.cached
+    assert again.cell == first.cell
+    assert again.targets == first.targets
+
+
+def test_of_a_cell_that_fails_no_target_is_made(convert: Converter, plant: Plant) -> None:
+    plant(Target.TFLITE_DYNAMIC, "aborts")
+    record = convert("swap-outputs", targets=(Target.TFLITE_DYNAMIC,))
+    assert record.cell is not None
+    assert (record.verdict, record.cell.targets) == (Verdict.BROKEN, {})
+
+
+def examples(tmp_path: Path, **arrays: object) -> Calibration:
+    numpy.savez(tmp_path / "data.npz", **arrays)  # type: ignore[arg-type] # numpy's own stub of **kwds
+    return calibration.read(tmp_path / "data.npz")
+
+
+def told(convert: Converter, cache: paths.Cache, given: Calibration | None) -> dict[str, float]:
+    """What the planted target says of the examples that it was made with."""
+    convert("faithful", targets=(Target.TFLITE_DYNAMIC,), examples=given, keep=True)
+    kept = max(cache.work.rglob("examples.json"), key=lambda path: path.stat().st_mtime)
+    found: dict[str, float] = json.loads(kept.read_text())
+    return found
+
+
+def test_it_is_made_with_the_cases_inputs_or_with_a_users_own(
+    convert: Converter, plant: Plant, cache: paths.Cache, tmp_path: Path
+) -> None:
+    plant(Target.TFLITE_DYNAMIC, "rounds")
+    own = told(convert, cache, None)
+    assert (own["count"], own["rows"]) == (3, 2)
+    assert abs(own["mean"]) < 0.5
+    data = numpy.full((8, 3, 8, 8), 5, "float32")
+    assert told(convert, cache, examples(tmp_path, images=data)) == {"count": 4, "rows": 2, "mean": 5.0}
+
+
+def test_examples_that_are_not_the_models_inputs_are_refused_before_anything_runs(
+    convert: Converter, plant: Plant, tmp_path: Path
+) -> None:
+    plant(Target.TFLITE_DYNAMIC, "rounds")
+    given = examples(tmp_path, picture=numpy.zeros((8, 3, 8, 8), "float32"))
+    with pytest.raises(DataError, match="lacks the input 'images' of planted/net"):
+        convert("faithful", targets=(Target.TFLITE_DYNAMIC,), examples=given)
