@@ -107,6 +107,21 @@ def test_more_tensors_may_have_more_noise_down_to_a_limit() -> None:
     assert precision.least(Precision.FLOAT16, 1) == pytest.approx(66.23 + 7.44 - 12.04, abs=0.01)
 
 
+def test_a_model_that_amplifies_float32s_noise_is_allowed_as_much_more_of_a_coarser_one() -> None:
+    plain = precision.least(Precision.FLOAT16, 10)
+    expected = 151.93 - 10 - 24.08  # 24 bits of ten tensors, in sums of 256 numbers
+    assert precision.least(Precision.FLOAT16, 10, 140.0) == plain
+    assert precision.least(Precision.FLOAT16, 10, expected - 5) == pytest.approx(plain - 5, abs=0.05)
+    assert precision.least(Precision.FLOAT16, 10, 0.0) == precision.LEAST
+
+
+def test_what_torch_itself_rounds_is_told_by_its_two_runs() -> None:
+    found = precision.own_noise(CASE, references())
+    assert found is not None
+    assert 130 < found < 160  # seven digits
+    assert precision.own_noise(CASE, {name: one for name, one in references().items() if "float64" not in name}) is None
+
+
 def test_8_bits_of_random_weights_are_judged_by_their_form() -> None:
     form = precision.held(Precision.INT8, CASE, 5)
     assert form.least is None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from tfparity import paths
 from tfparity.engine import bundles, target_side
 from tfparity.engine.cell_run import CellRun
 from tfparity.engine.store import Store, StoredTarget
@@ -25,6 +26,7 @@ from tfparity.records.cells import (
     two_digits,
 )
 from tfparity.records.vocabulary import Precision, Stage, Target, Verdict
+from tfparity.worker import remedies
 
 #: Steps of the signal-to-noise ratio that evidence keeps, in decibels: smaller ones do not repeat on another CPU.
 STEP_DB = 10
@@ -108,13 +110,29 @@ def deliver(
     attempt that it was made of, and what came of it. Where no remedy helps it stays with the attempt as it was."""
     made = _made(run, target, attempt, examples)
     for name in targets.declared(target).remedies:
-        if made.right or name in attempt.remedies:
+        if made.right or name in attempt.remedies or not _changes(run, attempt, name):
             break
         again = run.attempt(attempt.opset or 0, (*attempt.remedies, name))
         second = _made(run, target, again, examples) if judge.works(again) else made
         if second.right:
             attempt, made = again, replace(second, remedies=(name,))
     return attempt, made
+
+
+def _changes(run: CellRun, attempt: Attempt, name: str) -> bool:
+    """Whether a remedy would change anything: one that only rewrites the exported file may find nothing to rewrite."""
+    remedy = remedies.load(name)
+    if remedy.exporting or remedy.converting or remedy.declare:
+        return True
+    opset = attempt.opset or 0
+    before = run.source.export(opset, attempt.remedies)
+    after = run.source.export(opset, (*attempt.remedies, name))
+    return not after.passed or _digest(before.folder) != _digest(after.folder)
+
+
+def _digest(folder: Path) -> str:
+    """Of an exported artifact, without what stands beside it."""
+    return paths.digest(sorted(file for file in folder.rglob("*") if file.suffix not in (".json", ".npz")), folder)
 
 
 def _made(run: CellRun, target: Target, attempt: Attempt, examples: Examples | None) -> Delivered:
@@ -129,6 +147,9 @@ def _made(run: CellRun, target: Target, attempt: Attempt, examples: Examples | N
         Precision(declared.precision),
         case,
         model.weights if model else 1,
+        own_db=precision.own_noise(case, bundles.read_arrays(exported.io))
+        if declared.precision != Precision.FLOAT32
+        else None,
         own_data=examples is not None,
         int8_signature=declared.int8_signature,
     )

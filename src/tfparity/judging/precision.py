@@ -35,6 +35,10 @@ PEAK = 5.3
 #: How far beyond the expected noise an answer may be: as many times as beyond float32's own (compare.NOISE_FACTOR).
 ALLOWED = 20 * math.log10(compare.NOISE_FACTOR)
 
+#: Significant bits of a 32-bit float, and how many roundings a sum in it is taken to have.
+FLOAT32_BITS = 24
+SUMMED = 256
+
 #: No answer is right below it, whatever the formula allows for a deep model: outputs in each other's places or an
 #: activation left out come to less (tests/unit/test_precision.py).
 LEAST = 10.0
@@ -59,9 +63,15 @@ class Held:
 
 
 def held(
-    precision: Precision, case: Case, weights: int, *, own_data: bool = False, int8_signature: bool = False
+    precision: Precision,
+    case: Case,
+    weights: int,
+    *,
+    own_db: float | None = None,
+    own_data: bool = False,
+    int8_signature: bool = False,
 ) -> Held:
-    """How a target of that precision is judged, made of a model of so many weight tensors.
+    """How a target of that precision is judged, made of a model of so many weight tensors. own_db: see own_noise.
 
     Numbers of 8 bits throughout are judged where they mean something: of trained weights, or of `own_data`, examples of
     a user's own. Activations of random weights have no typical range that a few examples would show.
@@ -70,24 +80,36 @@ def held(
         return Held(precision)
     if precision is Precision.INT8 and not (case.trained or own_data):
         return Held(precision, None, int8_signature)
-    return Held(precision, least(precision, weights), int8_signature)
+    return Held(precision, least(precision, weights, own_db), int8_signature)
 
 
-def least(precision: Precision, weights: int) -> float:
-    """The least signal-to-noise ratio, in decibels, of a model of so many weight tensors.
+def own_noise(case: Case, references: Arrays) -> float | None:
+    """The signal-to-noise ratio of torch's own float32 run against float64, of the output that has the least."""
+    own = {name.replace("float32", "output", 1): array for name, array in references.items() if name[:8] == "float32/"}
+    return agreement(case, references, own).snr_db if any(name[:8] == "float64/" for name in references) else None
+
+
+def least(precision: Precision, weights: int, own_db: float | None = None) -> float:
+    """The least signal-to-noise ratio, in decibels, of a model of so many weight tensors. own_db: see own_noise.
 
     Rounding to p significant bits leaves 6.02 p + 7.44 dB of each tensor; rounding to steps of 1/2^b of a range that
     reaches PEAK deviations to both sides leaves 6.02 b + 4.77 - 20 log10 PEAK dB (B. Widrow, I. Kollár, Quantization
     Noise, Cambridge 2008, chapters 12 and 1; W. R. Bennett, Spectra of quantized signals, BSTJ 27, 1948). Noise of
     tensors rounded apart from each other adds up in power: 10 log10 of their number is lost. With float16 these are the
-    weights, with 8 bits the weights and as many activations. What a layer amplifies, signal and noise, cancels out.
-    ALLOWED is left for what does not.
+    weights, with 8 bits the weights and as many activations.
+
+    A model that amplifies noise does so with that of float32 too: what is more there than the same formula tells of 24
+    bits, in sums of SUMMED roundings (10 log10 of their number), is allowed here as well. ALLOWED is for the rest.
     """
     if precision is Precision.FLOAT16:
         each, tensors = PER_BIT * FLOAT16_BITS + 7.44, max(1, weights)
     else:
         each, tensors = PER_BIT * INT8_BITS + 4.77 - 20 * math.log10(PEAK), 2 * max(1, weights)
-    return max(LEAST, each - 10 * math.log10(tensors) - ALLOWED)
+    amplified = 0.0
+    if own_db is not None:
+        expected = PER_BIT * FLOAT32_BITS + 7.44 - 10 * math.log10(max(1, weights)) - 10 * math.log10(SUMMED)
+        amplified = max(0.0, expected - own_db)
+    return max(LEAST, each - 10 * math.log10(tensors) - amplified - ALLOWED)
 
 
 @dataclass(frozen=True)
