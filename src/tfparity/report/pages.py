@@ -311,10 +311,10 @@ def limitations(table: Table) -> str:
         f"{len(failing) - len(understood)} are not."
         + (f" {stale} more were recorded under an older revision." if stale else "")
     )
-    cured = _cured(every)
+    cured, made = _cured(every), targets.made(every)
     for limitation in table.limitations:
         mine = [cell for cell in failing if cell.limitation == limitation]
-        parts.append(_limitation(limitation, mine, targets.explained(every, limitation), cured))
+        parts.append(_limitation(limitation, mine, targets.explained(made, limitation), cured))
     return "\n\n".join(parts) + "\n"
 
 

@@ -19,7 +19,7 @@ from tfparity.report import markdown, words
 from tfparity.report.why import explained as why_of
 
 #: Models below this size in megabytes say nothing of what quantizing saves: the graph is most of them.
-WEIGHTY = 0.5
+WEIGHTY = 5.0
 
 #: What each target is, in a few words.
 WHAT = {
@@ -160,12 +160,12 @@ def made(cells: Iterable[Standing]) -> list[Made]:
     return found
 
 
-def explained(cells: Iterable[Standing], limitation: Limitation) -> list[str]:
+def explained(found: Iterable[Made], limitation: Limitation) -> list[str]:
     """The targets that a rule explains, a line each."""
     return [
         f"- {one.target} of {markdown.code(one.cell.planned.case)} ({one.cell.planned.route}): "
         f"{one.cell.planned.toolchain}"
-        for one in made(cells)
+        for one in found
         if one.rule == limitation
     ]
 
@@ -197,7 +197,7 @@ def page(table: Table) -> str:
             align="llrrrrrrr",
         ),
         (
-            "Size: the median share of the SavedModel's, over models of half a megabyte or more. Signal to noise: the "
+            "Size: the median share of the SavedModel's, over models of five megabytes or more. Signal to noise: the "
             "median, and the least, over targets that work."
         ),
         *_refused(table),
