@@ -385,7 +385,8 @@ class Engine:
             before = attempt
             attempt, made[target] = targets.deliver(run, target, attempt, examples)
             if attempt is not before:  # one SavedModel is handed over, which all targets are made of
-                made = {one: targets.deliver(run, one, attempt, examples)[1] for one in made}
+                others = [one for one in made if one is not target]
+                made.update((one, targets.deliver(run, one, attempt, examples)[1]) for one in others)
         opset = attempt.opset or 0
         exported = run.source.export(opset, attempt.remedies)
         calibrated = examples or target_side.own_examples(crossing.case, exported)
