@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,10 @@ from playwright.sync_api import Page, expect
 from small_project import EVERYTHING, current, record
 from window import Opened
 
-from tfparity.evidence.query import Query, Table
+from tfparity.evidence.advice import Known, Wishes, advise
+from tfparity.evidence.query import Query, Standing, Table
 from tfparity.evidence.recorder import Recorder
+from tfparity.planning.routes import BY_HAND
 from tfparity.planning.selection import Selection
 from tfparity.report.site import answers
 from tfparity.report.site.build import build
@@ -109,23 +112,36 @@ def test_a_question_is_answered_among_the_first_that_are_found(
     assert box is not None and box["y"] < 200  # on the first screen
 
 
+#: In the browser: for every [cases, TensorFlow] the toolchain and the routes of the first plan, and whether it fits.
+RECOMMEND = """(asked) => { const g = tfparity.data.grid, place = new Map(g.cases.map((name, at) => [name, at]));
+  return asked.map(([cases, version]) => {
+    const best = tfparity.recommend(g, cases.map(name => place.get(name)), version)[0];
+    return [best.fit === 0, best.chain.id, best.picks.map(pick => pick && g.routes[g.ways[pick.way][1]])]; }); }"""
+
+
 def test_the_browser_recommends_what_tfparity_recommends(site: Path, table: Table, opened: Open) -> None:
+    cells: dict[str, list[Standing]] = {}
+    for mine in table.cells.values():
+        for cell in mine:
+            cells.setdefault(cell.planned.case, []).append(cell)
+    known = Known(table.selection.matrix, cells, {}, {}, BY_HAND)
+    core = list(table.core)
+    asked = [([case], "") for case in core] + [([case], "2.15") for case in core[::3]]
+    asked += [([one, other], version) for one, other in pairwise(core[::2]) for version in ("", "2.12", "2.21")]
     page = opened(site).go("index.html")
     page.wait_for_function("window.tfparity && tfparity.data.grid && tfparity.data.grid.letters")
-    found = page.evaluate(
-        """() => { const g = tfparity.data.grid; return Object.fromEntries(g.cases.map((name, place) => {
-          const best = tfparity.recommend(g, [place], "")[0], row = best && best.taken[0];
-          return [name, row ? [best.chain.id, g.routes[g.ways[row[0]][1]]] : null]; })); }"""
-    )
-    by_case: dict[str, list[object]] = {}
-    for cells in table.cells.values():
-        for cell in cells:
-            if cell.cell is not None:
-                by_case.setdefault(cell.planned.case, []).append(cell)
-    assert len(by_case) > 1000
-    for case, mine in by_case.items():
-        best = answers.best(table, mine)  # type: ignore[arg-type]
-        assert found[case] == ([best.planned.toolchain, best.planned.route] if best else None), case
+    ages, fitting = answers.age(table), 0
+    for (cases, version), (fits, toolchain, routes) in zip(asked, page.evaluate(RECOMMEND, asked), strict=True):
+        wishes = Wishes(cases=tuple(cases), versions={"tensorflow": f"=={version}.*"} if version else {})
+        best = advise(known, wishes).best
+        assert fits == (best is not None), (cases, version)
+        if best is not None:
+            fitting += 1
+            assert (toolchain, routes) == (best.toolchain, [pick.route for pick in best.picks]), (cases, version)
+        if len(cases) == 1 and not version:
+            told = answers.best(cells[cases[0]], table.default, ages)
+            assert (told.planned.toolchain if told else None) == (best.toolchain if best else None), cases
+    assert fitting > 100
 
 
 def test_the_first_screen_asks_both_questions_and_answers_them(site: Path, opened: Open) -> None:

@@ -11,6 +11,7 @@ from tfparity.cli.commands import Commands
 
 if TYPE_CHECKING:
     from tfparity.paths import Project
+    from tfparity.planning.selection import Selection
     from tfparity.report.site.facts import Latencies
 
 
@@ -28,10 +29,14 @@ def site(given: argparse.Namespace) -> int:
     from tfparity.report.site.build import build
 
     everything = Selection(options.Choice(toolchains=("all",), tier="all"))
-    latencies = {id: _latencies(everything.project, id) for id in everything.matrix.toolchains}
-    built = build(Table(Query(everything)), latencies, given.output_folder)
+    built = build(Table(Query(everything)), latencies(everything), given.output_folder)
     print(f"{given.output_folder}/index.html: {built.pages} pages, {built.files} files, {built.bytes / 1e6:.1f} MB")
     return 0
+
+
+def latencies(selection: Selection) -> dict[str, Latencies]:
+    """By toolchain, the ratios against torch of recorded samples."""
+    return {id: _latencies(selection.project, id) for id in selection.matrix.toolchains}
 
 
 def _latencies(project: Project, toolchain: str) -> Latencies:
