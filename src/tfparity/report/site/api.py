@@ -97,6 +97,7 @@ ABOUT = (
 #: A program that asks the data, beside a built site; the data's page shows it.
 CLIENT = """\
 import json, pathlib
+
 cells = [c for f in pathlib.Path("build/site/api/v1/cells").glob("*.json") for c in json.loads(f.read_text())["cells"]]
 print(sorted((c["toolchain"], c["route"], c["verdict"]) for c in cells if c["case"] == "torchvision/resnet50"))
 """

@@ -5,7 +5,7 @@
   const FILTERS = ["q", "state", "tf", "torch", "python", "onnxtf", "family", "route", "target", "toolchain"];
   const COLUMNS = ["case", "toolchain", "route", "verdict", "grade", "max", "opset", "why", "day"];
   const HEADS = ["Model", "Toolchain", "Route", "Verdict", "Grade", "Max error", "Opset", "Remedies, known issue", "Ran"];
-  let grid, view, table, matching = [], hay;
+  let grid, view, table, matching = [], hay, rowOf, overview = null;
 
   function read() {
     const given = new URLSearchParams(location.hash.slice(1)), found = {};
@@ -47,10 +47,12 @@
     fill("onnxtf", minors(chains.map(function (one) { return one.onnx_tf; })), "any");
     fill("family", [...new Set(grid.cases.map(function (one) { return one.split("/")[0]; }))], "any");
     fill("route", grid.routes, "any");
-    const recorded = grid.ran.flatMap(function (row) { return row[9] ? row[9].split(", ").map(function (one) { return one.split(": ")[0]; }) : []; });
-    fill("target", [...new Set([...grid.targets.flat(), ...recorded])], "any");
+    const recorded = new Set(grid.ran.map(function (row) { return row[9]; })); // few texts, many rows
+    const named = [...recorded].filter(Boolean).flatMap(function (text) { return text.split(", ").map(function (one) { return one.split(": ")[0]; }); });
+    fill("target", [...new Set([...grid.targets.flat(), ...named])], "any");
     fill("toolchain", chains.map(function (one) { return one.id; }), "any");
-    grid.byRow = new Map(grid.ran.map(function (row) { return [row[0] * grid.cases.length + row[1], row]; }));
+    rowOf = new Int32Array(grid.ways.length * grid.cases.length).fill(-1); // cell → place in grid.ran
+    grid.ran.forEach(function (row, at) { rowOf[row[0] * grid.cases.length + row[1]] = at; });
     grid.families = grid.cases.map(function (one) { return one.split("/")[0]; });
     const letters = {};
     grid.verdicts.forEach(function (one) { letters[one[0]] = one; });
@@ -68,45 +70,48 @@
 
   function plain(text) { return text.toLowerCase(); }
 
-  /** Which of the texts have a word. */
-  function having(texts, word) { return texts.map(function (text) { return text.includes(word); }); }
+  /** Which of the texts have a word: 1 or 0 for each. */
+  function having(texts, word) { return Uint8Array.from(texts, function (text) { return text.includes(word) ? 1 : 0; }); }
+
+  /** What a word of the search is found in. */
+  function searched(word) {
+    const letters = grid.verdicts.filter(function (one) { return plain(one[3]).includes(word) || one[1].includes(word); }).map(function (one) { return one[0]; });
+    return { cases: having(hay.cases, word), ways: having(hay.ways, word), rules: having(hay.rules, word), remedies: having(hay.remedies, word), letters: letters.join("") };
+  }
+
+  function found(word, way, place, letter, row) {
+    return word.cases[place] || word.ways[way] || word.letters.includes(letter) || (row >= 0 && (word.rules[grid.ran[row][6]] || word.remedies[grid.ran[row][5]]));
+  }
+
+  function asks(chain, route) {
+    return (!view.tf || chain.tensorflow === view.tf) && (!view.torch || chain.torch === view.torch) && (!view.python || chain.python === view.python)
+      && (!view.onnxtf || chain.onnx_tf === view.onnxtf) && (!view.toolchain || chain.id === view.toolchain) && (!view.route || grid.routes[route] === view.route);
+  }
 
   /** The cells of the view, as way * cases + case. */
   function filtered() {
-    const asked = plain(view.q).split(/\s+/).filter(Boolean).map(function (word) {
-      const letters = grid.verdicts.filter(function (one) { return plain(one[3]).includes(word) || one[1].includes(word); }).map(function (one) { return one[0]; });
-      return { cases: having(hay.cases, word), ways: having(hay.ways, word), rules: having(hay.rules, word), remedies: having(hay.remedies, word), letters: new Set(letters) };
-    });
-    const state = view.state || "ran";
-    const wanted = new Set(grid.verdicts.filter(function (one) {
+    const words = plain(view.q).split(/\s+/).filter(Boolean).map(searched), state = view.state || "ran", size = grid.cases.length;
+    const wanted = grid.verdicts.filter(function (one) {
       return state === "all" || one[1] === state || (state === "ran" && "wrpb".includes(one[0]));
-    }).map(function (one) { return one[0]; }));
-    const family = grid.families.map(function (one) { return !view.family || one === view.family; });
-    const found = [], size = grid.cases.length;
+    }).map(function (one) { return one[0]; }).join("");
+    const family = Uint8Array.from(grid.families, function (one) { return !view.family || one === view.family ? 1 : 0; });
+    const places = [];
     grid.ways.forEach(function ([chain, route], way) {
-      const one = grid.toolchains[chain];
-      if ((view.tf && one.tensorflow !== view.tf) || (view.torch && one.torch !== view.torch) || (view.python && one.python !== view.python)
-        || (view.onnxtf && one.onnx_tf !== view.onnxtf) || (view.toolchain && one.id !== view.toolchain) || (view.route && grid.routes[route] !== view.route)) return;
-      const gives = !view.target || grid.targets[route].includes(view.target);
-      const states = grid.states[way], start = way * size;
-      for (let place = 0; place < size; place++) {
-        const letter = states[place];
-        if (letter === "." || !wanted.has(letter) || !family[place]) continue;
-        if (!gives || asked.length) {
-          const row = grid.byRow.get(start + place);
-          if (!gives && !(row && row[9].includes(view.target))) continue;
-          if (!asked.every(function (word) {
-            return word.cases[place] || word.ways[way] || word.letters.has(letter) || (row && (word.rules[row[6]] || word.remedies[row[5]]));
-          })) continue;
-        }
-        found.push(start + place);
+      if (!asks(grid.toolchains[chain], route)) return;
+      const gives = !view.target || grid.targets[route].includes(view.target), states = grid.states[way], start = way * size;
+      cells: for (let place = 0; place < size; place++) {
+        const letter = states[place], row = rowOf[start + place];
+        if (!family[place] || !wanted.includes(letter)) continue;
+        if (!gives && !(row >= 0 && grid.ran[row][9].includes(view.target))) continue;
+        for (const word of words) if (!found(word, way, place, letter, row)) continue cells;
+        places.push(start + place);
       }
     });
-    return found;
+    return places;
   }
 
   function value(place, column) {
-    const size = grid.cases.length, way = Math.floor(place / size), one = place % size, row = grid.byRow.get(place);
+    const size = grid.cases.length, way = Math.floor(place / size), one = place % size, row = grid.ran[rowOf[place]];
     switch (column) {
       case "case": return grid.cases[one];
       case "toolchain": return grid.ways[way][0];
@@ -136,7 +141,7 @@
 
   /** A row as DataTables shows it; every text in it is escaped. */
   function shown(place) {
-    const size = grid.cases.length, way = Math.floor(place / size), one = place % size, row = grid.byRow.get(place);
+    const size = grid.cases.length, way = Math.floor(place / size), one = place % size, row = grid.ran[rowOf[place]];
     const [chain, route] = grid.ways[way], verdict = grid.letters[grid.states[way][one]];
     const id = grid.toolchains[chain].id, name = grid.cases[one], rule = row && grid.limitations[row[6]];
     const cell = hash({ ...view, cell: [id, name, grid.routes[route]].join("/") });
@@ -173,7 +178,7 @@
   function makeTable() {
     const [column, direction] = (view.sort || "").split(":");
     table = jQuery("#cells-table").DataTable({
-      serverSide: true, processing: false, searching: false, autoWidth: false, pageLength: 50, lengthMenu: [25, 50, 100, 250],
+      serverSide: true, processing: false, searching: false, autoWidth: false, pageLength: 25, lengthMenu: [25, 50, 100, 250],
       order: COLUMNS.includes(column) ? [[COLUMNS.indexOf(column), direction === "desc" ? "desc" : "asc"]] : [],
       ajax: rows, columns: HEADS.map(function (title) { return { title }; }),
       language: { emptyTable: "No cell is as asked.", info: "_START_ to _END_ of _TOTAL_", infoEmpty: "" },
@@ -190,11 +195,12 @@
   function follow() {
     const before = view;
     view = read();
-    const asks = FILTERS.some(function (name) { return view[name]; });
-    document.getElementById("cells").hidden = !asks;
-    document.getElementById("overview").hidden = asks;
-    document.getElementById("start").hidden = asks;
-    if (asks) {
+    const filtersAsked = FILTERS.some(function (name) { return view[name]; });
+    document.getElementById("cells").hidden = !filtersAsked;
+    document.getElementById("overview").hidden = filtersAsked;
+    document.getElementById("start").hidden = filtersAsked;
+    if (!filtersAsked && !overview) overview = jQuery("#overview-table").DataTable({ paging: false, searching: false, info: false, autoWidth: false, order: [] });
+    if (filtersAsked) {
       for (const name of FILTERS) {
         const box = document.getElementById("f-" + name), wanted = view[name] || (name === "state" ? "ran" : "");
         if (box.value !== wanted) box.value = wanted;
@@ -213,8 +219,9 @@
   }
 
   function questions() {
-    const list = document.getElementById("model-list");
-    list.append(...grid.cases.map(function (name) { return tfparity.element("option", { value: name }); }));
+    document.getElementById("start").addEventListener("focusin", function () { // a thousand names, for who types one
+      document.getElementById("model-list").append(...grid.cases.map(function (name) { return tfparity.element("option", { value: name }); }));
+    }, { once: true });
     const answer = document.getElementById("versions-answer"), tool = document.getElementById("tool-answer");
     function versions() {
       const version = document.getElementById("ask-tf").value, text = document.getElementById("ask-models").value;
@@ -238,7 +245,6 @@
     grid = tfparity.data.grid;
     prepare();
     questions();
-    jQuery("#overview-table").DataTable({ paging: false, searching: false, info: false, autoWidth: false, order: [] });
     const filters = document.getElementById("filters");
     filters.addEventListener("input", function (event) {
       go({ ...view, [event.target.id.slice(2)]: event.target.value, cell: "" }, event.target.tagName === "SELECT");
