@@ -5,8 +5,8 @@
 The home page is built with generated cells, all of them recorded, and opened from a file: from the navigation's start
 to the first rows drawn (and painted); then searches are typed, each from its input event to its rows painted; then
 questions into the search of the pages. Printed are medians and the slowest, and of searches what the page's main thread
-worked, to which other programs of the machine add nothing; ends with 1 where the median of opening is over a second, or that of any
-search over 100 ms.
+worked, to which other programs of the machine add nothing; ends with 1 where the median of opening is over a second, or
+that of any search over 100 ms.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Playwright, sync_playwright
+from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 from window import Opened
 
 UNIT = Path(__file__).resolve().parents[1] / "unit"
@@ -20,6 +20,10 @@ from tfparity.evidence.query import Query, Table  # noqa: E402
 from tfparity.planning.options import Choice  # noqa: E402
 from tfparity.planning.selection import Selection  # noqa: E402
 from tfparity.report.site.build import build  # noqa: E402
+
+#: Milliseconds that a busy machine may take for what is done at once.
+PATIENCE = 30_000
+expect.set_options(timeout=PATIENCE)
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
@@ -72,7 +76,7 @@ def opened(browser: Browser) -> Iterator[Callable[..., Opened]]:
 
     def open_site(root: Path, **settings: object) -> Opened:
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **settings})  # type: ignore[arg-type]
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE)
         made.append(Opened(context.new_page(), root))
         return made[-1]
 

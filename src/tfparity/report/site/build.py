@@ -95,7 +95,9 @@ def write_pages(found: Facts, folder: Path) -> list[str]:
 
 
 def write_data(found: Facts, folder: Path) -> None:
-    """api/v1/, and what the browser loads: a file's page may load scripts and no JSON."""
+    """Pictures, api/v1/, and what the browser loads: a page that is a file may load scripts and no JSON."""
+    for path, picture in pages.pictures(found).items():
+        _write(folder / path, picture.encode())
     for path, content in api.files(found):
         _write(folder / path, content)
         if path.startswith(f"{api.ROOT}/cells/"):

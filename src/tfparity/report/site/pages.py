@@ -12,8 +12,8 @@ from tfparity.evidence import ranges
 from tfparity.evidence.query import Standing, counted
 from tfparity.paths import worker_modules
 from tfparity.records.vocabulary import Verdict
+from tfparity.report import plots, readme, words
 from tfparity.report import ranges as since
-from tfparity.report import readme, words
 from tfparity.report.site import answers, api, facts, phrases
 from tfparity.report.site.collect import Facts
 from tfparity.report.site.facts import CaseFacts, LimitationFacts, RouteFacts, ToolchainFacts
@@ -52,6 +52,7 @@ def every(found: Facts) -> Iterator[Page]:
     yield _tflite(found)
     yield _latency(found)
     yield _remedies(found)
+    yield Page("trends.html", "trends.html", "How much works", {"pictures": pictures(found)})
     yield from _toolchains(found)
     yield from _tensorflow(found)
     yield from _cases(found)
@@ -114,6 +115,11 @@ def _latency(found: Facts) -> Page:
     ]
     verdicts = Counter(ratio.verdict for _, name, ratio in rows if name == "saved-model")
     return Page("latency.html", "latency.html", "Is it slower?", {"rows": rows, "verdicts": verdicts})
+
+
+def pictures(found: Facts) -> dict[str, str]:
+    """Path below the site's root → picture."""
+    return {f"images/{path.name}": text for path, text in plots.contents(found.table).items()}
 
 
 def _remedies(found: Facts) -> Page:

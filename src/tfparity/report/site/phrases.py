@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -86,6 +88,11 @@ def answer(case: CaseFacts) -> str:
     return f"Converts by no recorded way ({ran} were run)." if ran else "Untested."
 
 
+def described(picture: str) -> str:
+    """The title and the description of an SVG picture, which say its figures."""
+    return html.unescape(". ".join(re.findall(r'<(?:title|desc) id="[^"]*">([^<]*)<', picture)))
+
+
 #: What templates call.
 FILTERS: dict[str, Callable[..., Any]] = {"short": short, "number": words.number, "axes": words.axes}
 
@@ -93,6 +100,7 @@ GLOBALS: dict[str, Any] = {
     "VERDICTS": words.VERDICTS,
     "share": answers.share,
     "beside_opset": beside_opset,
+    "described": described,
     "way_out": way_out,
     "grade_words": grade_words,
     "remedies_words": words.remedies,

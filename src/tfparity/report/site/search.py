@@ -53,6 +53,13 @@ def _guides(found: Facts) -> Iterator[Entry]:
         "tflite lite litert mobile android edge microcontroller type command convert",
         3.0,
     )
+    yield Entry(
+        "guide",
+        "How much works, in pictures",
+        "trends.html",
+        "By TensorFlow, by date, and how exactly.",
+        "trend plot chart share history",
+    )
     yield Entry("guide", "Remedies", "remedies.html", "Named changes that get a model across.", "workaround fix patch")
     yield Entry(
         "guide",

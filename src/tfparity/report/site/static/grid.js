@@ -246,8 +246,11 @@
     prepare();
     questions();
     const filters = document.getElementById("filters");
+    let typed = 0;
     filters.addEventListener("input", function (event) {
-      go({ ...view, [event.target.id.slice(2)]: event.target.value, cell: "" }, event.target.tagName === "SELECT");
+      const box = event.target, take = function () { go({ ...view, [box.id.slice(2)]: box.value, cell: "" }, box.tagName === "SELECT"); };
+      cancelAnimationFrame(typed); // of what is typed within a frame the last counts
+      if (box.tagName === "SELECT") take(); else typed = requestAnimationFrame(take);
     });
     filters.addEventListener("submit", function (event) { event.preventDefault(); });
     filters.addEventListener("reset", function (event) { event.preventDefault(); go({ state: "ran" }, true); });
