@@ -17,7 +17,7 @@ LARGEST = 100_000
 
 #: Name → page, width and height, colours, what is typed into the search.
 SHOTS = {
-    "home": ("index.html", (1100, 640), "light", ""),
+    "home": ("index.html", (960, 420), "light", ""),
     "question": ("index.html", (1100, 420), "light", "TF 2.15, BERT and ResNet-50: what do I install?"),
     "grid": ("index.html#state=ran&q=gru&sort=verdict%3Aasc", (1100, 560), "light", ""),
     "cell": ("index.html#state=ran&cell=tf2.15-torch2.15%2Foperators%2Fgru%2Fonnx-tf", (900, 600), "dark", ""),
