@@ -311,7 +311,7 @@ def missed(session: nox.Session, message: str) -> None:
 
 @nox.session(name="end-to-end", default=False)
 def end_to_end(session: nox.Session) -> None:
-    """The front door for real on one small toolchain, held against the committed evidence; the site in a Chromium."""
+    """The front door for real on one small toolchain, held against the evidence; the site in a browser."""
     chosen = ("tests/end_to_end", "tests/site", "--ignore", DEFAULT_ONLY, *SIDE_BY_SIDE, "--dist", "loadfile")
     run(session, prepare(session), "pytest", *chosen, *session.posargs)
 

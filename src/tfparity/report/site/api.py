@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pydantic import TypeAdapter
 
 from tfparity.records.vocabulary import Verdict
+from tfparity.report import words
 from tfparity.report.site import answers
 from tfparity.report.site.collect import Facts
 from tfparity.report.site.facts import (
@@ -201,7 +202,7 @@ def badges(found: Facts) -> Iterator[tuple[str, bytes]]:
 def _badge(label: str, counts: Mapping[Verdict, int]) -> bytes:
     works, ran = answers.share(counts)
     colour = "lightgrey" if not ran else "brightgreen" if works == ran else "yellow" if works else "red"
-    message = f"{works} of {ran} cells work" if ran else "untested"
+    message = f"{works} of {ran} cells work" if ran else words.verdict(Verdict.UNTESTED).words
     return json.dumps({"schemaVersion": 1, "label": label, "message": message, "color": colour}).encode()
 
 

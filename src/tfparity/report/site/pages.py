@@ -128,13 +128,13 @@ def _remedies(found: Facts) -> Page:
     for rule in found.limitations:
         for name in rule.remedies:
             rules.setdefault(name, []).append(rule)
-    works: dict[str, set[str]] = {}
+    cured: dict[str, set[str]] = {}
     for content in found.cells.values():
         for cell in content.cells:
             if cell.verdict.works:
                 for name in cell.remedies:
-                    works.setdefault(name, set()).add(cell.case)
-    values = {"remedies": described, "rules": rules, "works": works}
+                    cured.setdefault(name, set()).add(cell.case)
+    values = {"remedies": described, "rules": rules, "cured": cured}
     return Page("remedies.html", "remedies.html", "Remedies", values)
 
 
