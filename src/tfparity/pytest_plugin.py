@@ -221,5 +221,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if run.records:
         stream = terminalreporter._tw._file  # noqa: SLF001 - the stream that pytest itself writes to
         console = terminal.console(stream, colours=terminalreporter.hasmarkup or None)
-        terminal.show(console, run.ordered(), run.session.explain, all_names=run.session.choice.all_names)
-        own_models.show(console, run.session, own_models.stuck(run.session, run.ordered()))
+        session, records = run.session, run.ordered()
+        names = session.choice.all_names
+        terminal.show(console, records, session.explain, session.explain_probes, all_names=names)
+        left = {**own_models.stuck(session, records), **own_models.fallen(session, records)}
+        own_models.show(console, session, left)

@@ -6,7 +6,15 @@ from typing import Any
 import pytest
 from builders import RECORDS, RULES, TOOLCHAIN, attempt, broken, document, entry, facts, lost_axis, record, rule
 
-from tfparity.evidence.explain import dishonest, explain, not_understood, of_probes, unexplained, unused
+from tfparity.evidence.explain import (
+    dishonest,
+    explain,
+    not_understood,
+    of_probes,
+    unexplained,
+    unexplained_probes,
+    unused,
+)
 from tfparity.evidence.schema import Evidence
 from tfparity.inputs.limitations import Limitation
 from tfparity.records.cells import Failure
@@ -167,6 +175,28 @@ def test_a_rule_for_what_a_probe_found_is_of_use_and_explains_it() -> None:
     assert of_probes(content, content.cells[0], [idle, mine]) == {"sizes": "mine"}
     assert of_probes(content, content.cells[0], [idle]) == {"sizes": None}
     assert limitations(explain(content, [mine])) == {"a/works": None}
+    place = (TOOLCHAIN, "a/works", "onnx-tf")
+    assert unexplained_probes(content, [idle]) == [(place, "sizes")]
+    assert unexplained_probes(content, [mine]) == []
+    assert f"{' '.join(place)}: the probe sizes finds it wrong, without a limitation" in dishonest([content], [idle])
+
+
+def test_a_rule_for_probes_is_idle_only_where_its_cases_were_probed() -> None:
+    probed, plain = record("a/probed"), record("a/plain")
+    assert probed.cell is not None
+    content = document(replace(probed, cell=replace(probed.cell, level=2, probes={"sizes": entry()})), plain)
+    of_probed, of_plain = (rule(f"of-{name}", stage="probe", cases=[f"a/{name}"]) for name in ("probed", "plain"))
+    of_both = rule("of-both", stage=["parity", "probe"], cases=["a/plain"])
+    assert unused([content], [of_probed, of_plain, of_both]) == [of_probed, of_both]
+
+
+def test_what_a_probe_reports_beyond_the_declaration_needs_no_limitation() -> None:
+    found = Failure(Stage.PROBE, "ProbeDomain", "right for x < 89 (at x=89: output 'y' diverged)")
+    works = record("a/works")
+    assert works.cell is not None
+    cell = replace(works.cell, level=2, probes={"domain": entry(error=found)})
+    content = document(replace(works, cell=cell, beside=(found,)))
+    assert unexplained_probes(content, []) == []
 
 
 def test_a_rule_for_attempts_of_a_working_cell_alone_is_of_use() -> None:

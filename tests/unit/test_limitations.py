@@ -255,7 +255,7 @@ def test_what_shows_a_cause_is_a_case_or_a_test(shown):
 
 def plainly(rule, met):
     """Whether a rule explains an error, each condition in its plain form."""
-    if met.message.startswith(DEFECT) or met.stage != rule.stage:
+    if met.message.startswith(DEFECT) or met.stage not in rule.stage:
         return False
     if met.case is not None and not met.own and not any(fnmatch.fnmatchcase(met.case, glob) for glob in rule.cases):
         return False
@@ -357,3 +357,28 @@ def test_rules_keep_their_order_and_are_found_by_id():
 def test_of_two_rules_of_one_id_the_first_is_found():
     mine, theirs = rule(cause="mine"), rule(cause="theirs")
     assert Rules([mine, theirs]).named("a-rule") is mine
+
+
+def test_a_rule_may_be_of_several_stages(tmp_path):
+    met = Met({}, 13, "onnx-tf", "t", "a/b", "parity", "ProbeDomain: right for x < 89 (the output diverged)")
+    both = rule(stage=["parity", "probe"], matches="right for x < 89")
+    assert both.stage == ("parity", "probe")
+    for stage, holds in (("parity", True), ("probe", True), ("load", False)):
+        assert both.explains(met._replace(stage=stage)) is holds
+        assert list(Rules([both]).explaining(met._replace(stage=stage))) == ([both] if holds else [])
+    for wrong in ([], ["parity", "probing"], "probing"):
+        with pytest.raises(ValidationError):
+            rule(stage=wrong)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ProbeDomain: right for * < * diverged (NaN, infinity",
+        "ProbeDomain: right for logits < 8.7, logits > -87 (at ",
+        "ProbeSizes: at * diverged",
+    ],
+)
+def test_what_every_probe_says_is_no_reason(text):
+    assert not reason(text)
+    assert reason("ProbeExtremes: right for inputs without denormals (at denormals")

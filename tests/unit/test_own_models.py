@@ -6,10 +6,12 @@ import errno
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import builders
 import pytest
 import small_project
 from builders import attempt, broken, not_run, record
@@ -23,8 +25,9 @@ from tfparity.features import own_models
 from tfparity.features.session import Session
 from tfparity.paths import Project
 from tfparity.planning.options import Choice
-from tfparity.records.cells import CellRecord, PlannedCell
+from tfparity.records.cells import CellRecord, Failure, PlannedCell
 from tfparity.records.observer import Silent
+from tfparity.records.vocabulary import Stage
 from tfparity.report import progress, terminal
 
 OF_THE_ZOO = RULE.replace("  stage:", '  remedies: [pad-handler, squeeze-handlers]\n  cases: ["zoo/gru"]\n  stage:')
@@ -207,7 +210,7 @@ def test_a_cell_fails_where_no_route_converts_the_model(project: Project) -> Non
         "Failed",
         (
             "old/mine/add/onnx-tf is broken and no chosen route converts it: The release lacks the handler. "
-            "Remedy: Export at opset 12."
+            "Remedy: Export at opset 12. (unsqueeze, https://example.org/issues/1)"
         ),
     )
     kind, said = outcome(UNKNOWN)
@@ -228,7 +231,8 @@ def test_of_the_zoo_a_limitation_is_reason_enough(project: Project) -> None:
 
 
 def shown(asked: Session, *records: CellRecord, capsys: pytest.CaptureFixture[str]) -> str:
-    own_models.show(terminal.console(sys.stdout), asked, own_models.stuck(asked, records))
+    left = {**own_models.stuck(asked, records), **own_models.fallen(asked, records)}
+    own_models.show(terminal.console(sys.stdout), asked, left)
     return " ".join(capsys.readouterr().out.split())
 
 
@@ -255,6 +259,67 @@ def test_a_case_that_does_not_build_is_sent_back_to_where_it_fails(
     said = shown(session(), unbuilt, capsys=capsys)
     assert "mend the case at mine.py:3" in said
     assert "convert" not in said
+
+
+def test_a_case_that_does_not_build_is_told_once_with_every_hint(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    message = f"No module named 'einops' {'and so on ' * 60}"
+    unbuilt = attempt(13, "build", "fail", message, "ModuleNotFoundError", where="mine.py:3")
+    said = shown(session(), cell(unbuilt), cell(unbuilt, route="hf-from-pt"), capsys=capsys)
+    assert said.count("No module named") == 1
+    assert "onnx-tf, hf-from-pt on old: build: ModuleNotFoundError" in said
+    assert "the toolchain has no einops: name a folder that has it with --path" in said
+
+
+SIZES = Failure(Stage.PROBE, "ProbeSizes", "at width=1: output 'y' diverged")
+PROBES = """\
+- id: of-one
+  stage: probe
+  matches: "output 'y' diverged"
+  cause: The step is infinite.
+  link: https://example.org/issues/2
+  remedy: Clamp it.
+  remedies: [stable-functions]
+"""
+
+
+def probed(*found: Failure, **given: Any) -> CellRecord:
+    record = cell(attempt(), **given)
+    assert record.cell is not None
+    entries = {one.type.removeprefix("Probe").lower(): builders.entry(error=one) for one in found}
+    return replace(record, cell=replace(record.cell, level=2, probes=entries), beside=found)
+
+
+@pytest.mark.parametrize(
+    ("records", "fallen"),
+    [
+        ([WORKS], False),
+        ([probed(SIZES)], True),
+        ([probed(SIZES), FAILS], True),
+        ([probed(SIZES), cell(attempt(), route="onnx-tf-dynamo")], False),
+        ([FAILS], False),
+        ([probed(Failure(Stage.PROBE, "ProbeDomain", "right for x < 89"))], False),
+    ],
+)
+def test_a_model_falls_where_every_route_that_converts_it_is_found_wrong(
+    project: Project, records: Sequence[CellRecord], fallen: bool
+) -> None:
+    assert list(own_models.fallen(session(), records)) == (["mine/add"] if fallen else [])
+
+
+def test_what_is_left_to_do_for_a_model_that_a_probe_finds_wrong(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = shown(session(), probed(SIZES), capsys=capsys)
+    assert (
+        "mine/add onnx-tf on old: partly at level 2 sizes: at width=1: output 'y' diverged no limitation says" in said
+    )
+    project.limitations.write_text(project.limitations.read_text() + PROBES)
+    said = shown(session(), probed(SIZES), capsys=capsys)
+    assert "diverged: The step is infinite. Remedy: Clamp it. (of-one, https://example.org/issues/2)" in said
+    assert "cured by stable-functions, see docs/remedies.md" in said
+    assert "no limitation" not in said
 
 
 def test_in_a_pipe_a_line_ends_where_its_words_do(

@@ -18,8 +18,9 @@ from tfparity.paths import Project
 from tfparity.planning import keys, revisions
 from tfparity.planning.options import Choice
 from tfparity.planning.selection import Selection
-from tfparity.records.cells import Artifact, Cell, CellId, CellRecord, PlannedCell, Said
-from tfparity.records.vocabulary import Target, Verdict
+from tfparity.records.cells import Artifact, Cell, CellId, CellRecord, Failure, PlannedCell, Said
+from tfparity.records.vocabulary import Stage, Target, Verdict
+from tfparity.report import pages
 
 
 @pytest.fixture
@@ -121,6 +122,38 @@ def test_an_entry_with_a_key_of_its_own_makes_no_cell_stale(project: Project, ki
     # No probe has such a name, and a target has another key than that of a runtime's lock.
     shown = {"tflite-int8": entry(again)} if kind == "runtimes" else {}
     assert standing.cell is not None and getattr(standing.cell, kind) == shown
+
+
+OF_ONE = """\
+- id: of-one
+  stage: probe
+  matches: "at width=1: output"
+  cause: The step is infinite.
+  link: https://example.org/issues/2
+  remedy: Clamp it.
+  remedies: [stable-functions]
+"""
+
+
+def test_what_a_probe_finds_is_told_with_its_rule_on_the_pages(project: Project) -> None:
+    project.limitations.write_text(RULE + OF_ONE)
+    found = Failure(Stage.PROBE, "ProbeSizes", "at width=1: output 'y' diverged")
+    (made,) = current(record("add"))
+    assert made.cell is not None
+    entries = {
+        name: entry(keys.probe(made.cell.key, name), error) for name, error in (("sizes", found), ("rows", None))
+    }
+    save(replace(made, cell=replace(made.cell, level=2, probes=entries), beside=(found,)))
+    standing = query().standing(cell("add"))
+    assert {name: rule and rule.id for name, rule in standing.probed.items()} == {"sizes": "of-one"}
+    table = Table(query())
+    block = pages.limitations(table).partition('## <a id="of-one"></a>of-one')[2]
+    assert "- where: everywhere, stage probe" in block
+    assert "- remedies: [stable-functions](remedies.md#stable-functions)" in block
+    assert "1 cell at level 2" in block
+    assert "- <code>zoo/add</code> (onnx-tf): old" in block
+    (row,) = (line for line in pages.page(table, table.toolchains[0]).splitlines() if "at width=1" in line)
+    assert "([of-one](../limitations.md#of-one))" in row
 
 
 def test_a_probe_of_another_revision_is_not_shown_and_its_cell_is_as_it_was(project: Project) -> None:

@@ -1,14 +1,15 @@
 """What probes found, in words."""
 
+import io
 from dataclasses import replace
 
 import builders
 import pytest
 from builders import attempt, entry
 
-from tfparity.records.cells import Cell, Failure
+from tfparity.records.cells import Cell, CellRecord, Failure
 from tfparity.records.vocabulary import Outcome, Stage
-from tfparity.report import probing, terminal
+from tfparity.report import probing, progress, terminal
 
 SIZES = Failure(Stage.PROBE, "ProbeSizes", "at batch=6: output 'y' diverged")
 DOMAIN = Failure(Stage.PROBE, "ProbeDomain", "right for x < 89 (at x=89: output 'y' diverged)")
@@ -60,3 +61,48 @@ def test_the_terminal_counts_level_1_and_tells_what_was_probed() -> None:
     fallen = replace(record, cell=replace(cell(sizes=SIZES), key=record.cell.key), beside=(SIZES,))
     assert str(terminal.totals([fallen])) == "1 cell: 1 works; probed: 1 of 1 that work, 1 of them partly"
     assert "at batch=6" in terminal.reason(fallen, lambda _: None)
+
+
+RULE = builders.rule("small-batches", "output 'y' diverged", stage="probe", link="https://example.org/1")
+
+
+def probed(**found: Failure | None) -> CellRecord:
+    record = builders.record("a/b", attempt())
+    assert record.cell is not None
+    beside = tuple(failure for failure in found.values() if failure)
+    return replace(record, cell=replace(cell(**found), key=record.cell.key), beside=beside)
+
+
+def test_a_verdict_that_probes_make_worse_is_shown_as_that() -> None:
+    numbers = Failure(Stage.PROBE, "ProbeNumbers", "at its own inputs: output 'y' has a row that is off")
+    rows = {
+        "✓ works": probed(domain=DOMAIN),
+        "◐ partly at level 2": probed(sizes=SIZES),
+        "✗ broken at level 2": probed(sizes=SIZES, numbers=numbers),
+    }
+    for said, record in rows.items():
+        out = terminal.console(io.StringIO())
+        terminal.show(out, [record], lambda _: None)
+        text = out.file.getvalue()  # type: ignore[attr-defined]
+        assert f"a/b   {said}" in text
+        assert ("a probe finds it wrong" in text) == ("level 2" in said)
+        assert ("every dynamic axis" in text) == ("level 2" not in said)
+        line = progress.outcome(record, several=False).plain
+        assert said[2:] in line
+        assert ("float32 noise" in line) == ("level 2" not in said)
+
+
+def test_what_probes_find_is_told_with_the_rule_that_explains_it() -> None:
+    record = probed(sizes=SIZES, domain=DOMAIN)
+    told = terminal.reason(record, lambda _: None, lambda _: {"sizes": RULE, "domain": RULE})
+    assert told == (
+        f"partly at level 2: sizes: {SIZES.message}: c. Remedy: r. (small-batches, https://example.org/1); "
+        f"{DOMAIN.message} (small-batches)"
+    )
+
+
+def test_a_rule_that_explains_several_probes_is_told_once() -> None:
+    rows = Failure(Stage.PROBE, "ProbeRows", "at batch=2: output 'y' diverged")
+    record = probed(sizes=SIZES, rows=rows)
+    told = terminal.reason(record, lambda _: None, lambda _: {"sizes": RULE, "rows": RULE})
+    assert (told.count("Remedy: r."), told.count(rows.message)) == (1, 1)

@@ -96,6 +96,38 @@ def test_a_broken_cell_is_told_with_cause_and_remedy() -> None:
     assert "The release lacks the handler. Remedy: Export at opset 12." in text
 
 
+def test_what_a_limitation_says_is_told_whole_and_what_a_converter_says_is_cut() -> None:
+    long = RULE.model_copy(update={"cause": "Because. " * 80, "link": f"https://example.org/{'x' * 200}"})
+    row = next(line for line in shown([made("broken")], long, width=10_000).splitlines() if line.startswith("f/one"))
+    assert row.count("Because.") == 80
+    assert row.rstrip().endswith(f"Remedy: Export at opset 12. (no-handler, {long.link})")
+    text = shown([record("f/one", broken("no handler " * 80), toolchain="t1")], width=10_000)
+    assert text.count("no handler") < 40
+    assert "…" in text
+
+
+def test_hints_of_ours_stand_behind_an_error_that_is_cut() -> None:
+    missing = attempt(None, "build", "fail", f"No module named 'einops' {'at a place ' * 60}", "ModuleNotFoundError")  # type: ignore[arg-type]
+    assert "the toolchain has no einops: name a folder" in shown([record("f/one", missing)], width=10_000)
+
+
+def test_a_case_that_does_not_build_is_told_once_for_all_routes() -> None:
+    failed = attempt(None, "build", "fail", "no module named x", where="cases/mine.py:7")  # type: ignore[arg-type]
+    other = attempt(None, "build", "fail", "no module named y")  # type: ignore[arg-type]
+    routes = ("onnx-tf", "hf-from-pt", "onnx2tf")
+    records = [record("f/one", failed, route=route) for route in routes[:2]]
+    text = shown([*records, record("f/one", other, route="onnx2tf"), record("f/two", failed)], width=250)
+    rows = [line for line in text.splitlines() if line.startswith("f/")]
+    assert [" ".join(row.split("✗")[0].split()) for row in rows] == [
+        "f/one onnx-tf, hf-from-pt",
+        "f/one onnx2tf",
+        "f/two onnx-tf",
+    ]
+    assert "4 cells: 4 broken" in text
+    at_convert = [record("f/one", broken(), route=route) for route in routes[:2]]
+    assert sum(line.startswith("f/one") for line in shown(at_convert).splitlines()) == 2
+
+
 def test_a_case_that_does_not_build_is_told_with_its_place() -> None:
     failed = attempt(None, "build", "fail", "no module named x", where="cases/mine.py:7")  # type: ignore[arg-type]
     assert "build: RuntimeError: no module named x (cases/mine.py:7)" in shown([record("f/one", failed)])
@@ -228,12 +260,14 @@ def test_the_reason_of_a_verdict(attempts: list[Attempt], shims: list[str], said
 def test_an_unexplained_failure_shows_its_own_words() -> None:
     error = Failure(Stage.CONVERT, "RuntimeError", "Unsqueeze\n version 13")
     assert why(cell("f/one", broken()), error, None) == "convert: RuntimeError: Unsqueeze version 13"
-    assert why(cell("f/one", broken()), error, RULE) == "The release lacks the handler. Remedy: Export at opset 12."
+    assert why(cell("f/one", broken()), error, RULE) == (
+        f"The release lacks the handler. Remedy: Export at opset 12. (no-handler, {RULE.link})"
+    )
 
 
 def test_a_cause_that_nobody_knows_is_told_with_what_was_tried() -> None:
     unknown = rule(cause="unknown", investigated="opsets 11 to 14", remedy="none known")
-    assert why(cell("f/one", broken()), None, unknown) == "cause unknown: opsets 11 to 14."
+    assert why(cell("f/one", broken()), None, unknown) == "cause unknown: opsets 11 to 14. (unsqueeze)"
 
 
 # The pages

@@ -43,6 +43,7 @@ def apart(cache: Path) -> dict[str, dict[str, float | str | None]]:
         "norms-by-parts",
         "resizing-by-matrices",
         "sampling-by-gathers",
+        "stable-functions",
         "vectors-as-matrices",
     ],
 )

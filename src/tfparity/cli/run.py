@@ -39,9 +39,10 @@ def run(given: argparse.Namespace) -> int:
     records = commands.carried_out(asked, keep)
     if keep:
         keep(records)
-    terminal.show(commands.console(), records, asked.explain, all_names=asked.choice.all_names)
+    all_names = asked.choice.all_names
+    terminal.show(commands.console(), records, asked.explain, asked.explain_probes, all_names=all_names)
     stuck = own_models.stuck(asked, records)
-    own_models.show(commands.console(), asked, stuck)
+    own_models.show(commands.console(), asked, {**stuck, **own_models.fallen(asked, records)})
     failing = [record for record in records if record.verdict.failing]
     regressed = [record for record in failing if asked.regressed(record)]
     for record in regressed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -97,6 +98,10 @@ class Explainer:
         return self._packages[place]
 
 
+#: of_probes or of_targets.
+OfEntries = Callable[[Evidence, Cell, Sequence[Limitation], Own, Operators | None], dict[str, str | None]]
+
+
 def of_probes(
     content: Evidence,
     cell: Cell,
@@ -106,10 +111,10 @@ def of_probes(
 ) -> dict[str, str | None]:
     """By failing probe, the id of the first rule that holds for what it found, see explain; None without one."""
     explainer = Explainer(content, limitations, own, operators)
-    return {name: explainer.first(cell, line) for name, line in _probed(cell).items()}
+    return {name: explainer.first(cell, line) for name, line in probed(cell).items()}
 
 
-def _probed(cell: Cell) -> dict[str, AttemptLine]:
+def probed(cell: Cell) -> dict[str, AttemptLine]:
     """The failing probes of a cell as lines of attempts, which rules are held against."""
     return {
         name: AttemptLine(cell.opset, None, cell.named, Stage.PROBE, entry.outcome, entry.error)
@@ -148,6 +153,17 @@ def unexplained(content: Evidence) -> list[CellId]:
     ]
 
 
+def unexplained_probes(content: Evidence, limitations: Sequence[Limitation]) -> list[tuple[CellId, str]]:
+    """The cells that work and that a deciding probe finds wrong without a limitation, each with the probe."""
+    return [
+        (CellId(content.toolchain, cell.case, cell.route), name)
+        for cell in content.cells
+        if cell.verdict.works and probes.verdict(cell).failing
+        for name, rule in of_probes(content, cell, limitations).items()
+        if rule is None and name in probes.NAMES and probes.load(name).kind is probes.Kind.DECIDES
+    ]
+
+
 def not_understood(evidence: Iterable[Evidence], limitations: Sequence[Limitation]) -> list[CellId]:
     """The failing cells that have no limitation, or one whose cause is unknown."""
     understood = {rule.id for rule in limitations if rule.understood}
@@ -161,16 +177,23 @@ def not_understood(evidence: Iterable[Evidence], limitations: Sequence[Limitatio
 
 def unused(evidence: Iterable[Evidence], limitations: Sequence[Limitation]) -> list[Limitation]:
     """The rules that explain no cell of the evidence, are the first for no attempt, probe or target that failed, and
-    are shown by no test: of the whole evidence, else it says nothing."""
+    are shown by no test: of the whole evidence, else it says nothing. Of a rule for probes, one of its cases has to be
+    probed."""
     evidence = list(evidence)
-    waiting = {rule.id: rule for rule in limitations if not any(shown.startswith("tests/") for shown in rule.shown)}
+    probes_of = {cell.case for content in evidence for cell in content.cells if cell.probes}
+    waiting = {
+        rule.id: rule
+        for rule in limitations
+        if not any(shown.startswith("tests/") for shown in rule.shown)
+        and (rule.stage != (Stage.PROBE,) or any(fnmatch.filter(probes_of, glob) for glob in rule.cases))
+    }
     for content in evidence:
         for cell in content.cells:
             waiting.pop(cell.limitation or "", None)
     for content in evidence:
         explainer = Explainer(content, limitations)
         for cell in content.cells if waiting else ():
-            for attempt in (*cell.attempts, *_probed(cell).values(), *_targeted(cell).values()):
+            for attempt in (*cell.attempts, *probed(cell).values(), *_targeted(cell).values()):
                 if attempt.error is not None:
                     waiting.pop(explainer.first(cell, attempt) or "", None)
     return list(waiting.values())
@@ -178,8 +201,9 @@ def unused(evidence: Iterable[Evidence], limitations: Sequence[Limitation]) -> l
 
 def dishonest(evidence: Sequence[Evidence], limitations: Sequence[Limitation]) -> list[str]:
     """What committed evidence may not have, a line each: an error that a run would write otherwise today, a cell whose
-    stored limitation is not what the rules say, a failing cell or target without a limitation, a rule that explains
-    nothing, more than one failing cell in ten that nobody understands, evidence of a package under test."""
+    stored limitation is not what the rules say, a failing cell, target or deciding probe without a limitation, a rule
+    that explains nothing, more than one failing cell in ten that nobody understands, evidence of a package under
+    test."""
     explained = [explain(content, limitations) for content in evidence]
     found = [
         f"{content.toolchain}: {cell.case} {cell.route} has the limitation {cell.limitation or 'null'}, "
@@ -207,6 +231,11 @@ def dishonest(evidence: Sequence[Evidence], limitations: Sequence[Limitation]) -
         for cell in content.cells
         for name, rule in of_targets(content, cell, limitations).items()
         if rule is None
+    ]
+    found += [
+        f"{' '.join(cell)}: the probe {name} finds it wrong, without a limitation"
+        for content in evidence
+        for cell, name in unexplained_probes(content, limitations)
     ]
     found += [
         f"limitations.yaml: {rule.id} explains nothing that is recorded" for rule in unused(explained, limitations)

@@ -15,7 +15,7 @@ from statistics import mean
 from typing import NamedTuple
 
 from tfparity.evidence import files, latency
-from tfparity.evidence.explain import Operators, explain, of_targets
+from tfparity.evidence.explain import OfEntries, Operators, explain, of_probes, of_targets
 from tfparity.evidence.latency import Latency
 from tfparity.evidence.recommend import Way
 from tfparity.evidence.runs import operators
@@ -34,7 +34,7 @@ from tfparity.records.vocabulary import Target, Tier, Verdict
 class Standing:
     """One planned cell: its verdict, the recorded cell (without probes and targets that are stale), failure and run
     where there are any, what explains it, the remedies that its rule names and that it has not tried, by fingerprint
-    the failures that its probes and targets name, and by failing target what explains that."""
+    the failures that its probes and targets name, and by failing probe and target what explains that."""
 
     planned: PlannedCell
     verdict: Verdict
@@ -44,6 +44,7 @@ class Standing:
     run: Run | None = None
     untried: tuple[str, ...] = ()
     beside: Mapping[str, Failure] = field(default_factory=dict)
+    probed: Mapping[str, Limitation | None] = field(default_factory=dict)
     of_targets: Mapping[str, Limitation | None] = field(default_factory=dict)
 
     @property
@@ -199,15 +200,16 @@ class Query:
         cell = current(cell, stale=verdict is Verdict.STALE)
         entries = (*cell.probes.values(), *cell.targets.values())
         beside = {entry.error: content.errors[entry.error] for entry in entries if entry.error}
-        explained = {id: self.selection.limitations.named(rule) for id, rule in self._targets(content, cell).items()}
+        probed = self._beside(of_probes, content, cell) if cell.probes and beside else {}
+        made = self._beside(of_targets, content, cell) if cell.targets and beside else {}
         ran = self.run(planned.place)
-        return Standing(planned, verdict, cell, error, rule, ran, untried, beside, explained)
+        return Standing(planned, verdict, cell, error, rule, ran, untried, beside, probed, made)
 
-    def _targets(self, content: Evidence, cell: Cell) -> dict[str, str | None]:
-        """By failing target, the rule that explains it."""
-        if not cell.targets:
-            return {}
-        return of_targets(content, cell, self.selection.limitations, self.selection.is_own, self._operators(content))
+    def _beside(self, explained: OfEntries, content: Evidence, cell: Cell) -> dict[str, Limitation | None]:
+        """By failing entry of a cell, the rule that explains it."""
+        rules, is_own = self.selection.limitations, self.selection.is_own
+        found = explained(content, cell, rules, is_own, self._operators(content))
+        return {name: rules.named(id) for name, id in found.items()}
 
 
 def current(cell: Cell, *, stale: bool = False) -> Cell:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from packaging.utils import canonicalize_name
 
-from tfparity.evidence.explain import Explainer
+from tfparity.evidence.explain import Explainer, probed
 from tfparity.evidence.schema import Evidence
 from tfparity.inputs import specifiers
 from tfparity.inputs.limitations import NO_LINK, Limitation, Rules
@@ -64,7 +64,7 @@ def _explained(rules: Sequence[Limitation], evidence: Iterable[Evidence]) -> Map
     for content in evidence:
         explainer = Explainer(content, ready)
         for cell in content.cells:
-            for attempt in cell.attempts:
+            for attempt in (*cell.attempts, *probed(cell).values()):
                 if attempt.error is not None and (first := explainer.first(cell, attempt)):
                     found[first].append(_Explained(content, cell, attempt, content.errors[attempt.error].text))
     return found

@@ -9,12 +9,12 @@ from rich.text import Text
 
 from tfparity.features.session import Session
 from tfparity.inputs.limitations import Limitation
-from tfparity.planning import plan
+from tfparity.planning import plan, probes
 from tfparity.records.cells import CellRecord, PlannedCell
 from tfparity.records.vocabulary import Stage, Verdict
-from tfparity.report import words
-from tfparity.report.terminal import indented
-from tfparity.report.why import explained
+from tfparity.report import probing, words
+from tfparity.report.terminal import alike, indented
+from tfparity.report.why import LONGEST, explained, failed, packages
 
 #: So many ways by which others that fail alike convert are named.
 MOST_WAYS = 2
@@ -42,6 +42,17 @@ def not_converted(cells: Sequence[CellRecord]) -> bool:
     return not any(cell.verdict.works or cell.verdict is Verdict.UNTESTED for cell in cells)
 
 
+def fallen(asked: Session, records: Sequence[CellRecord]) -> Stuck:
+    """A user's own models that some chosen route converts by its stages, and none by what probes find of it, with those
+    records."""
+    found = {case: [cell for cell in cells if cell.verdict.works] for case, cells in by_case(asked, records).items()}
+    return {case: cells for case, cells in found.items() if cells and all(map(_falls, cells))}
+
+
+def _falls(record: CellRecord) -> bool:
+    return record.cell is not None and probes.verdict(record.cell).failing
+
+
 def show(out: Console, asked: Session, left: Stuck) -> None:
     """Print what is left to do for each; nothing where none is left."""
     if left:
@@ -53,25 +64,40 @@ def show(out: Console, asked: Session, left: Stuck) -> None:
 
 
 def _of_model(asked: Session, cells: Sequence[CellRecord]) -> Iterator[str]:
-    failing = [cell for cell in cells if cell.verdict.failing]
+    failing = [cell for cell in cells if cell.verdict.failing or _falls(cell)]
     if not failing:
         yield "no chosen route takes it: choose others with --route or --toolchain all"
-    for cell in failing:
-        yield from advice(asked, cell)
+    for group in alike(failing):
+        routes = ", ".join(cell.route for cell in group)
+        yield from advice(asked, group[0], routes) if group[0].verdict.failing else _of_probes(asked, group[0])
 
 
-def advice(asked: Session, record: CellRecord) -> Iterator[str]:
+def _of_probes(asked: Session, record: CellRecord) -> Iterator[str]:
+    """What to do about a cell that works by its stages and that a probe finds wrong."""
+    assert record.cell is not None
+    rules = asked.explain_probes(record)
+    failures = {failure.fingerprint: failure for failure in record.beside}
+    yield f"{record.route} on {record.toolchain}: {probing.shown(record).words}"
+    yield from (f"  {line}" for line in probing.deciding(record.cell, failures, rules))
+    named = dict.fromkeys(name for rule in rules.values() if rule for name in rule.remedies)
+    if named:
+        yield f"  cured by {words.remedies(list(named))}, see docs/remedies.md"
+    if None in rules.values():
+        yield "  no limitation says why; convert tries other toolchains"
+
+
+def advice(asked: Session, record: CellRecord, routes: str | None = None) -> Iterator[str]:
     """What to do about a failing cell of a user's own model, line by line: why it fails, with the limitation's remedy;
-    automatic remedies that were not tried; other ways by which recorded models that fail alike convert."""
+    automatic remedies that were not tried; other ways by which recorded models that fail alike convert. `routes`: by
+    which it fails so, if by several."""
     limitation, error = asked.explain(record), record.deciding.error if record.deciding else None
-    told = explained(limitation) if limitation else words.shortened(words.failure(error), 300) if error else "fails"
-    yield f"{record.route} on {record.toolchain}: {told}"
+    told = explained(limitation) if limitation else failed(error, packages(record), LONGEST) if error else "fails"
+    yield f"{routes or record.route} on {record.toolchain}: {told}"
     if limitation is None:
         built = record.deciding is None or record.deciding.stage is not Stage.BUILD
         where = f" at {record.deciding.where}" if record.deciding and record.deciding.where else ""
         yield "  no limitation says why; convert tries other toolchains" if built else f"  mend the case{where}"
         return
-    yield f"  {limitation.id}: see docs/limitations.md"
     untried = _untried(asked, record)
     if untried:
         yield f"  not tried yet: {words.remedies(untried)}; run it again with --try-remedies"

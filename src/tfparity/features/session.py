@@ -182,6 +182,16 @@ class Session:
         (cell,) = self.recorder.found([record])[record.toolchain].cells
         return self.selection.limitations.named(cell.limitation)
 
+    def explain_probes(self, record: CellRecord) -> dict[str, Limitation | None]:
+        """By probe of a record that found something, the limitation that explains it; None where none does."""
+        if record.cell is None or not record.beside:
+            return {}
+        content = self.recorder.found([record])[record.toolchain]
+        rules, is_own = self.selection.limitations, self.selection.is_own
+        told = operators(runs(record.toolchain, [record] if is_own(record.case) else []))
+        found = of_probes(content, content.cells[0], rules, is_own, told)
+        return {name: rules.named(id) for name, id in found.items()}
+
     def falls(self, record: CellRecord) -> bool:
         """Whether a record works at level 1, and not at level 2 or not as one of its targets, and no limitation says
         why."""
@@ -191,10 +201,7 @@ class Session:
             return True
         if not probes.verdict(record.cell).failing:
             return False
-        content = self.recorder.found([record])[record.toolchain]
-        is_own = self.selection.is_own
-        told = operators(runs(record.toolchain, [record] if is_own(record.case) else []))
-        rules = of_probes(content, content.cells[0], self.selection.limitations, is_own, told)
+        rules = self.explain_probes(record)
         return any(rule is None for name, rule in rules.items() if probes.load(name).kind is Kind.DECIDES)
 
     def unexplained(self, record: CellRecord) -> list[str]:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, overload
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, get_args, overload
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
@@ -110,11 +110,23 @@ Text = Annotated[str, BeforeValidator(_one_line)]
 
 Pattern = Annotated[Text, AfterValidator(_pattern)]
 
+_OneOrMore = BeforeValidator(lambda value: [value] if isinstance(value, str) else value)
+
 #: One, or a list of which one is met.
 Patterns = Annotated[
     tuple[Pattern, ...],
-    BeforeValidator(lambda value: [value] if isinstance(value, str) else value),
+    _OneOrMore,
     WithJsonSchema({"type": ["string", "array"], "items": {"type": "string"}, "minItems": 1}),
+    Field(min_length=1),
+]
+
+_STAGES = {"enum": list(get_args(Stage)), "type": "string"}
+
+#: One, or a list of which one fails.
+Stages = Annotated[
+    tuple[Stage, ...],
+    _OneOrMore,
+    WithJsonSchema({"anyOf": [_STAGES, {"type": "array", "items": _STAGES, "minItems": 1}]}),
     Field(min_length=1),
 ]
 
@@ -154,7 +166,10 @@ class Limitation(BaseModel):
         description='Package, "opset" or "python" to version specifier; "route", "toolchain" to a glob; '
         '"remedy" to a glob of one that the attempt took. All must hold.',
     )
-    stage: Stage = Field(description="The stage that fails.")
+    stage: Stages = Field(
+        description="The stage that fails. Or a list of such: what goes wrong for the inputs of one case is found by a "
+        "probe of another."
+    )
     matches: Patterns = Field(
         description="Literal text in '<type>: <message>'; '*' stands for anything. Twelve or more characters in a row. "
         "Or a list of such, of which one is met."
@@ -198,7 +213,7 @@ class Limitation(BaseModel):
 
     def explains(self, met: Met) -> bool:
         """Whether this rule explains an error met there. No rule explains a message that begins with DEFECT."""
-        return met.stage == self.stage and self.says(met.message) and self.applies(met)
+        return met.stage in self.stage and self.says(met.message) and self.applies(met)
 
     def says(self, message: str) -> bool:
         """Whether a pattern is met by a message: its parts stand in it, one after the other."""
@@ -294,7 +309,8 @@ class Rules(Sequence[Limitation]):
         self._saying: dict[tuple[str, str], list[Limitation]] = {}
         self._by_id: dict[str, Limitation] = {}
         for rule in self._rules:
-            self._of_stage.setdefault(rule.stage, []).append(rule)
+            for stage in rule.stage:
+                self._of_stage.setdefault(stage, []).append(rule)
             self._by_id.setdefault(rule.id, rule)
 
     @classmethod

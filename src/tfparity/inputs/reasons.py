@@ -16,6 +16,7 @@ _AROUND = re.compile(
     | (?:inputs|outputs)[ ]are | instead[ ]of | still[ ]running[ ]after | in[ ]user[ ]code
     | Graph[ ]execution[ ]error | Detected[ ]at[ ]node | defined[ ]at(?:[ ]\(most[ ]recent[ ]call[ ]last\))?
     | <stack[ ]traces[ ]unavailable>
+    | \bProbe[A-Z]\w* | right[ ]for | wrong[ ]too[ ]at | inputs[ ]without | [\w.-]+[ ][<>][ ]-?[\d.e+-]+
     | KeyError:[ ]'[\w.@-]*(?::\d+)?'
     | \b(?:[A-Z]\w*)?(?:Error|Exception|Diverged|Drifted|AxisLost|SignatureLost|Timeout)\b
     | \b\w+=[\w-]* | \S*/\S* | \{\{[^}]*\}\} | \[Op:[^\]]*\]

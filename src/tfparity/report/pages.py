@@ -288,7 +288,8 @@ def _row(cell: Standing, up: str) -> list[str]:
         shown_targets = f"; [targets]({up}targets.md): {made}" if made else ""
     else:
         shown_targets = ""
-    explained = f" ([{cell.limitation.id}]({up}limitations.md#{cell.limitation.id}))" if cell.limitation else ""
+    rules = dict.fromkeys(rule.id for rule in (cell.limitation, *cell.probed.values()) if rule)
+    explained = f" ({', '.join(f'[{id}]({up}limitations.md#{id})' for id in rules)})" if rules else ""
     untried = f"; not tried: {', '.join(cell.untried)}" if cell.untried else ""
     return [
         f"{shown.sign} {shown.words}{untried}{shown_targets}",
@@ -312,9 +313,17 @@ def limitations(table: Table) -> str:
         + (f" {stale} more were recorded under an older revision." if stale else "")
     )
     cured, made = _cured(every), targets.made(every)
+    probed = [cell for cell in every if cell.probed]
     for limitation in table.limitations:
-        mine = [cell for cell in failing if cell.limitation == limitation]
-        parts.append(_limitation(limitation, mine, targets.explained(made, limitation), cured))
+        parts.append(
+            _limitation(
+                limitation,
+                [cell for cell in failing if cell.limitation == limitation],
+                [cell for cell in probed if limitation in cell.probed.values()],
+                targets.explained(made, limitation),
+                cured,
+            )
+        )
     return "\n\n".join(parts) + "\n"
 
 
@@ -336,13 +345,18 @@ def _cured(cells: Sequence[Standing]) -> Counter[str]:
 
 
 def _limitation(
-    limitation: Limitation, cells: Sequence[Standing], made: Sequence[str], cured: Mapping[str, int]
+    limitation: Limitation,
+    failing: Sequence[Standing],
+    probed: Sequence[Standing],
+    made: Sequence[str],
+    cured: Mapping[str, int],
 ) -> str:
+    """A rule's block: what it says, the cells that fail by it, those of which a probe finds it, the targets."""
     when = ", ".join(f"{name} {specifier}" for name, specifier in limitation.when.items()) or "everywhere"
     link = markdown.text(limitation.link) if limitation.link == NO_LINK else f"<{limitation.link}>"
     lines = [
         f'## <a id="{limitation.id}"></a>{limitation.id}',
-        f"- where: {markdown.text(when)}, stage {limitation.stage}{_with(limitation.operators)}",
+        f"- where: {markdown.text(when)}, stage {' or '.join(limitation.stage)}{_with(limitation.operators)}",
         f"- the error has: {' or '.join(map(markdown.code, limitation.matches))}",
         f"- cause: {markdown.text(limitation.cause)}",
         f"- link: {link}",
@@ -350,19 +364,26 @@ def _limitation(
     ]
     if limitation.remedies:
         tried = (f"[{name}](remedies.md#{name}) (cases that work by it: {cured[name]})" for name in limitation.remedies)
-        lines.append(f"- remedies that are tried automatically: {', '.join(tried)}")
+        how = "remedies" if limitation.stage == ("probe",) else "remedies that are tried automatically"
+        lines.append(f"- {how}: {', '.join(tried)}")
     if limitation.shown:
         lines.append(f"- shown by: {', '.join(map(markdown.code, limitation.shown))}")
     if limitation.investigated:
         lines.append(f"- investigated: {markdown.text(limitation.investigated)}")
+    head, *facts = lines
+    blocks = [markdown.folded(f"{len(failing)} cells", _by_case(failing))] if failing else []
+    if probed:
+        blocks.append(markdown.folded(f"{words.cells(len(probed))} at level 2", _by_case(probed)))
+    if made:
+        blocks.append(markdown.folded(f"{len(made)} targets", "\n".join(made)))
+    return "\n\n".join([head, "\n".join(facts), *(blocks or ["No recorded cell."])])
+
+
+def _by_case(cells: Sequence[Standing]) -> str:
+    """A line per case and route, with the toolchains."""
     by_case: dict[tuple[str, str], list[str]] = {}
     for cell in cells:
         by_case.setdefault((cell.planned.case, cell.planned.route), []).append(cell.planned.toolchain)
-    listed = "\n".join(
+    return "\n".join(
         f"- {markdown.code(case)} ({route}): {', '.join(toolchains)}" for (case, route), toolchains in by_case.items()
     )
-    head, *facts = lines
-    blocks = [markdown.folded(f"{len(cells)} cells", listed)] if cells else []
-    blocks += [markdown.folded(f"{len(made)} targets", "\n".join(made))] if made else []
-    block = "\n\n".join(blocks) or "No recorded cell."
-    return f"{head}\n\n" + "\n".join(facts) + f"\n\n{block}"

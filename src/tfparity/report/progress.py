@@ -16,9 +16,10 @@ from rich.live import Live
 from rich.spinner import Spinner
 from rich.text import Text
 
+from tfparity.planning import probes
 from tfparity.records.cells import CellId, CellRecord, PlannedCell
 from tfparity.records.vocabulary import Verdict
-from tfparity.report import words
+from tfparity.report import probing, words
 from tfparity.report.forecast import Forecast
 
 
@@ -52,11 +53,12 @@ def progress(
 
 def outcome(record: CellRecord, *, several: bool) -> Text:
     """One line for a cell that ended."""
-    shown = words.verdict(record.verdict)
+    shown = probing.shown(record)
     name = f"{record.toolchain}  {record.case}" if several else record.case
     line = Text.assemble((f"{shown.sign:<2}", shown.style), " ", (name, "bold"), "  ", (record.route, "dim"), "  ")
     line.append(shown.words, shown.style)
-    if record.verdict.works and record.cell and record.cell.grade:
+    works = record.cell is not None and probes.verdict(record.cell).works
+    if works and record.cell and record.cell.grade:
         line.append(f" {words.GRADES[record.cell.grade]}")
     if record.cached:
         line.append("  done before", "dim")

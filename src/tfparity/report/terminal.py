@@ -16,12 +16,15 @@ from rich.text import Text
 
 from tfparity.inputs.limitations import Limitation
 from tfparity.records.cells import CellRecord, Note
-from tfparity.records.vocabulary import Verdict
+from tfparity.records.vocabulary import Stage, Verdict
 from tfparity.report import probing, targets, words
 from tfparity.report.why import packages, why
 
 #: Which limitation explains a record, if any.
 Explain = Callable[[CellRecord], Limitation | None]
+
+#: By failing probe of a record the limitation that explains it, if any.
+ExplainProbes = Callable[[CellRecord], probing.Rules]
 
 #: Verdicts that get no row of their own, only a line below the table.
 ASIDE = (Verdict.NOT_APPLICABLE, Verdict.UNRESOLVABLE, Verdict.UNTESTED)
@@ -58,23 +61,34 @@ def indented(out: Console, text: Text) -> None:
     out.print(Padding(text, (0, 0, 0, 2)) if out.width < ENDLESS else Text.assemble("  ", text))
 
 
-def show(out: Console, records: Sequence[CellRecord], explain: Explain, *, all_names: bool = False) -> None:
+def show(
+    out: Console,
+    records: Sequence[CellRecord],
+    explain: Explain,
+    explain_probes: ExplainProbes = lambda _: probing.NONE,
+    *,
+    all_names: bool = False,
+) -> None:
     """Print one table per toolchain, what the words mean, and the totals. all_names: of the notes on a user's own
     models, each with every weight that it is about."""
     for toolchain in dict.fromkeys(record.toolchain for record in records):
         mine = [record for record in records if record.toolchain == toolchain]
-        rows = [record for record in mine if record.verdict not in ASIDE]
+        rows = [group[0] for group in alike([record for record in mine if record.verdict not in ASIDE])]
+        routes = {group[0].id: ", ".join(one.route for one in group) for group in alike(mine)}
         out.print()
         out.print(Text.assemble((toolchain, "bold underline"), "  ", (stack(mine), "dim")))
         if rows:
-            reasons = {record.id: reason(record, explain) for record in rows}
-            forms = (_table(rows), _table(rows, axes=True))
+            reasons = {record.id: reason(record, explain, explain_probes) for record in rows}
+            forms = (_table(rows, routes), _table(rows, routes, axes=True))
             bare, with_axes = (Measurement.get(out, out.options.update(width=ENDLESS), form).maximum for form in forms)
             beside = out.width >= with_axes + ROOM_FOR_REASONS
-            put(out, _table(rows, axes=True, reasons=reasons) if beside else forms[out.width >= with_axes > bare])
+            put(
+                out,
+                _table(rows, routes, axes=True, reasons=reasons) if beside else forms[out.width >= with_axes > bare],
+            )
             for record in rows:
                 if reasons[record.id] and not beside:
-                    indented(out, Text(f"{record.case} ({record.route}): {reasons[record.id]}"))
+                    indented(out, Text(f"{record.case} ({routes[record.id]}): {reasons[record.id]}"))
         for record in rows:
             said = record.deciding.answer if record.deciding else None
             if said:
@@ -105,24 +119,43 @@ def stack(records: Sequence[CellRecord]) -> str:
     return " · ".join(f"{package} {version}" for package, version in versions.items())
 
 
-def reason(record: CellRecord, explain: Explain) -> str:
+def alike(records: Sequence[CellRecord]) -> list[list[CellRecord]]:
+    """The records in their order; those of one case that did not build, and for the same reason, together: no route
+    came to it."""
+    found: dict[tuple[str, ...], list[CellRecord]] = {}
+    for record in records:
+        error = record.deciding.error if record.deciding else None
+        same = error is not None and error.stage is Stage.BUILD
+        place = (record.toolchain, record.case, error.fingerprint) if same and error else record.place
+        found.setdefault(place, []).append(record)
+    return list(found.values())
+
+
+def reason(record: CellRecord, explain: Explain, explain_probes: ExplainProbes = lambda _: probing.NONE) -> str:
     """Why the record has its verdict and the way round it, in one line; empty for one that simply works."""
     if record.cell is None:
         return ""
     deciding = record.deciding
     text = why(record.cell, deciding.error if deciding else None, explain(record), packages(record))
-    probed = probing.found(record.cell, {failure.fingerprint: failure for failure in record.beside})
+    failures = {failure.fingerprint: failure for failure in record.beside}
+    probed = probing.found(record.cell, failures, explain_probes(record)) if failures else ""
     text = "; ".join(part for part in (text, probed) if part)
     where = deciding.where if deciding else None
-    return words.shortened(text, 300) + (f" ({where})" if where else "")
+    return text + (f" ({where})" if where else "")
 
 
-def _table(records: Sequence[CellRecord], *, axes: bool = False, reasons: Mapping[str, str] | None = None) -> Table:
-    """A row per record, with a column of routes where there are several."""
+def _table(
+    records: Sequence[CellRecord],
+    routes: Mapping[str, str],
+    *,
+    axes: bool = False,
+    reasons: Mapping[str, str] | None = None,
+) -> Table:
+    """A row per record, with a column of routes, by a record's id, where there are several."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    routes = len({record.route for record in records}) > 1
+    several = len({route for record in records for route in routes[record.id].split(", ")}) > 1
     table.add_column("case", no_wrap=True)
-    if routes:
+    if several:
         table.add_column("route", style="dim", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
     table.add_column("max error", justify="right", no_wrap=True)
@@ -133,10 +166,10 @@ def _table(records: Sequence[CellRecord], *, axes: bool = False, reasons: Mappin
         table.add_column("why, and the way round it", overflow="fold", ratio=1)
     for record in records:
         cell, deciding = record.cell, record.deciding
-        shown = words.verdict(record.verdict)
+        shown = probing.shown(record)
         row = [
             Text(record.case, "bold"),
-            *([Text(record.route)] if routes else []),
+            *([Text(routes[record.id])] if several else []),
             Text(f"{shown.sign} {shown.words}", shown.style),
             Text(words.number(deciding.max_abs if deciding else None)),
             Text(words.opset(cell)),
@@ -178,11 +211,11 @@ def aside(records: Sequence[CellRecord]) -> list[str]:
 
 def legend(records: Iterable[CellRecord]) -> list[Text]:
     """What the verdicts that occur mean; the numbers' unit."""
-    met = {record.verdict for record in records}
+    met = {probing.shown(record) for record in records if record.verdict not in ASIDE}
+    signs = [shown.sign for shown in words.VERDICTS.values()]
     lines = [
         Text.assemble((f"{shown.sign:<2} {shown.words}", shown.style), f": {shown.meaning}")
-        for name, shown in words.VERDICTS.items()
-        if name in met and name not in ASIDE
+        for shown in sorted(met, key=lambda shown: (signs.index(shown.sign), shown.words))
     ]
     lines.append(
         Text(

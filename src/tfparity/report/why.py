@@ -7,12 +7,15 @@ from collections.abc import Mapping
 
 from packaging.utils import canonicalize_name
 
-from tfparity.inputs.limitations import NO_REMEDY, Limitation
+from tfparity.inputs.limitations import NO_LINK, NO_REMEDY, Limitation
 from tfparity.records.cells import Cell, CellRecord, Failure
 from tfparity.records.vocabulary import Grade, Stage, Verdict
 from tfparity.report import words
 
 NOTHING: Mapping[str, str] = {}
+
+#: So much is told of an error where it stands in a line; of what we say ourselves, all.
+LONGEST = 300
 
 #: How errors are called of code that asks a package for what this version has not.
 IMPORTING = ("ImportError", "ModuleNotFoundError", "AttributeError")
@@ -34,14 +37,15 @@ def why(cell: Cell, error: Failure | None, limitation: Limitation | None, packag
     if limitation:
         return explained(limitation)
     if error:
-        return failed(error, packages)
+        return failed(error, packages, LONGEST)
     return "; ".join(lost(cell)) or words.verdict(cell.verdict).meaning
 
 
-def failed(error: Failure, packages: Mapping[str, str]) -> str:
-    """A failure in one line. Of a model that could not be imported, also which packages of the environment the message
-    is about: code that a person brings by --path has to go with their versions."""
-    said = words.failure(error)
+def failed(error: Failure, packages: Mapping[str, str], longest: int | None = None) -> str:
+    """A failure in one line, its own words cut to so many characters. Of a model that could not be imported, also which
+    packages of the environment the message is about: code that a person brings by --path has to go with their
+    versions."""
+    said = words.failure(error) if longest is None else words.shortened(words.failure(error), longest)
     if error.stage is not Stage.BUILD or error.type not in IMPORTING:
         return said
     named = dict.fromkeys(
@@ -66,12 +70,18 @@ def packages(record: CellRecord) -> dict[str, str]:
 
 
 def explained(limitation: Limitation) -> str:
-    """A limitation as a sentence, and its remedy."""
+    """A limitation as a sentence, its remedy, and where it is told of."""
     cause = limitation.cause.strip().rstrip(".")
     if not limitation.understood:
         cause = f"cause {cause}: {(limitation.investigated or '').strip().rstrip('.')}"
     remedy = limitation.remedy.strip().rstrip(".")
-    return f"{cause}." if remedy == NO_REMEDY else f"{cause}. Remedy: {remedy}."
+    told = f"{cause}." if remedy == NO_REMEDY else f"{cause}. Remedy: {remedy}."
+    return f"{told} ({named(limitation)})"
+
+
+def named(limitation: Limitation) -> str:
+    """A limitation's name in docs/limitations.md, and its link."""
+    return limitation.id if limitation.link == NO_LINK else f"{limitation.id}, {limitation.link}"
 
 
 def lost(cell: Cell) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -55,6 +56,27 @@ def angle():
     return module(on_the_axes)
 
 
+@case("stable/log-sigmoid", inputs=[WIDE])
+def log_sigmoid():
+    import torch
+
+    return module(torch.nn.functional.logsigmoid)
+
+
+@case("stable/cross-entropy", inputs=[WIDE, uniform("batch", 8, name="target")], outputs=["loss"])
+def cross_entropy():
+    import torch
+
+    return module(lambda x, y: torch.nn.functional.binary_cross_entropy_with_logits(x, y, reduction="none"))
+
+
+@case("stable/linspace", inputs=[normal("batch", "width", name="x")], axes={"width": (7, 1, 4)})
+def linspace():
+    import torch
+
+    return module(lambda x: x + torch.linspace(-1, 1, x.size(1)).to(x.dtype), 1)
+
+
 @case("sum/in-place", inputs=[normal(6, 4, name="x")])
 def in_place():
     import torch
@@ -65,7 +87,7 @@ def in_place():
 RULE = """\
 - id: {id}
   stage: {stage}
-  matches: "{says}"
+  matches: {says}
   cases: ["{cases}"]
   cause: unknown
   investigated: Planted for this test.
@@ -75,9 +97,14 @@ RULE = """\
 """
 
 CURES = {
-    "elu-handlers": ("bent/*", "parity", "ConverterDiverged: ONNX Runtime gives the right answer"),
-    "atan2-by-quadrants": ("angle/*", "parity", "ExporterDiverged: ONNX Runtime gives a wrong answer"),
-    "functions-by-masks": ("sum/*", "export", "'index_add_()' function with duplicated values"),
+    "elu-handlers": ("bent/*", ["parity"], ["ConverterDiverged: ONNX Runtime gives the right answer"]),
+    "atan2-by-quadrants": ("angle/*", ["parity"], ["ExporterDiverged: ONNX Runtime gives a wrong answer"]),
+    "stable-functions": (
+        "stable/*",
+        ["parity", "dynamic-shape"],
+        ["ExporterDiverged: ONNX Runtime gives a wrong answer", "AxisLost: axis 'width' is lost"],
+    ),
+    "functions-by-masks": ("sum/*", ["export"], ["'index_add_()' function with duplicated values"]),
 }
 
 
@@ -96,7 +123,7 @@ def default(tmp_path: Path, cache: Path) -> Folder:
         yaml.dump({"schema": matrix["schema"], "default": toolchain["id"], "toolchains": [toolchain]}, file)
     (root / "cases" / "edge_cases.py").write_text(CASES)
     rules = [
-        RULE.format(id=remedy, cases=cases, stage=stage, says=says, remedy=remedy)
+        RULE.format(id=remedy, cases=cases, stage=json.dumps(stage), says=json.dumps(says), remedy=remedy)
         for remedy, (cases, stage, says) in CURES.items()
     ]
     (root / "limitations.yaml").write_text("".join(rules))
@@ -104,9 +131,9 @@ def default(tmp_path: Path, cache: Path) -> Folder:
 
 
 def test_each_fails_as_it_is_and_works_with_its_remedy(default: Folder) -> None:
-    done = default.run("run", "--tier", "all", timeout=900, COLUMNS="300")
+    done = default.run("run", "--tier", "all", "--level", "2", timeout=900, COLUMNS="300")
     print(done.stdout, done.stderr)
-    assert done.returncode == 0
+    assert done.returncode == 0  # probes find nothing else that decides, either
     for remedy, (cases, *_) in CURES.items():
         names = re.findall(rf'"({cases[:-1]}[a-z-]+)"', CASES)
         for name in names:

@@ -176,6 +176,22 @@ FUNCTIONS = {
         for padding in ("zeros", "border")
         for corners in (False, True)
     },
+    "stable-functions": {
+        **{
+            f"binary_cross_entropy_with_logits, {kind} of {told}": lambda kind=kind, x=x: (
+                functional.binary_cross_entropy_with_logits(x, POSITIVE, reduction=kind)
+            )
+            for kind in ("mean", "sum", "none")
+            for told, x in (("values", A), ("extremes", A * 100))
+        },
+        "binary_cross_entropy_with_logits, weighted": lambda: functional.binary_cross_entropy_with_logits(
+            A * 100, POSITIVE, 1 + POSITIVE, pos_weight=torch.arange(1.0, 6)
+        ),
+        "linspace": lambda: torch.linspace(-1, 2.5, 7),
+        "linspace of one": lambda: torch.linspace(-1, 2.5, 1),
+        "logsigmoid": lambda: functional.logsigmoid(A),
+        "logsigmoid of extremes": lambda: functional.logsigmoid(A * 100),
+    },
     "vectors-as-matrices": {
         "dot": lambda: A[0, 0].dot(B[0, 0]),
         "from the left": lambda: B[0, 0, :4] @ A,
@@ -212,6 +228,13 @@ LEFT = {
     },
     "gelu-by-parts": {"gelu by tanh": lambda: functional.gelu(A, approximate="tanh")},
     "sampling-by-gathers": {"reflected": sampled(padding_mode="reflection", align_corners=False)},
+    "stable-functions": {
+        "binary_cross_entropy_with_logits of older arguments": lambda: functional.binary_cross_entropy_with_logits(
+            A, POSITIVE, reduce=False
+        ),
+        "linspace of integers": lambda: torch.linspace(0, 8, 5, dtype=torch.int64),
+        "linspace between tensors": lambda: torch.linspace(EDGES[0], EDGES[4], 5),
+    },
     "vectors-as-matrices": {"two matrices": lambda: A @ B.transpose(1, 2)},
 }
 
