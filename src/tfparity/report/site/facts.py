@@ -196,7 +196,7 @@ class LimitationFacts:
 
     id: str
     when: Mapping[str, str]
-    stage: str
+    stage: tuple[str, ...]
     matches: tuple[str, ...]
     operators: tuple[str, ...]
     cause: str
