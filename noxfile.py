@@ -9,13 +9,14 @@ nox -s tfparity -- --help             every other command
 # Standard library and nox only: this file runs before anything of ours is installed.
 from __future__ import annotations
 
+import difflib
 import hashlib
 import itertools
 import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -337,8 +338,60 @@ def any_command(session: nox.Session) -> None:
     run(session, prepare(session), "tfparity", *session.posargs)
 
 
+# Names that are none
+
+
+def named_sessions(arguments: Sequence[str], environment: str = "") -> list[str]:
+    """The sessions that a command line of nox names, before what stands after `--`, and NOXSESSION."""
+    found = [name.strip() for name in environment.split(",") if name.strip()]
+    naming = False
+    for word in itertools.takewhile(lambda word: word != "--", arguments):
+        flag, _, value = word.partition("=")
+        if flag in ("-s", "-e", "--session", "--sessions"):
+            naming = not value
+            found += [value] if value else []
+        elif word.startswith("-"):
+            naming = False
+        elif naming:
+            found.append(word)
+    return found
+
+
+def meant(name: str, known: Sequence[str]) -> list[str]:
+    """The sessions that such a name most likely means: those that begin so, the default toolchain's first, else the
+    closest."""
+    begin = [one for one in known if one.startswith(name.rstrip(")"))]
+    first = f"compat({default_toolchain()})"
+    if begin:
+        return [first] if first in begin else begin[-1:]
+    return difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+
+
+def default_toolchain() -> str | None:
+    """As matrix.yaml names it."""
+    text = (ROOT / "matrix.yaml").read_text(encoding="utf-8") if (ROOT / "matrix.yaml").is_file() else ""
+    found = re.search(r"^default:[ ]*[\"']?([\w.+-]+)", text, re.MULTILINE)
+    return found.group(1) if found else None
+
+
+def refuse(name: str, known: Sequence[str]) -> None:
+    """A session of a name that is none, which says what was meant: nox itself only says that it is not there."""
+    guess = "".join(f', did you mean -s "{one}"?' for one in meant(name, known))
+
+    @nox.session(name=name, venv_backend="none", default=False)
+    def none(session: nox.Session) -> None:
+        session.error(f"there is no session {name!r}{guess or '; nox -l lists them'}")
+
+    none.__doc__ = "None such."
+
+
 for _toolchain in toolchains():
     compat_of(_toolchain)
+
+_known = list(nox.registry.get())
+for _name in named_sessions(sys.argv[1:], os.environ.get("NOXSESSION", "")):
+    if _name not in _known:
+        refuse(_name, _known)
 
 if __name__ == "__main__":
     print(json.dumps(toolchains()))  # for a matrix of CI jobs

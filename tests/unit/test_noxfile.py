@@ -171,3 +171,45 @@ def test_a_check_of_our_own_requirements_writes_nothing(menu, tmp_path):
     menu.lock_ourselves(session, check=False)
     menu.lock_ourselves(session, check=True)
     assert session.resolved == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "named"),
+    [
+        (["-s", "compat(tf2.15)", "gate", "-R", "lint", "--", "-s", "no"], "", ["compat(tf2.15)", "gate"]),
+        (["--session=tests", "-e", "lint", "--list"], "", ["tests", "lint"]),
+        (["-l"], "zoo, lint", ["zoo", "lint"]),
+        (["--", "-s", "compat(x)"], "", []),
+    ],
+)
+def test_the_sessions_that_a_command_line_names(loaded, arguments, environment, named):
+    assert loaded.named_sessions(arguments, environment) == named
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("compat(tf2.15)", ["compat(tf2.15-torch2.15)"]),
+        ("compat(tf2.12)", ["compat(tf2.12-torch1.13)"]),
+        ("compat(tf2.12-torch1.31)", ["compat(tf2.12-torch1.13)"]),
+        ("gat", ["gate"]),
+        ("tabel", ["table"]),
+        ("xyzzy-and-more", []),
+    ],
+)
+def test_a_session_that_is_none_is_told_with_the_one_that_is_meant(loaded, name, meant):
+    known = [*(f"compat({id})" for id in loaded.toolchains()), "compat", "gate", "table", "lint", "tests"]
+    assert loaded.meant(name, known) == meant
+
+
+def test_a_session_of_that_name_is_there_and_ends_with_the_hint(loaded, monkeypatch):
+    monkeypatch.setattr(nox.registry, "_REGISTRY", nox.registry._REGISTRY.copy())
+    known = list(nox.registry.get())
+    said = []
+    for name in ("compat(tf2.15)", "xyzzy-and-more"):
+        loaded.refuse(name, known)
+        nox.registry.get()[name].func(SimpleNamespace(error=said.append))
+    assert said == [
+        "there is no session 'compat(tf2.15)', did you mean -s \"compat(tf2.15-torch2.15)\"?",
+        "there is no session 'xyzzy-and-more'; nox -l lists them",
+    ]
