@@ -24,7 +24,7 @@ class InputError(TfparityError):
     """A file that a person writes is wrong: the place, the cause and the remedy in one line."""
 
     def __init__(self, message: str, *, file: Path | str, line: int | None = None) -> None:
-        self.file, self.line = str(file), line
+        self.file, self.line, self.message = str(file), line, message
         super().__init__(f"{file}:{line}: {message}" if line else f"{file}: {message}")
 
 

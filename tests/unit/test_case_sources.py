@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tfparity.errors import CaseError, UsageError
-from tfparity.inputs import case_sources
+from tfparity.inputs import case_sources, own_models
 from tfparity.inputs.own_models import Declared
 from tfparity.paths import Cache, Project
 from tfparity.worker import declare, plugins
@@ -48,6 +48,20 @@ def test_a_file_whose_name_reads_like_a_function_is_that_file(folder: Path) -> N
     (folder / "nets:net").mkdir()
     with pytest.raises(UsageError, match="nets:net: --input, --output and --axis are for module:function"):
         loaded(folder, "nets:net")
+
+
+def test_what_is_wrong_with_a_made_case_file_was_said_on_the_command_line(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever own_models lets pass: nobody knows the file, and where it lies is of no use."""
+    monkeypatch.setattr(own_models, "_whole", lambda _: None)
+    said = Declared(("x=normal(batch, 3)",), (), ("sequence=16,7",))
+    with pytest.raises(UsageError) as wrong:
+        loaded(folder, "nets:net", declared=said)
+    assert str(wrong.value) == (
+        "--input 'x=normal(batch, 3)', --axis 'sequence=16,7': case 'yours/nets.net': axes names sequence, which no "
+        "input has"
+    )
 
 
 @pytest.mark.parametrize("source", ["mine.py", "cases"])

@@ -311,7 +311,10 @@ def test_ways_are_tried_until_one_is_right_and_the_others_are_told_with_the_reas
     engine, made, told = converted(asked, monkeypatch, outcomes)
     assert [toolchain for toolchain, *_ in engine.asked] == ["old", "new"]
     assert made is WORKS
-    assert told[1] == "  broken: The release lacks the handler. Remedy: Export at opset 12."
+    assert (
+        told[1]
+        == "  broken: The release lacks the handler. Remedy: Export at opset 12. (unsqueeze, https://example.org/issues/1)"
+    )
 
 
 def test_what_no_rule_explains_is_told_with_its_error(asked: Session, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -252,6 +252,14 @@ def test_what_is_declared_goes_before_what_a_config_tells(made: Any, tmp_path: P
         ("nets.seg:build", {"inputs": IMAGES, "outputs": ("\udcff",)}, "cannot be read"),
         ("nets.seg:build", {"inputs": ("x=normal(" + "-" * 60000 + "3)",)}, "cannot be read"),
         ("nets.seg:build", {"inputs": IMAGES, "axes": ("batch=" + "9" * 5000 + ",1",)}, "cannot be read"),
+        ("nets.seg:build", {"inputs": IMAGES, "axes": ("batch=2,2",)}, "^--axis 'batch=2,2': .* different sizes"),
+        ("nets.seg:build", {"inputs": IMAGES, "axes": ("batch=2,0",)}, "^--axis 'batch=2,0': .* above 0"),
+        ("nets.seg:build", {"inputs": IMAGES, "axes": ("sequence=16,7",)}, "^--axis sequence=16,7: no input has that"),
+        ("nets.seg:build", {"inputs": IMAGES, "axes": ("batch=2,1", "batch=3,4")}, "^--axis 'batch=3,4': another"),
+        ("nets.seg:build", {"inputs": ("x=normal(batch, seq)",)}, "^the axis 'seq' .* --axis seq=16,7,24"),
+        ("nets.seg:build", {"inputs": (*IMAGES, *IMAGES)}, "^--input .*: another --input names"),
+        ("nets.seg:build", {"inputs": IMAGES, "outputs": ("y", "ranking(y)")}, "^--output 'ranking.y.': another"),
+        ("nets.seg:build", {"inputs": ("x=normal(3)",), "outputs": ("x",)}, "both named 'x': --output names it"),
     ],
 )
 def test_what_cannot_be_read_is_told(made: Any, source: str, declared: dict[str, Any], said: str) -> None:

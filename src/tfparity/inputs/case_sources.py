@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tfparity import paths
-from tfparity.errors import UsageError
+from tfparity.errors import CaseError, UsageError
 from tfparity.inputs import case_files, own_models
 from tfparity.inputs.own_models import NOWHERE, Declared, Where
 from tfparity.paths import Cache, Project
@@ -18,9 +18,21 @@ def load(
 ) -> dict[str, Case]:
     """The cases of all sources by id; those of the project's zoo where no source is named.
 
-    Raises UsageError for a source that is none or does not say enough, CaseError for a wrong case file.
+    Raises UsageError for a source that is none, does not say enough or is told of wrongly, CaseError for a wrong case
+    file.
     """
-    return case_files.load(files(sources, declared, cache.made, where) or [project.cases])
+    found = files(sources, declared, cache.made, where) or [project.cases]
+    try:
+        return case_files.load(found)
+    except CaseError as wrong:
+        if Path(wrong.file).parent != cache.made:
+            raise
+        # Nobody wrote that file: what it says was said on the command line.
+        options = zip(
+            ("--input", "--output", "--axis"), (declared.inputs, declared.outputs, declared.axes), strict=True
+        )
+        given = [f"{option} {text!r}" for option, texts in options for text in texts]
+        raise UsageError(f"{', '.join(given) or '--cases'}: {wrong.message}") from None
 
 
 def files(sources: Iterable[str], declared: Declared, folder: Path, where: Where = NOWHERE) -> list[Path]:

@@ -123,7 +123,10 @@ def of_builder(id: str, body: str, declared: Declared, place: Path, folder: Path
 
 
 def _write(folder: Path, place: Path, models: Sequence[_Model]) -> Path:
-    """The case file. `place` is where the model lies: the bodies call it by a name that no digest follows."""
+    """The case file. `place` is where the model lies: the bodies call it by a name that no digest follows. Raises
+    UsageError where inputs, outputs and axes do not go together."""
+    for model in models:
+        _whole(model)
     head = f"# Made by tfparity from what --cases names.\n{_HEAD}\n{case_source.PLACE} = {str(place)!r}\n"
     text = "\n\n".join([head, *map(_source, models)])
     name = re.sub(r"[^a-z0-9]+", "-", models[0].id.partition("/")[2])
@@ -134,6 +137,24 @@ def _write(folder: Path, place: Path, models: Sequence[_Model]) -> Path:
 
 
 _HEAD = f"from tfparity import case, {', '.join(sorted((*INPUTS, *OUTPUTS)))}  # noqa: F401\n"
+
+
+def _whole(model: _Model) -> None:
+    """Raises UsageError where an axis has no sizes, sizes no axis, or an input and an output one name."""
+    used = list(dict.fromkeys(axis for call in model.inputs.values() for axis in _axes_of(call)))
+    for axis, sizes in model.axes.items():
+        if axis not in used:
+            said = f"--axis {shlex.quote(_shown(axis))}={','.join(map(str, sizes))}"
+            raise UsageError(f"{said}: no input has that axis; there are {', '.join(map(repr, used)) or 'none'}")
+    for axis in used:
+        if axis not in model.axes and axis != "batch":
+            raise UsageError(f"the axis {axis!r} of an input needs sizes: {_say_axis(axis)}")
+    for call in model.outputs:
+        output = ast.parse(call, mode="eval").body
+        name = ast.literal_eval(output.args[0] if isinstance(output, ast.Call) else output)
+        if name in model.inputs:
+            way = "" if model.onnx_opset else ": --output names it otherwise"
+            raise UsageError(f"an input and an output are both named {name!r}{way}")
 
 
 def _source(model: _Model) -> str:
@@ -177,7 +198,7 @@ _FORMS = {
 
 def _inputs(declared: Declared, dtypes: Mapping[str, str] | None = None) -> dict[str, str]:
     """Name → the call that declares it. `dtypes`: of the inputs of a file, whose names may be no parameter's."""
-    found = {}
+    found: dict[str, str] = {}
     for text in declared.inputs:
         name, _, kind = text.partition("=")
         call = _parsed(kind, "--input")
@@ -197,6 +218,7 @@ def _inputs(declared: Declared, dtypes: Mapping[str, str] | None = None) -> dict
             rest.setdefault("dtype", dtype)
         _fits(text, call.func.id, shape, rest)
         given = [repr(part) for part in shape] + [f"{word}={value!r}" for word, value in rest.items()]
+        _once("--input", text, name.strip(), found)
         found[name.strip()] = f"{call.func.id}({', '.join([*given, f'name={name.strip()!r}'])})"
     return found
 
@@ -224,24 +246,35 @@ def _constant(part: ast.expr, kinds: type | tuple[type, ...], wrong: UsageError)
 
 def _outputs(declared: Declared, *, any_name: bool = False) -> list[tuple[str, str]]:
     """Names, each with what declares it. `any_name`: not only what may stand in code."""
-    found = []
+    found: list[tuple[str, str]] = []
     for text in declared.outputs:
         said = _OUTPUT.fullmatch(text)
         kind, name = (said[1], said[2] or said[3]) if said else (None, "")
         if not name or not (any_name or _is_name(name)) or kind not in (None, *OUTPUTS):
             raise UsageError(f"--output {text!r} cannot be read: {_FORMS['--output']}")
+        _once("--output", text, name, [other for other, _ in found])
         found.append((name, f"{kind}({name!r})" if kind else repr(name)))
     return found
 
 
 def _axes(declared: Declared) -> dict[str, tuple[int, ...]]:
-    found = {}
+    found: dict[str, tuple[int, ...]] = {}
     for text in declared.axes:
         name, _, sizes = text.partition("=")
         if not re.fullmatch(r"\s*\d{1,9}(\s*,\s*\d{1,9})+\s*", sizes) or not name.strip():
             raise UsageError(f"--axis {text!r} cannot be read: {_FORMS['--axis']}")
-        found[name.strip()] = tuple(int(size) for size in sizes.split(","))
+        tried = tuple(int(size) for size in sizes.split(","))
+        if len(set(tried)) < len(tried) or 0 in tried:
+            raise UsageError(f"--axis {text!r}: asks for two or more different sizes, each above 0")
+        _once("--axis", text, name.strip(), found)
+        found[name.strip()] = tried
     return found
+
+
+def _once(option: str, text: str, name: str, before: Collection[str]) -> None:
+    """Raises UsageError where an option says something of what another of its kind has said already."""
+    if name in before:
+        raise UsageError(f"{option} {text!r}: another {option} names {_shown(name)} already")
 
 
 # A function of a module

@@ -18,7 +18,6 @@ from tfparity.planning import routes
 from tfparity.records.cells import Attempt, PlannedCell
 from tfparity.records.observer import Observer
 from tfparity.records.vocabulary import Stage, Target, Verdict
-from tfparity.report import words
 from tfparity.report.why import explained, failed, packages
 
 #: How many ways are tried where none is named, and how many others are named at the end.
@@ -115,4 +114,4 @@ def _why(asked: Session, made: Converted, attempt: Attempt) -> str:
         return "no error came back"
     record = made.record(attempt)
     rule = asked.explain(record)
-    return words.shortened(explained(rule), 600) if rule else words.shortened(failed(error, packages(record)), 600)
+    return explained(rule) if rule else failed(error, packages(record), 600)
