@@ -95,6 +95,7 @@ def sweep(given: argparse.Namespace) -> int:
 def plan(given: argparse.Namespace) -> int:
     """Say which cells there are, which of them can be, and how long they take; run nothing."""
     asked = commands.session(given)
+    asked.read()
     for cell in asked.cells:
         print(cell.id if cell.applicable else f"{cell.id}  {cell.verdict}: {' '.join((cell.reason or '').split())}")
     print(f"{len(asked.cells)} cells: {asked.forecast(asked.cells, asked.to_run(asked.cells))}")

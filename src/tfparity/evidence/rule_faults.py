@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 from tfparity.evidence.explain import Explainer, probed
 from tfparity.evidence.schema import Evidence
 from tfparity.inputs import specifiers
-from tfparity.inputs.limitations import NO_LINK, Limitation, Rules
+from tfparity.inputs.limitations import NO_LINK, SPECIAL, Limitation, Rules
 from tfparity.inputs.reasons import reason
 from tfparity.records.cells import AttemptLine, Cell
 
@@ -93,7 +93,7 @@ def _packages(rule: Limitation) -> set[str]:
 
 
 def _excluded(rule: Limitation, name: str, version: str) -> bool:
-    special = name in ("route", "toolchain", "remedy", "opset")
+    special = name in (*SPECIAL, "opset")
     return not special and name in rule.when and not specifiers.allows(rule.when[name], version)
 
 

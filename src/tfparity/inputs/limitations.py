@@ -38,6 +38,9 @@ SHORTEST_LITERAL = 12
 #: No rule explains it: a case that cannot tell right from wrong says nothing of a toolchain, and is mended.
 DEFECT = "InsensitiveCase: "
 
+#: What `when` may name that is no package: each a glob.
+SPECIAL = ("route", "toolchain", "remedy")
+
 UNKNOWN = "unknown"
 NO_LINK = "none found"
 NO_REMEDY = "none known"
@@ -83,7 +86,7 @@ def _pattern(value: str) -> str:
 
 def _condition(when: dict[str, str]) -> dict[str, str]:
     for name, specifier in when.items():
-        if name in ("route", "toolchain", "remedy"):
+        if name in SPECIAL:
             continue
         if name != canonicalize_name(name):
             raise ValueError(f"write the package {name!r} as {canonicalize_name(name)!r}")

@@ -26,6 +26,7 @@ EXPLAINED = {
     "own/open-window": "exporter-open-window",
     "own/pad-without-value": "onnx-tf-pad-without-value",
     "own/lstm-after-flatten": "onnx-tf-lstm-depth",
+    "own/lstm-behind-pad": "onnx-tf-lstm-behind-pad",
     "own/two-lstms": "onnx-tf-stacked-lstm",
     "own/two-lstms-of-two-widths": "onnx-tf-stacked-lstm-widths",
     "own/view-of-two": "frozen-size",

@@ -172,6 +172,27 @@ def lstm_after_flatten_way_round():
     return module(recurrent, after_flatten)
 
 
+def behind_pad(pad):
+    return module(
+        lambda nn: {"lstm": nn.LSTM(6, 5, batch_first=True)},
+        lambda self, x: self.lstm(pad(x).transpose(1, 2))[0],
+    )
+
+
+@case("own/lstm-behind-pad", inputs=[normal("batch", 6, 10, name="x")])
+def lstm_behind_pad():
+    from torch import nn
+
+    return behind_pad(lambda x: nn.functional.pad(x, (2, 1), mode="reflect"))
+
+
+@case("own/lstm-behind-pad-way-round", inputs=[normal("batch", 6, 10, name="x")])
+def lstm_behind_pad_way_round():
+    import torch
+
+    return behind_pad(lambda x: torch.index_select(x, 2, torch.tensor([2, 1, *range(10), 8])))
+
+
 def one_after_the_other(width):
     return module(
         lambda nn: {"first": nn.LSTM(6, 5), "second": nn.LSTM(5, width)},
