@@ -73,32 +73,32 @@ def run(how: str) -> list[Standing]:
 @pytest.mark.parametrize(
     ("how", "ask", "word"),
     [
-        ("ww", {"says": "works"}, "true"),
-        ("wr", {"says": "works"}, "true"),
-        ("wr", {"says": "works-unaided"}, "depends"),
-        ("bb", {"says": "works"}, "false"),
-        ("wb", {"says": "works"}, "depends"),
-        ("wb", {"says": "works", "of": "all"}, "false"),
-        ("wb", {"says": "works", "of": "some"}, "true"),
-        ("bb", {"says": "works", "of": "some"}, "false"),
-        ("??", {"says": "works"}, "untested"),
-        ("w?", {"says": "works"}, "true"),
+        ("ww", {"says": "converts"}, "true"),
+        ("wr", {"says": "converts"}, "true"),
+        ("wr", {"says": "converts-unaided"}, "depends"),
+        ("bb", {"says": "converts"}, "false"),
+        ("wb", {"says": "converts"}, "depends"),
+        ("wb", {"says": "converts", "of": "all"}, "false"),
+        ("wb", {"says": "converts", "of": "some"}, "true"),
+        ("bb", {"says": "converts", "of": "some"}, "false"),
+        ("??", {"says": "converts"}, "untested"),
+        ("w?", {"says": "converts"}, "true"),
         ("pb", {"says": "fails"}, "true"),
-        ("pb", {"says": "broken"}, "depends"),
-        ("wi", {"says": "works", "among": "imported"}, "true"),
-        ("wb", {"says": "works", "among": "imported"}, "depends"),
-        ("wr", {"says": "works", "opset": ">=13", "among": "working"}, "depends"),
-        ("rb", {"says": "works", "opset": "<13", "among": "working"}, "true"),
+        ("pb", {"says": "breaks"}, "depends"),
+        ("wi", {"says": "converts", "among": "imported"}, "true"),
+        ("wb", {"says": "converts", "among": "imported"}, "depends"),
+        ("wr", {"says": "converts", "opset": ">=13", "among": "working"}, "depends"),
+        ("rb", {"says": "converts", "opset": "<13", "among": "working"}, "true"),
         ("r", {"says": "fails", "attempt": "==13"}, "true"),
         ("r", {"says": "fails", "attempt": "<13"}, "false"),
-        ("w", {"says": "works", "attempt": "==15"}, "untested"),
-        ("w", {"says": "works", "max-error": 2e-5}, "true"),
-        ("w", {"says": "works", "max-error": 1e-7}, "false"),
+        ("w", {"says": "converts", "attempt": "==15"}, "untested"),
+        ("w", {"says": "converts", "max-error": 2e-5}, "true"),
+        ("w", {"says": "converts", "max-error": 1e-7}, "false"),
         ("p", {"says": "loses-an-axis"}, "true"),
         ("p", {"says": "loses-an-axis", "axis": "height"}, "untested"),
         ("w", {"says": "loses-an-axis", "axis": "batch"}, "false"),
-        ("w", {"says": "works", "target": "tflite-*"}, "untested"),
-        ("b", {"says": "broken", "limitation": "no-such-rule"}, "false"),
+        ("w", {"says": "converts", "target": "tflite-*"}, "untested"),
+        ("b", {"says": "breaks", "limitation": "no-such-rule"}, "false"),
     ],
 )
 def test_an_answer_follows_from_the_cells(how: str, ask: dict[str, Any], word: str) -> None:
@@ -110,21 +110,21 @@ def test_what_is_recorded_beside_a_verdict_answers_too(kind: str) -> None:
     for outcome, word in ((Outcome.PASS, "true"), (Outcome.FAIL, "false"), (Outcome.TIMEOUT, "untested")):
         beside = {f"{kind}s": {"tflite-int8": entry(outcome=outcome)}}
         cells = [stands("f/a", "base", "onnx-tf", "w", **beside)]
-        assert answer(cells, {"says": "works", kind: "*int8"}).word == word
+        assert answer(cells, {"says": "converts", kind: "*int8"}).word == word
 
 
 def test_asks_choose_by_globs_and_by_pins() -> None:
     places = (("f/a", "old", "b"), ("f/a", "base", "w"), ("g/b", "base", "b"))
     cells = [stands(case, toolchain, "onnx-tf", how) for case, toolchain, how in places]
-    assert answer(cells, {"says": "works", "cases": ["f/*"], "where": {"tensorflow": ">2.8.99"}}).word == "true"
-    assert answer(cells, {"says": "works", "cases": ["f/*"], "toolchains": ["o*"]}).word == "false"
+    assert answer(cells, {"says": "converts", "cases": ["f/*"], "where": {"tensorflow": ">2.8.99"}}).word == "true"
+    assert answer(cells, {"says": "converts", "cases": ["f/*"], "toolchains": ["o*"]}).word == "false"
     with pytest.raises(EvidenceError, match="'c' asks for cells that the plan has not"):
-        answer(cells, {"says": "works", "routes": ["onnx2tf"]})
+        answer(cells, {"says": "converts", "routes": ["onnx2tf"]})
 
 
 def test_asks_of_which_some_were_not_run_are_answered_by_the_others() -> None:
     cells = run("wb?")
-    works, fails, unknown = ({"says": "works", "cases": [f"f/{name}"]} for name in "abc")
+    works, fails, unknown = ({"says": "converts", "cases": [f"f/{name}"]} for name in "abc")
     assert answer(cells, works, unknown).word == "true"
     assert answer(cells, works, fails).word == "depends"
     assert answer(cells, unknown).word == "untested"
@@ -163,7 +163,7 @@ def test_a_claim_on_speed_is_answered_by_the_recorded_samples(xla: list[float] |
 
 def test_the_page_says_every_claim_with_its_cells() -> None:
     claims = [
-        Claim(id="one", source="guide", says="`a` works.", asks=(Ask(says="works", cases=("f/*",)),)),
+        Claim(id="one", source="guide", says="`a` works.", asks=(Ask(says="converts", cases=("f/*",)),)),
         Claim(id="two", source="guide", says="Unknown.", nothing="No toolchain has it."),
     ]
     text = report.page(claims, of(*run("wwwwbb"), *[stands(f"f/{n}", "old", "onnx-tf", "w") for n in "ghijkl"]))
@@ -187,7 +187,7 @@ def written(path: Path, text: str) -> Path:
         ("- id: a\n  source: s\n  says: x\n", 1, "a claim has asks, or says why nothing"),
         ("- id: a\n  source: s\n  says: x\n  nothing: y\n  answer: true\n", 5, "unknown key 'answer'"),
         ("- id: a\n  source: s\n  says: x\n  asks:\n    - {says: maybe}\n", 5, "says"),
-        ("- id: a\n  source: s\n  says: x\n  asks:\n    - {says: works, opset: soon}\n", 5, "no version specifier"),
+        ("- id: a\n  source: s\n  says: x\n  asks:\n    - {says: converts, opset: soon}\n", 5, "no version specifier"),
         ("- id: a\n  source: s\n  says: x\n  asks:\n    - {says: faster}\n", 5, "need timed and than"),
         ("- id: a\n  source: s\n  says: x | y\n  nothing: z\n", 3, "no '|'"),
         ("- id: a\n  source: s\n  says: x\n  nothing: z\n" * 2, 5, "a second claim 'a'"),

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from tfparity.judging import ratios
-from tfparity.judging.ratios import Ratio, ratio
+from tfparity.evidence import ratios
+from tfparity.evidence.ratios import Ratio, ratio
 
 many = settings(deadline=None, max_examples=50)
 

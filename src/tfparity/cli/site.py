@@ -42,7 +42,7 @@ def latencies(selection: Selection) -> dict[str, Latencies]:
 def _latencies(project: Project, toolchain: str) -> Latencies:
     """The recorded ratios against torch, computed from the samples."""
     from tfparity.evidence import latency
-    from tfparity.judging.ratios import ratio
+    from tfparity.evidence.ratios import ratio
     from tfparity.report.site.facts import Latency
 
     found: dict[tuple[str, str], Mapping[str, Latency]] = {}

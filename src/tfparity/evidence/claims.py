@@ -26,7 +26,7 @@ class Word(StrEnum):
     TRUE = "true"
     FALSE = "false"
     DEPENDS = "depends"
-    UNTESTED = "untested"
+    UNTESTED = Verdict.UNTESTED.value
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def _test(ask: Ask, table: Table) -> Test:
         if ask.attempt:
             tried = [one for one in kept.attempts if one.opset and specifiers.allows(ask.attempt, str(one.opset))]
             passed = any(one.outcome.passed for one in tried)
-            return (passed == ask.says.startswith("works")) if tried else None
+            return (passed == ask.says.startswith("converts")) if tried else None
         for glob, entries in ((ask.target, kept.targets), (ask.runtime, kept.runtimes)):
             if glob:
                 return _beside(glob, entries, ask)
@@ -125,7 +125,7 @@ def _test(ask: Ask, table: Table) -> Test:
             return _timed(cell, ask.timed, ask.than, ask.says, table)
         if ask.says == "most-exact":
             return _most_exact(cell, exact, table)
-        if ask.says in ("fails", "broken"):
+        if ask.says in ("fails", "breaks"):
             failed = cell.verdict.failing if ask.says == "fails" else cell.verdict is Verdict.BROKEN
             return failed and ask.limitation in (None, kept.limitation)
         return _works(ask, cell)
@@ -134,7 +134,7 @@ def _test(ask: Ask, table: Table) -> Test:
 
 
 def _works(ask: Ask, cell: Standing) -> bool:
-    works = cell.verdict.works if ask.says == "works" else cell.verdict is Verdict.WORKS
+    works = cell.verdict.works if ask.says == "converts" else cell.verdict is Verdict.WORKS
     opset = cell.cell.opset if cell.cell else None
     if works and ask.opset:
         works = bool(opset) and specifiers.allows(ask.opset, str(opset))
@@ -149,7 +149,7 @@ def _beside(glob: str, entries: Mapping[str, Entry], ask: Ask) -> bool | None:
     if not mine:
         return None
     passed = all(entry.outcome.passed for entry in mine)
-    return passed if ask.says.startswith("works") else not passed
+    return passed if ask.says.startswith("converts") else not passed
 
 
 def _timed(cell: Standing, subject: str, baseline: str, says: str, table: Table) -> bool | None:

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from tfparity import paths
 from tfparity.errors import EvidenceError
-from tfparity.judging.ratios import Ratio, ratio
+from tfparity.evidence.ratios import Ratio, ratio
 from tfparity.paths import Project
 from tfparity.records.keys import Json
 

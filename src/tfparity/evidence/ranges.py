@@ -39,8 +39,8 @@ class Reach(StrEnum):
     NEWLY = "newly"  # on the newest release, for less long or with a gap
     LIMITED = "limited"  # somewhere, and not on the newest release
     NEVER = "never"  # was run, and works nowhere
-    UNTESTED = "untested"  # was never run as it now is
-    NOT_APPLICABLE = "not-applicable"  # cannot be anywhere
+    UNTESTED = Verdict.UNTESTED.value  # was never run as it now is
+    NOT_APPLICABLE = Verdict.NOT_APPLICABLE.value  # cannot be anywhere
 
     @property
     def works(self) -> bool:

@@ -12,7 +12,7 @@ from tfparity.errors import EvidenceError
 from tfparity.inputs import validation, yaml_input
 
 #: What a claim may say of a cell.
-Says = Literal["works", "works-unaided", "fails", "broken", "loses-an-axis", "most-exact", "faster", "slower"]
+Says = Literal["converts", "converts-unaided", "fails", "breaks", "loses-an-axis", "most-exact", "faster", "slower"]
 
 Globs = Annotated[tuple[str, ...], Field(default=("*",), min_length=1)]
 

@@ -16,7 +16,7 @@ from tfparity.evidence.advice import VERSIONED, Advice, Fit, Known, Pick, Plan
 from tfparity.evidence.operators import Outlook
 from tfparity.inputs.matrix import Environment
 from tfparity.records.keys import Json
-from tfparity.records.vocabulary import Target
+from tfparity.records.vocabulary import Target, Verdict
 from tfparity.report import probing, words
 from tfparity.report.ranges import sentence, takes
 from tfparity.report.terminal import indented, put
@@ -117,7 +117,7 @@ def how(pick: Pick) -> str:
 def operators(outlook: Outlook) -> str:
     """ "operators broken: GRU; untested: Einsum", with the cells that show it; that each works, where each does."""
     parts = []
-    for named, cells in (("broken", outlook.failing), ("partly", outlook.partly)):
+    for named, cells in ((words.verdict(Verdict.BROKEN).words, outlook.failing), ("partly", outlook.partly)):
         shown = [f"{name} ({', '.join(cell.planned.case for cell in mine[:2])})" for name, mine in cells.items()]
         parts += [f"{named}: {', '.join(shown)}"] if shown else []
     parts += [f"untested: {', '.join(outlook.untested)}"] if outlook.untested else []
@@ -269,7 +269,7 @@ def _pick(pick: Pick, known: Known) -> dict[str, Json]:
             "working": list(pick.outlook.working),
             "partly": list(pick.outlook.partly),
             "failing": list(pick.outlook.failing),
-            "untested": list(pick.outlook.untested),
+            "not_run": list(pick.outlook.untested),
         }
         if pick.outlook
         else None,

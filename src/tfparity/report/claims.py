@@ -78,17 +78,17 @@ def _how(ask: Ask) -> str:
     """What the claim says of each, in words."""
     amount = {"each": "it says of each that", "all": "it says of all, so that one refutes it, that"}
     said = {
-        "works": "it works",
-        "works-unaided": "it works without a remedy or shim",
+        "converts": "it works",
+        "converts-unaided": "it works without a remedy or shim",
         "fails": "it is broken or only partly right",
-        "broken": "it is broken",
+        "breaks": "it is broken",
         "loses-an-axis": f"the axis {ask.axis} is lost" if ask.axis else "an axis is lost",
         "most-exact": "no other route is nearer to torch on the same TensorFlow",
         "faster": f"{ask.timed} is faster than {ask.than}",
         "slower": f"{ask.timed} is slower than {ask.than}",
     }[ask.says]
     if ask.attempt:
-        some = "an attempt" if ask.says.startswith("works") else "no attempt"
+        some = "an attempt" if ask.says.startswith("converts") else "no attempt"
         said = f"{some} at opset {markdown.code(ask.attempt)} passes"
     more = [
         f"at opset {markdown.code(ask.opset)}" if ask.opset else "",

@@ -13,15 +13,16 @@ from tfparity.evidence import ranges
 from tfparity.evidence.query import Standing, Table
 from tfparity.evidence.ranges import ReleaseId
 from tfparity.records.vocabulary import Verdict
+from tfparity.report import words
 from tfparity.report.svg import Box, Dot, Line, Picture, Shape, Words, render
 
 #: What a bar is made of, from below; the class of the style sheet and the word.
 PARTS = (
-    (Verdict.WORKS, "works", "works"),
+    (Verdict.WORKS, "whole", words.verdict(Verdict.WORKS).words),
     (Verdict.WORKS_WITH_REMEDY, "remedy", "with a remedy or shim"),
-    (Verdict.PARTIAL, "partial", "partly"),
-    (Verdict.BROKEN, "broken", "broken"),
-    (Verdict.UNTESTED, "untested", "not run"),
+    (Verdict.PARTIAL, "part", words.verdict(Verdict.PARTIAL).words),
+    (Verdict.BROKEN, "failed", words.verdict(Verdict.BROKEN).words),
+    (Verdict.UNTESTED, "unknown", "not run"),
 )
 
 #: Where the drawing is in a picture: left, top, and the room on the right and below.

@@ -52,7 +52,8 @@ def notes(found: Range) -> list[str]:
     said: dict[str, list[Release]] = {}
     for one in found.partly:
         said.setdefault(f"partly ({partial(one.best)})", []).append(one)
-    said |= {what: some for what, some in (("broken", found.broken), ("untested", found.unknown)) if some}
+    rest = ((Verdict.BROKEN, found.broken), (Verdict.UNTESTED, found.unknown))
+    said |= {words.verdict(verdict).words: some for verdict, some in rest if some}
     return [f"{what} with {_listed(some)}" for what, some in said.items()]
 
 

@@ -85,14 +85,14 @@ svg { background: #fff; font: 12px system-ui, "Segoe UI", Helvetica, Arial, sans
 .words { fill: #1f2328 } .small { fill: #59636e; font-size: 11px } .title { fill: #1f2328; font-size: 15px; \
 font-weight: 600 }
 .grid { stroke: #d1d9e0 } .limit { stroke: #59636e; stroke-dasharray: 4 3 }
-.works, .filled { fill: #1a7f37 } .remedy { fill: url(#stripes) } .remedy-ground { fill: #8fd19e } \
+.whole, .filled { fill: #1a7f37 } .remedy { fill: url(#stripes) } .remedy-ground { fill: #8fd19e } \
 .stripe { fill: #1a7f37 }
-.partial { fill: #d4a72c } .broken { fill: #cf222e } .untested { fill: none; stroke: #8c959f; stroke-dasharray: 2 2 }
+.part { fill: #d4a72c } .failed { fill: #cf222e } .unknown { fill: none; stroke: #8c959f; stroke-dasharray: 2 2 }
 .hollow { fill: #fff; stroke: #1a7f37; stroke-width: 2 } .range { fill: #8fd19e }
 @media (prefers-color-scheme: dark) {
 svg { background: #0d1117 } .words, .title { fill: #f0f6fc } .small { fill: #9198a1 } .grid { stroke: #3d444d }
 .limit { stroke: #9198a1 } .hollow { fill: #0d1117 } .range, .remedy-ground { fill: #2f6f40 }
-.works, .filled, .stripe { fill: #3fb950 } .hollow { stroke: #3fb950 }
+.whole, .filled, .stripe { fill: #3fb950 } .hollow { stroke: #3fb950 }
 }
 </style>
 {% for s in shapes -%}
