@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from statistics import median
 
 from tfparity.evidence import latency
+from tfparity.evidence.ratios import FEWEST, ratio
 from tfparity.features.upgrade.compare import Place, Times, no_times
-from tfparity.judging.ratios import FEWEST, ratio
 from tfparity.paths import Project
 
 #: Medians that differ by less are the same.
