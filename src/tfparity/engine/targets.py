@@ -25,6 +25,7 @@ from tfparity.records.cells import (
     finite,
     two_digits,
 )
+from tfparity.records.fingerprint import normalise
 from tfparity.records.vocabulary import Precision, Stage, Target, Verdict
 from tfparity.worker import remedies
 
@@ -70,7 +71,8 @@ class Delivered:
         if error is None:
             return None
         doing = "made" if error.stage is Stage.TARGET else error.stage
-        return Failure(Stage.TARGET, error.type, f"{self.target}, {doing}: {error.message}")
+        said = normalise(f"{self.target}, {doing}: {error.message}", {})  # the name may make it too long
+        return Failure(Stage.TARGET, error.type, said)
 
     def entry(self, key: str) -> Entry:
         """As the cell keeps it."""
