@@ -69,6 +69,7 @@ def _cell(given: argparse.Namespace) -> tuple[str, str, str, str]:
     from tfparity.features.upgrade import sides
     from tfparity.features.upgrade.kinds import Kind
     from tfparity.features.upgrade.upgrade import upgrade
+    from tfparity.records.vocabulary import Verdict
 
     chosen = commands.choice(given)
     session, both = sides.read(given.good, [given.bad], replace(chosen, tier="all"))
@@ -81,9 +82,9 @@ def _cell(given: argparse.Namespace) -> tuple[str, str, str, str]:
     ]
     costs = {(id.case, id.route): cost for id, cost in session.costs(cells).items() if id.toolchain == both.base}
     for group in sorted(groups, key=lambda group: -group.worked):
-        failing = [
-            (one.case, one.route) for one in group.cells if one.base.startswith("works") and "works" not in one.head
-        ]
+        # Of one that works the verdict alone is said, of others the reason too.
+        working = {verdict.value for verdict in Verdict if verdict.works}
+        failing = [(one.case, one.route) for one in group.cells if one.base in working and one.head not in working]
         if failing:
             return both.base, both.head, *min(failing, key=lambda place: costs.get(place, 1e9))
     raise UsageError(f"no case is known to work on {both.base} and to fail on {both.head}: name one with --case")

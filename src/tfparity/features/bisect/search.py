@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 class Outcome(Enum):
     """What a test says of a set of changes."""
 
-    GOOD = "works"
+    GOOD = "converts"
     BAD = "fails"
     UNKNOWN = "can't tell"
 
