@@ -112,3 +112,15 @@ class DataError(InputError):
     """A file of a user's own examples does not hold what the model takes."""
 
     exit_code = 25
+
+
+class ArtifactError(InputError):
+    """What is to be run is neither a SavedModel nor a .tflite file, or only a part of one."""
+
+    exit_code = 24
+
+
+class GoldenError(InputError):
+    """A file of inputs and answers (docs/runtimes.md) cannot be used."""
+
+    exit_code = 26

@@ -31,7 +31,10 @@ RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 #: packages no module: what a route or a remedy does is the worker's alone.
 WORKER_PARTS_FOR_US = {
     f"worker.{name}"
-    for name in ("messages", "declare", "plugins", "routes", "exporters", "frameworks", "targets", "remedies", "shims")
+    for name in (
+        *("messages", "declare", "plugins", "artifacts"),
+        *("routes", "exporters", "frameworks", "targets", "remedies", "shims"),
+    )
 }
 
 

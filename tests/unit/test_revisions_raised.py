@@ -21,7 +21,7 @@ from test_import_direction import imported
 from tfparity import paths
 from tfparity.paths import PACKAGE
 from tfparity.planning import probes, revisions
-from tfparity.worker import exporters, remedies, routes, runtimes, shims, targets
+from tfparity.worker import artifacts, exporters, remedies, routes, runtimes, shims, targets
 
 KNOWN = Path(__file__).with_name("revisions.json")
 
@@ -31,7 +31,7 @@ ADVICE = (
 )
 
 #: Packages whose modules declare a revision each.
-KINDS = (probes, exporters, remedies, routes, runtimes, shims, targets)
+KINDS = (artifacts, probes, exporters, remedies, routes, runtimes, shims, targets)
 
 #: The modules that run a stage. What they import counts, too, at the first stage that needs it, but for modules with a
 #: revision of their own.
@@ -62,6 +62,7 @@ RUNS: dict[str, tuple[str, ...]] = {
 #: Modules behind a number that is in no key of the zoo's: a change is looked at, and makes nothing of it stale.
 BESIDE = {
     "own models": (revisions.OWN, ("judging.own_models",)),
+    "runtimes": (revisions.RUNTIMES, ("worker.requests.artifact", "worker.artifacts", "judging.answers")),
     "sensitivity": (revisions.SENSITIVITY, ("worker.sensitivity", "worker.frameworks._slopes")),
 }
 

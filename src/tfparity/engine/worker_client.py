@@ -48,18 +48,22 @@ STAGES = {
     "probe": ("load", "probe"),
     "selftest": ("selftest",),
     "latency": ("load", "warm-up", "measure"),
+    "describe": ("load", "describe"),
+    "answer-artifact": ("load", "describe", "run"),
 }
 
 
 @dataclass(frozen=True)
 class Side:
-    """What a worker process is: an interpreter, its shims, what it imports."""
+    """What a worker process is: an interpreter, its shims, what it imports; variables that it sees beside the usual
+    ones."""
 
     python: Path
     shims: tuple[str, ...]
     imports: tuple[str, ...]
     preload: tuple[str, ...] = ()
     newest_opset: str | None = None
+    variables: tuple[tuple[str, str], ...] = ()
 
     def request(self) -> dict[str, Json]:
         """As a worker is told of it."""
@@ -82,13 +86,21 @@ class Made:
 
 
 @dataclass(frozen=True)
+class Takes:
+    """What an artifact takes and gives: (name, dtype, shape); -1 is an open axis, no shape an unknown rank."""
+
+    inputs: tuple[tuple[str, str, tuple[int, ...] | None], ...]
+    outputs: tuple[tuple[str, str, tuple[int, ...] | None], ...]
+
+
+@dataclass(frozen=True)
 class Facts:
     """What a worker says beside its stages; what a request has nothing to say of stays at its default.
 
     sensitivity, bounded, unseen, floor, float64_error, parameters, where, file_opset, operators: of the source side
     (requests.source).
     failed: sample index → why it could not run. fork_seconds: from the request to its process. unanswered, part, turn:
-    of probes (requests.probe). target: of its making.
+    of probes (requests.probe). target: of its making. takes: of an artifact of anybody's (requests.artifact).
     """
 
     sensitivity: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
@@ -107,6 +119,7 @@ class Facts:
     part: int | None = None
     turn: int | None = None
     target: Made | None = None
+    takes: Takes | None = None
 
 
 @dataclass(frozen=True)
@@ -196,6 +209,7 @@ def environment(side: Side, home: Path) -> dict[str, str]:
         "TRANSFORMERS_OFFLINE": "1",
         **NO_TELEMETRY,
         **threads,
+        **dict(side.variables),
     }
 
 

@@ -14,7 +14,7 @@ import keyword
 import re
 import shlex
 import sys
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -196,12 +196,28 @@ _FORMS = {
 }
 
 
+def declared_inputs(texts: Sequence[str]) -> dict[str, declare.Input]:
+    """What `--input NAME=KIND(DIM, …)` declares, by name. Raises UsageError for what cannot be read."""
+    return {name: getattr(declare, kind)(*shape, **rest, name=name) for name, kind, shape, rest in _calls(texts, {})}
+
+
 def _inputs(declared: Declared, dtypes: Mapping[str, str] | None = None) -> dict[str, str]:
     """Name → the call that declares it. `dtypes`: of the inputs of a file, whose names may be no parameter's."""
     found: dict[str, str] = {}
-    for text in declared.inputs:
-        name, _, kind = text.partition("=")
-        call = _parsed(kind, "--input")
+    for name, kind, shape, rest in _calls(declared.inputs, dtypes):
+        given = [repr(part) for part in shape] + [f"{word}={value!r}" for word, value in rest.items()]
+        found[name] = f"{kind}({', '.join([*given, f'name={name!r}'])})"
+    return found
+
+
+def _calls(
+    texts: Sequence[str], dtypes: Mapping[str, str] | None
+) -> Iterator[tuple[str, str, list[int | str], dict[str, Any]]]:
+    """Name, kind, shape and the rest of each declaration."""
+    seen: set[str] = set()
+    for text in texts:
+        name, _, call_text = text.partition("=")
+        call = _parsed(call_text, "--input")
         wrong = UsageError(f"--input {text!r} cannot be read: {_FORMS['--input']}")
         if not (
             (dtypes is not None or _is_name(name.strip()))
@@ -217,10 +233,9 @@ def _inputs(declared: Declared, dtypes: Mapping[str, str] | None = None) -> dict
         if "int" in dtype and call.func.id in ("integers", "mask"):
             rest.setdefault("dtype", dtype)
         _fits(text, call.func.id, shape, rest)
-        given = [repr(part) for part in shape] + [f"{word}={value!r}" for word, value in rest.items()]
-        _once("--input", text, name.strip(), found)
-        found[name.strip()] = f"{call.func.id}({', '.join([*given, f'name={name.strip()!r}'])})"
-    return found
+        _once("--input", text, name.strip(), seen)
+        seen.add(name.strip())
+        yield name.strip(), call.func.id, shape, rest
 
 
 def _fits(text: str, kind: str, shape: Sequence[int | str], rest: Mapping[str, Json]) -> None:

@@ -33,3 +33,7 @@ OWN = 1
 #: one way of measuring takes another's place only where benchmarks/sensitivity.py shows that every case of the zoo gets
 #: the same one.
 SENSITIVITY = 2
+
+#: Of how artifacts run on runtimes, what comes back included (worker.artifacts, judging.answers): in the keys of
+#: entries of runtimes alone.
+RUNTIMES = 1

@@ -1,0 +1,371 @@
+"""Artifacts of anybody's on runtimes: each in a process of the runtime's own environment, what comes back held against
+golden answers. No torch, no toolchain, nothing stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy
+
+from tfparity import paths
+from tfparity.engine import context, switches, work_folder
+from tfparity.engine.process_limits import Limits
+from tfparity.engine.switches import AS_IT_IS, Setting, Switch
+from tfparity.engine.work_folder import WorkFolder
+from tfparity.engine.worker_client import Answer, Side, Takes, Worker
+from tfparity.environments import install
+from tfparity.errors import (
+    ArtifactError,
+    DiskError,
+    InstallError,
+    InterpreterError,
+    LockError,
+    MachineFault,
+    NetworkError,
+    UsageError,
+    WorkerError,
+)
+from tfparity.inputs import yaml_input
+from tfparity.inputs.artifact import Artifact, Kind
+from tfparity.inputs.golden import OUTPUTS, Array, Golden
+from tfparity.inputs.matrix import Matrix, Runtime
+from tfparity.judging import answers
+from tfparity.judging.answers import Held
+from tfparity.paths import Cache, Project
+from tfparity.records.cells import Problem
+from tfparity.records.fingerprint import normalise
+from tfparity.records.keys import Json
+from tfparity.records.observer import Observer
+from tfparity.records.vocabulary import Outcome
+from tfparity.worker import artifacts
+from tfparity.worker.declare import Input
+
+#: Where the outputs of a batch of twice the size stand among the answers.
+TWICE = "twice/"
+
+#: The seed of inputs that are made.
+SEED = 0
+
+_NOT_INSTALLED = (LockError, InterpreterError, NetworkError, DiskError, InstallError, WorkerError)
+
+
+class Way(StrEnum):
+    """How an artifact is run."""
+
+    PYTHON = "python"
+    C_API = "c-api"
+    SERVING = "serving"
+
+
+@dataclass(frozen=True)
+class Turned:
+    """A switch that turns the answer. told: what each setting came to, in a line."""
+
+    switch: str
+    told: str
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What came of an artifact on a runtime.
+
+    outcome: pass where the answers are right, fail where they are not or none came, untested where it could not be
+    tried. note: for a person, in a line.
+    """
+
+    runtime: str
+    way: Way
+    outcome: Outcome
+    held: Held | None = None
+    error: Problem | None = None
+    turns: tuple[Turned, ...] = ()
+    note: str = ""
+
+    @property
+    def right(self) -> bool:
+        """Whether the runtime gives the golden answers, whatever its switches."""
+        return self.outcome.passed and not self.turns
+
+    @property
+    def state(self) -> str:
+        """Its outcome in a word; an answer that turns with a switch is a state of its own, and so is the C API's."""
+        if self.turns:
+            return f"turns with {', '.join(turned.switch for turned in self.turns)}"
+        return Way.C_API.value if self.way is Way.C_API and self.outcome.passed else self.outcome.value
+
+
+@dataclass(frozen=True)
+class _Answered:
+    """One run: the answers by name, or how it ended. twice: of a batch of twice the size, where that is asked for."""
+
+    answers: Mapping[str, Array]
+    outcome: Outcome
+    error: Problem | None
+    twice: Mapping[str, Array]
+
+
+class Runs:
+    """Runs artifacts on runtimes. Use as a context manager; one run at a time.
+
+    openers: what opens each kind of artifact, by name or file (worker.artifacts).
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        matrix: Matrix,
+        cache: Cache,
+        observer: Observer,
+        *,
+        download: bool = False,
+        openers: Mapping[str, str] | None = None,
+    ) -> None:
+        self.project, self.matrix, self.cache, self.observer = project, matrix, cache, observer
+        self._download = download
+        self._openers = {"saved-model": "saved-model", "tflite": "tflite", "c-api": "c-api", **(openers or {})}
+        self._folder = WorkFolder(work_folder.place(cache.work))
+        self._count = 0
+
+    def __enter__(self) -> Self:
+        self._folder.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._folder.__exit__(kind, value, trace)
+
+    def takes(self, runtime: Runtime, artifact: Artifact) -> Takes:
+        """What the artifact takes and gives. Raises ArtifactError where the runtime does not load it, and what an
+        install raises."""
+        with ExitStack() as stack:
+            worker = self._worker(stack, runtime, artifact.kind, AS_IT_IS)
+            answer = worker.ask("describe", self._request(artifact, artifact.kind, AS_IT_IS), self._limits)
+            if answer.facts.takes is None:
+                error = self._error(answer, worker, artifact)
+                said = f"{error.type}: {error.message}" if error else "it says nothing of its signature"
+                raise ArtifactError(f"{runtime.id} does not load it: {said}", file=artifact.path)
+            return answer.facts.takes
+
+    def made(self, runtime: Runtime, artifact: Artifact, inputs: Sequence[Input]) -> dict[str, Array]:
+        """Seeded arrays of these inputs and what the runtime answers, as golden answers are stored. Raises
+        ArtifactError where it gives none, and what an install raises."""
+        make: list[Json] = [[one.name, one.kind, list(one.shape), one.dtype, _pairs(one)] for one in inputs]
+        with ExitStack() as stack:
+            worker = self._worker(stack, runtime, artifact.kind, AS_IT_IS)
+            result = self._result()
+            request: dict[str, Json] = {"make": make, "seed": SEED, "result": str(result)}
+            answer = worker.ask(
+                "answer-artifact", {**self._request(artifact, artifact.kind, AS_IT_IS), **request}, self._limits
+            )
+            if not answer.passed:
+                error = self._error(answer, worker, artifact)
+                said = f"{error.type}: {error.message}" if error else answer.stages[-1].outcome
+                raise ArtifactError(f"{runtime.id} does not run it: {said}", file=artifact.path)
+            return _read(result)
+
+    def held(self, runtime: Runtime, artifact: Artifact, golden: Golden, *, with_switches: bool = False) -> Ran:
+        """The runtime's answers held against golden ones; with its switches, also whether they turn with one."""
+        return self._alone(
+            runtime, Way.PYTHON, lambda stack: self._held(stack, runtime, artifact, golden, with_switches)
+        )
+
+    def c_api(self, runtime: Runtime, artifact: Artifact, golden: Golden) -> Ran:
+        """A SavedModel run by the C API of the runtime's library, no TensorFlow imported into Python: names, types,
+        values, and a batch of twice the size where the signature leaves it open."""
+        return self._alone(runtime, Way.C_API, lambda stack: self._by_c_api(stack, runtime, artifact, golden))
+
+    def _alone(self, runtime: Runtime, way: Way, work: Callable[[ExitStack], Ran]) -> Ran:
+        """What `work` finds; untested where the runtime cannot be installed or this machine ends it."""
+        try:
+            with ExitStack() as stack:
+                return work(stack)
+        except _NOT_INSTALLED as wrong:
+            return Ran(runtime.id, way, Outcome.UNTESTED, note=f"cannot be installed: {_first_line(str(wrong))}")
+        except MachineFault as fault:
+            return Ran(runtime.id, way, Outcome.UNTESTED, note=f"this machine ended it: {fault}")
+
+    def _held(self, stack: ExitStack, runtime: Runtime, artifact: Artifact, golden: Golden, with_switches: bool) -> Ran:
+        known: dict[tuple[object, object], _Answered] = {}
+        workers: dict[object, Worker] = {}
+
+        def answered(setting: Setting) -> _Answered:
+            options = self._options(setting)
+            place = tuple(setting.variables.items()), tuple(options.items())
+            if place not in known:
+                if place[0] not in workers or not workers[place[0]].alive:
+                    workers[place[0]] = self._worker(stack, runtime, artifact.kind, setting)
+                known[place] = self._answered(workers[place[0]], artifact, artifact.kind, setting, golden)
+            return known[place]
+
+        ran = _judged(runtime.id, Way.PYTHON, golden, answered(AS_IT_IS))
+        if not with_switches:
+            return ran
+        turns = []
+        for switch in switches.of(artifact.kind):
+            self.observer.environment(runtime.id, f"turning {switch.name}")
+            found = _turned(switch, golden, *(answered(setting) for setting in switch.settings))
+            if found is not None:
+                turns.append(found)
+        return replace(ran, turns=tuple(turns))
+
+    def _by_c_api(self, stack: ExitStack, runtime: Runtime, artifact: Artifact, golden: Golden) -> Ran:
+        worker = self._worker(stack, runtime, "c-api", AS_IT_IS)
+        found = self._answered(worker, artifact, "c-api", AS_IT_IS, golden, twice=True)
+        ran = _judged(runtime.id, Way.C_API, golden, found)
+        if not ran.outcome.passed:
+            return ran
+        if not found.twice:
+            return replace(ran, note="no TensorFlow in Python; the batch is fixed")
+        doubled = {name: numpy.concatenate([array, array]) for name, array in golden.outputs.items()}
+        batch = answers.held(doubled, found.twice)
+        if not batch.right:
+            said = f"right as given, wrong at a batch of twice the size: {batch.detail}"
+            return replace(ran, outcome=Outcome.FAIL, held=batch, error=Problem("Batch", said))
+        return replace(ran, note="no TensorFlow in Python; a batch of twice the size is right")
+
+    # Requests
+
+    @property
+    def _limits(self) -> Limits:
+        return context.limits(self.matrix)
+
+    def _worker(self, stack: ExitStack, runtime: Runtime, opened_by: str, setting: Setting) -> Worker:
+        """A warm worker of the runtime under those variables. Raises what an install raises, WorkerError where it does
+        not import."""
+        installed = install.ensure(
+            self.project,
+            runtime,
+            self.cache,
+            progress=lambda text: self.observer.environment(runtime.id, text),
+            download=self._download,
+        )
+        opener = artifacts.load(self._openers[opened_by])
+        imports = next((module for package, module in opener.imports if package in installed.packages), "numpy")
+        self.observer.environment(runtime.id, f"importing {imports}")
+        self._count += 1
+        variables = tuple(setting.variables.items())
+        worker = Worker(
+            Side(installed.python, tuple(runtime.shims), (imports,), variables=variables),
+            self._folder.folder / f"{runtime.id}-{self._count}",
+        )
+        stack.enter_context(worker)
+        failed = worker.failed_import
+        if failed is not None:
+            said = f": {failed.error.type}: {failed.error.message}" if failed.error else ""
+            raise WorkerError(f"{failed.module} does not import{said}")
+        return worker
+
+    def _request(self, artifact: Artifact, opened_by: str, setting: Setting) -> dict[str, Json]:
+        return {
+            "opener": self._openers[opened_by],
+            "artifact": str(artifact.path),
+            "settings": self._options(setting),
+        }
+
+    def _options(self, setting: Setting) -> dict[str, Json]:
+        """With what an interpreter does unless it is told otherwise."""
+        return {"threads": 1, "xnnpack": True, **setting.options}
+
+    def _answered(
+        self,
+        worker: Worker,
+        artifact: Artifact,
+        opened_by: str,
+        setting: Setting,
+        golden: Golden,
+        *,
+        twice: bool = False,
+    ) -> _Answered:
+        result = self._result()
+        request: dict[str, Json] = {"io": str(golden.file), "result": str(result), "twice": twice}
+        answer = worker.ask("answer-artifact", {**self._request(artifact, opened_by, setting), **request}, self._limits)
+        last = answer.stages[-1]
+        if not answer.passed:
+            return _Answered({}, last.outcome, self._error(answer, worker, artifact), {})
+        stored = _read(result)
+        return _Answered(_side(stored, OUTPUTS), last.outcome, None, _side(stored, TWICE))
+
+    def _result(self) -> Path:
+        self._count += 1
+        return self._folder.folder / f"answers-{self._count}.npz"
+
+    def _error(self, answer: Answer, worker: Worker, artifact: Artifact) -> Problem | None:
+        """Why it ended, without the folders of this machine."""
+        error = answer.stages[-1].error
+        places = {
+            str(self._folder.folder): "<tmp>",
+            str(worker.side.python.parent.parent): "<env>",
+            str(paths.PACKAGE): "<tfparity>",
+            str(artifact.path): f"<{artifact.path.name}>",
+            str(Path.home()): "<home>",
+        }
+        return replace(error, message=normalise(error.message, places)) if error else None
+
+
+def chosen(matrix: Matrix, kind: Kind, ids: Sequence[str] = ()) -> list[Runtime]:
+    """The runtimes of these ids, all that run this kind where there are none, in the matrix's order. Raises UsageError
+    for one that is not there, or that runs other artifacts alone."""
+    for id in ids:
+        if id not in matrix.runtimes:
+            guess = yaml_input.did_you_mean(id, matrix.runtimes) or f"; there are {', '.join(matrix.runtimes)}"
+            raise UsageError(f"matrix.yaml has no runtime {id!r}{guess}")
+        if kind not in matrix.runtimes[id].runs:
+            able = [name for name, one in matrix.runtimes.items() if kind in one.runs]
+            raise UsageError(f"{id} runs no {kind} artifact; {', '.join(able)} do")
+    found = [one for id, one in matrix.runtimes.items() if kind in one.runs and (not ids or id in ids)]
+    if not found:
+        raise UsageError(f"matrix.yaml has no runtime for a {kind} artifact")
+    return found
+
+
+def _judged(runtime: str, way: Way, golden: Golden, found: _Answered) -> Ran:
+    if not found.outcome.passed:
+        return Ran(runtime, way, found.outcome, error=found.error)
+    held = answers.held(golden.outputs, found.answers)
+    return Ran(runtime, way, Outcome.PASS if held.right else Outcome.FAIL, held)
+
+
+def _turned(switch: Switch, golden: Golden, one: _Answered, other: _Answered) -> Turned | None:
+    """Whether the answer turns with the switch: by more than what counts as right, or in that there is none."""
+    if not (one.outcome.passed or other.outcome.passed):
+        return None
+    if one.outcome.passed and other.outcome.passed and answers.held(one.answers, other.answers).right:
+        return None
+    said = [
+        f"{setting.word}: {_came_to(golden, answered)}"
+        for setting, answered in zip(switch.settings, (one, other), strict=True)
+    ]
+    return Turned(switch.name, "; ".join(said))
+
+
+def _came_to(golden: Golden, found: _Answered) -> str:
+    if not found.outcome.passed:
+        return f"{found.outcome}{f' ({found.error.type})' if found.error else ''}"
+    held = answers.held(golden.outputs, found.answers)
+    return "right" if held.right else f"wrong by {held.max_abs:.1e}" if held.max_abs is not None else "wrong"
+
+
+def _read(result: Path) -> dict[str, Array]:
+    with numpy.load(result, allow_pickle=False) as stored:
+        return {key: stored[key] for key in stored.files}
+
+
+def _side(stored: Mapping[str, Array], prefix: str) -> dict[str, Array]:
+    return {key.removeprefix(prefix): array for key, array in stored.items() if key.startswith(prefix)}
+
+
+def _first_line(text: str) -> str:
+    """Up to two lines of a long reason."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return " ".join(lines[:2])
+
+
+def _pairs(declared: Input) -> list[Json]:
+    return [[word, value] for word, value in declared.arguments]

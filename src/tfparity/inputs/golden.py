@@ -1,0 +1,101 @@
+"""Golden answers: an .npz of `inputs/NAME` and `outputs/NAME`, read after a look at what it says of its arrays."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy
+from numpy.lib import format as npy
+
+from tfparity.errors import GoldenError
+from tfparity.records.fingerprint import printable
+
+Array = numpy.ndarray[Any, Any]
+
+INPUTS, OUTPUTS = "inputs/", "outputs/"
+
+#: Bytes of all arrays together.
+MOST_BYTES = 2 * 2**30
+
+#: Arrays in a file.
+MOST_ARRAYS = 1000
+
+_KINDS = "fiub"  # floats, integers, truth
+
+
+@dataclass(frozen=True)
+class Golden:
+    """What went in and what is to come out, by name. file: where it stands, which a worker reads itself."""
+
+    file: Path
+    inputs: Mapping[str, Array]
+    outputs: Mapping[str, Array]
+
+
+def read(file: Path) -> Golden:
+    """The answers in that file. Raises GoldenError where it is no .npz of such arrays, or they are too large."""
+    inputs: dict[str, Array] = {}
+    outputs: dict[str, Array] = {}
+    if not file.is_file():
+        raise GoldenError("is not there", file=file)
+    try:
+        with zipfile.ZipFile(file) as archive:
+            _look(archive, file)
+        with numpy.load(file, allow_pickle=False) as stored:
+            for key in stored.files:
+                side = inputs if key.startswith(INPUTS) else outputs
+                side[key.partition("/")[2]] = stored[key]
+    except (zipfile.BadZipFile, ValueError, EOFError, NotImplementedError, RuntimeError, zipfile.error) as wrong:
+        said = printable(str(wrong))
+        raise GoldenError(f"is no .npz file of arrays, or is damaged: {said}", file=file) from None
+    for name, array in outputs.items():
+        if array.dtype.kind == "f" and not numpy.isfinite(array).any():
+            raise GoldenError(
+                f"the answer {OUTPUTS}{name} has no finite number: nothing could be held against it", file=file
+            )
+    return Golden(file.resolve(), inputs, outputs)
+
+
+def _look(archive: zipfile.ZipFile, file: Path) -> None:
+    """Names, kinds and sizes, by what the heads of the arrays say. Raises GoldenError."""
+    names = archive.namelist()
+    if len(names) > MOST_ARRAYS:
+        raise GoldenError(f"has {len(names)} arrays, more than {MOST_ARRAYS}", file=file)
+    total = 0
+    sides = {INPUTS: 0, OUTPUTS: 0}
+    for member in archive.infolist():
+        key = member.filename.removesuffix(".npy")
+        side = next((side for side in sides if key.startswith(side) and len(key) > len(side)), None)
+        if side is None:
+            raise GoldenError(f"{printable(key)!r} is neither {INPUTS}NAME nor {OUTPUTS}NAME", file=file)
+        sides[side] += 1
+        with archive.open(member) as stream:
+            shape, dtype = _head(stream)
+        if dtype.kind not in _KINDS:
+            raise GoldenError(f"{printable(key)!r} holds {dtype}: numbers and truth alone are compared", file=file)
+        size = math.prod(shape) * dtype.itemsize
+        total += size
+        if total > MOST_BYTES:
+            raise GoldenError(f"its arrays take more than {MOST_BYTES // 2**30} GiB", file=file)
+        if size > member.file_size:
+            raise GoldenError(f"{printable(key)!r} says that it is larger than it is", file=file)
+    for side, count in sides.items():
+        if not count:
+            raise GoldenError(f"has no {side}NAME", file=file)
+
+
+def _head(stream: IO[bytes]) -> tuple[tuple[int, ...], numpy.dtype[Any]]:
+    """Shape and dtype of an array, without the array."""
+    version = npy.read_magic(stream)
+    if version == (1, 0):
+        shape, _, dtype = npy.read_array_header_1_0(stream)
+    elif version == (2, 0):
+        shape, _, dtype = npy.read_array_header_2_0(stream)
+    else:
+        raise ValueError(f"an array in format {version}")
+    return shape, dtype
