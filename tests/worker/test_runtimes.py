@@ -14,7 +14,7 @@ from tfparity.engine import artifact_runs
 from tfparity.engine.artifact_runs import Ran, Runs
 from tfparity.errors import ArtifactError, UsageError
 from tfparity.features.runtimes import check, golden_answers, table
-from tfparity.inputs import artifact, matrix
+from tfparity.inputs import artifact, golden, matrix
 from tfparity.inputs.artifact import Artifact
 from tfparity.inputs.golden import Golden
 from tfparity.inputs.matrix import Limits, Matrix, Runtime

@@ -23,9 +23,10 @@ GRAPHS = ("saved_model.pb", "saved_model.pbtxt")
 #: At bytes 4 to 7 of a .tflite file.
 _IDENTIFIER = b"TFL3"
 
-#: Fields of the tables Model and Buffer of the schema:
+#: Fields of the tables Model, SubGraph and Buffer of the schema:
 #: https://github.com/tensorflow/tensorflow/blob/v2.15.0/tensorflow/lite/schema/schema.fbs
-_SUBGRAPHS, _BUFFERS = 2, 4
+_CODES, _SUBGRAPHS, _BUFFERS = 1, 2, 4
+_TENSORS, _OPERATORS = 0, 3
 _DATA, _OFFSET, _SIZE = 0, 1, 2
 
 
@@ -143,12 +144,15 @@ def _varint(data: mmap.mmap, at: int) -> tuple[int, int]:
 
 
 def _whole_tables(data: mmap.mmap) -> bool:
-    """Whether all that a Model's tables point to lies within the file: its graphs and the weights.
+    """Whether what a Model's tables point to lies within the file: its operators, tensors and weights.
     https://flatbuffers.dev/internals/"""
     (model,) = struct.unpack_from("<I", data, 0)
     graphs = _vector(data, model, _SUBGRAPHS)
     buffers = _vector(data, model, _BUFFERS)
-    for table in graphs:
+    for graph in graphs:
+        for table in (graph, *_vector(data, graph, _TENSORS), *_vector(data, graph, _OPERATORS)):
+            _table(data, table)
+    for table in _vector(data, model, _CODES):
         _table(data, table)
     for table in buffers:
         held = _field(data, table, _DATA)
@@ -171,9 +175,12 @@ def _u64(data: mmap.mmap, at: int) -> int:
 
 
 def _table(data: mmap.mmap, table: int) -> tuple[int, int]:
-    """Where a table's list of fields is, and its length in bytes."""
+    """Where a table's list of fields is, and its length in bytes. Raises IndexError where the file ends before it."""
     fields = table - int(struct.unpack_from("<i", data, table)[0])
-    return fields, int(struct.unpack_from("<H", data, fields)[0])
+    length, size = struct.unpack_from("<HH", data, fields)
+    if table + size > len(data) or fields + length > len(data):
+        raise IndexError
+    return fields, int(length)
 
 
 def _field(data: mmap.mmap, table: int, number: int) -> int | None:
