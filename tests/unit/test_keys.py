@@ -275,3 +275,16 @@ def test_a_targets_key_rests_on_its_cell_its_revisions_its_remedies_and_its_exam
     monkeypatch.setattr(targets, "declared", lambda target: mine._replace(revision=99))
     others.append(key())
     assert len({plain, *others}) == 1 + len(others)
+
+
+def test_the_key_of_a_runtimes_entry_rests_on_the_cell_and_on_its_own_lock() -> None:
+    locked = LockStatus("locked", Path("run.txt"), "a" * 64, {}, None)
+    other = LockStatus("locked", Path("run.txt"), "b" * 64, {}, None)
+    made = {
+        planning_keys.runtime(cell_key, id, python, status)
+        for cell_key in ("one", "two")
+        for id in ("run-tf2.12", "run-tf2.15")
+        for python in ("3.10", "3.11")
+        for status in (locked, other)
+    }
+    assert len(made) == 16

@@ -15,13 +15,17 @@ from tfparity.engine.engine import Engine
 from tfparity.environments import install, interpreters
 from tfparity.inputs import case_files as cases
 from tfparity.inputs import matrix
-from tfparity.inputs.matrix import Limits
+from tfparity.inputs.matrix import Limits, Runtime
 from tfparity.planning import plan
 from tfparity.records.cells import CellRecord, PlannedCell
 from tfparity.records.observer import Observer
 
 HERE = Path(__file__).parent
 MATRIX = matrix.load(HERE / "matrix.yaml")
+#: Each environment as a runtime, too.
+RUNTIMES = {
+    id: Runtime.model_construct(**{**dict(one), "runs": ("saved-model",)}) for id, one in MATRIX.environments.items()
+}
 PYTHONS = sorted(interpreters.found(), key=lambda version: tuple(map(int, version.split("."))))
 
 
@@ -80,14 +84,18 @@ def convert_all(tmp_path: Path, cache: paths.Cache) -> Converters:
         seconds: float = 60,
         memory_gib: float = 2,
         observer: Observer | None = None,
-        **options: bool | int,
+        **options: bool | int | tuple[str, ...],
     ) -> list[CellRecord]:
         route = tmp_path / f"{fault}.py"
         if not route.exists():
             shutil.copy(HERE / "planted.py", route)
         own = MATRIX.toolchains[f"numpy-py{python}"].model_copy(update={"routes": {str(route): f"numpy-py{python}"}})
         changed = MATRIX.model_copy(
-            update={"toolchains": {own.id: own}, "limits": Limits(seconds=seconds, memory_gib=memory_gib)}
+            update={
+                "toolchains": {own.id: own},
+                "limits": Limits(seconds=seconds, memory_gib=memory_gib),
+                "runtimes": RUNTIMES,
+            }
         )
         cells = plan.plan(changed, zoo, project, toolchains=[own.id], case_globs=globs)
         assert cells

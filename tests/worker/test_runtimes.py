@@ -18,7 +18,9 @@ from tfparity.inputs import artifact, golden, matrix
 from tfparity.inputs.artifact import Artifact
 from tfparity.inputs.golden import Golden
 from tfparity.inputs.matrix import Limits, Matrix, Runtime
+from tfparity.records.cells import CellRecord
 from tfparity.records.observer import Silent
+from tfparity.report import runtimes as told
 
 HERE = Path(__file__).parent
 OPENER = str(HERE / "planted_opener.py")
@@ -181,3 +183,42 @@ def test_a_runtime_that_is_not_there_or_runs_other_artifacts_is_told(ids: list[s
     declared = matrix.load(HERE.parents[1] / "matrix.yaml")
     with pytest.raises(UsageError, match=said):
         artifact_runs.chosen(declared, "saved-model", ids)
+
+
+# Beside a cell's verdict
+
+BOTH = ("numpy-py3.7", "numpy-py3.13")
+
+
+def test_what_a_cell_converts_runs_on_other_runtimes_and_moves_nothing_else(convert: Callable[..., CellRecord]) -> None:
+    plain, record = convert("faithful").cell, convert("faithful", runtimes=BOTH)
+    assert plain is not None
+    assert record.cell is not None
+    assert {name: entry.outcome for name, entry in record.cell.runtimes.items()} == dict.fromkeys(BOTH, "pass")
+    assert len({entry.key for entry in record.cell.runtimes.values()}) == len(BOTH)
+    assert (record.cell.key, record.cell.verdict) == (plain.key, plain.verdict)
+    assert told.found(record) == "runs right on numpy-py3.7, numpy-py3.13"
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcome", "said"),
+    [("wrong-on-3.7", "fail", "Diverged"), ("crash-on-3.7", "crash", "Signal: ended by SIGSEGV")],
+)
+def test_a_runtime_that_is_wrong_is_told_beside_a_verdict_that_stays(
+    convert: Callable[..., CellRecord], fault: str, outcome: str, said: str
+) -> None:
+    record = convert(fault, runtimes=BOTH)
+    assert record.verdict == "works"
+    assert record.cell is not None
+    assert record.cell.runtimes["numpy-py3.7"].outcome == outcome
+    assert record.cell.runtimes["numpy-py3.13"].outcome == "pass"
+    (failure,) = record.beside
+    assert record.cell.runtimes["numpy-py3.7"].error == failure.fingerprint
+    assert told.found(record).startswith("runs right on numpy-py3.13; not on numpy-py3.7: ")
+    assert said in told.found(record)
+
+
+def test_a_cell_that_does_not_work_is_run_nowhere_else(convert: Callable[..., CellRecord]) -> None:
+    record = convert("drop-an-op", runtimes=BOTH)
+    assert record.cell is not None
+    assert (record.verdict, dict(record.cell.runtimes)) == ("broken", {})

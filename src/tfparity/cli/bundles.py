@@ -23,7 +23,16 @@ def declare(to: Commands) -> None:
         metavar="KIND", required=True
     )
     kind = Commands(kinds)
-    beyond = ("--try-remedies", "--all-opsets", "--level", "--all-names", "--record", "--results", "--limitations")
+    beyond = (
+        "--try-remedies",
+        "--all-opsets",
+        "--level",
+        "--runtime",
+        "--all-names",
+        "--record",
+        "--results",
+        "--limitations",
+    )
     made = kind.add("export", export, without=(*beyond, "--budget", "--keep"))
     made.add_argument("folder", type=Path)
     ran = kind.add("run", run)

@@ -14,7 +14,7 @@ def declare(to: Commands) -> None:
     """Declare the commands."""
     only_run = (
         *("--try-remedies", "--all-opsets", "--level", "--again", "--fresh-process", "--keep", "--download"),
-        *("--target", "--calibration"),
+        *("--target", "--calibration", "--runtime"),
         "--all-names",
         "--record",
     )
@@ -22,7 +22,7 @@ def declare(to: Commands) -> None:
     to.add("plan", plan, without=only_run)
     shown = to.add("cases", cases, without=(*only_run, "--jobs", "--budget"))
     shown.add_argument("--json", action="store_true", help="as JSON, with all that is declared")
-    swept = to.add("sweep", sweep, without=("--record", "--recorded"))
+    swept = to.add("sweep", sweep, without=("--record", "--recorded", "--runtime"))
     swept.set_defaults(toolchain=None, tier="all")
     swept.add_argument("--list", action="store_true", help="only say which pieces there are and how long they take")
 

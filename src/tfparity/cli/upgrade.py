@@ -15,7 +15,17 @@ if TYPE_CHECKING:
     from tfparity.records.cells import CellRecord, PlannedCell
 
 #: Options that choose cells and mean nothing here: it has its own toolchains, and its own way to run what is missing.
-WITHOUT = ("--toolchain", "--recorded", "--need", "--record", "--all-opsets", "--level", "--again", "--all-names")
+WITHOUT = (
+    "--toolchain",
+    "--recorded",
+    "--need",
+    "--record",
+    "--all-opsets",
+    "--level",
+    "--runtime",
+    "--again",
+    "--all-names",
+)
 
 FILES = {
     "markdown": "write the report as Markdown",

@@ -31,7 +31,6 @@ from tfparity.errors import (
     UsageError,
     WorkerError,
 )
-from tfparity.inputs import yaml_input
 from tfparity.inputs.artifact import Artifact, Kind
 from tfparity.inputs.golden import OUTPUTS, Array, Golden
 from tfparity.inputs.matrix import Matrix, Runtime
@@ -313,10 +312,7 @@ def chosen(matrix: Matrix, kind: Kind, ids: Sequence[str] = ()) -> list[Runtime]
     """The runtimes of these ids, all that run this kind where there are none, in the matrix's order. Raises UsageError
     for one that is not there, or that runs other artifacts alone."""
     for id in ids:
-        if id not in matrix.runtimes:
-            guess = yaml_input.did_you_mean(id, matrix.runtimes) or f"; there are {', '.join(matrix.runtimes)}"
-            raise UsageError(f"matrix.yaml has no runtime {id!r}{guess}")
-        if kind not in matrix.runtimes[id].runs:
+        if kind not in matrix.runtime(id).runs:
             able = [name for name, one in matrix.runtimes.items() if kind in one.runs]
             raise UsageError(f"{id} runs no {kind} artifact; {', '.join(able)} do")
     found = [one for id, one in matrix.runtimes.items() if kind in one.runs and (not ids or id in ids)]

@@ -32,7 +32,7 @@ class Options:
     rules name, where a user's own model fails. `level`: 1, the stages; 2, with probes. `as_recorded`: cells that are
     made as they were recorded: at their level where `level` is None, and, of those that failed, by the remedies alone
     that they tried. `targets`: what is made of cells that work; None for those of `as_recorded`. `examples`: a user's
-    own for those that are made with examples."""
+    own for those that are made with examples. `runtimes`: ids of those on which what works is run, too."""
 
     jobs: int = 2
     all_opsets: bool = False
@@ -44,6 +44,7 @@ class Options:
     path: tuple[Path, ...] = ()
     try_remedies: bool = False
     level: int | None = None
+    runtimes: tuple[str, ...] = ()
     as_recorded: Mapping[CellId, Cell] = field(default_factory=dict)
     targets: tuple[Target, ...] | None = ()
     examples: Calibration | None = None

@@ -21,6 +21,7 @@ from types import TracebackType
 from tfparity.engine import assembly, bundles, probing, target_side, targets
 from tfparity.engine.bundles import Exported
 from tfparity.engine.cell_run import CellRun
+from tfparity.engine.cell_runtimes import OnRuntimes
 from tfparity.engine.context import Context
 from tfparity.engine.probing import Probing
 from tfparity.engine.process_limits import Limits
@@ -224,7 +225,7 @@ class Engine:
         self.context.observer.cell_started(planned)
         crossing, run = self._run_of(planned, pool)
         run.alone = run.alone or alone
-        run.retain = self._level(planned) > 1 or bool(self._targets(crossing))
+        run.retain = self._asks_beside(crossing)
         try:
             return self._record(crossing, run, pool)
         except MachineFault as fault:
@@ -261,9 +262,10 @@ class Engine:
         cell = judge.cell(*place, attempts, shims=crossing.shims, extra=extra)
         cell = replace(cell, key=self.context.keys.cell(crossing.planned, cell))
         record = CellRecord(*place, cell.verdict, None, cell, (*attempts, *extra))
-        if cell.verdict.works and (self._level(crossing.planned) > 1 or self._targets(crossing)):
+        if cell.verdict.works and self._asks_beside(crossing):
             try:
                 record = self._targeted(crossing, run, best, self._probed(crossing, run, record, pool))
+                record = self._on_runtimes(crossing, run, record, pool)
             finally:
                 for folder in run.artifacts.values():
                     if not self.context.options.keep:
@@ -278,6 +280,11 @@ class Engine:
         options = self.context.options
         recorded = options.as_recorded.get(planned.place)
         return options.level or (recorded.level if recorded else 1)
+
+    def _asks_beside(self, crossing: Crossing) -> bool:
+        """Whether anything beside a cell's verdict is asked for: probes, targets, runtimes."""
+        options = self.context.options
+        return self._level(crossing.planned) > 1 or bool(self._targets(crossing) or options.runtimes)
 
     def _targets(self, crossing: Crossing) -> list[Target]:
         """The targets that are asked of a cell, or that are recorded of it."""
@@ -345,6 +352,16 @@ class Engine:
             targets={name: one.run for name, one in found.items()},
             without={name: why for name, why in without.items() if why is not None},
         )
+
+    def _on_runtimes(self, crossing: Crossing, run: CellRun, record: CellRecord, pool: WorkerPool) -> CellRecord:
+        """The record of a cell that works with what the runtimes came to that are asked for."""
+        cell = record.cell
+        assert cell is not None
+        artifact = self._artifact(crossing, run, cell)
+        ran = OnRuntimes(self.context, pool, crossing, run, cell.key)
+        found = ran.found(cell.opset or 0, cell.named, artifact)
+        cell = replace(cell, runtimes=probing.entries(found))
+        return replace(record, cell=cell, beside=(*record.beside, *probing.failures(found)))
 
     def _examples(self, case: Case) -> Examples | None:
         """A user's own examples, laid out for a worker; None without them."""

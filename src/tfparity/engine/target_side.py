@@ -118,6 +118,11 @@ class TargetSide:
             },
         )
 
+    def execute_on(self, runtime: str, exported: Exported, folder: Path) -> Answer:
+        """As `execute`, where the worker is another runtime's; outputs go to `folder`/NAME-outputs.npz."""
+        where = {"route": self.route, "artifact": str(artifact(folder))}
+        return self._execute(where, exported, runtime_outputs(folder, runtime))
+
     def probe(self, folder: Path, parts: Sequence[Mapping[str, Json]]) -> Answer:
         """Load `folder`/artifact and answer the calls of every part: of its "io", in the order of its "turns", into its
         "result"."""
@@ -207,6 +212,11 @@ def megabytes(folder: Path) -> float:
 
 def _bytes(folder: Path) -> int:
     return sum(file.lstat().st_size for file in folder.rglob("*") if not file.is_dir())
+
+
+def runtime_outputs(folder: Path, runtime: str) -> Path:
+    """Where the answers of an attempt's artifact on a runtime lie."""
+    return folder / f"{runtime}-outputs.npz"
 
 
 def measured(folder: Path, converted: Answer) -> Artifact:

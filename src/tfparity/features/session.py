@@ -54,6 +54,7 @@ class Session:
         if self.choice.record:
             self.recorder.check()
         _ = self.cells, self.query.recorded, self.examples
+        self.selection.refuse_unknown_runtimes()
 
     @property
     def choice(self) -> Choice:
@@ -72,11 +73,12 @@ class Session:
 
     def to_run(self, cells: Sequence[PlannedCell]) -> list[PlannedCell]:
         """Those of the cells that can be and that the store holds no attempt at, if only of older revisions, or that
-        have a remedy to try. Of probes and targets nothing is foretold: every cell counts where they are asked for."""
+        have a remedy to try. Of what stands beside a verdict nothing is foretold: every cell counts where it is asked
+        for."""
         store, keys = self.selection.cache.store, self.selection.keys
 
         def done(cell: PlannedCell) -> bool:
-            if self.choice.again or (self.choice.level or 1) > 1 or self.choice.targets:
+            if self.choice.again or (self.choice.level or 1) > 1 or self.choice.targets or self.choice.runtimes:
                 return False
             file = paths.attempts_file(store, keys.base(keys.crossing(cell)))
             there = os.path.isfile(file)  # noqa: PTH113 - asked of thousands of cells
@@ -159,6 +161,7 @@ class Session:
             path=choice.path,
             try_remedies=choice.try_remedies,
             level=choice.level,
+            runtimes=choice.runtimes,
             as_recorded=self.recorded() if self.as_recorded else {},
             targets=choice.targets or (None if self.as_recorded else ()),
             examples=self.examples,

@@ -27,7 +27,7 @@ from pydantic import (
     model_validator,
 )
 
-from tfparity.errors import InputError, MatrixError
+from tfparity.errors import InputError, MatrixError, UsageError
 from tfparity.inputs import validation, yaml_input
 from tfparity.inputs.validation import Place
 from tfparity.paths import worker_modules
@@ -272,6 +272,13 @@ class Matrix(_Strict):
     def locked(self) -> dict[str, Environment]:
         """Everything that has a lockfile: the environments of toolchains and the runtimes."""
         return {**self.environments, **self.runtimes}
+
+    def runtime(self, id: str) -> Runtime:
+        """The runtime of that id. Raises UsageError where there is none."""
+        if id not in self.runtimes:
+            guess = yaml_input.did_you_mean(id, self.runtimes) or f"; there are {', '.join(self.runtimes) or 'none'}"
+            raise UsageError(f"matrix.yaml has no runtime {id!r}{guess}")
+        return self.runtimes[id]
 
     def oldest_first(self, ways: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
         """Ways (toolchain, route) by the day of their target environments; of one day in the given order."""

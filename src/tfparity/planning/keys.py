@@ -323,6 +323,11 @@ def target(cell_key: str, name: Target, examples: str | None = None) -> str:
     return entry(cell_key, "target", name, declared.revision, shared, *cures, *([examples] if examples else []))
 
 
+def runtime(cell_key: str, id: str, python: str, locked: LockStatus) -> str:
+    """The key of a runtime's entry: it rests on the runtime's lock and on the revision of how artifacts run there."""
+    return entry(cell_key, "runtime", id, revisions.RUNTIMES, python, locked.sha256)
+
+
 def _code_files(folder: Path) -> Iterator[Path]:
     """Every file of code below a folder, through links to folders too, in order."""
     walked = os.walk(folder, followlinks=True)

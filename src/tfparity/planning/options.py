@@ -126,6 +126,11 @@ OPTIONS = (
         "made with (default: the case's own inputs)",
         {"metavar": "FILE"},
     ),
+    Option(
+        "--runtime",
+        "also load and run what converts on this runtime of matrix.yaml (docs/runtimes.md); repeatable",
+        {"action": "append", "metavar": "ID"},
+    ),
     Option("--again", "run what is already in the store, too", {"action": "store_true"}),
     Option("--fresh-process", "a new process for every request instead of a fork", {"action": "store_true"}),
     Option("--keep", "leave converted models and logs below work/kept-… in the cache folder", {"action": "store_true"}),
@@ -161,6 +166,7 @@ class Choice:
     level: int | None = None
     targets: tuple[Target, ...] = ()
     calibration: Path | None = None
+    runtimes: tuple[str, ...] = ()
     again: bool = False
     fresh_process: bool = False
     keep: bool = False
@@ -187,6 +193,7 @@ def chosen(value: Callable[[str], Any]) -> Choice:
         needs=needs,
         jobs=value("jobs") or min(2, os.cpu_count() or 1),
         budget=value("budget"),
+        runtimes=tuple(value("runtime") or ()),
         level=value("level") or (level if level > 1 else None),
         targets=targets.named(value("target") or ()),
         calibration=Path(value("calibration")) if value("calibration") else None,

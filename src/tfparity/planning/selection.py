@@ -71,6 +71,11 @@ class Selection:
         """Whether evidence goes to a folder of a person's own."""
         return self.choice.results is not None and paths.real(self.choice.results) != self.project.root / "results"
 
+    def refuse_unknown_runtimes(self) -> None:
+        """Raises UsageError where the choice names a runtime that the matrix does not have."""
+        for id in self.choice.runtimes:
+            self.matrix.runtime(id)
+
     @cached_property
     def matrix(self) -> Matrix:
         return self._declared or matrix.load(self.project.matrix)

@@ -17,7 +17,7 @@ from rich.text import Text
 from tfparity.inputs.limitations import Limitation
 from tfparity.records.cells import CellRecord, Note
 from tfparity.records.vocabulary import Stage, Verdict
-from tfparity.report import probing, targets, words
+from tfparity.report import probing, runtimes, targets, words
 from tfparity.report.why import packages, why
 
 #: Which limitation explains a record, if any.
@@ -98,6 +98,10 @@ def show(
             put(out, targets.terminal(rows))
         for line in (*targets.failures(rows), *targets.refusals(rows)):
             indented(out, Text(line))
+        for record in rows:
+            said_of_runtimes = runtimes.found(record)
+            if said_of_runtimes:
+                indented(out, Text(f"{record.case} ({record.route}): {said_of_runtimes}"))
         for line in noted(rows, all_names=all_names):
             indented(out, Text(line))
         for line in aside(mine):

@@ -1,0 +1,100 @@
+"""What a cell converted, loaded and run on other runtimes: an entry each beside the cell's verdict, judged as the cell
+is, by the same references, sizes and names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tfparity.engine import target_side
+from tfparity.engine.cell_run import CellRun
+from tfparity.engine.context import Context
+from tfparity.engine.store import StoredProbe
+from tfparity.engine.worker_client import Answer, Worker
+from tfparity.engine.worker_pool import WorkerPool
+from tfparity.errors import InstallError, MachineFault
+from tfparity.inputs.matrix import Runtime
+from tfparity.planning import keys
+from tfparity.planning.keys import Crossing, Where
+from tfparity.records.cells import Attempt, Entry, Failure, coarse
+from tfparity.records.keys import Json
+from tfparity.records.vocabulary import Outcome, Stage, Target
+from tfparity.worker import artifacts
+
+
+@dataclass(frozen=True)
+class OnRuntimes:
+    """A cell that works, for the runtimes of the context's options. key: the cell's."""
+
+    context: Context
+    pool: WorkerPool
+    crossing: Crossing
+    run: CellRun
+    key: str
+
+    def found(self, opset: int, remedies: tuple[str, ...], artifact: Callable[[], Path]) -> dict[str, StoredProbe]:
+        """What each runtime came to, by id: from the store, or now. None of one that runs other artifacts alone, or
+        that this machine could not try. `artifact`: gives the folder of the attempt that converted the cell."""
+        found: dict[str, StoredProbe] = {}
+        for id in self.context.options.runtimes:
+            runtime = self.context.matrix.runtime(id)
+            if self._kind not in runtime.runs:
+                continue
+            locked = self.context.keys.locked(runtime)
+            key = keys.runtime(self.key, id, runtime.python, locked)
+            kept = None if self.context.options.again else self.context.store.probe(key)
+            if kept is None:
+                try:
+                    kept = self._ran(runtime, opset, remedies, artifact(), key)
+                except (InstallError, MachineFault) as wrong:
+                    if self.context.aborted.is_set():
+                        raise
+                    self.context.observer.environment(id, f"not tried with {self.crossing.case.id}: {wrong}")
+                    continue
+                self.context.store.put_probe(key, kept)
+            found[id] = kept
+        return found
+
+    @property
+    def _kind(self) -> str:
+        return "saved-model" if Target.SAVED_MODEL in self.crossing.route.gives.targets else "tflite"
+
+    def _ran(self, runtime: Runtime, opset: int, remedies: tuple[str, ...], folder: Path, key: str) -> StoredProbe:
+        worker = self.pool.worker(self._where(runtime))
+        if worker.failed_import is not None:
+            return _stored(key, Outcome.FAIL, _import_failed(worker))
+
+        def ask(kind: str, request: Mapping[str, Json]) -> Answer:
+            return worker.ask(kind, request, self.context.limits)
+
+        exported = self.run.source.export(opset, remedies)
+        there = replace(self.run.target, ask=ask)
+        executed = there.execute_on(runtime.id, exported, folder)
+        attempt = there.judged(
+            opset,
+            [*exported.stages, *executed.stages],
+            remedies=remedies,
+            exported=exported,
+            executed=executed,
+            result=target_side.runtime_outputs(folder, runtime.id),
+        )
+        return _stored(key, attempt.outcome, attempt.error, attempt)
+
+    def _where(self, runtime: Runtime) -> Where:
+        locked = self.context.keys.locked(runtime)
+        opener = artifacts.load(self._kind)
+        imports = next((module for package, module in opener.imports if package in locked.packages), "numpy")
+        return Where("runtime", runtime, locked, (imports,), (), None)
+
+
+def _import_failed(worker: Worker) -> Failure:
+    step = worker.failed_import
+    assert step is not None
+    kind, message = (step.error.type, step.error.message) if step.error else (step.outcome.value, "")
+    return Failure(Stage.IMPORT, kind, f"import {step.module}: {message}")
+
+
+def _stored(key: str, outcome: Outcome, failure: Failure | None, attempt: Attempt | None = None) -> StoredProbe:
+    worst = coarse(attempt.max_abs) if attempt else None
+    return StoredProbe(Entry(outcome, failure.fingerprint if failure else None, worst, None, key), failure)
