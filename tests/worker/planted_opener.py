@@ -47,6 +47,11 @@ class Gated:
         if "off-by-noise" in self.faults and self.settings["threads"] == 4:
             a = a * numpy.float32(1 + 1e-7)
         y = a / (1 + numpy.exp(-gate))
+        if "nan" in self.faults:
+            y = y * float("nan")
+        if "text" in self.faults:
+            y = numpy.array(["text"])
+            return [("y", y)]
         if "first-row-only" in self.faults:
             y = y * (numpy.arange(len(y)) < 2)[:, None]
         return [("output_0" if "rename" in self.faults else "y", y.astype("float32"))]

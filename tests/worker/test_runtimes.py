@@ -173,6 +173,18 @@ def test_an_artifact_that_does_not_load_gives_no_golden_answers(runs: Runs, made
 
 
 @pytest.mark.parametrize(
+    ("fault", "said"), [("nan", "outputs/y has no finite number"), ("text", "'outputs/y' holds <U4")]
+)
+def test_answers_that_nothing_can_be_held_against_take_no_files_place(
+    runs: Runs, made: Made, tmp_path: Path, fault: str, said: str
+) -> None:
+    (tmp_path / "g.npz").write_text("as it was")
+    with pytest.raises(ArtifactError, match=f"gives no golden answers: .*{said}"):
+        golden_answers.save(runs, runtime(runs.matrix, "3.11"), made(fault), tmp_path / "g.npz", ["x=normal(2, 8)"])
+    assert (tmp_path / "g.npz").read_text() == "as it was"
+
+
+@pytest.mark.parametrize(
     ("ids", "said"),
     [
         (["run-tf2.16"], "matrix.yaml has no runtime 'run-tf2.16', did you mean"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import numpy
 from tfparity import paths
 from tfparity.engine.artifact_runs import Runs
 from tfparity.engine.worker_client import Takes
-from tfparity.errors import ArtifactError, UsageError
+from tfparity.errors import ArtifactError, GoldenError, UsageError
 from tfparity.inputs import golden
 from tfparity.inputs.artifact import Artifact
 from tfparity.inputs.golden import Golden
@@ -29,16 +29,22 @@ def save(runs: Runs, runtime: Runtime, artifact: Artifact, place: Path, declared
     """Write what that runtime answers to seeded inputs. `declared`: of inputs, as --input has them.
 
     Raises UsageError where an open axis has no size or what is declared does not fit the signature, ArtifactError where
-    the runtime does not run it.
+    the runtime does not run it, or answers text or no finite number.
     """
     if not place.absolute().parent.is_dir():
         raise UsageError(f"{place}: its folder is not there")
     inputs = made(runs.takes(runtime, artifact), declared, artifact)
     stored = runs.made(runtime, artifact, inputs)
-    with io.BytesIO() as file:
-        numpy.savez(file, allow_pickle=False, **stored)
-        data = file.getvalue()
-    paths.write_bytes(place, data)
+    with tempfile.TemporaryDirectory(prefix="tfparity-golden-") as folder:
+        file = Path(folder) / "answers.npz"
+        with file.open("wb") as out:
+            numpy.savez(out, allow_pickle=False, **stored)
+        try:
+            golden.read(file)  # what cannot be held against takes no earlier file's place
+        except GoldenError as wrong:
+            said = str(wrong).removeprefix(f"{file}: ")
+            raise ArtifactError(f"{runtime.id} gives no golden answers: {said}", file=artifact.path) from None
+        paths.write_bytes(place, file.read_bytes())
     return golden.read(place)
 
 
