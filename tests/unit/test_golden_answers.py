@@ -31,7 +31,7 @@ def written(folder: Path, **arrays: Any) -> Path:
 def refused(file: Path) -> str:
     with pytest.raises(GoldenError) as wrong:
         golden.read(file)
-    assert wrong.value.exit_code == 25
+    assert wrong.value.exit_code == 26
     return str(wrong.value).replace(str(file), "FILE")
 
 
