@@ -29,11 +29,12 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 def chromium() -> str:
-    """Its executable; skips what asks without one, fails it where CI is set."""
+    """Its executable; skips what asks without one, fails it where CI is set and no failed install is the reason."""
     found = next((path for path in map(shutil.which, NAMES) if path), None)
     if found is None:
         message = "not run: no Chromium here (apt-get install chromium)"
-        if os.environ.get("CI", "").lower() in ("1", "true", "yes"):
+        unreachable = bool(os.environ.get("TFPARITY_NO_BROWSER"))  # see .ci/run
+        if os.environ.get("CI", "").lower() in ("1", "true", "yes") and not unreachable:
             pytest.fail(message, pytrace=False)
         pytest.skip(message)
     return found
