@@ -20,8 +20,8 @@ from tfparity.evidence.advice import Advice, Fit, Known, Wishes, advise, plan_of
 from tfparity.evidence.query import Standing
 from tfparity.features.recommend import Asked, Recommending, specifier
 from tfparity.inputs.matrix import Environment, Limits, Matrix, Toolchain
-from tfparity.records.cells import Failure
-from tfparity.records.vocabulary import Grade, Outcome, Stage, Verdict
+from tfparity.records.cells import Deployed, Failure
+from tfparity.records.vocabulary import Grade, Outcome, Precision, Stage, Verdict
 from tfparity.report import advice as said
 
 #: id → Python, torch, TensorFlow, day, routes.
@@ -192,6 +192,7 @@ def test_why_a_model_cannot_be_there_is_the_plans_reason() -> None:
 
 def with_target(**entries: object) -> Known:
     one = known(a={"base/onnx-tf": "w", "old/onnx-tf": "w"})
+    one = replace(one, gives={"onnx-tf": ("saved-model", "tflite-int8")})
     cells = [
         replace(cell, cell=replace(cell.cell, **entries)) if cell.cell and cell.planned.toolchain == "old" else cell
         for cell in one.cells["a"]
@@ -419,10 +420,38 @@ def test_a_file_of_operators_that_work_is_converted_by_the_line_that_is_given(
 def test_a_target_of_which_nothing_is_recorded_is_untested_and_can_be_dropped(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    code, found, _ = answered(capsys, "--case", "resnet18", "--target", "no-such-target")
+    asked_for = ("--case", "operators/relu", "--target", "tflite-int8-io")
+    code, found, _ = answered(capsys, *asked_for)
     assert code == 1
-    assert any("no-such-target: untested everywhere" in str(line) for line in found["said"])  # type: ignore[attr-defined]
-    assert [drop["wish"] for drop in found["drop"]] == ["--target no-such-target"]  # type: ignore[attr-defined]
+    assert any("tflite-int8-io: untested" in str(line) for line in (found["said"], found["nearest"]))
+    assert [drop["wish"] for drop in found["drop"]] == ["--target tflite-int8-io"]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "meant"), [("target", "tflite-int", "tflite-int8"), ("runtime", "run-tf2.1", "run-tf2.")]
+)
+def test_a_target_or_runtime_that_is_none_is_refused_with_a_guess(
+    capsys: pytest.CaptureFixture[str], option: str, name: str, meant: str
+) -> None:
+    assert cli.main(["recommend", "--case", "resnet18", f"--{option}", name]) == UsageError.exit_code
+    assert f"no {option} '{name}', did you mean '{meant}" in capsys.readouterr().err
+
+
+def test_what_was_made_without_a_judgement_of_its_numbers_fits_no_wish() -> None:
+    deployed = Deployed(Verdict.WORKS, Precision.INT8, Grade.FORM, -7.0)
+    made = with_target(targets={"tflite-int8": replace(entry(), deployed=deployed)})
+    found = asked(made, targets=("tflite-int8",))
+    assert found.best is None
+    old = plan_of(made, found.wishes, "old")
+    assert old.picks[0].lacking == (("target tflite-int8: made, its numbers are not judged", Fit.UNTESTED),)
+
+
+def test_a_target_that_a_route_cannot_give_fails() -> None:
+    found = asked(with_target(), targets=("tflite-float16",))
+    assert found.best is None
+    assert plan_of(with_target(), found.wishes, "old").picks[0].lacking == (
+        ("target tflite-float16: not made by this route", Fit.FAILS),
+    )
 
 
 def test_models_of_ones_own_without_evidence_are_untested_with_what_to_run(

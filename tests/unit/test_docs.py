@@ -100,7 +100,7 @@ def test_the_two_commands_that_set_everything_up_stand_as_they_are() -> None:
 
 def test_who_comes_with_a_question_has_the_answer_before_how_to_run() -> None:
     headings = re.findall(r"^## (.+)$", text_of(), re.MULTILINE)
-    assert headings[:3] == ["Which versions?", "Which tool?", "Try it"]
+    assert headings[:4] == ["Which versions?", "Which tool?", "Questions", "Try it"]
     assert text_of().index("docs/images/") < text_of().index("## Which versions?")
 
 

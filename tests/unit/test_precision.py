@@ -198,3 +198,34 @@ def test_a_signature_of_integers_is_kept_where_it_was_asked_for() -> None:
     asked = precision.held(Precision.INT8, CASE, 5, int8_signature=True)
     assert [attempt(asked, dtype) for dtype in ("int8", "float32")] == [Verdict.WORKS, Verdict.PARTIAL]
     assert [attempt(DYNAMIC, dtype) for dtype in ("int8", "float32")] == [Verdict.PARTIAL, Verdict.WORKS]
+
+
+WRONG: dict[str, tuple[Any, Any]] = {
+    "labels are all the first": (lambda n: numpy.arange(n) % 3, lambda n: numpy.zeros(n, int)),
+    "truth is the other way round": (lambda n: numpy.arange(n) % 2 == 0, lambda n: numpy.arange(n) % 2 == 1),
+    "integers are one constant": (lambda n: numpy.arange(n) % 8, lambda n: numpy.full(n, -5)),
+    "zeros come back as sevens": (lambda n: numpy.zeros((n, 2)), lambda n: numpy.full((n, 2), 7.0)),
+    "infinities come back as zeros": (lambda n: numpy.full((n, 2), -numpy.inf), lambda n: numpy.zeros((n, 2))),
+    "infinities have the other sign": (lambda n: numpy.full((n, 2), numpy.inf), lambda n: numpy.full((n, 2), -1e38)),
+}
+
+
+@pytest.mark.parametrize("fault", WRONG)
+@pytest.mark.parametrize("kind", [Precision.FLOAT16, Precision.DYNAMIC])
+def test_what_is_no_quantity_is_wrong_where_it_differs(fault: str, kind: Precision) -> None:
+    truth, got = (side(64) for side in WRONG[fault])
+    whole = truth.dtype.kind in "ib"
+    case = builders.case("answer", outputs=[integer("answer") if whole else floating("answer")])
+    known = {
+        f"{name}/{sample.index}/answer": truth if whole else truth.astype(dtype)
+        for sample in case.samples()
+        for name, dtype in (("float64", "float64"), ("float32", "float32"))
+    }
+    how = precision.held(kind, case, 5)
+
+    def grade(answer: Any) -> Grade:
+        found = {f"output/{sample.index}/answer": answer for sample in case.samples()}
+        return precision.judged(case, known, found, how).grade
+
+    assert grade(got) is Grade.DIVERGED
+    assert grade(truth) is not Grade.DIVERGED

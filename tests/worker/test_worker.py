@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -70,15 +71,16 @@ def test_a_module_that_crashes_at_import_is_named(
 ) -> None:
     python = interpreter("3.11")
     packages = next(python.parent.parent.glob("lib/python*/site-packages"))
-    crasher = packages / "tfparity_test_crasher.py"
+    name = f"tfparity_test_crasher_{os.getpid()}"  # both kinds may run at once, on one environment
+    crasher = packages / f"{name}.py"
     crasher.write_text("import ctypes\nctypes.string_at(0)\n")
     try:
-        with Worker(side(python, "numpy", "tfparity_test_crasher"), tmp_path / "worker", fresh=fresh) as worker:
+        with Worker(side(python, "numpy", name), tmp_path / "worker", fresh=fresh) as worker:
             failed = worker.failed_import
     finally:
         crasher.unlink()
     assert failed is not None
-    assert (failed.module, failed.outcome) == ("tfparity_test_crasher", "crash")
+    assert (failed.module, failed.outcome) == (name, "crash")
     assert failed.error is not None
     assert "SIGSEGV" in failed.error.message
 

@@ -280,11 +280,16 @@ def _pick(known: Known, wishes: Wishes, cell: Standing) -> Pick:
         for name in names:
             entry = None if recorded is None else _entry(getattr(recorded, kind), name)
             what = f"{kind.removesuffix('s')} {name}"
+            gives = known.gives.get(route, ())
             if entry is not None:
                 entries[name] = entry
                 if not entry.outcome.passed:
                     lacking.append((f"{what}: {entry.outcome}", Fit.UNTESTED if entry.outcome.cut_off else Fit.FAILS))
-            elif kind == "runtimes" or not _itself(known.gives.get(route, ()), name):
+                elif entry.deployed is not None and entry.deployed.grade is Grade.FORM:
+                    lacking.append((f"{what}: made, its numbers are not judged", Fit.UNTESTED))
+            elif kind == "targets" and name not in gives:
+                lacking.append((f"{what}: not made by this route", Fit.FAILS))
+            elif kind == "runtimes" or not _itself(gives, name):
                 lacking.append((f"{what}: untested", Fit.UNTESTED))
     return Pick(cell.planned.case, route, cell, None, entries, tuple(lacking), route in known.by_hand)
 

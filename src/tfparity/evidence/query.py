@@ -197,13 +197,21 @@ class Query:
             return Standing(planned, verdict)
         rule, error = self.selection.limitations.named(cell.limitation), content.error_of(cell)
         untried = self.selection.keys.untried(planned, cell, error) if verdict.failing else ()
-        cell = current(cell, stale=verdict is Verdict.STALE)
+        cell = current(cell, self._runtime_keys(cell), stale=verdict is Verdict.STALE)
         entries = (*cell.probes.values(), *cell.targets.values())
         beside = {entry.error: content.errors[entry.error] for entry in entries if entry.error}
         probed = self._beside(of_probes, content, cell) if cell.probes and beside else {}
         made = self._beside(of_targets, content, cell) if cell.targets and beside else {}
         ran = self.run(planned.place)
         return Standing(planned, verdict, cell, error, rule, ran, untried, beside, probed, made)
+
+    def _runtime_keys(self, cell: Cell) -> dict[str, str]:
+        """By recorded runtime, the key that its entry would have now; runtimes that are no more are left out."""
+        there = self.selection.matrix.runtimes
+        known = {id: there[id] for id in cell.runtimes if id in there}
+        return {
+            id: keys.runtime(cell.key, id, one.python, self.selection.keys.locked(one)) for id, one in known.items()
+        }
 
     def _beside(self, explained: OfEntries, content: Evidence, cell: Cell) -> dict[str, Limitation | None]:
         """By failing entry of a cell, the rule that explains it."""
@@ -212,18 +220,20 @@ class Query:
         return {name: rules.named(id) for name, id in found.items()}
 
 
-def current(cell: Cell, *, stale: bool = False) -> Cell:
-    """The cell without the entries of probes and targets that are no more, or whose revision is another now; without
-    any where the cell itself is stale."""
+def current(cell: Cell, runtime_keys: Mapping[str, str], *, stale: bool = False) -> Cell:
+    """The cell without the entries of probes, targets and runtimes that are no more, or whose revision is another now;
+    without any where the cell itself is stale. runtime_keys: by runtime, the key of its entry as it would be made
+    now."""
     probed = {
         name: entry
         for name, entry in cell.probes.items()
         if not stale and name in probes.NAMES and keys.probe(cell.key, name) == entry.key
     }
     made = {name: entry for name, entry in cell.targets.items() if not stale and _current(cell, name, entry)}
-    if (probed, made) == (cell.probes, cell.targets):
+    there = {name: entry for name, entry in cell.runtimes.items() if not stale and runtime_keys.get(name) == entry.key}
+    if (probed, made, there) == (cell.probes, cell.targets, cell.runtimes):
         return cell
-    return replace(cell, probes=probed, targets=made, level=2 if probed else 1)
+    return replace(cell, probes=probed, targets=made, runtimes=there, level=2 if probed else 1)
 
 
 def _current(cell: Cell, target: str, entry: Entry) -> bool:

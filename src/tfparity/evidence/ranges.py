@@ -37,7 +37,7 @@ class Reach(StrEnum):
 
     WIDELY = "widely"  # on every release of the last MONTHS, and without a gap for as long
     NEWLY = "newly"  # on the newest release, for less long or with a gap
-    LIMITED = "limited"  # somewhere, and not on the newest release
+    LIMITED = "limited"  # somewhere, and not, as far as is known, on the newest release
     NEVER = "never"  # was run, and works nowhere
     UNTESTED = Verdict.UNTESTED.value  # was never run as it now is
     NOT_APPLICABLE = Verdict.NOT_APPLICABLE.value  # cannot be anywhere

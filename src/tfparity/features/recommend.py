@@ -19,11 +19,12 @@ from tfparity.evidence.operators import Outlook
 from tfparity.evidence.query import Query, Standing
 from tfparity.evidence.recommend import Way
 from tfparity.inputs import names, onnx_file, own_models
+from tfparity.inputs.yaml_input import did_you_mean
 from tfparity.paths import Cache, Project
 from tfparity.planning import routes
 from tfparity.planning.options import Choice
 from tfparity.planning.selection import Selection
-from tfparity.records.vocabulary import Tier
+from tfparity.records.vocabulary import Target, Tier
 
 #: Every toolchain and case.
 EVERYTHING = Choice(toolchains=("all",), tier=Tier.ALL)
@@ -75,8 +76,8 @@ class Recommending:
         wishes = Wishes(
             versions={name: specifier(name, text) for name, text in asked.versions},
             routes=tuple(map(self._route, asked.routes)),
-            targets=asked.targets,
-            runtimes=asked.runtimes,
+            targets=tuple(self._word("target", one, [target.value for target in Target]) for one in asked.targets),
+            runtimes=tuple(self._word("runtime", one, self._runtimes()) for one in asked.runtimes),
         )
         cells: dict[str, list[Standing]] = {}
         files = list(asked.onnx)
@@ -99,6 +100,17 @@ class Recommending:
         return Answer(advise(known, wishes), known, tuple(line for line in self._said if line))
 
     # Names
+
+    def _runtimes(self) -> list[str]:
+        """Those of matrix.yaml, and those that evidence of one's own may name."""
+        recorded = {name for content in self.zoo.recorded.values() for cell in content.cells for name in cell.runtimes}
+        return sorted({*self.zoo.selection.matrix.runtimes, *recorded})
+
+    @staticmethod
+    def _word(kind: str, name: str, known: Sequence[str]) -> str:
+        if name not in known:
+            raise UsageError(f"no {kind} {name!r}{did_you_mean(name, known)}")
+        return name
 
     def _named(self, name: str) -> list[str]:
         """The cases that a glob or a name means: "resnet50" means torchvision/resnet50."""

@@ -173,6 +173,12 @@ def _wrong(
         pairs = [_pair(output, sample, references, outputs) for sample in samples]
         if any(not numpy.isfinite(pair[1][numpy.isfinite(pair[0])]).all() for pair in pairs if pair):
             return f"output {output.name!r} is not finite where the reference is"
+        if any(not _same_infinities(*pair) for pair in pairs if pair):
+            return f"output {output.name!r} has not the infinities of the reference"
+        if how.least is not None and not _floats(output, references, samples):
+            alone = compare.compare([output], samples, references, outputs)
+            if not alone.grade.right:
+                return f"output {output.name!r} differs, and is no quantity that precision could move"
         ratio = _ratio(output, samples, references, outputs)
         if how.least is not None and ratio is not None and ratio < how.least:
             return f"output {output.name!r} has more noise than {how.precision} allows"
@@ -201,6 +207,12 @@ def _floats(output: Output, references: Mapping[str, Array], samples: Sequence[S
     return output.kind in ("float", "ranking") and first is not None and numpy.asarray(first).dtype.kind in "fc"
 
 
+def _same_infinities(truth: Array, got: Array) -> bool:
+    """Whether what is infinite in the reference is so in the answer, or as large as a fill."""
+    there = numpy.isinf(truth)
+    return bool((numpy.sign(truth[there]) == numpy.sign(got[there])).all() and (abs(got[there]) >= elements.FILL).all())
+
+
 def _known(pair: tuple[Array, Array]) -> tuple[Array, Array]:
     """The elements that are numbers on both sides, and no fills."""
     kept = (numpy.abs(pair[0]) < elements.FILL) & numpy.isfinite(pair[0]) & numpy.isfinite(pair[1])
@@ -220,8 +232,10 @@ def _ratio(output: Output, samples: Sequence[Sample], references: Arrays, output
     with numpy.errstate(all="ignore"):
         signal = float(numpy.var(truth)) or float(numpy.square(truth).mean())
         noise = float(numpy.square(truth - got).mean())
-    if not signal or not math.isfinite(noise):
+    if not math.isfinite(noise):
         return None
+    if not signal:  # a reference of zeros has no noise to hide behind
+        return -EXACT if noise else EXACT
     return min(EXACT, 10 * math.log10(signal / noise)) if noise else EXACT
 
 

@@ -15,7 +15,7 @@ MEANING = {
     Reach.WIDELY: f"works on every TensorFlow that toolchains of the last {ranges.MONTHS} months end in, and without a "
     "gap for as long",
     Reach.NEWLY: "works on the newest TensorFlow, for less long than that, or with a gap that was not run or fails",
-    Reach.LIMITED: "works on some TensorFlow, and not on the newest",
+    Reach.LIMITED: "works on some TensorFlow, and not, as far as is known, on the newest",
     Reach.NEVER: "was run, and works on none",
     Reach.UNTESTED: "nothing was run",
     Reach.NOT_APPLICABLE: "cannot be on any toolchain",

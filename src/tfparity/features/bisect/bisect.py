@@ -154,7 +154,7 @@ class Bisection:
         if cell is None or not cell.verdict.failing or failure is None:
             how = cell.verdict if cell else planned.verdict or Verdict.UNTESTED
             raise UsageError(
-                f"{self.case} by {self.route} is {how} on {self.bad}, not broken: there is nothing to bisect"
+                f"{self.case} by {self.route} is not broken on {self.bad} but {how}: there is nothing to bisect"
             )
         self._failing = cell, failure
 

@@ -57,6 +57,9 @@ class Answer:
         return f"{self.verdict} ({printable(self.reason)})" if self.reason else self.verdict.value
 
 
+#: Verdicts of which an upgrade can lose nothing.
+NOTHING_TO_LOSE = (Verdict.BROKEN, Verdict.UNRESOLVABLE)
+
 #: The stages of an environment.
 ENVIRONMENT = (Stage.RESOLVE, Stage.INSTALL, Stage.IMPORT)
 
@@ -81,7 +84,9 @@ class Change:
     @property
     def loses(self) -> bool:
         """Whether it is worse for the model, and not only another environment that fails it."""
-        return bool(self.kind.exit_code) and (self.kind is not Kind.ENVIRONMENT_BROKEN or self.base.verdict.works)
+        return bool(self.kind.exit_code) and (
+            self.kind is not Kind.ENVIRONMENT_BROKEN or self.base.verdict not in NOTHING_TO_LOSE
+        )
 
 
 #: How much longer a cell takes on HEAD, in words, and whether it is longer; None where nothing is claimed.
@@ -127,7 +132,7 @@ def changed(place: Place, was: Answer, now: Answer, times: Times = no_times) -> 
 def _told(place: Place, was: Answer, now: Answer, times: Times) -> tuple[Kind, str]:
     broken = was.environment_broken, now.environment_broken
     if now.verdict is Verdict.NOT_APPLICABLE:
-        if was.verdict.works:
+        if was.verdict not in NOTHING_TO_LOSE:
             return Kind.MISSING, f"{was.verdict} on BASE; on HEAD: {printable(now.reason or 'not applicable')}"
         return Kind.SAME, f"{was.verdict} on BASE, and not there on HEAD"
     if was.verdict is Verdict.NOT_APPLICABLE:
@@ -139,7 +144,7 @@ def _told(place: Place, was: Answer, now: Answer, times: Times) -> tuple[Kind, s
     if broken[1]:
         return Kind.ENVIRONMENT_BROKEN, f"{was.verdict} on BASE; on HEAD: {now.said}"
     if broken[0]:
-        kind = Kind.FIXED if now.verdict.works else Kind.CHANGED_FAILURE
+        kind = Kind.CHANGED_FAILURE if now.verdict in NOTHING_TO_LOSE else Kind.FIXED
         return kind, f"on BASE: {was.said}; on HEAD: {now.said}"
     assert was.cell is not None and now.cell is not None
     return _moved(place, was, now, times)

@@ -32,7 +32,8 @@ def report(
     """The report of those changes. lost: the cells that a second run left untested."""
     groups = grouped(changes, Ways(session, sides.base, sides.head, head))
     counts = {kind.value: sum(change.kind is kind for change in changes) for kind in Kind}
-    worst = next((kind for kind in Kind if counts[kind] and kind.exit_code), Kind.SAME)
+    losing = {change.kind for change in changes if change.loses}
+    worst = next((kind for kind in Kind if kind in losing), Kind.SAME)
     return Upgrade(
         schema=SCHEMA,
         command=sides.command,
@@ -53,14 +54,16 @@ def sentence(sides: Sides, changes: Sequence[Change]) -> str:
     head = sides.head_label
     if not changes:
         return f"Nothing is known of both {sides.base_label} and {head}, so nothing can be said of this upgrade."
-    worse = [change for change in changes if change.kind.exit_code]
+    worse = [change for change in changes if change.loses]
     of = f"{words.cells(len(changes))} known on both sides"
     better = [f"{n} {kind}" for kind in (Kind.FIXED, Kind.FASTER, Kind.NEW) if (n := _number(changes, kind))]
     if not worse:
         differ = [change for change in changes if change.kind is not Kind.SAME]
         if not differ:
             return f"Nothing changes on {head}: {of}, all the same."
-        others = [f"{n} {kind}" for kind in (Kind.CHANGED_FAILURE,) if (n := _number(changes, kind))]
+        others = [
+            f"{n} {kind}" for kind in (Kind.ENVIRONMENT_BROKEN, Kind.CHANGED_FAILURE) if (n := _number(changes, kind))
+        ]
         return f"Nothing is worse on {head}: of {of}, {', '.join([*better, *others])}."
     works = len({change.case for change in worse if change.loses})
     parts = [f"{n} {kind}" for kind in Kind if kind.exit_code and (n := _number(changes, kind))]

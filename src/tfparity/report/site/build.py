@@ -41,6 +41,7 @@ class Built:
 def build(table: Table, latencies: Mapping[str, Latencies], folder: Path) -> Built:
     """Write the site of a table into `folder`, replacing a site that is there. Raises UsageError where the folder holds
     something else, OSError."""
+    folder = folder.resolve()  # of a link, what it names
     refuse_to_replace(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
@@ -53,9 +54,16 @@ def build(table: Table, latencies: Mapping[str, Latencies], folder: Path) -> Bui
             _write(fresh / "lockfiles" / file.name, file.read_bytes())
         (fresh / MARK).touch()
         fresh.chmod(0o755)
+        before = fresh.with_name(f"{fresh.name}.before")
         if folder.exists():
-            shutil.rmtree(folder)
-        fresh.rename(folder)
+            folder.rename(before)
+        try:
+            fresh.rename(folder)
+        except OSError:
+            if before.exists():
+                before.rename(folder)
+            raise
+        shutil.rmtree(before, ignore_errors=True)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     sizes = [file.stat().st_size for file in folder.rglob("*") if file.is_file()]

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 from tfparity.evidence.query import Standing, Table
 from tfparity.planning.routes import BY_HAND, route
+from tfparity.records.cells import Entry
 from tfparity.records.vocabulary import Grade, Verdict
 from tfparity.report import words
-from tfparity.report.site import answers
+from tfparity.report.site import answers, phrases
 
 #: A verdict's character in `states`; "." where the plan has no cell.
 LETTERS = dict(zip(Verdict, "wrpbnuts", strict=True))
@@ -151,5 +152,5 @@ def _ran(cell: Standing, way: int, case: int, remedies: Places, rules: Places) -
     )
 
 
-def _targets(entries: Iterable[tuple[str, object]]) -> str:
-    return ", ".join(f"{name}: {getattr(entry, 'outcome', '')}" for name, entry in entries)
+def _targets(entries: Iterable[tuple[str, Entry]]) -> str:
+    return ", ".join(f"{name}: {phrases.target(entry)}" for name, entry in entries)

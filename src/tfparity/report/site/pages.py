@@ -101,7 +101,7 @@ def _tflite(found: Facts) -> Page:
     for content in found.cells.values():
         for cell in content.cells:
             for name, entry in cell.targets.items():
-                recorded.setdefault(name, Counter())[entry.outcome.value] += 1
+                recorded.setdefault(name, Counter())[phrases.target(entry)] += 1
     giving = [route for route in found.routes if any("tflite" in target for target in route.targets)]
     return Page("tflite.html", "tflite.html", "PyTorch to TFLite", {"routes": giving, "recorded": recorded})
 

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from tfparity.records.cells import Entry
+from tfparity.records.vocabulary import Grade
 from tfparity.report import words
 from tfparity.report.site import answers
 from tfparity.report.site.facts import CaseFacts, LimitationFacts, WayFacts
@@ -51,6 +53,13 @@ def way_words(way: WayFacts) -> str:
     taken = beside_opset(way.remedies)
     with_ = f", with {words.remedies(taken)}" if taken else ""
     return f"{way.route} on {way.toolchain}{opset}{with_}"
+
+
+def target(entry: Entry) -> str:
+    """What came of a target or a runtime, in words: of one whose numbers mean nothing, that it was made."""
+    if entry.deployed is None:
+        return entry.outcome.value
+    return "form only" if entry.deployed.grade is Grade.FORM else words.verdict(entry.deployed.verdict).words
 
 
 def beside_opset(remedies: Sequence[str]) -> list[str]:

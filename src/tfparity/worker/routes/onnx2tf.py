@@ -26,7 +26,10 @@ def convert(bundle: str, artifact: str, request: Dict[str, Any]) -> None:
 
     # It calls onnxsim as a command: where that is not found it goes on without, and leaves custom operators.
     os.environ["PATH"] = os.path.dirname(sys.executable) + os.pathsep + os.environ.get("PATH", "")
-    path = os.path.join(bundle, "model.onnx")
+    # It writes the file anew where it simplifies it: https://github.com/PINTO0309/onnx2tf#cli-parameter
+    copy = artifact + ".onnx"
+    shutil.copytree(bundle, copy)
+    path = os.path.join(copy, "model.onnx")
     graph = onnx.load(path, load_external_data=False).graph
     given = [one.name for one in graph.input if len(one.type.tensor_type.shape.dim) in _IMAGES]
     options: Dict[str, Any] = {"output_signaturedefs": True, "verbosity": "error"}
@@ -45,6 +48,7 @@ def convert(bundle: str, artifact: str, request: Dict[str, Any]) -> None:
         if os.path.exists(os.path.join(made, name)):
             shutil.move(os.path.join(made, name), artifact)
     shutil.rmtree(made)
+    shutil.rmtree(copy)
 
 
 ROUTE = Route(
