@@ -5,10 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-
-from rich import box
-from rich.table import Table as Rows
-from rich.text import Text
+from typing import TYPE_CHECKING
 
 from tfparity.evidence.query import Standing, Table
 from tfparity.inputs.limitations import Limitation
@@ -17,6 +14,9 @@ from tfparity.records.cells import Cell, CellRecord, Deployed, Entry, Failure, T
 from tfparity.records.vocabulary import Grade, Precision, Target
 from tfparity.report import markdown, words
 from tfparity.report.why import explained as why_of
+
+if TYPE_CHECKING:
+    from rich.table import Table as Rows
 
 #: Models below this size in megabytes say nothing of what quantizing saves: the graph is most of them.
 WEIGHTY = 5.0
@@ -93,6 +93,10 @@ def brief(cell: Cell) -> str:
 
 def terminal(records: Sequence[CellRecord]) -> Rows:
     """A row for each target of each record."""
+    from rich import box  # the pages are made without it
+    from rich.table import Table as Rows
+    from rich.text import Text
+
     table = Rows(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     routes = len({record.route for record in records}) > 1
     for name in ("case", *(("route",) if routes else ()), "target", "came out"):
