@@ -10,7 +10,7 @@ from tfparity.evidence.explain import (
     dishonest,
     explain,
     not_understood,
-    of_probes,
+    of_entries,
     unexplained,
     unexplained_probes,
     unused,
@@ -172,8 +172,8 @@ def test_a_rule_for_what_a_probe_found_is_of_use_and_explains_it() -> None:
     content = document(replace(works, cell=cell, beside=(found,)))
     mine, idle = rule("mine", "at width=1: output", stage="probe"), rule("idle", "at width=2: output", stage="probe")
     assert unused([content], [mine, idle]) == [idle]
-    assert of_probes(content, content.cells[0], [idle, mine]) == {"sizes": "mine"}
-    assert of_probes(content, content.cells[0], [idle]) == {"sizes": None}
+    assert of_entries(Stage.PROBE, content, content.cells[0], [idle, mine]) == {"sizes": "mine"}
+    assert of_entries(Stage.PROBE, content, content.cells[0], [idle]) == {"sizes": None}
     assert limitations(explain(content, [mine])) == {"a/works": None}
     place = (TOOLCHAIN, "a/works", "onnx-tf")
     assert unexplained_probes(content, [idle]) == [(place, "sizes")]

@@ -83,7 +83,7 @@ def test_what_targets_alone_have_stands_with_them_alone() -> None:
 def test_a_failing_target_is_explained_by_a_rule_of_its_stage() -> None:
     content = document(made(deployed("t1", ABORTED), ABORTED))
     (cell,) = content.cells
-    assert explain.of_targets(content, cell, [RULE]) == {Target.TFLITE_INT8: "int8-aborts"}
+    assert explain.of_entries(Stage.TARGET, content, cell, [RULE]) == {Target.TFLITE_INT8: "int8-aborts"}
     assert explain.unused([content], [RULE]) == []
     assert explain.dishonest([content], [RULE]) == []
     assert explain.dishonest([content], []) == [

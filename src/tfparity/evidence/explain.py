@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import fnmatch
+import itertools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from tfparity.evidence.schema import Evidence, Place
 from tfparity.inputs.limitations import Limitation, Met, Rules
 from tfparity.planning import probes
-from tfparity.records.cells import AttemptLine, Cell, CellId
+from tfparity.records.cells import AttemptLine, Cell, CellId, Entry
 from tfparity.records.fingerprint import fingerprint, normalise
 from tfparity.records.vocabulary import Stage, named
 
@@ -18,6 +19,9 @@ UNKNOWN_SHARE = 0.1
 
 #: Which cases are a user's own, by id.
 Own = Callable[[str], bool]
+
+#: The stages of what stands beside a verdict, and which rules explain.
+BESIDE = (Stage.PROBE, Stage.TARGET)
 
 #: Cells → the operators of their exported files.
 Operators = Mapping[Place, Collection[str]]
@@ -98,50 +102,34 @@ class Explainer:
         return self._packages[place]
 
 
-#: of_probes or of_targets.
-OfEntries = Callable[[Evidence, Cell, Sequence[Limitation], Own, Operators | None], dict[str, str | None]]
-
-
-def of_probes(
+def of_entries(
+    stage: Stage,
     content: Evidence,
     cell: Cell,
     limitations: Sequence[Limitation],
     own: Own = _none,
     operators: Operators | None = None,
 ) -> dict[str, str | None]:
-    """By failing probe, the id of the first rule that holds for what it found, see explain; None without one."""
+    """By failing entry beside a cell's verdict, the id of the first rule that holds for what it came to, see explain;
+    None without one. stage: PROBE or TARGET."""
     explainer = Explainer(content, limitations, own, operators)
-    return {name: explainer.first(cell, line) for name, line in probed(cell).items()}
+    return {name: explainer.first(cell, line) for name, line in failing_entries(cell, stage).items()}
 
 
-def probed(cell: Cell) -> dict[str, AttemptLine]:
-    """The failing probes of a cell as lines of attempts, which rules are held against."""
+def failing_entries(cell: Cell, stage: Stage) -> dict[str, AttemptLine]:
+    """The failing probes or targets of a cell as lines of attempts, which rules are held against."""
+    entries = cell.probes if stage is Stage.PROBE else cell.targets
     return {
-        name: AttemptLine(cell.opset, None, cell.named, Stage.PROBE, entry.outcome, entry.error)
-        for name, entry in cell.probes.items()
-        if entry.error is not None and probes.failing(entry.outcome)
+        name: AttemptLine(cell.opset, None, cell.named, stage, entry.outcome, entry.error)
+        for name, entry in entries.items()
+        if entry.error is not None and _fails(entry, stage)
     }
 
 
-def of_targets(
-    content: Evidence,
-    cell: Cell,
-    limitations: Sequence[Limitation],
-    own: Own = _none,
-    operators: Operators | None = None,
-) -> dict[str, str | None]:
-    """By failing target, the id of the first rule that holds for what it came to, see explain; None without one."""
-    explainer = Explainer(content, limitations, own, operators)
-    return {name: explainer.first(cell, line) for name, line in _targeted(cell).items()}
-
-
-def _targeted(cell: Cell) -> dict[str, AttemptLine]:
-    """The failing targets of a cell as lines of attempts, which rules are held against."""
-    return {
-        name: AttemptLine(cell.opset, None, cell.named, Stage.TARGET, entry.outcome, entry.error)
-        for name, entry in cell.targets.items()
-        if entry.error is not None and entry.deployed is not None and entry.deployed.verdict.failing
-    }
+def _fails(entry: Entry, stage: Stage) -> bool:
+    if stage is Stage.PROBE:
+        return probes.failing(entry.outcome)
+    return entry.deployed is not None and entry.deployed.verdict.failing
 
 
 def unexplained(content: Evidence) -> list[CellId]:
@@ -159,7 +147,7 @@ def unexplained_probes(content: Evidence, limitations: Sequence[Limitation]) -> 
         (CellId(content.toolchain, cell.case, cell.route), name)
         for cell in content.cells
         if cell.verdict.works and probes.verdict(cell).failing
-        for name, rule in of_probes(content, cell, limitations).items()
+        for name, rule in of_entries(Stage.PROBE, content, cell, limitations).items()
         if rule is None and name in probes.NAMES and probes.load(name).kind is probes.Kind.DECIDES
     ]
 
@@ -193,7 +181,8 @@ def unused(evidence: Iterable[Evidence], limitations: Sequence[Limitation]) -> l
     for content in evidence:
         explainer = Explainer(content, limitations)
         for cell in content.cells if waiting else ():
-            for attempt in (*cell.attempts, *probed(cell).values(), *_targeted(cell).values()):
+            beside = (failing_entries(cell, stage).values() for stage in BESIDE)
+            for attempt in itertools.chain(cell.attempts, *beside):
                 if attempt.error is not None:
                     waiting.pop(explainer.first(cell, attempt) or "", None)
     return list(waiting.values())
@@ -229,7 +218,7 @@ def dishonest(evidence: Sequence[Evidence], limitations: Sequence[Limitation]) -
         f"{content.toolchain} {cell.case} {cell.route}: the target {name} fails without a limitation"
         for content in explained
         for cell in content.cells
-        for name, rule in of_targets(content, cell, limitations).items()
+        for name, rule in of_entries(Stage.TARGET, content, cell, limitations).items()
         if rule is None
     ]
     found += [

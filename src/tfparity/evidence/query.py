@@ -15,7 +15,7 @@ from statistics import mean
 from typing import NamedTuple
 
 from tfparity.evidence import files, latency
-from tfparity.evidence.explain import OfEntries, Operators, explain, of_probes, of_targets
+from tfparity.evidence.explain import Operators, explain, of_entries
 from tfparity.evidence.latency import Latency
 from tfparity.evidence.recommend import Way
 from tfparity.evidence.runs import operators
@@ -27,7 +27,7 @@ from tfparity.planning.plan import in_tier
 from tfparity.planning.remedies import all_left_out
 from tfparity.planning.selection import Selection
 from tfparity.records.cells import Cell, CellId, Entry, Failure, PlannedCell
-from tfparity.records.vocabulary import Target, Tier, Verdict
+from tfparity.records.vocabulary import Stage, Target, Tier, Verdict
 
 
 @dataclass(frozen=True)
@@ -200,8 +200,8 @@ class Query:
         cell = current(cell, self._runtime_keys(cell), stale=verdict is Verdict.STALE)
         entries = (*cell.probes.values(), *cell.targets.values())
         beside = {entry.error: content.errors[entry.error] for entry in entries if entry.error}
-        probed = self._beside(of_probes, content, cell) if cell.probes and beside else {}
-        made = self._beside(of_targets, content, cell) if cell.targets and beside else {}
+        probed = self._beside(Stage.PROBE, content, cell) if cell.probes and beside else {}
+        made = self._beside(Stage.TARGET, content, cell) if cell.targets and beside else {}
         ran = self.run(planned.place)
         return Standing(planned, verdict, cell, error, rule, ran, untried, beside, probed, made)
 
@@ -213,10 +213,10 @@ class Query:
             id: keys.runtime(cell.key, id, one.python, self.selection.keys.locked(one)) for id, one in known.items()
         }
 
-    def _beside(self, explained: OfEntries, content: Evidence, cell: Cell) -> dict[str, Limitation | None]:
+    def _beside(self, stage: Stage, content: Evidence, cell: Cell) -> dict[str, Limitation | None]:
         """By failing entry of a cell, the rule that explains it."""
         rules, is_own = self.selection.limitations, self.selection.is_own
-        found = explained(content, cell, rules, is_own, self._operators(content))
+        found = of_entries(stage, content, cell, rules, is_own, self._operators(content))
         return {name: rules.named(id) for name, id in found.items()}
 
 

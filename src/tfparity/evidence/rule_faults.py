@@ -3,6 +3,7 @@ what will not come, matches no reason, explains two errors, or claims a cause th
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,7 +12,7 @@ from typing import NamedTuple
 
 from packaging.utils import canonicalize_name
 
-from tfparity.evidence.explain import Explainer, probed
+from tfparity.evidence.explain import BESIDE, Explainer, failing_entries
 from tfparity.evidence.schema import Evidence
 from tfparity.inputs import specifiers
 from tfparity.inputs.limitations import NO_LINK, SPECIAL, Limitation, Rules
@@ -64,7 +65,8 @@ def _explained(rules: Sequence[Limitation], evidence: Iterable[Evidence]) -> Map
     for content in evidence:
         explainer = Explainer(content, ready)
         for cell in content.cells:
-            for attempt in (*cell.attempts, *probed(cell).values()):
+            beside = (failing_entries(cell, stage).values() for stage in BESIDE)
+            for attempt in itertools.chain(cell.attempts, *beside):
                 if attempt.error is not None and (first := explainer.first(cell, attempt)):
                     found[first].append(_Explained(content, cell, attempt, content.errors[attempt.error].text))
     return found

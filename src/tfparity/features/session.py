@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tfparity import paths
 from tfparity.errors import UsageError
-from tfparity.evidence.explain import of_probes, of_targets
+from tfparity.evidence.explain import of_entries
 from tfparity.evidence.needs import needs
 from tfparity.evidence.query import Query
 from tfparity.evidence.recorder import Recorder
@@ -26,6 +26,7 @@ from tfparity.planning.probes import Kind
 from tfparity.planning.selection import Selection
 from tfparity.records.cells import Cell, CellId, CellRecord, PlannedCell
 from tfparity.records.observer import Observer
+from tfparity.records.vocabulary import Stage
 from tfparity.report import words
 
 if TYPE_CHECKING:
@@ -192,7 +193,7 @@ class Session:
         content = self.recorder.found([record])[record.toolchain]
         rules, is_own = self.selection.limitations, self.selection.is_own
         told = operators(runs(record.toolchain, [record] if is_own(record.case) else []))
-        found = of_probes(content, content.cells[0], rules, is_own, told)
+        found = of_entries(Stage.PROBE, content, content.cells[0], rules, is_own, told)
         return {name: rules.named(id) for name, id in found.items()}
 
     def falls(self, record: CellRecord) -> bool:
@@ -214,7 +215,7 @@ class Session:
         content = self.recorder.found([record])[record.toolchain]
         is_own = self.selection.is_own
         told = operators(runs(record.toolchain, [record] if is_own(record.case) else []))
-        rules = of_targets(content, content.cells[0], self.selection.limitations, is_own, told)
+        rules = of_entries(Stage.TARGET, content, content.cells[0], self.selection.limitations, is_own, told)
         return [name for name, rule in rules.items() if rule is None]
 
     def regressed(self, record: CellRecord) -> bool:

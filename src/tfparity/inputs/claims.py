@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from tfparity.errors import EvidenceError
 from tfparity.inputs import validation, yaml_input
@@ -100,15 +100,4 @@ def load(path: Path) -> tuple[Claim, ...]:
     if not path.is_file():
         return ()
     document = yaml_input.load(path, EvidenceError)
-    if not isinstance(document.content, list):
-        raise EvidenceError("the file is not a list of claims, each '- id: …'", file=path, line=1)
-    found: dict[str, Claim] = {}
-    for index, entry in enumerate(document.content):
-        try:
-            claim = Claim.model_validate(entry)
-        except ValidationError as invalid:
-            raise validation.in_file(invalid, document, lambda _: _KEYS, (index,)) from None
-        if claim.id in found:
-            raise document.error(f"a second claim {claim.id!r}", (index, "id"))
-        found[claim.id] = claim
-    return tuple(found.values())
+    return tuple(validation.listed(document, Claim, "claim", lambda _: _KEYS).values())

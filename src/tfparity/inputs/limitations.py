@@ -22,7 +22,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    ValidationError,
     WithJsonSchema,
     model_validator,
 )
@@ -350,18 +349,7 @@ def load(path: Path, kind: type[Limitation] = Limitation) -> Rules:
     """The rules in the file's order, as those of a user where `kind` says so; none for an empty list. Raises
     LimitationError with file and line."""
     document = yaml_input.load(path, LimitationError)
-    if not isinstance(document.content, list):
-        raise LimitationError("the file is not a list of rules, each '- id: …'", file=path, line=1)
-    rules: dict[str, Limitation] = {}
-    for index, entry in enumerate(document.content):
-        try:
-            rule = kind.model_validate(entry)
-        except ValidationError as invalid:
-            raise validation.in_file(invalid, document, lambda _: Limitation.model_fields, (index,)) from None
-        if rule.id in rules:
-            raise document.error(f"a second rule {rule.id!r}", (index, "id"))
-        rules[rule.id] = rule
-    return Rules(rules.values())
+    return Rules(validation.listed(document, kind, "rule", lambda _: Limitation.model_fields).values())
 
 
 def json_schema() -> dict[str, Any]:

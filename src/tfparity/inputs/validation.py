@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Protocol, Self, TypeAlias, TypeVar
 
 from pydantic import ValidationError
 
@@ -12,6 +12,19 @@ from tfparity.errors import InputError
 from tfparity.inputs.yaml_input import Document, did_you_mean
 
 Place: TypeAlias = tuple[str | int, ...]
+
+
+class Named(Protocol):
+    """A model that a list of a file holds by its id."""
+
+    @property
+    def id(self) -> str: ...
+
+    @classmethod
+    def model_validate(cls, obj: Any, /) -> Self: ...
+
+
+Model = TypeVar("Model", bound=Named)
 
 
 class Fault(NamedTuple):
@@ -52,6 +65,25 @@ def in_file(
         found.append((fault.comes_last, document.line(place) or 0, _said(fault, place[len(within) :], known), place))
     _, _, message, place = min(found, key=lambda one: one[:3])
     return document.error(message, place)
+
+
+def listed(
+    document: Document, model: type[Model], what: str, known: Callable[[Place], Iterable[str]]
+) -> dict[str, Model]:
+    """The entries of a file that is a list of these, by id. what: one of them, in a word. Raises the document's error
+    with the line of what is wrong."""
+    if not isinstance(document.content, list):
+        raise document.whole(f"the file is not a list of {what}s, each '- id: …'")
+    found: dict[str, Model] = {}
+    for index, entry in enumerate(document.content):
+        try:
+            one = model.model_validate(entry)
+        except ValidationError as invalid:
+            raise in_file(invalid, document, known, (index,)) from None
+        if one.id in found:
+            raise document.error(f"a second {what} {one.id!r}", (index, "id"))
+        found[one.id] = one
+    return found
 
 
 def _said(fault: Fault, place: Iterable[str | int], known: Callable[[Place], Iterable[str]]) -> str:

@@ -26,6 +26,10 @@ class Document:
         """The error that says this of what stands at `place`."""
         return self._wrong(message, file=self.path, line=self.line(place))
 
+    def whole(self, message: str) -> InputError:
+        """The error that says this of the document as a whole, where it begins."""
+        return self._wrong(message, file=self.path, line=1)
+
     def line(self, place: Sequence[str | int]) -> int | None:
         """Line (from 1) of the key or item at `place`, else of the nearest thing around it that has one."""
         number: int | None = None

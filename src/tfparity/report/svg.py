@@ -120,5 +120,5 @@ def render(picture: Picture) -> str:
     return environment.from_string(_TEMPLATE).render(p=picture, shapes=shapes)
 
 
-def _rounded(shape: Shape) -> dict[str, object]:
+def _rounded(shape: Shape) -> dict[str, str | int]:
     return {name: f"{value:.1f}" if isinstance(value, float) else value for name, value in vars(shape).items()}

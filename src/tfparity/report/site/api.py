@@ -126,7 +126,7 @@ COLUMNS = (
 
 def files(found: Facts) -> Iterator[tuple[str, bytes]]:
     """Path below the site's root, content."""
-    made: dict[str, object] = {
+    made = {
         "toolchains": ToolchainsFile(VERSION, tuple(found.toolchains)),
         "cases": CasesFile(VERSION, tuple(found.cases)),
         "limitations": LimitationsFile(VERSION, tuple(found.limitations)),
