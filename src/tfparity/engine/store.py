@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -53,10 +54,20 @@ class StoredTarget:
     run: TargetRun
 
 
-_PROBE = TypeAdapter(StoredProbe)
-_TARGET = TypeAdapter(StoredTarget)
-_ATTEMPTS = TypeAdapter(dict[str, StoredAttempt])
-_IMPORTS = TypeAdapter(tuple[ImportStep, ...])
+Stored = TypeVar("Stored")
+
+_adapters: dict[object, TypeAdapter[Any]] = {}
+
+
+def _adapter(kind: type[Stored]) -> TypeAdapter[Stored]:
+    """Made when first asked for: each takes as long as a hundred reads, and most runs ask for one or two."""
+    if kind not in _adapters:
+        _adapters[kind] = TypeAdapter(kind)
+    return _adapters[kind]
+
+
+_Attempts = dict[str, StoredAttempt]
+_Imports = tuple[ImportStep, ...]
 
 
 class Store:
@@ -70,10 +81,7 @@ class Store:
 
     def attempts(self, cell: str) -> dict[str, StoredAttempt]:
         """The attempts at a cell, by name; none where they cannot be read (they are then made again)."""
-        try:
-            return _ATTEMPTS.validate_json(_read(paths.attempts_file(self.root, cell)))
-        except (OSError, ValidationError):
-            return {}
+        return _load(_Attempts, paths.attempts_file(self.root, cell)) or {}
 
     def put_attempt(self, cell: str, name: str, revisions: Mapping[str, int], attempt: Attempt) -> None:
         """Keep an attempt beside the others at the cell. Of two processes that do so at once, one's may be lost."""
@@ -82,10 +90,7 @@ class Store:
 
     def probe(self, entry: str) -> StoredProbe | None:
         """What a probe found, by the key of its entry; None where there is none or where it cannot be read."""
-        try:
-            return _PROBE.validate_json(_read(self._file(entry, "probe")))
-        except (OSError, ValidationError):
-            return None
+        return _load(StoredProbe, self._file(entry, "probe"))
 
     def put_probe(self, entry: str, found: StoredProbe) -> None:
         """Keep what a probe found."""
@@ -93,10 +98,7 @@ class Store:
 
     def target(self, entry: str) -> StoredTarget | None:
         """What a target came to, by the key of its entry; None where there is none or where it cannot be read."""
-        try:
-            return _TARGET.validate_json(_read(self._file(entry, "target")))
-        except (OSError, ValidationError):
-            return None
+        return _load(StoredTarget, self._file(entry, "target"))
 
     def put_target(self, entry: str, found: StoredTarget) -> None:
         """Keep what a target came to."""
@@ -104,10 +106,7 @@ class Store:
 
     def imports(self, side: str) -> tuple[ImportStep, ...]:
         """How a side's imports went; empty where it never started here."""
-        try:
-            return _IMPORTS.validate_json(_read(self._file(side, "imports")))
-        except (OSError, ValidationError):
-            return ()
+        return _load(_Imports, self._file(side, "imports")) or ()
 
     def put_imports(self, side: str, steps: Sequence[ImportStep]) -> None:
         """Keep how a side's imports went."""
@@ -117,6 +116,15 @@ class Store:
         path = Path(file)
         path.parent.mkdir(parents=True, exist_ok=True)
         paths.write_text(path, json.dumps(value))
+
+
+def _load(kind: type[Stored], file: str) -> Stored | None:
+    """What a file of the store holds; None where it is not there or cannot be read."""
+    try:
+        found: Stored = _adapter(kind).validate_json(_read(file))
+    except (OSError, ValidationError):
+        return None
+    return found
 
 
 def _read(file: str) -> bytes:

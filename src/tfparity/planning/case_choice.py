@@ -8,9 +8,12 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tfparity.errors import UsageError
-from tfparity.records.cells import PlannedCell
+
+if TYPE_CHECKING:
+    from tfparity.records.cells import PlannedCell
 
 #: "random-50", "random-50:1234": so many cases, drawn by that seed.
 _SAMPLE = re.compile(r"random-([1-9]\d*)(?::(\d+))?")
