@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -66,6 +66,13 @@ def interpreter(cache: paths.Cache) -> Callable[[str], Path]:
         return install.ensure(paths.project(HERE), environment, cache, progress=print).python
 
     return made
+
+
+@pytest.fixture(autouse=True)
+def tidy(cache: paths.Cache) -> Iterator[None]:
+    """No test leaves a folder of work to the next."""
+    yield
+    assert not cache.work.is_dir() or list(cache.work.iterdir()) == []
 
 
 Converters = Callable[..., list[CellRecord]]

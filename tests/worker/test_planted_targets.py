@@ -126,8 +126,12 @@ def examples(tmp_path: Path, **arrays: object) -> Calibration:
 def told(convert: Converter, cache: paths.Cache, given: Calibration | None) -> dict[str, float]:
     """What the planted target says of the examples that it was made with."""
     convert("faithful", targets=(Target.TFLITE_DYNAMIC,), examples=given, keep=True)
-    kept = max(cache.work.rglob("examples.json"), key=lambda path: path.stat().st_mtime)
-    found: dict[str, float] = json.loads(kept.read_text())
+    (kept,) = cache.work.iterdir()
+    try:
+        (file,) = kept.rglob("examples.json")
+        found: dict[str, float] = json.loads(file.read_text())
+    finally:
+        shutil.rmtree(kept)
     return found
 
 
