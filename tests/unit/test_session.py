@@ -145,8 +145,9 @@ def test_an_estimate_takes_recorded_seconds_and_the_time_of_what_is_not_installe
 
 
 def test_a_forecast_counts_only_what_is_not_in_the_store(project: Project) -> None:
-    def of(**given: Any) -> str:
+    def of(*, as_recorded: bool = False, **given: Any) -> str:
         asked = session("old", jobs=1, routes=("onnx-tf",), case_globs=("zoo/add", "zoo/gru"), **given)
+        asked.as_recorded = as_recorded
         return asked.forecast(asked.cells, asked.to_run(asked.cells))
 
     asked = session("old", routes=("onnx-tf",), case_globs=("zoo/add", "zoo/gru"))
@@ -160,6 +161,7 @@ def test_a_forecast_counts_only_what_is_not_in_the_store(project: Project) -> No
     rule = asked.selection.project.limitations
     rule.write_text(RULE + "  remedies: [auto-cast]\n")
     assert of().startswith("2 cells to run")  # of one only the remedy
+    assert of(as_recorded=True).startswith("1 cell done before, 1 cell to run")  # no remedy that was not tried then
     rule.write_text(RULE)
     store.put_attempt(keys.base(keys.crossing(asked.cells[1])), "opset-13", {}, attempt())
     assert of() == "2 cells done before"

@@ -83,7 +83,7 @@ class Session:
                 return False
             file = paths.attempts_file(store, keys.base(keys.crossing(cell)))
             there = os.path.isfile(file)  # noqa: PTH113 - asked of thousands of cells
-            return there and not self.query.standing(cell).untried
+            return there and not self._untried(cell)
 
         return [cell for cell in cells if cell.applicable and not done(cell)]
 
@@ -116,10 +116,15 @@ class Session:
 
     def cost(self, cell: PlannedCell) -> float:
         """Seconds that a cell will take at most, by its own recorded run; one without, by those of the same way."""
-        standing = self.query.standing(cell)
-        plain = standing.run.seconds if standing.run else self.query.usual_seconds(cell.toolchain, cell.route)
-        untried, level = len(standing.untried), self.choice.level or 1
+        run = self.query.run(cell.place)
+        plain = run.seconds if run else self.query.usual_seconds(cell.toolchain, cell.route)
+        untried, level = len(self._untried(cell)), self.choice.level or 1
         return cost(CELL_SECONDS if plain is None else plain, untried, self.selection.matrix.limits, level)
+
+    def _untried(self, cell: PlannedCell) -> tuple[str, ...]:
+        """The remedies that a run would try at a cell and that it has not tried: of one that is made as it was
+        recorded, none."""
+        return () if self.as_recorded else self.query.standing(cell).untried
 
     def costs(self, cells: Sequence[PlannedCell]) -> dict[CellId, float]:
         """What each of the cells will cost that can be."""
