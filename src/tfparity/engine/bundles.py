@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from tfparity import paths
 from tfparity.errors import MachineFault
 from tfparity.planning.keys import BUNDLE_FORMAT
-from tfparity.records import machine
+from tfparity.records import machine, readers
 from tfparity.records.cells import Model, Note, StageReply
 from tfparity.records.keys import Json
 from tfparity.records.vocabulary import Stage
@@ -128,11 +128,6 @@ class _AnswersFile:
     unanswered: Mapping[int, str]
 
 
-_ANSWERS = TypeAdapter(_AnswersFile)
-_DESCRIBED = TypeAdapter(_Description)
-_EXPORTED = TypeAdapter(_ExportFile)
-
-
 def describe(folder: Path, case: Case, origin: Mapping[str, Json], facts: BundleFacts) -> None:
     """Write a bundle's description: from now on it counts. `origin` says which environment made it."""
     content = {
@@ -154,7 +149,7 @@ def facts_of(folder: Path) -> BundleFacts | None:
 
 def _described(folder: Path) -> _Description | None:
     try:
-        found = _DESCRIBED.validate_json((folder / DESCRIPTION).read_bytes())
+        found = readers.reader(_Description).validate_json((folder / DESCRIPTION).read_bytes())
         return found if paths.digest([folder / IO]) == found.io_sha256 else None
     except (OSError, ValidationError):
         return None
@@ -204,7 +199,7 @@ def kept_export(made: Path, folder: Path) -> Exported | None:
     """The export in `made`, a folder of the bundle `folder`; None where either is not there as a whole."""
     common = _described(folder)
     try:
-        kept = _EXPORTED.validate_json((made / _EXPORT).read_bytes())
+        kept = readers.reader(_ExportFile).validate_json((made / _EXPORT).read_bytes())
         whole = all((made / name).stat().st_size == size for name, size in kept.files.items())
         whole = whole and _digest(made) == kept.sha256
     except (OSError, ValidationError, ValueError):
@@ -235,7 +230,7 @@ def keep_answers(io: Path, unanswered: Mapping[int, str]) -> None:
 def kept_answers(io: Path) -> frozenset[int] | None:
     """The places of the calls without an answer in a probe's file; None where the file is not there as a whole."""
     try:
-        kept = _ANSWERS.validate_json(io.with_suffix(".json").read_bytes())
+        kept = readers.reader(_AnswersFile).validate_json(io.with_suffix(".json").read_bytes())
         whole = io.stat().st_size == kept.size
     except (OSError, ValidationError):
         return None

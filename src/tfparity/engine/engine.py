@@ -261,7 +261,8 @@ class Engine:
             return _not_taken(place, best, attempts, cached=not run.ran)
         cell = judge.cell(*place, attempts, shims=crossing.shims, extra=extra)
         cell = replace(cell, key=self.context.keys.cell(crossing.planned, cell))
-        record = CellRecord(*place, cell.verdict, None, cell, (*attempts, *extra))
+        facts = self._facts(crossing, pool)
+        record = CellRecord(*place, cell.verdict, None, cell, (*attempts, *extra), facts, cached=not run.ran)
         if cell.verdict.works and self._asks_beside(crossing):
             try:
                 record = self._targeted(crossing, run, best, self._probed(crossing, run, record, pool))
@@ -270,7 +271,8 @@ class Engine:
                 for folder in run.artifacts.values():
                     if not self.context.options.keep:
                         shutil.rmtree(folder, ignore_errors=True)
-        return replace(record, environments=self._facts(crossing, pool), cached=not run.ran)
+            record = replace(record, environments=self._facts(crossing, pool), cached=not run.ran)
+        return record
 
     def _facts(self, crossing: Crossing, pool: WorkerPool) -> dict[str, EnvironmentFacts]:
         """Both sides' environments as evidence tells of them."""

@@ -10,12 +10,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from tfparity import paths
 from tfparity.records.cells import Attempt, Entry, Failure, Problem, TargetRun
+from tfparity.records.readers import Read, reader
 from tfparity.records.vocabulary import Outcome
 
 
@@ -52,18 +52,6 @@ class StoredTarget:
     entry: Entry
     failure: Failure | None
     run: TargetRun
-
-
-Stored = TypeVar("Stored")
-
-_adapters: dict[object, TypeAdapter[Any]] = {}
-
-
-def _adapter(kind: type[Stored]) -> TypeAdapter[Stored]:
-    """Made when first asked for: each takes as long as a hundred reads, and most runs ask for one or two."""
-    if kind not in _adapters:
-        _adapters[kind] = TypeAdapter(kind)
-    return _adapters[kind]
 
 
 _Attempts = dict[str, StoredAttempt]
@@ -118,10 +106,10 @@ class Store:
         paths.write_text(path, json.dumps(value))
 
 
-def _load(kind: type[Stored], file: str) -> Stored | None:
+def _load(kind: type[Read], file: str) -> Read | None:
     """What a file of the store holds; None where it is not there or cannot be read."""
     try:
-        found: Stored = _adapter(kind).validate_json(_read(file))
+        found: Read = reader(kind).validate_json(_read(file))
     except (OSError, ValidationError):
         return None
     return found

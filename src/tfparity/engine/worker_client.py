@@ -17,11 +17,10 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO
 
-from pydantic import FiniteFloat, TypeAdapter, ValidationError
+from pydantic import FiniteFloat, ValidationError
 
 from tfparity import paths
 from tfparity.engine.process_limits import Limits, kill, watch
@@ -29,7 +28,7 @@ from tfparity.engine.referee import NO_TELEMETRY
 from tfparity.engine.store import ImportStep
 from tfparity.errors import MachineFault, WorkerError
 from tfparity.judging.judge import Signature
-from tfparity.records import machine
+from tfparity.records import machine, readers
 from tfparity.records.cells import Problem, StageReply
 from tfparity.records.fingerprint import printable
 from tfparity.records.keys import Json
@@ -176,15 +175,6 @@ class _ImportsFile:
     importing: str | None
 
 
-Read = TypeVar("Read", _ReplyFile, _Ready, _ImportsFile)
-
-
-@cache
-def _reads(kind: type[Read]) -> TypeAdapter[Read]:
-    """What checks a file or a line of a worker's; made when a worker first runs."""
-    return TypeAdapter(kind)
-
-
 def environment(side: Side, home: Path) -> dict[str, str]:
     """The variables a worker sees: nothing of the caller's but where programs are. One thread each, no
     accelerator, no hub."""
@@ -302,7 +292,7 @@ class Worker:
 
     def _interrupted(self, control: Path, outcome: Outcome, message: str) -> tuple[ImportStep, ...]:
         try:
-            seen = _reads(_ImportsFile).validate_json((control / "imports.json").read_bytes())
+            seen = readers.reader(_ImportsFile).validate_json((control / "imports.json").read_bytes())
         except (OSError, ValidationError):
             raise WorkerError(f"the worker did not start with {self.side.python}: {message}") from None
         problem = Problem(outcome.capitalize(), message)
@@ -334,7 +324,7 @@ class Worker:
                 except ValueError:
                     continue
                 if "ready" in said:
-                    ready.append(_reads(_Ready).validate_python(said))
+                    ready.append(readers.reader(_Ready).validate_python(said))
                     heard.set()
                 with self._told:
                     if "started" in said:
@@ -469,7 +459,7 @@ def _reply(control: Path, kind: str) -> _ReplyFile:
     """What the reply file says so far; one of another shape, which code under test wrote, says nothing. Raises
     MachineFault where this machine cannot read it."""
     try:  # json reads half a surrogate pair, which the text of an error may hold, and pydantic's own reader does not
-        reply = _reads(_ReplyFile).validate_python(json.loads((control / messages.REPLY).read_bytes()))
+        reply = readers.reader(_ReplyFile).validate_python(json.loads((control / messages.REPLY).read_bytes()))
     except OSError as wrong:
         if machine.refused(wrong):
             raise MachineFault(f"a reply cannot be read: {wrong.strerror}") from None

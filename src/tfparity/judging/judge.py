@@ -232,6 +232,8 @@ def cell(
 
 def decisive(attempts: Sequence[Attempt]) -> Attempt:
     """The attempt that gives a cell its verdict, see cell; before all broken ones one that the route does not take."""
+    if len(attempts) == 1:
+        return attempts[0]
     verdicts = list(map(verdict, attempts))
     for wanted in (Verdict.WORKS, Verdict.PARTIAL, Verdict.NOT_APPLICABLE):
         if wanted in verdicts:
