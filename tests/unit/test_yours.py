@@ -21,9 +21,9 @@ IMAGES = ("images=normal(batch, 3, 32, 32)",)
 def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The cases that sources come to, in a folder with `nets/seg.py` and `single.py`, which nothing can import."""
     (tmp_path / "nets").mkdir()
-    (tmp_path / "nets" / "__init__.py").write_text("raise SystemExit\n")
-    (tmp_path / "nets" / "seg.py").write_text("raise SystemExit\n")
-    (tmp_path / "single.py").write_text("raise SystemExit\n")
+    (tmp_path / "nets" / "__init__.py").write_text("raise SystemExit\nbuild = 1\n")
+    (tmp_path / "nets" / "seg.py").write_text("raise SystemExit\nbuild = 1\n")
+    (tmp_path / "single.py").write_text("raise SystemExit\nbuild = 1\n")
     monkeypatch.chdir(tmp_path)
 
     def of(
@@ -82,7 +82,7 @@ def test_a_function_is_a_case_with_what_is_declared(made: Any) -> None:
 )
 def test_a_function_is_the_code_of_its_package(made: Any, source: str, changed: str, moves: bool) -> None:
     (before,) = made(source, inputs=IMAGES)
-    Path(changed).write_text("more = 1\n")
+    Path(changed).write_text("more = build = 1\n")
     (after,) = made(source, inputs=IMAGES)
     assert (cases.digest(before) != cases.digest(after)) == moves
 
@@ -95,12 +95,49 @@ def test_what_lies_beside_the_code_counts(made: Any, changed: str, source: str) 
     assert cases.digest(before) != cases.digest(after)
 
 
+@pytest.mark.parametrize(
+    ("code", "has"),
+    [
+        ("def build(): ...", True),
+        ("async def build(): ...", True),
+        ("class build: ...", True),
+        ("build = bulid = 1", True),
+        ("if True:\n    build = 1", True),
+        ("def other():\n    global build\n    build = 1\nother()", True),
+        ("(a, [build, *b]) = 1, [2, 3]", True),
+        ("for build in (1, 2): ...", True),
+        ("with open('a') as build: ...", True),
+        ("import a as build", True),
+        ("import build.deep", True),
+        ("from a import build", True),
+        ("from a import *", True),
+        ("def __getattr__(name): ...", True),
+        ("globals()['bu' + 'ild'] = 1", True),
+        ("import sys\nsetattr(sys.modules[__name__], 'bu' + 'ild', 1)", True),
+        ("print 'of Python 2'", True),
+        ("\0", True),
+        ("def bulid(): ...", False),
+        ("net = object()\nnet.build = net.eval()", False),
+        ("import build_all\nfrom a import build as built", False),
+        ("", False),
+    ],
+)
+def test_a_name_that_a_module_cannot_have_is_refused_before_anything_runs(made: Any, code: str, *, has: bool) -> None:
+    Path("single.py").write_text(code + "\n")
+    if has:
+        assert made("single:build", inputs=IMAGES)
+        return
+    guess = r", did you mean single:bulid\?" if "bulid" in code else ""
+    with pytest.raises(UsageError, match=rf"single:build: .*single\.py has no build{guess}"):
+        made("single:build", inputs=IMAGES)
+
+
 def test_the_place_of_a_model_does_not_count(made: Any, tmp_path: Path) -> None:
     (here,) = made("single:build", inputs=IMAGES)
     digest = cases.digest(here)
     other = tmp_path / "elsewhere"
     other.mkdir()
-    (other / "single.py").write_text("raise SystemExit\n")
+    (other / "single.py").write_text("raise SystemExit\nbuild = 1\n")
     folder = Path.cwd()
     os.chdir(other)
     (there,) = made("single:build", inputs=IMAGES)
@@ -114,9 +151,9 @@ def test_a_function_is_found_in_a_folder_that_path_names_before_all_others(
 ) -> None:
     elsewhere = tmp_path / "elsewhere"
     (elsewhere / "deep").mkdir(parents=True)
-    (elsewhere / "tagger.py").write_text("raise SystemExit\n")
-    (elsewhere / "deep" / "__init__.py").write_text("raise SystemExit\n")
-    (elsewhere / "single.py").write_text("raise SystemExit\n")
+    (elsewhere / "tagger.py").write_text("raise SystemExit\nbuild = 1\n")
+    (elsewhere / "deep" / "__init__.py").write_text("raise SystemExit\nbuild = 1\n")
+    (elsewhere / "single.py").write_text("raise SystemExit\nbuild = 1\n")
     with pytest.raises(UsageError, match=r"tagger: no such module in .* name its folder with --path"):
         made("tagger:build", inputs=IMAGES)
     where = own_models.Where((elsewhere,))
@@ -124,7 +161,7 @@ def test_a_function_is_found_in_a_folder_that_path_names_before_all_others(
         (case,) = made(source, inputs=IMAGES, where=where)
         assert f"PLACE = {str(elsewhere.resolve())!r}" in Path(case.file).read_text()
     (before,) = made("tagger:build", inputs=IMAGES, where=where)
-    (elsewhere / "tagger.py").write_text("changed = 1\n")
+    (elsewhere / "tagger.py").write_text("changed = build = 1\n")
     assert cases.digest(made("tagger:build", inputs=IMAGES, where=where)[0]) != cases.digest(before)
 
 

@@ -22,6 +22,7 @@ from typing import Any
 from tfparity import paths
 from tfparity.errors import UsageError
 from tfparity.inputs import case_digest as case_source
+from tfparity.inputs import module_names
 from tfparity.inputs import onnx_file as onnx_reader
 from tfparity.records.keys import Json
 from tfparity.worker import declare
@@ -310,6 +311,9 @@ def _function(source: str, declared: Declared, where: Where) -> tuple[Path, _Mod
     if not inputs:
         raise UsageError(f"{source}: what does the model take? {_FORMS['--input'].replace('write', 'say --input')}")
     root, code = found or (Path(), None)
+    lacking = module_names.lacks(root, module, function) if found else None
+    if lacking:
+        raise UsageError(f"{source}: {lacking}")
     lines = [f"from {module} import {function}", "", f"return {function}().eval()"]
     if code is not None:
         lines = ["import sys", "", f"CODE = {code!r}", f"sys.path.insert(0, {case_source.PLACE})", *lines]
