@@ -59,7 +59,8 @@ def _import(file: Path) -> None:
         lines = [
             frame.lineno for frame in traceback.extract_tb(wrong.__traceback__) if frame.filename == str(file.resolve())
         ]
-        hint = "; import frameworks inside the factory" if isinstance(wrong, ImportError) else ""
+        needed = "; import what the model needs inside the factory; a folder of your own that has it goes to --path"
+        hint = needed if isinstance(wrong, ImportError) else ""
         raise CaseError(
             f"raises {type(wrong).__name__} when imported: {wrong}{hint}",
             file=file,
