@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
+from xml.etree import ElementTree
 
 import jsonschema
 import pytest
@@ -18,13 +19,15 @@ from small_project import EVERYTHING, current, record
 
 from tfparity import paths
 from tfparity.cli import main
+from tfparity.evidence import history
+from tfparity.evidence.history import Change
 from tfparity.evidence.query import Query, Table
 from tfparity.evidence.recorder import Recorder
 from tfparity.paths import Project
 from tfparity.planning.selection import Selection
-from tfparity.records.cells import CellRecord, Failure
-from tfparity.records.vocabulary import Stage
-from tfparity.report.site import answers, api, search
+from tfparity.records.cells import CellId, CellRecord, Failure
+from tfparity.records.vocabulary import Stage, Verdict
+from tfparity.report.site import answers, api, changes, search
 from tfparity.report.site.build import build, script
 from tfparity.report.site.collect import Facts
 from tfparity.report.site.facts import Latency
@@ -58,6 +61,16 @@ RECORDS = (
 )
 
 
+BROKEN, WORKS = Verdict.BROKEN, Verdict.WORKS
+FIRST, SECOND = ("2026-11-01T10:00:00+00:00", "a" * 40), ("2026-11-02T10:00:00+00:00", "b" * 40)
+HISTORY = (
+    Change(*FIRST, CellId("old", "zoo/add", "onnx-tf"), None, BROKEN),
+    Change(*FIRST, CellId("gone", "zoo/add", "onnx-tf"), WORKS, None),
+    Change(*SECOND, CellId("old", "zoo/add", "onnx-tf"), BROKEN, WORKS),
+    Change(*SECOND, CellId("old", "zoo/gru", "onnx-tf"), None, WORKS),
+)
+
+
 def made(root: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project with two lockfiles."""
     monkeypatch.setattr(small_project, "MATRIX", MATRIX)
@@ -79,7 +92,7 @@ def facts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Facts]:
     """Of RECORDS, read for all tests."""
     with pytest.MonkeyPatch.context() as patched:
         made(tmp_path_factory.mktemp("facts"), patched)
-        found = Facts(table(*RECORDS), {"old": {("zoo/add", "onnx-tf"): {"saved-model": LATENCY}}})
+        found = Facts(table(*RECORDS), {"old": {("zoo/add", "onnx-tf"): {"saved-model": LATENCY}}}, HISTORY)
         assert found.cells
         yield found
 
@@ -88,7 +101,7 @@ def facts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Facts]:
 def site(facts: Facts, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The site of RECORDS."""
     folder = tmp_path_factory.mktemp("site") / "site"
-    build(facts.table, facts.latencies, folder)
+    build(facts.table, facts.latencies, folder, HISTORY)
     return folder
 
 
@@ -337,11 +350,13 @@ def test_the_client_that_is_shown_runs(
 
 
 def test_the_command_builds_and_says_how_much(
-    project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr(history, "changes", lambda project: HISTORY)
     table(*RECORDS)
     assert main(["site", "-o", str(tmp_path / "out")]) == 0
     assert re.search(r"out/index.html: \d+ pages, \d+ files, [\d.]+ MB", capsys.readouterr().out)
+    assert "1 cell with another verdict" in text_of(tmp_path / "out" / "changes.html")
     assert main(["site", "-o", str(tmp_path / "out")]) == 0  # again, over its own
 
 
@@ -357,7 +372,54 @@ def test_a_folder_with_something_else_is_left_as_it_is(
 
 def test_the_same_evidence_makes_the_same_bytes(site: Path, facts: Facts, tmp_path: Path) -> None:
     first, second = site, tmp_path / "two"
-    build(facts.table, facts.latencies, second)
+    build(facts.table, facts.latencies, second, HISTORY)
     files = sorted(file.relative_to(first) for file in first.rglob("*") if file.is_file())
     assert files == sorted(file.relative_to(second) for file in second.rglob("*") if file.is_file())
     assert [file for file in files if (first / file).read_bytes() != (second / file).read_bytes()] == []
+
+
+# What changed
+
+
+def test_what_changed_is_told_on_a_page_in_the_data_and_as_a_feed(site: Path) -> None:
+    said = text_of(site / "changes.html")
+    assert "2026-11-02 · old old: 1 cell new, 1 cell with another verdict (commit bbbbbbbbbbbb)" in said
+    assert "zoo/add by onnx-tf: ✗ broken → ✓ works" in said
+    assert "2026-11-01 · gone gone: 1 cell removed" in said
+    assert said.index("2026-11-02") < said.index("2026-11-01")
+    changes = json.loads((site / "api/v1/changes.json").read_text())["changes"]
+    assert changes[0]["moved"] == [{"case": "zoo/add", "route": "onnx-tf", "was": "broken", "now": "works"}]
+    (cell,) = [
+        cell
+        for cell in json.loads((site / "api/v1/cells/old.json").read_text())["cells"]
+        if (cell["case"], cell["route"]) == ("zoo/add", "onnx-tf")
+    ]
+    assert [(one["when"][:10], one["verdict"]) for one in cell["history"]] == [
+        ("2026-11-01", "broken"),
+        ("2026-11-02", "works"),
+    ]
+    atom = {"a": "http://www.w3.org/2005/Atom"}
+    feed = ElementTree.fromstring((site / "feed.xml").read_bytes())
+    assert feed.findtext("a:updated", namespaces=atom) == "2026-11-02T10:00:00+00:00"
+    entries = feed.findall("a:entry", atom)
+    assert entries[0].findtext("a:title", namespaces=atom) == "old: 1 cell new, 1 cell with another verdict"
+    assert entries[0].findtext("a:summary", namespaces=atom) == "zoo/add by onnx-tf: broken, now works"
+    assert len({entry.findtext("a:id", namespaces=atom) for entry in entries}) == len(entries) == 3
+
+
+def test_a_site_without_a_log_says_so(project: Project, tmp_path: Path) -> None:
+    folder = built(tmp_path / "site", record("add"))
+    assert "built without the git log of its evidence" in text_of(folder / "changes.html")
+    assert json.loads((folder / "api/v1/changes.json").read_text())["changes"] == []
+    assert b"<entry>" not in (folder / "feed.xml").read_bytes()
+
+
+def test_a_feed_is_short_whatever_changed() -> None:
+    many = [
+        Change("2026-11-01T10:00:00+00:00", f"{commit:040}", CellId("old", f"zoo/{case}", "onnx-tf"), BROKEN, WORKS)
+        for commit in range(60)
+        for case in range(30)
+    ]
+    entries = ElementTree.fromstring(changes.feed(changes.recorded(many))).findall("{*}entry")
+    assert len(entries) == changes.FEED
+    assert str(entries[0].findtext("{*}summary")).endswith("and 10 cells more")

@@ -23,13 +23,15 @@ def declare(to: Commands) -> None:
 
 def site(given: argparse.Namespace) -> int:
     """Build the site from results/ into a folder: pages, a grid, a search, the data as JSON. It opens from a file."""
+    from tfparity.evidence import history
     from tfparity.evidence.query import Query, Table
     from tfparity.planning import options
     from tfparity.planning.selection import Selection
     from tfparity.report.site.build import build
 
     everything = Selection(options.Choice(toolchains=("all",), tier="all"))
-    built = build(Table(Query(everything)), latencies(everything), given.output_folder)
+    past = history.changes(everything.project)
+    built = build(Table(Query(everything)), latencies(everything), given.output_folder, past)
     print(f"{given.output_folder}/index.html: {built.pages} pages, {built.files} files, {built.bytes / 1e6:.1f} MB")
     return 0
 

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from tfparity.records.vocabulary import Verdict
 from tfparity.report import words
-from tfparity.report.site import answers
+from tfparity.report.site import answers, changes
 from tfparity.report.site.collect import Facts
 from tfparity.report.site.facts import (
     VERSION,
@@ -22,6 +22,7 @@ from tfparity.report.site.facts import (
     Index,
     LimitationFacts,
     Recommendation,
+    Recorded,
     RouteFacts,
     ToolchainFacts,
 )
@@ -69,6 +70,14 @@ class RecommendFile:
     recommendations: tuple[Recommendation, ...]
 
 
+@dataclass(frozen=True)
+class ChangesFile:
+    """api/v1/changes.json, the newest first; empty where the site was built without the git log of results/."""
+
+    version: int
+    changes: tuple[Recorded, ...]
+
+
 #: The files that are one, with what each holds.
 FILES: dict[str, tuple[type, str]] = {
     "toolchains": (ToolchainsFile, "what a person would adopt: pins, lockfiles, routes, counts"),
@@ -79,6 +88,7 @@ FILES: dict[str, tuple[type, str]] = {
         RecommendFile,
         "for each case, on any TensorFlow and on each: what to take",
     ),
+    "changes": (ChangesFile, "what changed in the evidence, by commit and toolchain"),
 }
 
 #: The pages that list others, by name.
@@ -132,6 +142,7 @@ def files(found: Facts) -> Iterator[tuple[str, bytes]]:
         "limitations": LimitationsFile(VERSION, tuple(found.limitations)),
         "routes": RoutesFile(VERSION, tuple(found.routes)),
         "recommend": RecommendFile(VERSION, tuple(found.recommendations)),
+        "changes": ChangesFile(VERSION, found.changes),
     }
     for name, (kind, _) in FILES.items():
         yield f"{ROOT}/{name}.json", TypeAdapter[object](kind).dump_json(made[name])
@@ -143,6 +154,7 @@ def files(found: Facts) -> Iterator[tuple[str, bytes]]:
     yield f"{ROOT}/index.json", TypeAdapter(Index).dump_json(index(found))
     yield from badges(found)
     yield "llms.txt", llms(found).encode()
+    yield "feed.xml", changes.feed(found.changes)
 
 
 def index(found: Facts) -> Index:
@@ -233,6 +245,7 @@ def llms(found: Facts) -> str:
         *(f"- [TensorFlow {version}](tensorflow/{version}.html)" for version in found.versions),
         "- [To TFLite](tflite.html)",
         "- [Is it slower?](latency.html)",
+        "- [What changed](changes.html), [as a feed](feed.xml)",
         *(f"- [{name}]({folder}/index.html)" for name, folder in LISTS.items()),
     ]
     return "\n".join(lines) + "\n"

@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
@@ -15,6 +15,7 @@ import itables
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from tfparity.errors import UsageError
+from tfparity.evidence.history import Change
 from tfparity.evidence.query import Table
 from tfparity.records.keys import Json
 from tfparity.report.site import api, pages, phrases, search
@@ -38,7 +39,7 @@ class Built:
     bytes: int
 
 
-def build(table: Table, latencies: Mapping[str, Latencies], folder: Path) -> Built:
+def build(table: Table, latencies: Mapping[str, Latencies], folder: Path, history: Sequence[Change] = ()) -> Built:
     """Write the site of a table into `folder`, replacing a site that is there. Raises UsageError where the folder holds
     something else, OSError."""
     folder = folder.resolve()  # of a link, what it names
@@ -46,7 +47,7 @@ def build(table: Table, latencies: Mapping[str, Latencies], folder: Path) -> Bui
     folder.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:
-        found = Facts(table, latencies)
+        found = Facts(table, latencies, history)
         written = len(write_pages(found, fresh))
         write_data(found, fresh)
         write_assets(fresh)

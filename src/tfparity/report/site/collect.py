@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
 from packaging.version import Version
 
+from tfparity.evidence.history import Change
 from tfparity.evidence.query import Standing, Table, counted
 from tfparity.inputs.matrix import Toolchain
 from tfparity.planning.routes import route
+from tfparity.records.cells import CellId
 from tfparity.report import zoo
-from tfparity.report.site import answers, facts
+from tfparity.report.site import answers, changes, facts
 from tfparity.report.site.facts import (
     CaseFacts,
     CellFacts,
@@ -20,7 +22,9 @@ from tfparity.report.site.facts import (
     ErrorFacts,
     Latencies,
     LimitationFacts,
+    Past,
     Recommendation,
+    Recorded,
     RouteFacts,
     ToolchainFacts,
     WayFacts,
@@ -31,11 +35,25 @@ NOTHING: Latencies = {}
 
 
 class Facts:
-    """All facts of a table, made when first asked for. latencies: by toolchain."""
+    """All facts of a table, made when first asked for. latencies: by toolchain; history: of the evidence, the oldest
+    change first."""
 
-    def __init__(self, table: Table, latencies: Mapping[str, Latencies]) -> None:
+    def __init__(self, table: Table, latencies: Mapping[str, Latencies], history: Sequence[Change] = ()) -> None:
         self.table = table
         self.latencies = latencies
+        self.history = history
+
+    @cached_property
+    def changes(self) -> tuple[Recorded, ...]:
+        """The newest first."""
+        return changes.recorded(self.history)
+
+    @cached_property
+    def _past(self) -> dict[CellId, list[Past]]:
+        found: dict[CellId, list[Past]] = {}
+        for change in self.history:
+            found.setdefault(change.cell, []).append(Past(change.when, change.now))
+        return found
 
     @cached_property
     def toolchains(self) -> list[ToolchainFacts]:
@@ -193,7 +211,9 @@ class Facts:
         every = list(cells)
         latency = self.latencies.get(id, NOTHING)
         made = tuple(
-            facts.cell(one, latency.get((one.planned.case, one.planned.route), {}))
+            facts.cell(
+                one, latency.get((one.planned.case, one.planned.route), {}), self._past.get(one.planned.place, ())
+            )
             for one in every
             if one.cell is not None
         )

@@ -41,10 +41,19 @@ class ErrorFacts:
 
 
 @dataclass(frozen=True)
+class Past:
+    """What a cell was recorded as from a time on, ISO 8601; null where it was removed."""
+
+    when: str
+    verdict: Verdict | None
+
+
+@dataclass(frozen=True)
 class CellFacts:
     """A recorded cell. error, and those of attempts and entries: fingerprints, see `errors` beside the cells.
 
     max_abs: as measured where a run tells it, else the next power of ten. why: in a line. command: runs it again.
+    history: its verdicts by results/' git log, the oldest first; empty where the site was built without one.
     """
 
     toolchain: str
@@ -76,6 +85,7 @@ class CellFacts:
     artifact: Artifact | None
     latency: Mapping[str, Latency]
     command: str
+    history: tuple[Past, ...]
 
 
 @dataclass(frozen=True)
@@ -236,6 +246,28 @@ class Recommendation:
 
 
 @dataclass(frozen=True)
+class Moved:
+    """A cell whose verdict changed."""
+
+    case: str
+    route: str
+    was: Verdict
+    now: Verdict
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What a commit changed of a toolchain's evidence: cells added, removed, and those whose verdict is another."""
+
+    when: str
+    commit: str
+    toolchain: str
+    added: int
+    removed: int
+    moved: tuple[Moved, ...]
+
+
+@dataclass(frozen=True)
 class Index:
     """api/v1/index.json: what there is, and how many cells of each verdict. newest_run: when the last cell ran."""
 
@@ -251,7 +283,7 @@ def again(toolchain: str, case: str, route: str) -> str:
     return f'python -m nox -s "compat({toolchain})" -- --case {case} --route {route} --again'
 
 
-def cell(standing: Standing, latency: Mapping[str, Latency]) -> CellFacts:
+def cell(standing: Standing, latency: Mapping[str, Latency], history: Iterable[Past] = ()) -> CellFacts:
     """A recorded cell's facts."""
     kept, run, place = standing.cell, standing.run, standing.planned
     assert kept is not None
@@ -289,6 +321,7 @@ def cell(standing: Standing, latency: Mapping[str, Latency]) -> CellFacts:
         artifact=run.artifact if run else None,
         latency=latency,
         command=again(place.toolchain, place.case, place.route),
+        history=tuple(history),
     )
 
 

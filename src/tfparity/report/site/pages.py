@@ -14,7 +14,7 @@ from tfparity.paths import worker_modules
 from tfparity.records.vocabulary import Verdict
 from tfparity.report import plots, readme, words
 from tfparity.report import ranges as since
-from tfparity.report.site import answers, api, facts, phrases
+from tfparity.report.site import answers, api, changes, facts, phrases
 from tfparity.report.site.collect import Facts
 from tfparity.report.site.facts import CaseFacts, LimitationFacts, RouteFacts, ToolchainFacts
 from tfparity.report.site.text import plain
@@ -52,6 +52,9 @@ def every(found: Facts) -> Iterator[Page]:
     yield _tflite(found)
     yield _latency(found)
     yield _remedies(found)
+    yield Page(
+        "changes.html", "changes.html", "What changed", {"changes": [(one, changes.said(one)) for one in found.changes]}
+    )
     yield Page("trends.html", "trends.html", "How much works", {"pictures": pictures(found)})
     yield from _toolchains(found)
     yield from _tensorflow(found)
@@ -64,6 +67,11 @@ def every(found: Facts) -> Iterator[Page]:
 def _data(found: Facts) -> Page:
     values = {"index": api.index(found), "columns": api.COLUMNS, "client": api.CLIENT}
     return Page("data.html", "data.html", "Data", values)
+
+
+def _changes(found: Facts) -> Page:
+    values = {"changes": [(one, changes.said(one)) for one in found.changes]}
+    return Page("changes.html", "changes.html", "What changed", values)
 
 
 def _home(found: Facts) -> Page:

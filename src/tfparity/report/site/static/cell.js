@@ -8,6 +8,10 @@
     return element("span", { class: "verdict " + found[1], title: found[4] }, element("span", { class: "sign", "aria-hidden": "true" }, found[2]), " " + found[3]);
   }
 
+  function words(grid, value) {
+    return grid.verdicts.find(function (one) { return one[1] === value || one[0] === value; })[3];
+  }
+
   function rows(pairs) {
     const list = element("dl", { class: "facts" });
     for (const [name, ...value] of pairs) {
@@ -76,6 +80,7 @@
         ["Stages", stages(cell)],
         ["Artifact", cell.artifact ? cell.artifact.megabytes + " MB, converted in " + cell.artifact.seconds + " s" : null],
         ["Latency", latency || "untested"],
+        ["History", cell.history.length > 1 ? cell.history.map(function (one) { return one.when.slice(0, 10) + " " + (one.verdict ? words(grid, one.verdict) : "removed"); }).join("; ") : null],
         ["Ran", cell.ran_at ? cell.ran_at.slice(0, 10) + (cell.host ? " on " + cell.host : "") + (cell.seconds == null ? "" : ", " + cell.seconds + " s in all") : null],
       ]),
       errorBlock(file, cell.error),
