@@ -319,14 +319,18 @@ def end_to_end(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def lint(session: nox.Session) -> None:
-    """Style, types, the worker's Python 3.7, and that every generated file is fresh."""
+    """Style, types, the worker's Python 3.7, workflows, and that every generated file is fresh."""
     runner = prepare(session)
     run(session, runner, "ruff", "check", ".")
     run(session, runner, "ruff", "format", "--check", ".")
     run(session, runner, "mypy")
-    vermin = str(Path(runner).with_name("vermin"))
+    vermin, zizmor = (str(Path(runner).with_name(name)) for name in ("vermin", "zizmor"))
     python37 = ("--quiet", "--no-tips", "--target=3.7-", "--violations", "src/tfparity/worker", "cases")
     session.run(vermin, *python37, external=True)
+    workflows = [str(path.relative_to(ROOT)) for path in sorted((ROOT / ".github" / "workflows").glob("*.yml"))]
+    for schema, files in (("github-workflows", workflows), ("github-actions", ["action.yml"])):
+        run(session, runner, "check_jsonschema", "--builtin-schema", f"vendor.{schema}", *files)
+    session.run(zizmor, "--offline", "--no-progress", "--quiet", ".", external=True)
     lock_ourselves(session, check=True)
     for command in ("lock", "schema", "table"):
         run(session, runner, "tfparity", command, "--check")

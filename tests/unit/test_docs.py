@@ -12,6 +12,7 @@ from builders import planned, record
 from tfparity.evidence.query import Standing, Table
 from tfparity.records.vocabulary import Verdict
 from tfparity.report import readme
+from tfparity.report.pages import MADE
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
@@ -156,3 +157,10 @@ def test_the_route_to_try_first_is_that_which_converts_most_without_a_remedy() -
     assert readme._then(cases, readme.shares(cases)[0]) == "two (1 more)"
     alone = {"a": [stands("a", "one", "works")]}
     assert readme._then(alone, readme.shares(alone)[0]) == "–"
+
+
+def test_what_is_generated_can_be_read_as_a_page() -> None:
+    """What is longer belongs on the site, which has a search."""
+    made = [page for page in (ROOT / "docs").rglob("*.md") if page.read_text(encoding="utf-8").startswith(MADE)]
+    assert len(made) > 10
+    assert {page.name: size for page in made if (size := page.stat().st_size) > 60_000} == {}

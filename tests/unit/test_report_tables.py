@@ -14,7 +14,7 @@ from tfparity.evidence.query import Standing
 from tfparity.inputs.limitations import Limitation
 from tfparity.records.cells import Attempt, CellRecord, Failure, Note, Said
 from tfparity.records.vocabulary import Grade, Stage, Verdict
-from tfparity.report import markdown, pages, routes, terminal, words
+from tfparity.report import limitations, pages, routes, terminal, words
 from tfparity.report.why import why
 
 RULE = rule(
@@ -308,36 +308,24 @@ def test_a_cell_in_a_few_characters(standing: Standing | None, said: str) -> Non
     assert pages.brief(standing) == said
 
 
-def test_a_case_is_counted_over_what_was_run_as_it_now_is() -> None:
-    text = pages.by_case({"f/one": [stands("works"), stands("stale"), stands("untested")]})
-    assert "`f/one`: works in 1 of 1 cells that were run, 1 stale" in text.replace("<code>", "`").replace(
-        "</code>", "`"
-    )
-    assert "| ~ stale |" in text
-    assert "1 untested." in text
-
-
-def test_a_row_of_a_page_links_the_limitation_that_explains_the_cell() -> None:
-    explained = replace(stands("broken"), limitation=RULE)
-    text = pages.by_case({"f/one": [explained]})
-    assert "([no-handler](../limitations.md#no-handler))" in text
-    assert "Unsqueeze version 13 is not implemented" in text
-
-
 def test_a_file_of_cases_counts_those_that_ran_somewhere() -> None:
     cases = {"f/one": [stands("works"), stands("untested")], "f/two": [stands("untested"), stands("stale")]}
     table: Any = SimpleNamespace(case_files={"layers": cases})
-    assert "| [layers](zoo/layers.md) | 2 | 1 | 1 of 1, 1 stale |" in pages.families(table)
+    assert "| [layers](../cases/layers.py) | 2 | 1 | 1 of 1, 1 stale |" in pages.families(table)
 
 
 def test_the_page_of_limitations_has_the_cells_that_each_explains_now() -> None:
     cells = [replace(stands("broken"), limitation=RULE), replace(stands("stale"), limitation=RULE), stands("works")]
     table: Any = SimpleNamespace(cells={"t1": cells}, limitations=[RULE, rule("idle", "nothing ever says this")])
-    text = pages.limitations(table)
+    made = limitations.pages(table)
+    text = made["limitations.md"]
     assert "1 of 3 cells are broken or partial; 1 of them are understood, 0 are not." in text
     assert "1 more were recorded under an older revision." in text
-    assert "<code>f/one</code> (onnx-tf): t1" in text
-    assert text.count("No recorded cell.") == 1
+    assert (
+        '| <a id="no-handler"></a>[no-handler](limitations/convert.md#no-handler) | everywhere | convert | 1 |' in text
+    )
+    assert "- recorded: 1 cell: <code>f/one</code> (onnx-tf, 1)" in made["limitations/convert.md"]
+    assert made["limitations/convert.md"].count("- recorded: no cell") == 1
 
 
 def test_the_page_of_a_limitation_names_the_remedies_that_are_tried_and_what_they_cure() -> None:
@@ -345,9 +333,9 @@ def test_the_page_of_a_limitation_names_the_remedies_that_are_tried_and_what_the
     cells = [stands("works-with-remedy", by_it), stands("works-with-remedy", by_it), stands("stale", by_it)]
     gru = rule("gru", "GRU is not there", remedies=["gru-handler", "auto-cast"], shown=["a/case"], operators=["GRU"])
     table: Any = SimpleNamespace(cells={"t1": cells}, limitations=[gru, rule("idle")])
-    text = pages.limitations(table)
-    gru_handler = "[gru-handler](remedies.md#gru-handler) (cases that work by it: 1)"
-    auto_cast = "[auto-cast](remedies.md#auto-cast) (cases that work by it: 0)"
+    text = limitations.pages(table)["limitations/convert.md"]
+    gru_handler = "[gru-handler](../remedies.md#gru-handler) (cases that work by it: 1)"
+    auto_cast = "[auto-cast](../remedies.md#auto-cast) (cases that work by it: 0)"
     assert f"- remedies that are tried automatically: {gru_handler}, {auto_cast}" in text
     assert "- shown by: <code>a/case</code>" in text
     assert "stage convert, of a model of your own with <code>GRU</code> in its file" in text
@@ -366,8 +354,6 @@ def test_the_page_of_a_limitation_names_the_remedies_that_are_tried_and_what_the
 def test_what_the_outputs_mean_is_told_for_both_sides(torch: str | None, tensorflow: str | None, said: str) -> None:
     answered = attempt(answer=Said(torch, tensorflow))
     assert f"f/one: {said}" in shown([record("f/one", broken(), answered)])
-    told = pages.by_case({"f/one": [stands("works", answered)]})
-    assert f"t1, onnx-tf: {markdown.text(said)}." in told
 
 
 def test_the_best_cell_of_a_route_is_told_by_verdict_and_then_by_error() -> None:

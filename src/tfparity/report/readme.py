@@ -10,6 +10,7 @@ from tfparity.environments.lock import end_of_day
 from tfparity.evidence import ranges
 from tfparity.evidence.query import Standing, Table
 from tfparity.inputs.matrix import Environment, Toolchain
+from tfparity.paths import Project
 from tfparity.planning.routes import BY_HAND
 from tfparity.records.vocabulary import Verdict
 from tfparity.report import markdown, words
@@ -82,7 +83,7 @@ def versions(table: Table) -> str:
         needs = f"; needs [shims](docs/adopting.md#shims): {', '.join(map(markdown.text, shims))}" if shims else ""
         lines = "\n".join(line for one in environments for line in paste(one))
         blocks.append(
-            f"**{title}** ([{toolchain.id}](docs/toolchains/{toolchain.id}.md)): {', '.join(named)}. {works} of {ran} "
+            f"**{title}** ({toolchain.id}): {', '.join(named)}. {works} of {ran} "
             f"smoke cases work by {ROUTE}{needs}; all packages with hashes: {locks}.\n\n```sh\n{lines}\n```"
         )
     return "\n\n".join(blocks)
@@ -178,6 +179,12 @@ def headline(table: Table) -> str:
     return f"{ran:,} cells were run, on {toolchains} toolchains: {said}.{stale}"
 
 
+def locked(project: Project, toolchain: Toolchain, root: str) -> str:
+    """A toolchain's id, as a link to the lockfile of its target side where it has one. root: the path to the clone."""
+    lockfile = f"lockfiles/{toolchain.environments()[-1]}.txt"
+    return f"[{toolchain.id}]({root}{lockfile})" if (project.root / lockfile).is_file() else toolchain.id
+
+
 def compatibility(table: Table) -> str:
     """A row for each toolchain, the newest last, in six columns."""
     rows = []
@@ -188,7 +195,7 @@ def compatibility(table: Table) -> str:
         works = sum(count for verdict, count in smoke.items() if verdict.works)
         shims = " (shims)" if table.shims(toolchain) else ""
         other = next((one for one in (Verdict.STALE, Verdict.UNRESOLVABLE, Verdict.UNTESTED) if smoke[one]), None)
-        name = f"[{toolchain.id}](docs/toolchains/{toolchain.id}.md)"
+        name = locked(table.project, toolchain, "")
         rows.append(
             [
                 f"**{name}**" if toolchain.id == table.default else name,

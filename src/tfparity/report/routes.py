@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from tfparity.evidence import recommend
 from tfparity.evidence.query import Standing, Table
-from tfparity.planning.routes import layout, route
+from tfparity.planning.routes import route
 from tfparity.records.vocabulary import Target, Verdict
 from tfparity.report import markdown, words
 
 
 def page(standings: Table) -> str:
-    """What each route needs and gives; per core case the best cell of each route; every cell behind a click."""
+    """What each route needs and gives; per core case the best cell of each route."""
     routes = list(dict.fromkeys(name for toolchain in standings.toolchains for name in toolchain.routes))
     by_case = standings.core
     parts = [
@@ -43,8 +43,6 @@ def page(standings: Table) -> str:
                 for case, cells in by_case.items()
             ],
         ),
-        "## Every cell",
-        *(_block(standings, case, cells) for case, cells in by_case.items()),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -90,51 +88,9 @@ def _recommended(standings: Table, cells: Sequence[Standing]) -> str:
     if chosen is None:
         return "none gets across"
     toolchain, route = chosen
-    return f"{route} on [{toolchain}](toolchains/{toolchain}.md)"
+    return f"{route} on {toolchain}"
 
 
 def _chosen(standings: Table, cells: Sequence[Standing]) -> recommend.Way | None:
     known = {(c.planned.toolchain, c.planned.route): (c.verdict, c.cell.grade if c.cell else None) for c in cells}
     return recommend.best(standings.oldest_first(known), known, standings.default)
-
-
-def _block(standings: Table, case: str, cells: Sequence[Standing]) -> str:
-    """Every cell of a case that was run; in its head the recommended way with its pins."""
-    rows = []
-    for cell in (cell for cell in cells if cell.verdict.ran):
-        made = cell.run.artifact if cell.run else None
-        shown = words.verdict(cell.verdict)
-        rows.append(
-            [
-                cell.planned.toolchain,
-                cell.planned.route,
-                f"{shown.sign} {shown.words}",
-                markdown.text((cell.cell and cell.cell.grade) or "–"),
-                words.number(cell.max_abs),
-                words.axes(cell.cell.dynamic if cell.cell else None),
-                "–" if cell.verdict is Verdict.BROKEN else layout(route(cell.planned.route, standings.project)),
-                f"{made.megabytes}" if made else "–",
-                f"{made.seconds:.0f}" if made else "–",
-            ]
-        )
-    head = ["toolchain", "route", "verdict", "grade", "max error", "axes kept", "layout", "MB", "seconds to convert"]
-    table = markdown.table(head, rows, align="lllllllrr") if rows else "No cell of it was run."
-    chosen = _chosen(standings, cells)
-    summary = f"{markdown.code(case)}: "
-    if chosen:
-        pins = standings.pins(*chosen)
-        named = (
-            "torch",
-            "onnx",
-            "onnx-tf",
-            "onnx2tf",
-            "torchax",
-            "nobuco",
-            "litert-torch",
-            "transformers",
-            "tensorflow",
-        )
-        summary += f"{chosen[1]} on {chosen[0]}: " + ", ".join(f"{name} {pins[name]}" for name in named if name in pins)
-    else:
-        summary += "none gets across"
-    return markdown.folded(summary, table)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tfparity.evidence.query import Standing, Table
 from tfparity.inputs.limitations import Limitation
 from tfparity.planning import targets
-from tfparity.records.cells import Cell, CellRecord, Deployed, Entry, Failure, TargetRun
+from tfparity.records.cells import CellRecord, Deployed, Entry, Failure, TargetRun
 from tfparity.records.vocabulary import Grade, Precision, Target
 from tfparity.report import markdown, words
 from tfparity.report.why import explained as why_of
@@ -80,15 +80,6 @@ def size(megabytes: float | None) -> str:
 
 def ratio(decibels: float | None) -> str:
     return "–" if decibels is None else f"{decibels:.0f} dB"
-
-
-def brief(cell: Cell) -> str:
-    """A cell's targets in a few characters: "saved-model ✓, tflite-int8 ✗"; empty without any."""
-    known = {name: entry.deployed for name, entry in cell.targets.items() if entry.deployed}
-    return ", ".join(f"{target} {sign(known[target])}" for target in Target if target in known)
-
-
-# The terminal
 
 
 def terminal(records: Sequence[CellRecord]) -> Rows:
@@ -334,7 +325,7 @@ def _toolchain(id: str, found: Sequence[Made], trained: set[str]) -> str:
     )
     return "\n\n".join(
         [
-            f"### [{id}](toolchains/{id}.md)",
+            f"### {id}",
             markdown.table(["case", "route", *columns], rows),
             markdown.folded("with errors and axes", detail),
         ]
