@@ -105,7 +105,7 @@ class Run:
             self._coming.close()  # type: ignore[attr-defined]  # a generator
         self._stack.close()
         if self.session.choice.record and self.records:
-            self.session.recorder.record(self.records.values())
+            self.session.keep(list(self.records.values()))
 
     def ordered(self) -> list[CellRecord]:
         """The records in the order of the selection."""

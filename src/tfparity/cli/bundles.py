@@ -32,6 +32,7 @@ def declare(to: Commands) -> None:
         "--record",
         "--results",
         "--limitations",
+        "--shard",
     )
     made = kind.add("export", export, without=(*beyond, "--budget", "--keep"))
     made.add_argument("folder", type=Path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from pathlib import Path
 
 from tfparity.cli import commands
 from tfparity.cli.commands import Commands
@@ -20,9 +21,11 @@ def declare(to: Commands) -> None:
     )
     to.add("run", run, without=())
     to.add("plan", plan, without=only_run)
-    shown = to.add("cases", cases, without=(*only_run, "--jobs", "--budget"))
+    shown = to.add("cases", cases, without=(*only_run, "--jobs", "--budget", "--shard"))
     shown.add_argument("--json", action="store_true", help="as JSON, with all that is declared")
-    swept = to.add("sweep", sweep, without=("--record", "--recorded", "--runtime"))
+    merged = to.add("merge", merge, only=("--results", "--cases", "--limitations"))
+    merged.add_argument("folder", type=Path, nargs="+", help="what `run --shard I/N --record --results FOLDER` wrote")
+    swept = to.add("sweep", sweep, without=("--record", "--recorded", "--runtime", "--shard"))
     swept.set_defaults(toolchain=None, tier="all")
     swept.add_argument("--list", action="store_true", help="only say which pieces there are and how long they take")
 
@@ -35,7 +38,7 @@ def run(given: argparse.Namespace) -> int:
     from tfparity.report import terminal
 
     asked = commands.session(given)
-    keep = asked.recorder.record if asked.choice.record else None
+    keep = asked.keep if asked.choice.record else None
     records = commands.carried_out(asked, keep)
     if keep:
         keep(records)
@@ -89,6 +92,18 @@ def sweep(given: argparse.Namespace) -> int:
     if done.left:
         say(f"{words.cells(done.left)} left: the same command goes on with them")
     commands.raise_for_machine(done.interrupted)
+    return 0
+
+
+def merge(given: argparse.Namespace) -> int:
+    """Make one of what shards recorded, each into a folder of its own: the same files as one run would have written."""
+    from tfparity.features import shards
+    from tfparity.planning.selection import Selection
+
+    asked = Selection(commands.choice(given))
+    asked.refuse_to_mix()
+    for path in shards.merge(given.folder, asked):
+        print(f"{path}: written")
     return 0
 
 

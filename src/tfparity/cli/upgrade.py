@@ -25,6 +25,7 @@ WITHOUT = (
     "--runtime",
     "--again",
     "--all-names",
+    "--shard",
 )
 
 FILES = {

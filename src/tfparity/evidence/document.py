@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from tfparity.evidence import schema
-from tfparity.evidence.schema import Evidence, Place
+from tfparity.evidence.schema import Evidence, Place, Runs
 from tfparity.records.cells import Cell, CellRecord, Entry, EnvironmentFacts
 from tfparity.records.vocabulary import Outcome
 
@@ -43,6 +43,21 @@ def document(
             if known.get(id) != facts:
                 known[id] = max(known.get(id, facts), facts, key=_tells_more)
     return _tidy(Evidence(toolchain, known, source, dict(routes), errors, tuple(cells.values())))
+
+
+def merged(parts: Sequence[tuple[Evidence, Runs | None]]) -> tuple[Evidence, Runs]:
+    """Parts of a toolchain's evidence that share no cell, with their runs, as one: the same in any order."""
+    first = parts[0][0]
+    known: dict[str, EnvironmentFacts] = {}
+    for content, _ in parts:
+        for id, facts in content.environments.items():
+            known[id] = max(known.get(id, facts), facts, key=_tells_more)
+    errors = {name: error for content, _ in parts for name, error in content.errors.items()}
+    routes = {name: id for content, _ in parts for name, id in content.routes.items()}
+    cells = {place: cell for content, _ in parts for place, cell in content.by_place.items()}
+    ran = {place: run for _, runs in parts if runs for place, run in runs.by_place.items()}
+    content = _tidy(Evidence(first.toolchain, known, first.source, routes, errors, tuple(cells.values())))
+    return content, Runs(first.toolchain, tuple(ran[place] for place in sorted(ran)))
 
 
 def unresolvable(python: str, shims: Sequence[str]) -> EnvironmentFacts:

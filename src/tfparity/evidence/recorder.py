@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from filelock import FileLock
@@ -12,10 +12,10 @@ from filelock import FileLock
 from tfparity.environments import adhoc, lock
 from tfparity.errors import UsageError
 from tfparity.evidence import files
-from tfparity.evidence.document import document, only, only_beside, unresolvable, update
+from tfparity.evidence.document import document, merged, only, only_beside, unresolvable, update
 from tfparity.evidence.explain import explain
 from tfparity.evidence.runs import operators, runs, update_runs
-from tfparity.evidence.schema import Evidence
+from tfparity.evidence.schema import Evidence, Runs
 from tfparity.inputs.matrix import Toolchain
 from tfparity.planning.selection import Selection
 from tfparity.records.cells import CellId, CellRecord, toolchains_of
@@ -68,6 +68,29 @@ class Recorder:
         path = files.save(project, explain(content, selection.limitations, selection.is_own, operators(ran)))
         files.save_runs(project, ran)
         return path
+
+    def merge(
+        self, parts: Mapping[str, Sequence[tuple[Evidence, Runs | None]]], not_applicable: Collection[CellId]
+    ) -> list[Path]:
+        """Write what shares of a run recorded, by toolchain, in the order of the shares, as one run would have; the
+        files written."""
+        selection, project = self.selection, self.selection.project
+        self.check()
+        written = []
+        with self._results():
+            for name, mine in parts.items():
+                content, ran = merged(mine)
+                recorded, known = files.load_one(project, name), files.load_runs_of(project, name)
+                gone = {(place.case, place.route) for place in not_applicable if place.toolchain == name}
+                stay = only_beside(recorded, content)
+                content = update(recorded, content)
+                content = only(content, content.by_place.keys() - gone)
+                ran = update_runs(known, ran, content, stay)
+                written.append(
+                    files.save(project, explain(content, selection.limitations, selection.is_own, operators(ran)))
+                )
+                files.save_runs(project, ran)
+        return written
 
     def explain_recorded(self) -> list[Path]:
         """Explain anew what is recorded, and write the files where limitations.yaml says otherwise than they do:

@@ -14,6 +14,7 @@ from tfparity.evidence.needs import needs
 from tfparity.evidence.query import Query
 from tfparity.evidence.recorder import Recorder
 from tfparity.evidence.runs import operators, runs
+from tfparity.features import shards
 from tfparity.inputs import calibration
 from tfparity.inputs.calibration import Calibration
 from tfparity.inputs.limitations import Limitation
@@ -53,6 +54,7 @@ class Session:
         """Read all that the choice needs now: what is wrong with a file is said before anything runs."""
         self.selection.read()
         if self.choice.record:
+            shards.check(self.selection)
             self.recorder.check()
         _ = self.cells, self.query.recorded, self.examples
         self.selection.refuse_unknown_runtimes()
@@ -71,6 +73,12 @@ class Session:
         if self.choice.budget is None:
             return planned
         return plan.order(planned, self.selection.cases, self.query.verdicts(planned))
+
+    def keep(self, records: Sequence[CellRecord]) -> None:
+        """Write records into results/; of a shard, also which one it was."""
+        self.recorder.record(records)
+        if self.choice.shard:
+            shards.record(self.selection, records)
 
     def to_run(self, cells: Sequence[PlannedCell]) -> list[PlannedCell]:
         """Those of the cells that can be and that the store holds no attempt at, if only of older revisions, or that

@@ -12,8 +12,9 @@ from typing import Any
 
 from tfparity import paths
 from tfparity.inputs.own_models import Declared
-from tfparity.planning import case_choice, targets
+from tfparity.planning import case_choice, shards, targets
 from tfparity.planning.needs import Need
+from tfparity.planning.shards import Shard
 from tfparity.records.vocabulary import Target, Tier
 
 DEFAULT = "default"
@@ -100,6 +101,12 @@ OPTIONS = (
         "untested or not-probed (they work, and a probe has nothing on them: at level 2); repeatable",
         {"action": "append", "choices": [need.value for need in Need], "metavar": "WHAT"},
     ),
+    Option(
+        "--shard",
+        "one of several shares of these cells, such as 2/5, for machines beside each other; recorded into folders of "
+        "their own, `merge` makes one of them",
+        {"metavar": "I/N"},
+    ),
     Option("--jobs", "cells side by side (default: 2, or 1 on one core)", {"type": _jobs, "metavar": "N"}),
     Option(
         "--budget",
@@ -160,6 +167,7 @@ class Choice:
     try_remedies: bool = False
     recorded: bool = False
     needs: tuple[Need, ...] = ()
+    shard: Shard | None = None
     jobs: int = 1
     budget: float | None = None
     all_opsets: bool = False
@@ -191,6 +199,7 @@ def chosen(value: Callable[[str], Any]) -> Choice:
         limitations=Path(value("limitations")) if value("limitations") else None,
         results=Path(value("results")) if value("results") else None,
         needs=needs,
+        shard=shards.read(value("shard")) if value("shard") else None,
         jobs=value("jobs") or min(2, os.cpu_count() or 1),
         budget=value("budget"),
         runtimes=tuple(value("runtime") or ()),

@@ -153,7 +153,7 @@ class Selection:
     def everything(self) -> bool:
         """Whether the choice leaves out no toolchain, case or route."""
         choice = self.choice
-        narrowed = choice.case_globs or choice.sources or choice.routes or choice.budget is not None
+        narrowed = choice.case_globs or choice.sources or choice.routes or choice.shard or choice.budget is not None
         return not narrowed and self.tier is Tier.ALL and len(self.toolchains) == len(self.matrix.toolchains)
 
     @cached_property
@@ -163,11 +163,24 @@ class Selection:
 
     @cached_property
     def planned(self) -> list[PlannedCell]:
-        """The planned cells, toolchain by toolchain."""
-        return self.planned_of(None)
+        """The planned cells, toolchain by toolchain; of a shard, its share of them."""
+        return self._share(self.whole)
 
-    def planned_of(self, only: Collection[tuple[str, str, str]] | None) -> list[PlannedCell]:
-        """The planned cells at these places; all of them with None."""
+    @cached_property
+    def whole(self) -> list[PlannedCell]:
+        """The planned cells of all shards together."""
+        return self._planned(None)
+
+    def planned_of(self, only: Collection[tuple[str, str, str]]) -> list[PlannedCell]:
+        """Those of the planned cells that are at these places."""
+        if self.choice.shard is None:
+            return self._planned(only)
+        return [cell for cell in self.planned if cell.place in only]
+
+    def _share(self, planned: list[PlannedCell]) -> list[PlannedCell]:
+        return self.choice.shard.share(planned) if self.choice.shard else planned
+
+    def _planned(self, only: Collection[tuple[str, str, str]] | None) -> list[PlannedCell]:
         planned = plan.plan(
             self.matrix,
             self.cases,
