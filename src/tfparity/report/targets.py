@@ -307,29 +307,7 @@ def _toolchain(id: str, found: Sequence[Made], trained: set[str]) -> str:
                 *(_short(mine.get(target)) for target in columns),
             ]
         )
-    detail = markdown.table(
-        [
-            "case",
-            "route",
-            "target",
-            "came out",
-            "size",
-            "max error",
-            "signal to noise",
-            "has to be",
-            "axes kept",
-            "same",
-        ],
-        [_long(one) for cell in ordered for one in found if one.cell is cell],
-        align="llllrrrr",
-    )
-    return "\n\n".join(
-        [
-            f"### {id}",
-            markdown.table(["case", "route", *columns], rows),
-            markdown.folded("with errors and axes", detail),
-        ]
-    )
+    return f"### {id}\n\n{markdown.table(['case', 'route', *columns], rows)}"
 
 
 def _short(one: Made | None) -> str:
@@ -340,27 +318,6 @@ def _short(one: Made | None) -> str:
     lossy = one.deployed.precision is not Precision.FLOAT32
     told = ratio(one.run.snr_db if one.run else one.deployed.snr_db) if lossy else ""
     return f"{sign(one.deployed)} {size(one.entry.megabytes)}" + (f", {told}" if told else "")
-
-
-def _long(one: Made) -> list[str]:
-    deployed = one.deployed
-    same = [f"first of {deployed.top_1:.0%} of rows"] if deployed.top_1 is not None else []
-    same += (
-        [{True: "answer", False: "another answer"}[deployed.same_answer]] if deployed.same_answer is not None else []
-    )
-    flex = f" (with TensorFlow's {', '.join(deployed.flex)})" if deployed.flex else ""
-    return [
-        markdown.code(one.cell.planned.case),
-        markdown.text(one.cell.planned.route),
-        one.target.value,
-        markdown.text(said(deployed) + flex),
-        size(one.entry.megabytes),
-        words.number(one.run.max_abs if one.run else one.entry.max_abs),
-        ratio(one.run.snr_db if one.run else deployed.snr_db),
-        ratio(deployed.allowed_db),
-        words.axes(deployed.dynamic),
-        ", ".join(same) or "–",
-    ]
 
 
 def _failing(found: Sequence[Made]) -> str:

@@ -27,12 +27,21 @@
     return error ? element("pre", { class: "error", tabindex: "0" }, error.stage + ": " + (error.type ? error.type + ": " : "") + error.message) : null;
   }
 
-  function entries(file, title, found) {
+  function entries(grid, file, title, found) {
     const names = Object.keys(found);
     if (!names.length) return null;
     return element("section", {}, element("h3", {}, title), element("ul", {}, ...names.map(function (name) {
       const one = found[name];
-      const parts = [one.outcome, one.max_abs == null ? "" : "max error " + number(one.max_abs), one.megabytes == null ? "" : one.megabytes + " MB"];
+      const made = one.deployed, axes = made ? Object.entries(made.dynamic) : [];
+      const parts = [
+        made && made.grade === "form" ? "form only" : made ? words(grid, made.verdict) : one.outcome,
+        one.max_abs == null ? "" : "max error " + number(one.max_abs),
+        one.megabytes == null ? "" : one.megabytes + " MB",
+        made && made.snr_db != null ? "signal to noise " + made.snr_db + " dB" + (made.allowed_db == null ? "" : ", has to be " + made.allowed_db) : "",
+        axes.length ? "axes " + axes.map(function ([axis, kept]) { return kept ? axis : "not " + axis; }).join(", ") : "",
+        made && made.flex && made.flex.length ? "TensorFlow's operators " + made.flex.join(", ") : "",
+        made && made.remedies.length ? "by " + made.remedies.join(", ") : "",
+      ];
       return element("li", {}, element("b", {}, name), ": " + parts.filter(Boolean).join(", "), errorBlock(file, one.error));
     })));
   }
@@ -85,9 +94,9 @@
       ]),
       errorBlock(file, cell.error),
       attempts(file, cell),
-      entries(file, "Targets", cell.targets) || rows([["Targets", "untested beside the SavedModel"]]),
-      entries(file, "Runtimes", cell.runtimes) || rows([["Runtimes", "untested elsewhere"]]),
-      entries(file, "Probes", cell.probes),
+      entries(grid, file, "Targets", cell.targets) || rows([["Targets", "untested beside the SavedModel"]]),
+      entries(grid, file, "Runtimes", cell.runtimes) || rows([["Runtimes", "untested elsewhere"]]),
+      entries(grid, file, "Probes", cell.probes),
       element("h3", {}, "Run it again"),
       element("pre", { class: "commands", tabindex: "0" }, element("code", {}, cell.command)),
     ];
