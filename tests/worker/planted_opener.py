@@ -6,6 +6,7 @@ are halves of x @ w. Standard library and numpy, Python 3.7 and later: it runs i
 
 import os
 import signal
+import sys
 import time
 
 from tfparity.worker.artifacts import Opener
@@ -16,6 +17,7 @@ class Gated:
     def __init__(self, folder, settings):
         import numpy
 
+        self.folder = folder
         with open(os.path.join(folder, "faults")) as file:
             self.faults = file.read().split()
         with numpy.load(os.path.join(folder, "weights.npz"), allow_pickle=False) as stored:
@@ -30,6 +32,13 @@ class Gated:
     def run(self, given):
         import numpy
 
+        new = sys.version_info >= (3, 12)
+        if ("fails-from-3.12" in self.faults and new) or ("fails-before-3.12" in self.faults and not new):
+            raise RuntimeError("no kernel for it")
+        once = os.path.join(self.folder, "ran")
+        if "fails-once" in self.faults and not os.path.exists(once):
+            open(once, "w").close()
+            raise RuntimeError("only once")
         x = fitted(given, self.described()["inputs"])["x"]
         if "hang" in self.faults:
             time.sleep(600)
@@ -47,6 +56,8 @@ class Gated:
         if "off-by-noise" in self.faults and self.settings["threads"] == 4:
             a = a * numpy.float32(1 + 1e-7)
         y = a / (1 + numpy.exp(-gate))
+        if "less-exact-from-3.12" in self.faults and new:
+            y = y + numpy.float32(2e-6) * abs(y).max()
         if "nan" in self.faults:
             y = y * float("nan")
         if "text" in self.faults:

@@ -12,12 +12,15 @@ import pytest
 from tfparity import paths
 from tfparity.engine import artifact_runs
 from tfparity.engine.artifact_runs import Ran, Runs
-from tfparity.errors import ArtifactError, UsageError
+from tfparity.errors import ArtifactError, LockError, UsageError
 from tfparity.features.runtimes import check, golden_answers, table
+from tfparity.features.upgrade import artifact as upgrade
+from tfparity.features.upgrade.artifact import ArtifactUpgrade
+from tfparity.features.upgrade.artifact_sides import ArtifactSide
 from tfparity.inputs import artifact, golden, matrix
 from tfparity.inputs.artifact import Artifact
 from tfparity.inputs.golden import Golden
-from tfparity.inputs.matrix import Limits, Matrix, Runtime
+from tfparity.inputs.matrix import Environment, Limits, Matrix, Runtime
 from tfparity.records.cells import CellRecord
 from tfparity.records.observer import Silent
 from tfparity.report import runtimes as told
@@ -195,6 +198,49 @@ def test_a_runtime_that_is_not_there_or_runs_other_artifacts_is_told(ids: list[s
     declared = matrix.load(HERE.parents[1] / "matrix.yaml")
     with pytest.raises(UsageError, match=said):
         artifact_runs.chosen(declared, "saved-model", ids)
+
+
+# From one runtime to another
+
+
+def upgraded(runs: Runs, artifact: Artifact, answers: Golden, *heads: Environment, **given: bool) -> ArtifactUpgrade:
+    base = runtime(runs.matrix, "3.11")
+    head = heads[0] if heads else runtime(runs.matrix, "3.12")
+    both = ArtifactSide("base", base), ArtifactSide("head", head)
+    return upgrade.compare(runs, both, artifact, answers, "nox -s upgrade", **given)
+
+
+@pytest.mark.parametrize(
+    ("faults", "kind", "code", "said"),
+    [
+        ((), "same", 0, ""),
+        (("fails-from-3.12",), "regressed", 30, "fail (RuntimeError: no kernel for it)"),
+        (("less-exact-from-3.12",), "less-exact", 38, "grade 1e-5 instead of float32-noise"),
+        (("fails-before-3.12",), "fixed", 0, "on BASE: fail (RuntimeError: no kernel for it)"),
+        (("fails-before-3.12", "rename"), "changed-failure", 0, "on HEAD: fail (answers output_0, not y)"),
+        (("rename",), "same", 0, "not right on either side, for the same reason: fail"),
+        (("fails-once",), "flaky", 40, "first: fixed (on BASE: fail (RuntimeError: only once)); again: same"),
+    ],
+)
+def test_what_becomes_of_an_artifact_has_its_word_and_code(
+    runs: Runs, made: Made, answers: Golden, faults: tuple[str, ...], kind: str, code: int, said: str
+) -> None:
+    found = upgraded(runs, made("faithful", *faults), answers)
+    assert (found.change, found.exit_code) == (kind, code), found.message
+    assert said in found.message
+
+
+def test_an_environment_that_does_not_import_is_broken_and_a_missing_lock_is_no_answer(
+    runs: Runs, made: Made, answers: Golden, cache: paths.Cache
+) -> None:
+    head = runtime(runs.matrix, "3.12")
+    absent = head.model_copy(update={"id": "never-locked"})
+    with pytest.raises(LockError, match=r"never-locked\.txt is missing"):
+        upgraded(runs, made("faithful"), answers, absent)
+    runs._openers["saved-model"] = str(HERE / "planted_opener_that_does_not_import.py")
+    both = upgraded(runs, made("faithful", "again"), answers)
+    assert (both.on_base.state, both.on_head.state, both.change) == ("no-environment", "no-environment", "same")
+    assert "no_such_module does not import" in both.on_head.note
 
 
 # Beside a cell's verdict

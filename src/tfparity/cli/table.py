@@ -60,10 +60,15 @@ def table(given: argparse.Namespace) -> int:
 def schema(given: argparse.Namespace) -> int:
     """Write docs/*.schema.json from the models: of matrix.yaml and limitations.yaml, which editors read, and of what
     upgrade --json writes."""
-    from tfparity.features.upgrade import outputs
+    from tfparity.features.upgrade import artifact_outputs, outputs
     from tfparity.inputs import limitations, matrix
 
-    described = (("matrix", matrix), ("limitations", limitations), ("upgrade", outputs))
+    described = (
+        ("matrix", matrix),
+        ("limitations", limitations),
+        ("upgrade", outputs),
+        ("upgrade-artifact", artifact_outputs),
+    )
     for name, content in ((name, module.json_schema()) for name, module in described):
         path = paths.project().docs / f"{name}.schema.json"
         text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"

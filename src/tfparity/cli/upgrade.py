@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from tfparity.cli import commands
 from tfparity.cli.commands import Commands
+from tfparity.errors import UsageError
+from tfparity.planning import options
 
 if TYPE_CHECKING:
     from tfparity.records.cells import CellRecord, PlannedCell
@@ -55,12 +57,28 @@ def declare(to: Commands) -> None:
         "toolchain of matrix.yaml)",
     )
     made.add_argument("--python", metavar="VERSION", help="of a HEAD that is a file (the Python of BASE)")
+    made.add_argument(
+        "--artifact",
+        type=Path,
+        metavar="WHAT",
+        help="a SavedModel's folder, a .tflite file, or a folder that convert wrote: run that on both sides instead; "
+        "they may be runtimes of matrix.yaml, and no torch is needed",
+    )
+    made.add_argument("--golden", type=Path, metavar="FILE", help="with --artifact: what it is to answer, an .npz file")
+    made.add_argument(
+        "--switches", action="store_true", help="with --artifact: also with oneDNN, XNNPACK and threads set both ways"
+    )
     for name, about in FILES.items():
         made.add_argument(f"--{name}", type=Path, metavar="FILE", help=about)
 
 
 def upgrade(given: argparse.Namespace) -> int:
     """Say what becomes of each model on the way from one toolchain to another, why, and what gets it across."""
+    if given.artifact is not None:
+        return _artifact(given)
+    for flag in ("--golden", "--switches"):
+        if getattr(given, flag.removeprefix("--")):
+            raise UsageError(f"{flag} goes with --artifact")
     from tfparity.cli.gate import make_room
     from tfparity.features.upgrade import outputs, sides, terminal
     from tfparity.features.upgrade.upgrade import upgrade
@@ -94,3 +112,53 @@ def upgrade(given: argparse.Namespace) -> int:
     if not report.exit_code:  # else something is worse, whatever the other cells would have come to
         commands.raise_for_machine(interrupted)
     return report.exit_code
+
+
+def _artifact(given: argparse.Namespace) -> int:
+    """What becomes of an artifact that is served today."""
+    from tfparity import paths
+    from tfparity.cli.gate import make_room
+    from tfparity.engine.artifact_runs import Runs
+    from tfparity.environments import changed
+    from tfparity.environments.changed import Resolver
+    from tfparity.features.upgrade import artifact as served
+    from tfparity.features.upgrade import artifact_outputs as outputs
+    from tfparity.features.upgrade import artifact_sides as sides
+    from tfparity.inputs import artifact, golden, matrix
+    from tfparity.report import progress, terminal
+
+    _refuse_what_chooses_cells(given)
+    if given.golden is None:
+        raise UsageError(
+            f"--artifact needs --golden FILE, what it is to answer: `tfparity runtimes {given.artifact} --save-golden "
+            "FILE --runtime RUNTIME` writes what a runtime answers today"
+        )
+    files = {name: path for name in outputs.FORMATS if (path := getattr(given, name)) is not None}
+    for name, path in files.items():
+        make_room(f"--{name}", path)
+    found, answers = artifact.located(given.artifact), golden.read(given.golden)
+    project, cache = paths.project(), paths.cache()
+    declared = matrix.load(project.matrix)
+    more = [*(["--python", given.python] if given.python else []), *(["--switches"] if given.switches else [])]
+    command = sides.command(given.base, given.head, given.artifact, given.golden, more)
+    with progress.Steps(terminal.console(sys.stderr)) as steps:
+        resolver = Resolver(project, cache, changed.yesterday(), given.download, progress=steps.say)
+        both = sides.read(declared, found.kind, given.base, given.head, resolver, given.python)
+        with Runs(project, declared, cache, steps, download=given.download) as runs:
+            report = served.compare(runs, both, found, answers, command, with_switches=given.switches, told=steps.say)
+    outputs.write(report, files)
+    outputs.show(commands.console(), report)
+    return report.exit_code
+
+
+def _refuse_what_chooses_cells(given: argparse.Namespace) -> None:
+    """Raises UsageError for an option that says which models are converted, or how: an artifact is there already."""
+    for option in options.OPTIONS:
+        if option.flag not in (*WITHOUT, "--download") and getattr(given, option.name) not in (None, False):
+            raise UsageError(
+                f"{option.flag} is of models that are converted, and --artifact runs what is there already"
+            )
+    if given.run is not None:
+        raise UsageError("--artifact always runs: leave out --run and --no-run")
+    if given.retry is not None:
+        raise UsageError("--retry lists models to convert again: there is none with --artifact")

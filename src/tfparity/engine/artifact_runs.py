@@ -33,7 +33,7 @@ from tfparity.errors import (
 )
 from tfparity.inputs.artifact import Artifact, Kind
 from tfparity.inputs.golden import OUTPUTS, Array, Golden
-from tfparity.inputs.matrix import Matrix, Runtime
+from tfparity.inputs.matrix import Environment, Matrix, Runtime
 from tfparity.judging import answers
 from tfparity.judging.answers import Held
 from tfparity.paths import Cache, Project
@@ -52,6 +52,10 @@ TWICE = "twice/"
 SEED = 0
 
 _NOT_INSTALLED = (LockError, InterpreterError, NetworkError, DiskError, InstallError, WorkerError)
+
+
+class NotImported(WorkerError):
+    """What opens the artifact is installed there and does not import."""
 
 
 class Way(StrEnum):
@@ -98,6 +102,15 @@ class Ran:
             return f"turns with {', '.join(turned.switch for turned in self.turns)}"
         return Way.C_API.value if self.way is Way.C_API and self.outcome.passed else self.outcome.value
 
+    @property
+    def said(self) -> str:
+        """Why: which switch turns the answers, an error, how they differ, what a person is to know. As it came."""
+        said = [f"{turned.switch} {turned.told}: the runtime is to blame" for turned in self.turns]
+        if self.error:
+            said.append(f"{self.error.type}: {self.error.message}")
+        said += [text for text in (self.held.detail if self.held else None, self.note) if text]
+        return "; ".join(dict.fromkeys(said))
+
 
 @dataclass(frozen=True)
 class _Answered:
@@ -110,7 +123,8 @@ class _Answered:
 
 
 class Runs:
-    """Runs artifacts on runtimes. Use as a context manager; one run at a time.
+    """Runs artifacts on runtimes: on those of a matrix, or in any environment that holds what opens the artifact. Use
+    as a context manager; one run at a time.
 
     openers: what opens each kind of artifact, by name or file (worker.artifacts).
     """
@@ -140,7 +154,7 @@ class Runs:
     ) -> None:
         self._folder.__exit__(kind, value, trace)
 
-    def takes(self, runtime: Runtime, artifact: Artifact) -> Takes:
+    def takes(self, runtime: Environment, artifact: Artifact) -> Takes:
         """What the artifact takes and gives. Raises ArtifactError where the runtime does not load it, and what an
         install raises."""
         with ExitStack() as stack:
@@ -152,7 +166,7 @@ class Runs:
                 raise ArtifactError(f"{runtime.id} does not load it: {said}", file=artifact.path)
             return answer.facts.takes
 
-    def made(self, runtime: Runtime, artifact: Artifact, inputs: Sequence[Input]) -> dict[str, Array]:
+    def made(self, runtime: Environment, artifact: Artifact, inputs: Sequence[Input]) -> dict[str, Array]:
         """Seeded arrays of these inputs and what the runtime answers, as golden answers are stored. Raises
         ArtifactError where it gives none, and what an install raises."""
         make: list[Json] = [[one.name, one.kind, list(one.shape), one.dtype, _pairs(one)] for one in inputs]
@@ -169,18 +183,23 @@ class Runs:
                 raise ArtifactError(f"{runtime.id} does not run it: {said}", file=artifact.path)
             return _read(result)
 
-    def held(self, runtime: Runtime, artifact: Artifact, golden: Golden, *, with_switches: bool = False) -> Ran:
+    def held(self, runtime: Environment, artifact: Artifact, golden: Golden, *, with_switches: bool = False) -> Ran:
         """The runtime's answers held against golden ones; with its switches, also whether they turn with one."""
         return self._alone(
             runtime, Way.PYTHON, lambda stack: self._held(stack, runtime, artifact, golden, with_switches)
         )
 
-    def c_api(self, runtime: Runtime, artifact: Artifact, golden: Golden) -> Ran:
+    def tried(self, runtime: Environment, artifact: Artifact, golden: Golden, *, with_switches: bool = False) -> Ran:
+        """As `held`; raises what an install raises, NotImported, and MachineFault where this machine ended it."""
+        with ExitStack() as stack:
+            return self._held(stack, runtime, artifact, golden, with_switches)
+
+    def c_api(self, runtime: Environment, artifact: Artifact, golden: Golden) -> Ran:
         """A SavedModel run by the C API of the runtime's library, no TensorFlow imported into Python: names, types,
         values, and a batch of twice the size where the signature leaves it open."""
         return self._alone(runtime, Way.C_API, lambda stack: self._by_c_api(stack, runtime, artifact, golden))
 
-    def _alone(self, runtime: Runtime, way: Way, work: Callable[[ExitStack], Ran]) -> Ran:
+    def _alone(self, runtime: Environment, way: Way, work: Callable[[ExitStack], Ran]) -> Ran:
         """What `work` finds; untested where the runtime cannot be installed or this machine ends it."""
         try:
             with ExitStack() as stack:
@@ -190,7 +209,9 @@ class Runs:
         except MachineFault as fault:
             return Ran(runtime.id, way, Outcome.UNTESTED, note=f"this machine ended it: {fault}")
 
-    def _held(self, stack: ExitStack, runtime: Runtime, artifact: Artifact, golden: Golden, with_switches: bool) -> Ran:
+    def _held(
+        self, stack: ExitStack, runtime: Environment, artifact: Artifact, golden: Golden, with_switches: bool
+    ) -> Ran:
         known: dict[tuple[object, object], _Answered] = {}
         workers: dict[object, Worker] = {}
 
@@ -214,7 +235,7 @@ class Runs:
                 turns.append(found)
         return replace(ran, turns=tuple(turns))
 
-    def _by_c_api(self, stack: ExitStack, runtime: Runtime, artifact: Artifact, golden: Golden) -> Ran:
+    def _by_c_api(self, stack: ExitStack, runtime: Environment, artifact: Artifact, golden: Golden) -> Ran:
         worker = self._worker(stack, runtime, "c-api", AS_IT_IS)
         found = self._answered(worker, artifact, "c-api", AS_IT_IS, golden, twice=True)
         ran = _judged(runtime.id, Way.C_API, golden, found)
@@ -235,7 +256,7 @@ class Runs:
     def _limits(self) -> Limits:
         return context.limits(self.matrix)
 
-    def _worker(self, stack: ExitStack, runtime: Runtime, opened_by: str, setting: Setting) -> Worker:
+    def _worker(self, stack: ExitStack, runtime: Environment, opened_by: str, setting: Setting) -> Worker:
         """A warm worker of the runtime under those variables. Raises what an install raises, WorkerError where it does
         not import."""
         installed = install.ensure(
@@ -258,7 +279,7 @@ class Runs:
         failed = worker.failed_import
         if failed is not None:
             said = f": {failed.error.type}: {failed.error.message}" if failed.error else ""
-            raise WorkerError(f"{failed.module} does not import{said}")
+            raise NotImported(f"{failed.module} does not import{said}")
         return worker
 
     def _request(self, artifact: Artifact, opened_by: str, setting: Setting) -> dict[str, Json]:
@@ -306,6 +327,11 @@ class Runs:
             str(Path.home()): "<home>",
         }
         return replace(error, message=normalise(error.message, places)) if error else None
+
+
+def opens(kind: Kind) -> tuple[str, ...]:
+    """The packages each of which opens such an artifact."""
+    return tuple(package for package, _ in artifacts.load(kind).imports)
 
 
 def chosen(matrix: Matrix, kind: Kind, ids: Sequence[str] = ()) -> list[Runtime]:

@@ -21,6 +21,9 @@ from tfparity.paths import Cache, Project
 #: Packages each release of which goes with one of another: where that is changed and they are not named, they follow.
 FOLLOWERS = {"torch": ("torchvision", "torchaudio"), "tensorflow": ("tf-keras",)}
 
+#: Packages that install the same modules: where one of them is asked for, it takes the place of the other.
+ALIKE = (("tensorflow", "tensorflow-cpu"),)
+
 
 @dataclass(frozen=True)
 class Resolver:
@@ -64,11 +67,14 @@ def over(matrix: Matrix, base: str, changes: Sequence[str], resolver: Resolver) 
     return _joined(matrix, toolchain, renamed, name_of(ids), made)
 
 
-def of_requirements(
-    matrix: Matrix, base: str, wanted: Sequence[str], python: str, resolver: Resolver
-) -> tuple[Matrix, str]:
-    """The matrix with a toolchain more, one environment of these requirements by the routes of `base`, and its id.
-    Raises as adhoc.made."""
+def environment_over(base: Environment, changes: Sequence[str], resolver: Resolver) -> Environment:
+    """One environment with these requirements in place of its own pins of those packages, as `over`. Raises as that."""
+    held = lock.status(resolver.project, base).packages
+    return _changed(base, held, [_requirement(change) for change in changes], resolver)
+
+
+def environment_of(wanted: Sequence[str], python: str, resolver: Resolver) -> Environment:
+    """The environment of these requirements alone. Raises as adhoc.made."""
     environment, _ = adhoc.made(
         resolver.cache,
         python=python,
@@ -79,6 +85,15 @@ def of_requirements(
         run=resolver.run,
         progress=resolver.progress,
     )
+    return environment
+
+
+def of_requirements(
+    matrix: Matrix, base: str, wanted: Sequence[str], python: str, resolver: Resolver
+) -> tuple[Matrix, str]:
+    """The matrix with a toolchain more, one environment of these requirements by the routes of `base`, and its id.
+    Raises as adhoc.made."""
+    environment = environment_of(wanted, python, resolver)
     toolchain = matrix.toolchains[base]
     renamed = dict.fromkeys(toolchain.environments(), environment.id)
     return _joined(matrix, toolchain, renamed, environment.id, {environment.id: environment})
@@ -121,7 +136,10 @@ def _changed(
 ) -> Environment:
     by_name = {str(canonicalize_name(change.name)): change for change in changes}
     follow = {name for of in by_name for name in FOLLOWERS.get(of, ()) if name in base.pins and name not in by_name}
-    free = {*by_name, *follow}
+    replaced = {
+        name for alike in ALIKE for name in alike if name not in by_name and not by_name.keys().isdisjoint(alike)
+    }
+    free = {*by_name, *follow, *replaced}
     exact = {name: version for name, change in by_name.items() if (version := _exact(change)) and not change.extras}
     environment, _ = adhoc.made(
         resolver.cache,

@@ -29,11 +29,4 @@ def show(out: Console, found: Sequence[Ran]) -> None:
 
 def note(ran: Ran) -> str:
     """Why, in a line: an error, how the answers differ, which switch turns them, what a person is to know."""
-    said = [f"{turned.switch} {turned.told}: the runtime is to blame" for turned in ran.turns]
-    if ran.error:
-        said.append(f"{ran.error.type}: {ran.error.message}")
-    if ran.held and ran.held.detail:
-        said.append(ran.held.detail)
-    if ran.note:
-        said.append(ran.note)
-    return words.shortened(printable("; ".join(dict.fromkeys(said))), 400)
+    return words.shortened(printable(ran.said), 400)

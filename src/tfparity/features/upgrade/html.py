@@ -8,14 +8,15 @@ from tfparity.features.upgrade import lines
 from tfparity.features.upgrade.kinds import MEANINGS, Kind
 from tfparity.features.upgrade.report import Upgrade
 
-_PAGE = """\
+#: What a page of this kind begins and ends with.
+TOP = """\
 <!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>{{ report.base.label }} → {{ report.head.label }}</title>
+<title>{{ title }}</title>
 <style>
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
 .verdict { font-size: 1.25rem; font-weight: 600; border-left: .4rem solid #2a7; padding-left: .8rem; }
@@ -28,6 +29,14 @@ code { overflow-wrap: anywhere; }
 </style>
 </head>
 <body>
+"""
+
+BOTTOM = """\
+</body>
+</html>
+"""
+
+_BODY = """\
 <h1>{{ report.base.label }} → {{ report.head.label }}</h1>
 <p class="verdict{% if report.exit_code %} worse{% endif %}">{{ report.verdict }}</p>
 <p>{{ lines.rests(report) }}</p>
@@ -60,8 +69,6 @@ code { overflow-wrap: anywhere; }
 {% endfor %}
 {% endfor %}
 <p>{{ lines.ending(report) }}</p>
-</body>
-</html>
 """
 
 
@@ -69,6 +76,10 @@ def page(report: Upgrade) -> str:
     """The document. A link is one of a limitation's, which is https."""
     sections = [(kind, [group for group in report.groups if group.kind is kind]) for kind in Kind]
     template = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return template.from_string(_PAGE).render(
-        report=report, lines=lines, meanings=MEANINGS, sections=[one for one in sections if one[1]]
+    return template.from_string(TOP + _BODY + BOTTOM).render(
+        report=report,
+        title=f"{report.base.label} → {report.head.label}",
+        lines=lines,
+        meanings=MEANINGS,
+        sections=[one for one in sections if one[1]],
     )

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tfparity.features.upgrade.kinds import MEANINGS, NO_ANSWER, Kind
 from tfparity.features.upgrade.report import Across, Group, Upgrade
 from tfparity.report import words
+
+if TYPE_CHECKING:
+    from tfparity.features.upgrade.artifact import ArtifactUpgrade
 
 
 def rests(report: Upgrade) -> str:
@@ -25,7 +30,7 @@ def rests(report: Upgrade) -> str:
     return f"Rests on {words.cells(on.compared)} (a model by a route) known on both sides{ran}.{not_compared}"
 
 
-def packages(report: Upgrade) -> str:
+def packages(report: Upgrade | ArtifactUpgrade) -> str:
     """The packages whose versions differ: "torch 2.6.0 → 2.15.0, …"; empty where none does."""
     moved = [f"{one.name} {one.base or 'none'} → {one.head or 'none'}" for one in report.packages]
     added = [name for name in report.head.shims if name not in report.base.shims]

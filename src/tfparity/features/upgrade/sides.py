@@ -59,13 +59,9 @@ def _head(
 ) -> tuple[Matrix | None, str, str]:
     """The matrix to take, HEAD's id in it, and how it is called."""
     first, *changes = words
-    if first.endswith(requirement_files.ENDINGS):
-        if changes:
-            raise UsageError(f"{first} and {' '.join(changes)}: write the changes into the file")
+    if is_file(words, python):
         return _of_file(selection, base, Path(first), python, resolver)
-    if python:
-        raise UsageError("--python is for a HEAD that is a file of requirements")
-    if _has_versions(first):
+    if has_versions(first):
         changes, over = list(words), base
     else:
         over = _named(first, selection.choice, changes=bool(changes))
@@ -81,17 +77,33 @@ def _of_file(
     asked = requirement_files.read(path)
     matrix = selection.matrix
     own = matrix.environments[matrix.toolchains[base].source].python
+    made, id = changed.of_requirements(matrix, base, asked.lines, python_for(asked, path, python, own), resolver)
+    return made, id, path.name
+
+
+def is_file(words: Sequence[str], python: str | None) -> bool:
+    """Whether HEAD is a file of requirements. Raises UsageError for what does not go with it, or without it."""
+    first, *changes = words
+    if first.endswith(requirement_files.ENDINGS):
+        if changes:
+            raise UsageError(f"{first} and {' '.join(changes)}: write the changes into the file")
+        return True
+    if python:
+        raise UsageError("--python is for a HEAD that is a file of requirements")
+    return False
+
+
+def python_for(asked: requirement_files.Asked, path: Path, python: str | None, own: str) -> str:
+    """The Python of a file of requirements: the one asked for, else BASE's `own`. Raises UsageError."""
     allowed = [version for version in PYTHONS if SpecifierSet(asked.pythons or "").contains(f"{version}.99")]
     if not allowed:
         raise UsageError(f"{path}: requires-python {asked.pythons} leaves none of {', '.join(PYTHONS)}")
     if python is not None and python not in allowed:
         raise UsageError(f"--python {python}: {path.name} is for {', '.join(allowed)}")
-    chosen = python or (own if own in allowed else allowed[-1])
-    made, id = changed.of_requirements(matrix, base, asked.lines, chosen, resolver)
-    return made, id, path.name
+    return python or (own if own in allowed else allowed[-1])
 
 
-def _has_versions(word: str) -> bool:
+def has_versions(word: str) -> bool:
     """Whether a word is a requirement with versions, and so no id."""
     try:
         read = Requirement(word)

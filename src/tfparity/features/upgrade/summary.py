@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tfparity.environments.lock import LockStatus
 from tfparity.features.session import Session
 from tfparity.features.upgrade.across import Ways
 from tfparity.features.upgrade.answers import Answers
@@ -107,11 +108,19 @@ def _environments(session: Session, id: str) -> list[Environment]:
 
 def _packages(session: Session, sides: Sides) -> tuple[Package, ...]:
     """The packages whose versions differ: those that either side pins, and keras, which TensorFlow brings."""
+    base, head = (_environments(session, id) for id in (sides.base, sides.head))
+    return moved(base, head, session.selection.keys.locked)
+
+
+def moved(
+    was: Sequence[Environment], now: Sequence[Environment], locked: Callable[[Environment], LockStatus]
+) -> tuple[Package, ...]:
+    """The packages whose versions differ between two sides: those that either pins, and keras."""
     held, named = [], dict.fromkeys(["keras"])
-    for id in (sides.base, sides.head):
+    for side in (was, now):
         mine: dict[str, str] = {}
-        for environment in reversed(_environments(session, id)):
-            mine.update(session.selection.keys.locked(environment).packages or environment.pins)
+        for environment in reversed(side):
+            mine.update(locked(environment).packages or environment.pins)
             named.update(dict.fromkeys(canonicalize_name(Requirement(line).name) for line in environment.asked()))
         held.append(mine)
     base, head = held
