@@ -94,6 +94,12 @@ class WorkerError(TfparityError):
     exit_code = 20
 
 
+class PackageError(TfparityError):
+    """A package under test cannot be laid over a toolchain: it is not there, does not fit, or does not resolve."""
+
+    exit_code = 27
+
+
 class MachineFault(TfparityError):
     """This machine ended a request: a signal from outside, a dead parent, a full disk; or it comes to another end than
     before where nothing changed. It says nothing of a toolchain.

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tfparity.errors import TfparityError
-from tfparity.features import own_models
+from tfparity.features import own_models, under_test
 from tfparity.features.session import Session
 from tfparity.inputs.limitations import Limitation
 from tfparity.planning import options
@@ -31,12 +31,18 @@ RUN = pytest.StashKey["Run"]()
 # For every suite over planned cells
 
 
-def add_options(parser: pytest.Parser, title: str) -> pytest.OptionGroup:
-    """The options of `tfparity run`, in a group of that title."""
+def add_options(parser: pytest.Parser, title: str, *, without: Collection[str] = ()) -> pytest.OptionGroup:
+    """The options of `tfparity run` but those flags, in a group of that title."""
     group = parser.getgroup("tfparity", title)
     for option in options.OPTIONS:
-        group.addoption(option.flag, help=option.help, **option.settings)
+        if option.flag not in without:
+            group.addoption(option.flag, help=option.help, **option.settings)
     return group
+
+
+def choice(config: pytest.Config) -> options.Choice:
+    """The choice that a session's options make."""
+    return options.chosen(lambda name: config.getoption(name, None))
 
 
 @contextmanager
@@ -58,10 +64,15 @@ def read_all(config: pytest.Config, session: Session) -> int | None:
     try:
         session.read()
     except (TfparityError, OSError) as wrong:
-        ended = in_a_line(wrong)
-        print(f"tfparity: {ended}", file=sys.stderr)
-        return ended.exit_code
+        return _told(wrong)
     return None
+
+
+def _told(wrong: TfparityError | OSError) -> int:
+    """Tell an error in a line; the code to end with."""
+    ended = in_a_line(wrong)
+    print(f"tfparity: {ended}", file=sys.stderr)
+    return ended.exit_code
 
 
 # For cells as tests
@@ -118,8 +129,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
-    config.stash[RUN] = Run(Session(options.chosen(config.getoption)))
-    return read_all(config, config.stash[RUN].session)
+    try:
+        session = under_test.session(choice(config), lambda text: print(text, file=sys.stderr, flush=True))
+    except (TfparityError, OSError) as wrong:
+        return _told(wrong)
+    config.stash[RUN] = Run(session)
+    return read_all(config, session)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -12,8 +12,7 @@ from tfparity.evidence.latency import Latency
 from tfparity.features.latency.bench import ROUNDS, bench
 from tfparity.features.latency.measure import SUBJECTS
 from tfparity.features.session import Session
-from tfparity.planning import options
-from tfparity.pytest_plugin import add_options, ends_in_a_line, read_all
+from tfparity.pytest_plugin import add_options, choice, ends_in_a_line, read_all
 from tfparity.records.observer import Silent
 from tfparity.report.ending import in_a_line
 
@@ -24,7 +23,7 @@ class Bench:
     """The measurements of a session: each cell is measured when its first test asks, one at a time."""
 
     def __init__(self, config):
-        self.session = Session(options.chosen(config.getoption))
+        self.session = Session(choice(config))
         self.rounds = config.getoption("--rounds")
         self.measured: dict[str, Latency] = {}
         self._stack = ExitStack()
@@ -52,7 +51,7 @@ class Bench:
 
 
 def pytest_addoption(parser):
-    group = add_options(parser, "cells to measure")
+    group = add_options(parser, "cells to measure", without=("--with",))
     group.addoption("--rounds", type=int, default=ROUNDS, help=f"calls of each subject that count ({ROUNDS})")
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from tfparity.features.session import Session
-from tfparity.planning import options
-from tfparity.pytest_plugin import add_options, ends_in_a_line, read_all
+from tfparity.pytest_plugin import add_options, choice, ends_in_a_line, read_all
 from tfparity.records.observer import Silent
 
 ROUTE = str(Path(__file__).with_name("mutated.py"))
@@ -20,7 +19,7 @@ class Mutations:
     """A sample of the toolchain's recorded cells that work by onnx-tf, each by the route that changes the file."""
 
     def __init__(self, config):
-        self.choice = replace(options.chosen(config.getoption), routes=("onnx-tf",))
+        self.choice = replace(choice(config), routes=("onnx-tf",))
         self.session = Session(self.choice)
         self.size = config.getoption("--sample")
         self._stack = ExitStack()
@@ -59,7 +58,7 @@ class Mutations:
 
 
 def pytest_addoption(parser):
-    group = add_options(parser, "cells to change something in")
+    group = add_options(parser, "cells to change something in", without=("--with",))
     group.addoption("--sample", type=int, default=40, help="cells to draw among those that work (40)")
 
 

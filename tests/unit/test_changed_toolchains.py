@@ -89,7 +89,7 @@ def resolver(tmp_path: Path, declared: Matrix, uv: Uv) -> Resolver:
         lines = "".join(
             f"{name}=={version} --hash=sha256:aa\n" for name, version in {**environment.pins, **BROUGHT}.items()
         )
-        lock._write(project.lockfiles, environment, lock.Resolved(lines, None))
+        lock.write(project.lockfiles, environment, lock.Resolved(lines, None))
     return Resolver(project, Cache(tmp_path / "cache"), DAY, run=uv)
 
 

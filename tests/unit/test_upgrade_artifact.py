@@ -115,7 +115,7 @@ def resolver(tmp_path: Path, declared: Matrix, uv: Uv) -> Resolver:
     project.lockfiles.mkdir()
     for environment in declared.locked.values():
         lines = "".join(f"{name}=={version} --hash=sha256:aa\n" for name, version in environment.pins.items())
-        lock._write(project.lockfiles, environment, lock.Resolved(lines, None))
+        lock.write(project.lockfiles, environment, lock.Resolved(lines, None))
     return Resolver(project, Cache(tmp_path / "cache"), datetime.date(2026, 11, 1), run=uv)
 
 

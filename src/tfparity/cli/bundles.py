@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tfparity.cli import commands
 from tfparity.cli.commands import Commands
+from tfparity.cli.run import check_score, declare_score, score
 from tfparity.errors import UsageError
 from tfparity.planning import options
 
@@ -28,6 +29,7 @@ def declare(to: Commands) -> None:
         "--all-opsets",
         "--level",
         "--runtime",
+        "--with",
         "--all-names",
         "--record",
         "--results",
@@ -42,6 +44,9 @@ def declare(to: Commands) -> None:
     where = ran.add_mutually_exclusive_group()
     where.add_argument("--toolchain", default=options.DEFAULT, metavar="ID", help="its target environment")
     where.add_argument("--python", type=Path, metavar="FILE", help="an interpreter that has the converter instead")
+    with_package = options.named("--with")
+    ran.add_argument(with_package.flag, help=with_package.help, **with_package.settings)
+    declare_score(ran)
     ran.add_argument("--case", action="append", metavar="GLOB", help="only these cases; repeatable")
     ran.add_argument("--download", action="store_true", help="let uv fetch Python interpreters that are not here")
 
@@ -70,26 +75,35 @@ def export(given: argparse.Namespace) -> int:
 def run(given: argparse.Namespace) -> int:
     """Take a folder's bundles through a route's target side, and end with a table; 1 where one does not work."""
     from tfparity.engine.worker_client import Side
-    from tfparity.features import bundle_exchange
-    from tfparity.features.session import Session
+    from tfparity.features import bundle_exchange, under_test
     from tfparity.planning import routes
     from tfparity.records.vocabulary import Verdict
     from tfparity.report import terminal, words
 
-    asked = Session(options.Choice(toolchains=(given.toolchain,), download=given.download))
+    def say(text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    packages = tuple(getattr(given, "with") or ())
+    scored = check_score(given)
+    if packages and given.python:
+        raise UsageError("--with lies over a toolchain: name that with --toolchain, and leave out --python")
     shared = bundle_exchange.read(given.folder, given.case or ())
+    choice = options.Choice(toolchains=(given.toolchain,), download=given.download, packages=packages)
+    asked = under_test.session(choice, say)
     wanted = str(Path(given.route).absolute()) if given.route.endswith(".py") else given.route
     route = routes.route(wanted, asked.selection.project)
     if given.python:
         name, side = given.python.name, Side(given.python.absolute(), (), tuple(route.imports["target"]))
     else:
-        name, side = bundle_exchange.target(asked, wanted, lambda text: print(text, file=sys.stderr))
+        name, side = bundle_exchange.target(asked, wanted, say)
     records: list[CellRecord] = []
     for record in bundle_exchange.run(asked, shared, name, wanted, side):
         records.append(record)
         shown = words.verdict(record.verdict)
         print(f"[{len(records)}/{len(shared)}] {shown.sign} {record.case}  {shown.words}", file=sys.stderr, flush=True)
     terminal.show(commands.console(), records, lambda _: None)
+    if scored:
+        return score(given, asked, records, plain=True)
     commands.raise_for_machine(records)
     ran = [record for record in records if record.verdict is not Verdict.NOT_APPLICABLE]
     return 0 if ran and all(record.verdict.works for record in ran) else 1

@@ -56,9 +56,9 @@ def console() -> Console:
 
 
 def session(given: argparse.Namespace) -> Session:
-    from tfparity.features.session import Session
+    from tfparity.features import under_test
 
-    return Session(choice(given))
+    return under_test.session(choice(given), lambda text: print(text, file=sys.stderr, flush=True))
 
 
 def choice(given: argparse.Namespace) -> options.Choice:

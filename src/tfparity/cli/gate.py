@@ -13,7 +13,7 @@ from tfparity.errors import UsageError
 
 def declare(to: Commands) -> None:
     """Declare the command."""
-    gated = to.add("gate", gate, without=("--record", "--all-names", "--runtime"))
+    gated = to.add("gate", gate, without=("--record", "--all-names", "--runtime", "--with"))
     gated.add_argument(
         "--update",
         action="store_true",

@@ -5,10 +5,18 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from tfparity import paths
 from tfparity.cli import commands
 from tfparity.cli.commands import Commands
+from tfparity.errors import UsageError
+
+if TYPE_CHECKING:
+    from tfparity.features.session import Session
+    from tfparity.records.cells import CellRecord
 
 
 def declare(to: Commands) -> None:
@@ -19,15 +27,51 @@ def declare(to: Commands) -> None:
         "--all-names",
         "--record",
     )
-    to.add("run", run, without=())
+    ran = to.add("run", run, without=())
+    declare_score(ran)
     to.add("plan", plan, without=only_run)
-    shown = to.add("cases", cases, without=(*only_run, "--jobs", "--budget", "--shard"))
+    shown = to.add("cases", cases, without=(*only_run, "--jobs", "--budget", "--shard", "--with"))
     shown.add_argument("--json", action="store_true", help="as JSON, with all that is declared")
     merged = to.add("merge", merge, only=("--results", "--cases", "--limitations"))
     merged.add_argument("folder", type=Path, nargs="+", help="what `run --shard I/N --record --results FOLDER` wrote")
-    swept = to.add("sweep", sweep, without=("--record", "--recorded", "--runtime", "--shard"))
+    swept = to.add("sweep", sweep, without=("--record", "--recorded", "--runtime", "--shard", "--with"))
     swept.set_defaults(toolchain=None, tier="all")
     swept.add_argument("--list", action="store_true", help="only say which pieces there are and how long they take")
+
+
+def declare_score(to: argparse.ArgumentParser) -> None:
+    """Declare what a run of a package under test is scored by."""
+    to.add_argument(
+        "--score",
+        action="store_true",
+        help="with --with: hold what came out against what is recorded of the toolchain; 1 where something newly fails",
+    )
+    to.add_argument("--score-json", type=Path, metavar="FILE", help="write the score as JSON (docs/score.schema.json)")
+
+
+def score(given: argparse.Namespace, asked: Session, records: Sequence[CellRecord], *, plain: bool = False) -> int:
+    """Tell and write the score of those records; its exit code."""
+    from tfparity.features import score as scores
+
+    found = scores.score(asked, records, plain=plain)
+    if given.score_json is not None:
+        paths.write_text(given.score_json, scores.as_json(found))
+    scores.show(commands.console(), found)
+    if not found.exit_code:  # else something newly fails, whatever the other cells would have come to
+        commands.raise_for_machine(records)
+    return found.exit_code
+
+
+def check_score(given: argparse.Namespace) -> bool:
+    """Whether a score is asked for. Raises UsageError where there is nothing to score, or no room for its file."""
+    from tfparity.cli.gate import make_room
+
+    asked = bool(given.score or given.score_json)
+    if asked and not getattr(given, "with"):
+        raise UsageError("--score is of a package under test: name it with --with PACKAGE=WHAT")
+    if given.score_json is not None:
+        make_room("--score-json", given.score_json)
+    return asked
 
 
 def run(given: argparse.Namespace) -> int:
@@ -37,6 +81,7 @@ def run(given: argparse.Namespace) -> int:
     from tfparity.features import own_models
     from tfparity.report import terminal
 
+    scored = check_score(given)
     asked = commands.session(given)
     keep = asked.keep if asked.choice.record else None
     records = commands.carried_out(asked, keep)
@@ -44,6 +89,8 @@ def run(given: argparse.Namespace) -> int:
         keep(records)
     all_names = asked.choice.all_names
     terminal.show(commands.console(), records, asked.explain, asked.explain_probes, all_names=all_names)
+    if scored:
+        return score(given, asked, records)
     stuck = own_models.stuck(asked, records)
     own_models.show(commands.console(), asked, {**stuck, **own_models.fallen(asked, records)})
     failing = [record for record in records if record.verdict.failing]

@@ -60,6 +60,7 @@ def table(given: argparse.Namespace) -> int:
 def schema(given: argparse.Namespace) -> int:
     """Write docs/*.schema.json from the models: of matrix.yaml and limitations.yaml, which editors read, and of what
     upgrade --json writes."""
+    from tfparity.features import score
     from tfparity.features.upgrade import artifact_outputs, outputs
     from tfparity.inputs import limitations, matrix
 
@@ -68,6 +69,7 @@ def schema(given: argparse.Namespace) -> int:
         ("limitations", limitations),
         ("upgrade", outputs),
         ("upgrade-artifact", artifact_outputs),
+        ("score", score),
     )
     for name, content in ((name, module.json_schema()) for name, module in described):
         path = paths.project().docs / f"{name}.schema.json"

@@ -28,6 +28,7 @@ WITHOUT = (
     "--again",
     "--all-names",
     "--shard",
+    "--with",
 )
 
 FILES = {

@@ -260,7 +260,8 @@ class Engine:
         if best.outcome is Outcome.NOT_APPLICABLE:
             return _not_taken(place, best, attempts, cached=not run.ran)
         cell = judge.cell(*place, attempts, shims=crossing.shims, extra=extra)
-        cell = replace(cell, key=self.context.keys.cell(crossing.planned, cell))
+        unlocked = self._unlocked(place.toolchain)
+        cell = replace(cell, key=self.context.keys.cell(crossing.planned, cell), unlocked=unlocked)
         facts = self._facts(crossing, pool)
         record = CellRecord(*place, cell.verdict, None, cell, (*attempts, *extra), facts, cached=not run.ran)
         if cell.verdict.works and self._asks_beside(crossing):
@@ -273,6 +274,11 @@ class Engine:
                         shutil.rmtree(folder, ignore_errors=True)
             record = replace(record, environments=self._facts(crossing, pool), cached=not run.ran)
         return record
+
+    def _unlocked(self, toolchain: str) -> bool:
+        """Whether packages under test lie over that toolchain."""
+        known = self.context.matrix.toolchains.get(toolchain)
+        return known is not None and known.over is not None
 
     def _facts(self, crossing: Crossing, pool: WorkerPool) -> dict[str, EnvironmentFacts]:
         """Both sides' environments as evidence tells of them."""
@@ -465,6 +471,7 @@ class Engine:
         if best.outcome is Outcome.NOT_APPLICABLE:
             return _not_taken(CellId(name, case.id, located), best, attempts)
         cell = judge.cell(name, case.id, located, attempts, shims=side.shims)
+        cell = replace(cell, unlocked=self._unlocked(name))
         return CellRecord(name, case.id, located, cell.verdict, None, cell, tuple(attempts))
 
     def _scoring(self, side: Side) -> Worker:

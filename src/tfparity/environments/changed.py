@@ -64,7 +64,7 @@ def over(matrix: Matrix, base: str, changes: Sequence[str], resolver: Resolver) 
     made = {id: _changed(sides[id], held[id], changed, resolver) for id, changed in mine.items() if changed}
     renamed = {id: made[id].id if id in made else id for id in sides}
     ids = sorted(renamed.values())
-    return _joined(matrix, toolchain, renamed, name_of(ids), made)
+    return joined(matrix, toolchain, renamed, name_of(ids), made)
 
 
 def environment_over(base: Environment, changes: Sequence[str], resolver: Resolver) -> Environment:
@@ -96,14 +96,21 @@ def of_requirements(
     environment = environment_of(wanted, python, resolver)
     toolchain = matrix.toolchains[base]
     renamed = dict.fromkeys(toolchain.environments(), environment.id)
-    return _joined(matrix, toolchain, renamed, environment.id, {environment.id: environment})
+    return joined(matrix, toolchain, renamed, environment.id, {environment.id: environment})
 
 
-def _joined(
-    matrix: Matrix, base: Toolchain, renamed: Mapping[str, str], id: str, made: Mapping[str, Environment]
+def joined(
+    matrix: Matrix,
+    base: Toolchain,
+    renamed: Mapping[str, str],
+    id: str,
+    made: Mapping[str, Environment],
+    over: str | None = None,
 ) -> tuple[Matrix, str]:
+    """The matrix with a toolchain more, `base` with other environments, and its id. over: as in inputs.matrix."""
     routes = {route: renamed[target] for route, target in base.routes.items()}
-    toolchain = base.model_copy(update={"id": id, "source": renamed[base.source], "routes": routes, "note": None})
+    made_of = {"id": id, "source": renamed[base.source], "routes": routes, "note": None, "over": over}
+    toolchain = base.model_copy(update=made_of)
     return adhoc.extended(matrix, toolchain, made.values()), id
 
 

@@ -190,14 +190,26 @@ def _make(environment: Environment, locked: LockStatus, folder: Path, interprete
             f"no environment can be made for {environment.id}:\n{words}"
         )
     sync = [uv_command.uv(), "pip", "sync", "--python", str(folder / "bin" / "python"), "--require-hashes"]
+    path = environment.beneath(locked.path)
     # The day limits what builds a source distribution; an index that gives no days has nothing from before it.
-    done = run([*sync, "--exclude-newer", lock.end_of_day(environment.as_of), str(locked.path)])
+    done = run([*sync, "--exclude-newer", lock.end_of_day(environment.as_of), str(path)])
     if done.status != 0 and uv_command.without_days(done.errors):
-        done = run([*sync, str(locked.path)])
+        done = run([*sync, str(path)])
     if done.status != 0:
-        raise _reason(environment, done, folder, locked.path)
+        raise _reason(environment, done, folder, path)
+    if environment.over():
+        _lay_over(environment, locked, folder, run)
     facts = {"environment": environment.id, "lock_sha256": locked.sha256}
     (folder / COMPLETE).write_text(json.dumps(facts) + "\n", encoding="utf-8")
+
+
+def _lay_over(environment: Environment, locked: LockStatus, folder: Path, run: Runner) -> None:
+    wheels = [str(wheel) for wheel in environment.over()]
+    install = [uv_command.uv(), "pip", "install", "--python", str(folder / "bin" / "python"), "--no-index", "--no-deps"]
+    done = run([*install, "--reinstall", *wheels])
+    if done.status != 0:
+        words = _masked(done.errors, folder, locked.path)
+        raise _of_machine(environment, done) or InstallError(f"a package under test does not install:\n{words}")
 
 
 def _of_machine(environment: Environment, done: Completed) -> Exception | None:

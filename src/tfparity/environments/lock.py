@@ -132,7 +132,7 @@ def settle(
     if fits is not None:
         return Locked(environment.id, "unresolvable" if fits.reason else "locked", False, fits.reason)
     resolved = resolve(environment, download=download, run=run)
-    changed = _write(folder, environment, resolved)
+    changed = write(folder, environment, resolved)
     return Locked(environment.id, "unresolvable" if resolved.reason else "locked", changed, resolved.reason)
 
 
@@ -240,6 +240,11 @@ def resolve(environment: Environment, *, download: bool = False, run: Runner = u
         return Resolved(requirements, None)
 
 
+def requirements(locked: LockStatus) -> str:
+    """The requirement lines of a lockfile that is there."""
+    return _parted(locked.path.read_text(encoding="utf-8"))[1]
+
+
 def packages_of(requirements: str) -> dict[str, str]:
     """Package to version of requirement lines."""
     # Searching for a fixed first character is six times as fast as trying "^" at every one.
@@ -272,7 +277,7 @@ def _hashed(environment: Environment, requirements: str) -> None:
             raise LockError(f"uv gave no hash in {environment.id} for {entry.split()[0] if entry else 'any package'}")
 
 
-def _write(folder: Path, environment: Environment, resolved: Resolved) -> bool:
+def write(folder: Path, environment: Environment, resolved: Resolved) -> bool:
     """Put the answer in its place; whether a file is now another than before."""
     locked, reason_file = _paths(folder, environment.id)
     path, other = (reason_file, locked) if resolved.reason else (locked, reason_file)

@@ -83,6 +83,7 @@ def read(folder: Path, globs: Sequence[str] = ()) -> list[Shared]:
     """The bundles in a folder, by case id. Raises UsageError where there are none, InputError for one that is damaged
     or of another format."""
     found = []
+    folder = folder.absolute()  # a worker is in a folder of its own
     for description in sorted(folder.rglob(bundles.DESCRIPTION)):
         case, origin = _described(description)
         if globs and not any(fnmatch.fnmatch(case.id, glob) for glob in globs):

@@ -159,6 +159,14 @@ class Environment(_Strict):
         """Versions that the resolver keeps where it can: none, so that no earlier resolution sways the answer."""
         return ()
 
+    def beneath(self, lockfile: Path) -> Path:
+        """The lockfile that is installed, given its own: another where packages lie over that."""
+        return lockfile
+
+    def over(self) -> tuple[Path, ...]:
+        """Wheels that are installed over it as they are, without what they ask for: none."""
+        return ()
+
     def digest(self) -> str:
         """sha256 hex of canonical JSON of what the resolution depends on: python, as-of, pins, overrides."""
         value = {
@@ -244,7 +252,8 @@ class _Document(_Strict):
 
 
 class Toolchain(_Strict):
-    """What a person would adopt: a source environment and, per route, a target environment."""
+    """What a person would adopt: a source environment and, per route, a target environment. over: the locked toolchain
+    that packages under test lie over, where this is made of one."""
 
     id: str
     source: str
@@ -252,6 +261,7 @@ class Toolchain(_Strict):
     cases: tuple[str, ...] = ()
     remedies: tuple[str, ...] = ("*",)
     note: str | None = None
+    over: str | None = None
 
     def environments(self) -> list[str]:
         """Ids of its environments, the source first, each once."""

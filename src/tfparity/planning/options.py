@@ -138,6 +138,12 @@ OPTIONS = (
         "also load and run what converts on this runtime of matrix.yaml (docs/runtimes.md); repeatable",
         {"action": "append", "metavar": "ID"},
     ),
+    Option(
+        "--with",
+        "a package under test over the toolchain: PACKAGE=WHEEL, PACKAGE=FOLDER or PACKAGE=VERSION; nothing of it goes "
+        "into results/; repeatable",
+        {"action": "append", "metavar": "PACKAGE=WHAT"},
+    ),
     Option("--again", "run what is already in the store, too", {"action": "store_true"}),
     Option("--fresh-process", "a new process for every request instead of a fork", {"action": "store_true"}),
     Option("--keep", "leave converted models and logs below work/kept-… in the cache folder", {"action": "store_true"}),
@@ -151,9 +157,15 @@ OPTIONS = (
 )
 
 
+def named(flag: str) -> Option:
+    """The option of that flag."""
+    return next(option for option in OPTIONS if option.flag == flag)
+
+
 @dataclass(frozen=True)
 class Choice:
-    """What the options say. `tier` None means: smoke, unless cases are named. case_globs: see case_choice."""
+    """What the options say. `tier` None means: smoke, unless cases are named. case_globs: see case_choice. packages:
+    those under test, as they are asked for (environments.under_test)."""
 
     toolchains: tuple[str, ...] = (DEFAULT,)
     tier: str | None = None
@@ -175,6 +187,7 @@ class Choice:
     targets: tuple[Target, ...] = ()
     calibration: Path | None = None
     runtimes: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
     again: bool = False
     fresh_process: bool = False
     keep: bool = False
@@ -203,6 +216,7 @@ def chosen(value: Callable[[str], Any]) -> Choice:
         jobs=value("jobs") or min(2, os.cpu_count() or 1),
         budget=value("budget"),
         runtimes=tuple(value("runtime") or ()),
+        packages=tuple(value("with") or ()),
         level=value("level") or (level if level > 1 else None),
         targets=targets.named(value("target") or ()),
         calibration=Path(value("calibration")) if value("calibration") else None,
