@@ -129,6 +129,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    if config.option.help or config.option.version:
+        config.stash[RUN] = Run(Session(choice(config)))
+        return None
     try:
         session = under_test.session(choice(config), lambda text: print(text, file=sys.stderr, flush=True))
     except (TfparityError, OSError) as wrong:

@@ -132,6 +132,11 @@ def test_of_two_sides_the_one_changes_that_holds_the_package(declared: Matrix, r
     assert one_side.environments[one_side.toolchains[id].routes["onnx-tf"]].python == "3.10"
     both, id = changed.over(declared, "two", ["onnx==1.17.0"], resolver)
     assert all(name.startswith("adhoc_") for name in both.toolchains[id].environments())
+    smaller, id = changed.over(declared, "two", ["tensorflow-cpu==2.16.2"], resolver)
+    assert smaller.environments[smaller.toolchains[id].routes["onnx-tf"]].pins == {
+        "onnx": "1.16.0",
+        "tensorflow-cpu": "2.16.2",
+    }
     with pytest.raises(UsageError, match="jax: no environment of two holds it"):
         changed.over(declared, "two", ["jax==0.4"], resolver)
     assert "jax" in made(changed.over(declared, "one", ["jax==0.4"], resolver)).pins
