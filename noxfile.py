@@ -252,7 +252,7 @@ def lock_ourselves(session: nox.Session, *, check: bool, again: bool = False) ->
 
 @nox.session(default=False)
 def latency(session: nox.Session) -> None:
-    """Time torch, SavedModel and XLA in interleaved pairs on the default toolchain."""
+    """Time torch, ONNX Runtime, SavedModel, XLA and TFLite in interleaved pairs on the default toolchain."""
     run(session, prepare(session), "pytest", "tests/latency", *session.posargs)
 
 

@@ -1,20 +1,22 @@
 """Latency through pytest-benchmark: a test per cell and subject, timed by the worker's own clock."""
 
 import datetime
+import itertools
 import sys
 from contextlib import ExitStack
 
 import pytest
 
-from tfparity.errors import TfparityError
+from tfparity.errors import TfparityError, UsageError
 from tfparity.evidence import latency as results
 from tfparity.evidence.latency import Latency
-from tfparity.features.latency.bench import ROUNDS, bench
-from tfparity.features.latency.measure import SUBJECTS
+from tfparity.features.latency import bench
 from tfparity.features.session import Session
+from tfparity.planning import subjects
 from tfparity.pytest_plugin import add_options, choice, ends_in_a_line, read_all
 from tfparity.records.observer import Silent
 from tfparity.report.ending import in_a_line
+from tfparity.report.latency import terminal
 
 BENCH = pytest.StashKey["Bench"]()
 
@@ -24,19 +26,24 @@ class Bench:
 
     def __init__(self, config):
         self.session = Session(choice(config))
-        self.rounds = config.getoption("--rounds")
+        self.rounds, self.processes = config.getoption("--rounds"), config.getoption("--processes")
+        self.subjects = subjects.named(config.getoption("--subject"))
         self.measured: dict[str, Latency] = {}
         self._stack = ExitStack()
         self._engine = None
         self._toolchains: list[str] = []
 
+    @property
+    def engine(self):
+        if self._engine is None:
+            self._engine = self._stack.enter_context(self.session.engine(Silent()))
+        return self._engine
+
     def of(self, cell):
         if cell.id not in self.measured:
-            if self._engine is None:
-                self._engine = self._stack.enter_context(self.session.engine(Silent()))
             if cell.toolchain not in self._toolchains:
                 self._toolchains.append(cell.toolchain)
-            self.measured[cell.id] = bench(self._engine, cell, self.rounds)
+            self.measured[cell.id] = bench.bench(self.engine, cell, self.rounds, self.processes, self.subjects)
         return self.measured[cell.id]
 
     def end(self):
@@ -45,19 +52,27 @@ class Bench:
             now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
             for toolchain in self._toolchains:
                 mine = [
-                    found for id, found in self.measured.items() if id.startswith(f"{toolchain}/") and found.samples
+                    found for id, found in self.measured.items() if id.startswith(f"{toolchain}/") and found.subjects
                 ]
                 results.save(self.session.selection.project, toolchain, now, mine)
 
 
 def pytest_addoption(parser):
     group = add_options(parser, "cells to measure", without=("--with",))
-    group.addoption("--rounds", type=int, default=ROUNDS, help=f"calls of each subject that count ({ROUNDS})")
+    rounds, processes = bench.ROUNDS, bench.PROCESSES
+    group.addoption("--rounds", type=int, default=rounds, help=f"calls of each process that count ({rounds})")
+    group.addoption("--processes", type=int, default=processes, help=f"processes of each subject ({processes})")
+    group.addoption(
+        "--subject", action="append", default=[], help=f"only these ({', '.join(subjects.NAMES)}); repeatable"
+    )
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config):
-    config.stash[BENCH] = Bench(config)
+    try:
+        config.stash[BENCH] = Bench(config)
+    except UsageError as wrong:
+        raise pytest.UsageError(str(wrong)) from None
     return read_all(config, config.stash[BENCH].session)
 
 
@@ -75,7 +90,8 @@ def pytest_configure(config):
 def pytest_generate_tests(metafunc):
     if "cell" in metafunc.fixturenames:
         cells = [cell for cell in metafunc.config.stash[BENCH].session.cells if cell.applicable]
-        pairs = [(cell, subject) for cell in cells for subject in SUBJECTS]
+        names = metafunc.config.stash[BENCH].subjects
+        pairs = [(cell, subject) for cell in cells for subject in names]
         metafunc.parametrize(("cell", "subject"), pairs, ids=[f"{cell.id}/{subject}" for cell, subject in pairs])
 
 
@@ -88,6 +104,11 @@ def measured(request):
     return of
 
 
+@pytest.fixture
+def owed(request):
+    return lambda cell: bench.owed(request.config.stash[BENCH].engine, cell)
+
+
 def pytest_sessionfinish(session):
     try:
         session.config.stash[BENCH].end()
@@ -98,16 +119,9 @@ def pytest_sessionfinish(session):
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    found = [cell for cell in config.stash[BENCH].measured.values() if cell.ratios]
+    found = [cell for cell in config.stash[BENCH].measured.values() if cell.subjects]
     if not found:
         return
     terminalreporter.section("latency: how many times as long as torch eager, one thread, one core")
-    for cell in found:
-        told = [
-            f"{name} {ratio.median:.2f} [{ratio.low:.2f}, {ratio.high:.2f}] {ratio.verdict}"
-            if ratio.median is not None
-            else f"{name} {ratio.verdict}"
-            for name, ratio in cell.ratios.items()
-        ]
-        told += [f"{name} failed" for name in cell.failed]
-        terminalreporter.write_line(f"{cell.case} ({cell.route}, opset {cell.opset}): {'; '.join(told)}")
+    for line in itertools.chain.from_iterable(map(terminal, found)):
+        terminalreporter.write_line(line)

@@ -1,4 +1,6 @@
-"""torch eager, SavedModel and XLA, in interleaved pairs. No duration is asserted: only ratios are reported."""
+"""Every subject of a cell, in interleaved pairs. No duration is asserted: only ratios are reported."""
+
+import itertools
 
 import pytest
 
@@ -20,17 +22,24 @@ clock = WorkerClock()
 
 
 @pytest.mark.benchmark(timer=clock)
-def test_latency(cell, subject, measured, benchmark):
+def test_latency(cell, subject, measured, owed, benchmark):
     found = measured(cell)
     if found.why:
         pytest.skip(found.why)
     if subject in found.failed:
-        if subject != "saved-model-xla":  # both ran when the cell was judged
+        if subject in owed(cell):
             pytest.fail(found.failed[subject])
-        pytest.xfail(f"XLA does not take it: {found.failed[subject]}")
-    samples = iter(found.samples[subject])
+        pytest.xfail(f"does not run: {found.failed[subject]}")
+    series = found.subjects[subject]
+    samples = list(itertools.chain.from_iterable(one.samples for one in series.processes))
+    left = iter(samples)
     benchmark.group = f"{cell.case} ({cell.route})"
-    benchmark.extra_info.update(toolchain=cell.toolchain, opset=found.opset, sizes=found.sizes, threads=1)
-    benchmark.pedantic(
-        lambda: clock.advance(next(samples)), rounds=len(found.samples[subject]), iterations=1, warmup_rounds=0
+    benchmark.extra_info.update(
+        toolchain=cell.toolchain,
+        opset=found.opset,
+        sizes=found.sizes,
+        threads=1,
+        processes=len(series.processes),
+        ran=series.ran,
     )
+    benchmark.pedantic(lambda: clock.advance(next(left)), rounds=len(samples), iterations=1, warmup_rounds=0)

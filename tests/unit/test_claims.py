@@ -12,7 +12,7 @@ from test_advice import MATRIX
 
 from tfparity.errors import EvidenceError
 from tfparity.evidence.claims import Answer, answers
-from tfparity.evidence.latency import Latency
+from tfparity.evidence.latency import Latency, of_samples
 from tfparity.evidence.query import Standing, Table
 from tfparity.inputs import claims as inputs
 from tfparity.inputs import plain_yaml
@@ -155,7 +155,7 @@ def test_the_most_exact_is_compared_on_the_same_tensorflow() -> None:
 def test_a_claim_on_speed_is_answered_by_the_recorded_samples(xla: list[float] | None, ask: str, word: str) -> None:
     samples = {"saved-model": [1.0] * len(xla or ()), **({"saved-model-xla": xla} if xla else {})}
     cell = stands("f/a", "base", "onnx-tf", "w")
-    timed = {cell.planned.place: Latency("f/a", "onnx-tf", 13, {}, samples, {})}
+    timed = {cell.planned.place: Latency("f/a", "onnx-tf", 13, {}, of_samples(samples), {})}
     asked = Ask.model_validate({"says": ask, "timed": "saved-model-xla", "than": "saved-model"})
     (found,) = answers([Claim(id="c", source="guide", says="x", asks=(asked,))], of(cell, timed=timed))
     assert found.word == word

@@ -33,7 +33,7 @@ WORKER_PARTS_FOR_US = {
     f"worker.{name}"
     for name in (
         *("messages", "declare", "plugins", "artifacts"),
-        *("routes", "exporters", "frameworks", "targets", "remedies", "shims"),
+        *("routes", "exporters", "frameworks", "targets", "remedies", "shims", "subjects"),
     )
 }
 

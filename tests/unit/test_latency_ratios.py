@@ -99,3 +99,67 @@ def test_the_order_of_pairs_does_not_matter(pairs: list[tuple[float, float]], ra
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     results = [ratio([mine for mine, _ in some], [other for _, other in some]) for some in (pairs, shuffled)]
     assert results[0] == results[1]
+
+
+# Of several processes
+
+
+def drawn(
+    random: numpy.random.RandomState, factor: float, processes: int, *, between: float, within: float = 0.02
+) -> tuple[list[list[float]], list[list[float]]]:
+    """Samples of a subject and of its baseline: a level for each process, and 20 calls around it."""
+
+    def series(level: float) -> list[list[float]]:
+        return [(random.normal(own, within * own, 20)).tolist() for own in level * random.normal(1, between, processes)]
+
+    return series(factor), series(1.0)
+
+
+@pytest.mark.parametrize("processes", [3, 5, 7])
+def test_an_interval_over_processes_holds_the_truth_as_often_as_it_says(processes: int) -> None:
+    random = numpy.random.RandomState(processes)
+    trials, truth, held = 1000, 1.3, 0
+    for _ in range(trials):
+        found = ratios.across(*drawn(random, truth, processes, between=0.01))
+        assert found.low is not None and found.high is not None
+        held += found.low <= truth <= found.high
+    assert binomtest(held, trials, ratios.CONFIDENCE).pvalue > 0.01 or held / trials > ratios.CONFIDENCE
+
+
+def test_more_calls_of_one_process_do_not_hide_what_differs_between_processes() -> None:
+    """Pooled, the same samples would claim an interval many times too narrow."""
+    mine, other = drawn(numpy.random.RandomState(1), 1.1, 5, between=0.04)
+    apart = ratios.across(mine, other)
+    pooled = ratio([value for one in mine for value in one], [value for one in other for value in one])
+    assert apart.low is not None and apart.high is not None and pooled.low is not None and pooled.high is not None
+    assert apart.high - apart.low > pooled.high - pooled.low
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1.5, "slower"), (0.6, "faster"), (1.0, "equal")])
+def test_over_processes_a_factor_has_its_verdict(factor: float, verdict: str) -> None:
+    assert ratios.across(*drawn(numpy.random.RandomState(3), factor, 5, between=0.005)).verdict == verdict
+
+
+def test_the_inverse_of_a_ratio_says_the_inverse() -> None:
+    mine, other = drawn(numpy.random.RandomState(2), 1.4, 5, between=0.01)
+    there, back = ratios.across(mine, other), ratios.across(other, mine)
+    assert there.median is not None and back.median is not None
+    assert there.median * back.median == pytest.approx(1, rel=1e-3)  # medians of an even number of pairs
+    assert {there.verdict, back.verdict} == {"slower", "faster"}
+
+
+def test_one_process_is_what_it_was() -> None:
+    values = [1.0 + 0.01 * (n % 5) for n in range(40)]
+    assert ratios.across([[2.0] * 40], [values]) == ratio([2.0] * 40, values)
+
+
+def test_processes_that_differ_much_or_with_few_calls_are_insufficient_data() -> None:
+    wide = ratios.across(*drawn(numpy.random.RandomState(4), 2.0, 3, between=0.3))
+    assert (wide.verdict, wide.median is None) == ("insufficient data", False)
+    few = ratios.across([[2.0] * 20, [2.0] * 9], [[1.0] * 20, [1.0] * 9])
+    assert few == Ratio(None, None, None, 29, "insufficient data")
+
+
+def test_processes_that_are_not_in_pairs_are_refused() -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        ratios.across([[1.0] * 20] * 3, [[1.0] * 20] * 2)

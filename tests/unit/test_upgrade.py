@@ -526,17 +526,17 @@ def scaled(values: Sequence[float], by: float) -> list[float]:
     ],
 )
 def test_a_model_is_slower_where_seconds_and_the_ratio_to_torch_say_so(torch: float, model: float, kind: str) -> None:
-    was = Recording("a machine", {PLACE: (TORCH, MODEL)})
-    now = Recording("a machine", {PLACE: (scaled(TORCH, torch), scaled(MODEL, model))})
+    was = Recording("a machine", {PLACE: ([TORCH], [MODEL])})
+    now = Recording("a machine", {PLACE: ([scaled(TORCH, torch)], [scaled(MODEL, model)])})
     change = changed(PLACE, answer(), answer(), times(was, now))
     assert change.kind == kind
     assert change.message.startswith(f"{model:.2f} times as long") is (kind != "same")
 
 
 def test_nothing_is_claimed_of_few_samples_of_another_machine_or_of_one_side() -> None:
-    was = Recording("a machine", {PLACE: (TORCH, MODEL)})
-    few = Recording("a machine", {PLACE: (TORCH[:5], scaled(MODEL[:5], 2))})
-    other = Recording("another", {PLACE: (TORCH, scaled(MODEL, 2))})
+    was = Recording("a machine", {PLACE: ([TORCH], [MODEL])})
+    few = Recording("a machine", {PLACE: ([TORCH[:5]], [scaled(MODEL[:5], 2)])})
+    other = Recording("another", {PLACE: ([TORCH], [scaled(MODEL, 2)])})
     for now in (few, other, Recording("a machine", {}), None):
         assert changed(PLACE, answer(), answer(), times(was, now)).kind is Kind.SAME
 
@@ -545,7 +545,7 @@ def test_a_planted_slowdown_has_its_word_and_code(project: Project, capsys: pyte
     for toolchain, by in (("old", 1.0), ("new", 1.3)):
         record(zoo("add", toolchain=toolchain), zoo("gru", toolchain=toolchain))
         samples = {"torch": TORCH, "saved-model": scaled(MODEL, by)}
-        measured = Latency("zoo/add", "onnx-tf", 13, {"batch": 1}, samples, {})
+        measured = Latency("zoo/add", "onnx-tf", 13, {"batch": 1}, latency.of_samples(samples), {})
         latency.save(project, toolchain, "2026-11-23T03:31:36+00:00", [measured])
     assert cli.main(["upgrade", "old", "new"]) == 39
     said = capsys.readouterr().out

@@ -79,12 +79,12 @@ Converters = Callable[..., list[CellRecord]]
 
 
 @pytest.fixture
-def convert_all(tmp_path: Path, cache: paths.Cache) -> Converters:
-    """Run cases through the planted converter of that fault, for real: convert_all("hang", "planted/*", seconds=3)."""
+def planned(tmp_path: Path, cache: paths.Cache) -> Callable[..., tuple[Context, list[PlannedCell]]]:
+    """Cells of cases by the planted converter of that fault, and what an engine for them needs."""
     project = paths.project(HERE)
     zoo = cases.load([HERE / "cases"])
 
-    def crossed(
+    def of(
         fault: str,
         *globs: str,
         python: str = "3.11",
@@ -92,7 +92,7 @@ def convert_all(tmp_path: Path, cache: paths.Cache) -> Converters:
         memory_gib: float = 2,
         observer: Observer | None = None,
         **options: bool | int | tuple[str, ...],
-    ) -> list[CellRecord]:
+    ) -> tuple[Context, list[PlannedCell]]:
         route = tmp_path / f"{fault}.py"
         if not route.exists():
             shutil.copy(HERE / "planted.py", route)
@@ -107,7 +107,18 @@ def convert_all(tmp_path: Path, cache: paths.Cache) -> Converters:
         cells = plan.plan(changed, zoo, project, toolchains=[own.id], case_globs=globs)
         assert cells
         assert all(cell == PlannedCell(own.id, cell.case, str(route)) for cell in cells)
-        with Engine(Context(project, changed, zoo, cache, Options(**options), observer)) as engine:  # type: ignore[arg-type]
+        return Context(project, changed, zoo, cache, Options(**options), observer), cells  # type: ignore[arg-type]
+
+    return of
+
+
+@pytest.fixture
+def convert_all(planned: Callable[..., tuple[Context, list[PlannedCell]]]) -> Converters:
+    """Run cases through the planted converter of that fault, for real: convert_all("hang", "planted/*", seconds=3)."""
+
+    def crossed(fault: str, *globs: str, **given: object) -> list[CellRecord]:
+        context, cells = planned(fault, *globs, **given)
+        with Engine(context) as engine:
             return list(engine.run(cells))
 
     return crossed

@@ -44,14 +44,11 @@ def latencies(selection: Selection) -> dict[str, Latencies]:
 def _latencies(project: Project, toolchain: str) -> Latencies:
     """The recorded ratios against torch, computed from the samples."""
     from tfparity.evidence import latency
-    from tfparity.evidence.ratios import ratio
     from tfparity.report.site.facts import Latency
 
     found: dict[tuple[str, str], Mapping[str, Latency]] = {}
     for cell in latency.cells(project, toolchain):
-        torch = cell.samples.get("torch")
-        compared = {name: ratio(mine, torch) for name, mine in cell.samples.items() if torch and name != "torch"}
         found[cell.case, cell.route] = {
-            name: Latency(one.median, one.low, one.high, one.verdict) for name, one in compared.items()
+            name: Latency(one.median, one.low, one.high, one.verdict) for name, one in cell.ratios.items()
         }
     return found

@@ -24,12 +24,12 @@ from tfparity.engine.cell_run import CellRun
 from tfparity.engine.cell_runtimes import OnRuntimes
 from tfparity.engine.context import Context
 from tfparity.engine.probing import Probing
-from tfparity.engine.process_limits import Limits
 from tfparity.engine.source_side import Answered
 from tfparity.engine.target_side import Examples
 from tfparity.engine.targets import Delivered, Targeting
+from tfparity.engine.timed import Timed
 from tfparity.engine.work_folder import WorkFolder
-from tfparity.engine.worker_client import Answer, Side, Worker
+from tfparity.engine.worker_client import Side, Worker
 from tfparity.engine.worker_pool import WorkerPool
 from tfparity.errors import MachineFault
 from tfparity.judging import judge
@@ -37,15 +37,11 @@ from tfparity.planning import targets as planned_targets
 from tfparity.planning.keys import Crossing
 from tfparity.planning.probes import Call
 from tfparity.records.cells import Attempt, Cell, CellId, CellRecord, EnvironmentFacts, PlannedCell
-from tfparity.records.keys import Json
 from tfparity.records.vocabulary import Outcome, Target, Tier, Verdict
 from tfparity.worker.declare import Case
 
 #: Bytes of bundles kept between runs.
 BUNDLE_LIMIT = 6 * 2**30
-
-#: What timing a cell may take: its processes live as long as the measurement.
-TIMING_LIMITS = Limits(3600, 8192)
 
 
 @dataclass(frozen=True)
@@ -75,20 +71,6 @@ class Converted:
     def right(self) -> bool:
         """Whether the artifact and every target made of it are right."""
         return self.folder is not None and all(made.right for made in self.targets.values())
-
-
-@dataclass(frozen=True)
-class Timed:
-    """A cell that works, ready to be timed. ask: sends a request to the worker of a side ("source" or "target");
-    artifact, io: the converted model, the bundle's arrays; folder: of one's own; places: as in target_side."""
-
-    crossing: Crossing
-    attempt: Attempt
-    artifact: Path
-    io: Path
-    folder: Path
-    ask: Callable[[str, Mapping[str, Json]], Answer]
-    places: Mapping[str, str]
 
 
 class Engine:
@@ -420,7 +402,7 @@ class Engine:
 
     @contextmanager
     def timed(self, planned: PlannedCell) -> Iterator[Timed | None]:
-        """A cell's artifact and its two workers, to be timed; None where the cell does not work."""
+        """A cell's artifact, what is made of it and its workers, to be timed; None where the cell does not work."""
         crossing = self.context.keys.crossing(planned)
         pool = self._pool(planned.toolchain)
         _, run = self._run_of(planned, pool)
@@ -433,17 +415,12 @@ class Engine:
         attempt = run.attempt(opset, attempt.remedies)
         if not judge.works(attempt):
             raise _contradicted(planned)
-        folder = run.artifacts[opset, attempt.remedies]
-        sides = {"source": crossing.source, "target": crossing.target}
-
-        def ask(side: str, request: Mapping[str, Json]) -> Answer:
-            return pool.worker(sides[side]).ask("latency", request, TIMING_LIMITS)
-
-        io = run.source.export(opset, attempt.remedies).io
         try:
-            yield Timed(crossing, attempt, target_side.artifact(folder), io, folder, ask, pool.places)
+            with ExitStack() as stack:
+                yield Timed(self.context, pool, stack, crossing, run, attempt)
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            for folder in run.artifacts.values():
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _opened(self, planned: PlannedCell, *, tries_remedies: bool) -> CellRun:
         """A cell alone on the machine, its workers warm until the engine ends."""

@@ -46,7 +46,7 @@ STAGES = {
     "answer": ("build", "probe"),
     "probe": ("load", "probe"),
     "selftest": ("selftest",),
-    "latency": ("load", "warm-up", "measure"),
+    "latency": ("prepare", "load", "warm-up", "measure"),
     "describe": ("load", "describe"),
     "answer-artifact": ("load", "describe", "run"),
 }
@@ -93,13 +93,26 @@ class Takes:
 
 
 @dataclass(frozen=True)
+class Timing:
+    """What a subject's process says beside its samples: see requests.latency. megabytes: of files on disk, memory_mib:
+    the peak beyond what the process had before; None where there is none. ran: package and version."""
+
+    load_seconds: FiniteFloat
+    first_seconds: FiniteFloat
+    memory_mib: FiniteFloat | None = None
+    megabytes: FiniteFloat | None = None
+    ran: str | None = None
+
+
+@dataclass(frozen=True)
 class Facts:
     """What a worker says beside its stages; what a request has nothing to say of stays at its default.
 
     sensitivity, bounded, unseen, floor, float64_error, parameters, where, file_opset, operators: of the source side
     (requests.source).
     failed: sample index → why it could not run. fork_seconds: from the request to its process. unanswered, part, turn:
-    of probes (requests.probe). target: of its making. takes: of an artifact of anybody's (requests.artifact).
+    of probes (requests.probe). target: of its making. takes: of an artifact of anybody's (requests.artifact). timing:
+    of a subject of a latency measurement (requests.latency).
     """
 
     sensitivity: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
@@ -119,6 +132,7 @@ class Facts:
     turn: int | None = None
     target: Made | None = None
     takes: Takes | None = None
+    timing: Timing | None = None
 
 
 @dataclass(frozen=True)

@@ -13,16 +13,46 @@ from pydantic import TypeAdapter, ValidationError
 
 from tfparity import paths
 from tfparity.errors import EvidenceError
-from tfparity.evidence.ratios import Ratio, ratio
+from tfparity.evidence.ratios import Ratio, across
 from tfparity.paths import Project
 from tfparity.records.keys import Json
 
-SCHEMA = 1
+SCHEMA = 2
+
+#: The first of the subjects, which the others are held against.
+BASELINE = "torch"
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process of a subject: its samples in seconds, in the order in which they were taken; None for what is not
+    known.
+
+    load_seconds: from what lies on disk to what can be called; first_seconds: of the first call; memory_mib: the peak
+    beyond what the process had before. waited: of the middle call, the share of its time in which none of the process's
+    threads had the core.
+    """
+
+    samples: list[float]
+    load_seconds: float | None = None
+    first_seconds: float | None = None
+    memory_mib: float | None = None
+    waited: float | None = None
+
+
+@dataclass(frozen=True)
+class Series:
+    """A subject: its processes, each beside the torch's of the same place. megabytes: on disk; ran: package and
+    version."""
+
+    processes: list[Process]
+    megabytes: float | None = None
+    ran: str | None = None
 
 
 @dataclass(frozen=True)
 class Latency:
-    """Raw samples in seconds by subject, the reason of each subject that gave none, and at which batch size.
+    """What was measured of a cell by subject, the reason of each subject that gave nothing, and at which sizes.
 
     `why` says why nothing was measured.
     """
@@ -31,36 +61,62 @@ class Latency:
     route: str
     opset: int | None
     sizes: dict[str, int]
-    samples: dict[str, list[float]]
+    subjects: dict[str, Series]
     failed: dict[str, str]
     why: str | None = None
 
+    @property
+    def samples(self) -> dict[str, list[list[float]]]:
+        """By subject, the samples of each of its processes."""
+        return {name: [one.samples for one in series.processes] for name, series in self.subjects.items()}
+
     def compared(self, subject: str, baseline: str) -> Ratio | None:
         """How many times as long as another a subject takes; None where one of them gave no samples."""
-        mine, other = self.samples.get(subject), self.samples.get(baseline)
-        return ratio(mine, other) if mine and other else None
+        samples = self.samples
+        mine, other = samples.get(subject), samples.get(baseline)
+        return across(mine, other) if mine and other else None
 
     @property
     def ratios(self) -> dict[str, Ratio]:
         """Each subject against torch eager."""
-        torch = self.samples.get("torch")
-        return {} if not torch else {name: ratio(mine, torch) for name, mine in self.samples.items() if name != "torch"}
+        found = {name: self.compared(name, BASELINE) for name in self.subjects if name != BASELINE}
+        return {name: ratio for name, ratio in found.items() if ratio is not None}
 
     def document(self) -> dict[str, Json]:
-        """As results/latency/<toolchain>.json keeps it: samples in seconds with four significant digits."""
+        """As results/latency/<toolchain>.json keeps it: seconds with four significant digits."""
         return {
             "case": self.case,
             "route": self.route,
             "opset": self.opset,
-            "sizes": self.sizes,
-            "samples": {name: [float(f"{value:.3e}") for value in values] for name, values in self.samples.items()},
-            "failed": self.failed,
-            "ratios": {name: _rounded(asdict(found)) for name, found in self.ratios.items()},
+            "sizes": dict(self.sizes),
+            "subjects": {name: _series(series) for name, series in self.subjects.items()},
+            "failed": dict(self.failed),
+            "ratios": {name: _rounded(asdict(found), 3) for name, found in self.ratios.items()},
         }
 
 
-def _rounded(found: Mapping[str, Json]) -> dict[str, Json]:
-    return {name: float(f"{value:.3g}") if isinstance(value, float) else value for name, value in found.items()}
+def of_samples(samples: Mapping[str, list[float]]) -> dict[str, Series]:
+    """Subjects of one process each."""
+    return {name: Series([Process(values)]) for name, values in samples.items()}
+
+
+def _series(series: Series) -> dict[str, Json]:
+    processes: list[Json] = [
+        {
+            **_rounded({name: value for name, value in asdict(one).items() if name != "samples"}, 3),
+            "samples": [_digits(value, 4) for value in one.samples],
+        }
+        for one in series.processes
+    ]
+    return {**_rounded({"megabytes": series.megabytes, "ran": series.ran}, 3), "processes": processes}
+
+
+def _digits(value: float, digits: int) -> float:
+    return float(f"{value:.{digits}g}")
+
+
+def _rounded(found: Mapping[str, Json], digits: int) -> dict[str, Json]:
+    return {name: _digits(value, digits) if isinstance(value, float) else value for name, value in found.items()}
 
 
 def path(project: Project, toolchain: str) -> Path:
@@ -81,47 +137,75 @@ def save(project: Project, toolchain: str, ran_at: str, measured: Sequence[Laten
     return file
 
 
-def load(project: Project, toolchain: str) -> dict[str, Json] | None:
+@dataclass(frozen=True)
+class Recording:
+    """One measurement run. machine: what the samples depend on."""
+
+    toolchain: str
+    ran_at: str
+    machine: dict[str, str | int | float | None]
+    cells: list[Latency]
+
+
+@dataclass(frozen=True)
+class _Old:
+    """A cell of schema 1: one process of each subject, and nothing told beside the samples."""
+
+    case: str
+    route: str
+    opset: int | None
+    sizes: dict[str, int]
+    samples: dict[str, list[float]]
+    failed: dict[str, str]
+
+
+@dataclass(frozen=True)
+class _OldRecording:
+    toolchain: str
+    ran_at: str
+    machine: dict[str, str | int | float | None]
+    cells: list[_Old]
+
+
+def load(project: Project, toolchain: str) -> Recording | None:
     """The recorded measurement, None where there is none. Raises EvidenceError for a file that cannot be read."""
     file = path(project, toolchain)
-    if not file.exists():
-        return None
+    return read(file) if file.exists() else None
+
+
+def read(file: Path) -> Recording:
+    """A measurement, of schema 1 or 2. Raises EvidenceError with the place for a file that cannot be read."""
+    again = "record it again: nox -s latency -- --record"
     try:
         value = json.loads(file.read_text(encoding="utf-8"))
     except json.JSONDecodeError as wrong:
-        raise EvidenceError(
-            f"cannot be read: {wrong.msg}; record it again: nox -s latency -- --record", file=file, line=wrong.lineno
-        ) from None
+        raise EvidenceError(f"cannot be read: {wrong.msg}; {again}", file=file, line=wrong.lineno) from None
     except (OSError, UnicodeDecodeError) as wrong:
         raise EvidenceError(f"cannot be read: {wrong}", file=file) from None
-    if not isinstance(value, dict) or value.get("schema") != SCHEMA:
-        raise EvidenceError(f"is not of schema {SCHEMA}; record it again: nox -s latency -- --record", file=file)
-    return value
+    schema = value.get("schema") if isinstance(value, dict) else None
+    if schema not in (1, SCHEMA):
+        raise EvidenceError(f"is not of schema 1 or {SCHEMA}; {again}", file=file)
+    try:
+        if schema == SCHEMA:
+            return TypeAdapter(Recording).validate_python(value)
+        old = TypeAdapter(_OldRecording).validate_python(value)
+    except ValidationError as wrong:
+        first = wrong.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise EvidenceError(f"{place}: {first['msg']}; {again}", file=file) from None
+    cells = [
+        Latency(one.case, one.route, one.opset, one.sizes, of_samples(one.samples), one.failed) for one in old.cells
+    ]
+    return Recording(old.toolchain, old.ran_at, old.machine, cells)
 
 
 def cells(project: Project, toolchain: str) -> list[Latency]:
     """The recorded cells with their samples, none where nothing was recorded. Raises EvidenceError."""
-    document = load(project, toolchain)
-    if document is None:
-        return []
-    try:
-        return TypeAdapter(_Recorded).validate_python(document).cells
-    except ValidationError as wrong:
-        first = wrong.errors()[0]
-        place = ".".join(map(str, first["loc"]))
-        raise EvidenceError(
-            f"{place}: {first['msg']}; record it again: nox -s latency -- --record", file=path(project, toolchain)
-        ) from None
+    recording = load(project, toolchain)
+    return recording.cells if recording else []
 
 
-@dataclass(frozen=True)
-class _Recorded:
-    """The part of a file that is asked for."""
-
-    cells: list[Latency]
-
-
-def machine() -> dict[str, Json]:
+def machine() -> dict[str, str | int | float | None]:
     """What the samples depend on, without a name of the machine."""
     import psutil
 

@@ -194,7 +194,7 @@ TIMED = (("saved-model", "filled", "SavedModel"), ("saved-model-xla", "hollow", 
 
 def latency(table: Table) -> Picture:
     """For each cell that was timed: how many times as long as torch the SavedModel takes, without and with XLA."""
-    found = {place: one for place, one in table.query.latencies.items() if one.samples}
+    found = {place: one for place, one in table.query.latencies.items() if one.subjects}
     left, step = 290, 26
     rows = max(1, len(found))
     width, height, bottom = 760, TOP + step * rows + BELOW, TOP + step * rows

@@ -1,47 +1,72 @@
-"""Interleaved measurement: every subject is a process of its own on one pinned core, and they take turns."""
+"""Interleaved measurement: every subject is a process of its own on one pinned core, and they take turns; then the same
+again with new processes."""
 
 from __future__ import annotations
 
 import os
 import select
+import shutil
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
+from statistics import median
 
-from tfparity.engine.worker_client import Answer
+from tfparity.engine.worker_client import Answer, Timing
 from tfparity.errors import MachineFault, WorkerError
+from tfparity.evidence.latency import Process, Series
 from tfparity.records.fingerprint import printable
 from tfparity.records.keys import Json
 
-SUBJECTS = ("torch", "saved-model", "saved-model-xla")
-
 #: Calls before the first that counts: XLA compiles in them, allocators settle.
 WARM_UP = 10
+
+#: A call this long or longer, in seconds, counts at once. Before a shorter one another is made: whoever had the core
+#: in between has left its caches full of something else.
+LONG = 0.02
 
 #: Seconds that a subject may take to load and warm up, and that a call may take.
 SETUP_SECONDS = 300.0
 CALL_SECONDS = 60.0
 
 
+@dataclass(frozen=True)
+class Call:
+    """One call: its seconds, and the processor's seconds in it."""
+
+    seconds: float
+    busy: float
+
+    @property
+    def waited(self) -> float:
+        """The share of the time in which no thread of the process had a core."""
+        return max(0.0, 1 - self.busy / self.seconds) if self.seconds > 0 else 0.0
+
+
 class Subject:
     """One way to run a case, in a worker's process that answers call by call. Use as a context manager.
 
-    Raises WorkerError with the subject's own failure where it does not come up or stops answering.
+    Raises WorkerError with the subject's own failure where it does not come up or stops answering. `timing` is what the
+    process told when it ended, None before.
     """
 
     def __init__(
         self, name: str, ask: Callable[[Mapping[str, Json]], Answer], request: Mapping[str, Json], folder: Path
     ) -> None:
         self.name = name
-        self._ask, self._request = ask, request
-        self._commands, self._durations = folder / f"{name}.commands", folder / f"{name}.durations"
+        self.timing: Timing | None = None
+        self._ask, self._request, self._folder = ask, request, folder
+        self._commands, self._durations = folder / "commands", folder / "durations"
         self._ended: list[str] = []  # why it ended, once it has
         self._pending = b""
+        self._last = 0.0
 
     def __enter__(self) -> Subject:
+        self._folder.mkdir(parents=True)
         for pipe in (self._commands, self._durations):
             os.mkfifo(pipe)
         # Opened for both, so that neither side waits for the other to come up.
@@ -49,7 +74,7 @@ class Subject:
         self._in = os.open(self._durations, os.O_RDWR | os.O_NONBLOCK)
         request: dict[str, Json] = {
             **self._request,
-            "subject": self.name,
+            "folder": str(self._folder),
             "commands": str(self._commands),
             "durations": str(self._durations),
             "warm_up": WARM_UP,
@@ -68,6 +93,7 @@ class Subject:
         self._thread.join(10)
         os.close(self._out)
         os.close(self._in)
+        shutil.rmtree(self._folder, ignore_errors=True)  # a copy of the weights may be in it
 
     def _run(self, request: Mapping[str, Json]) -> str:
         """Run the subject to its end; why it ended."""
@@ -75,13 +101,18 @@ class Subject:
             answer = self._ask(request)
         except (MachineFault, WorkerError) as fault:
             return str(fault)
+        self.timing = answer.facts.timing
         error = answer.stages[-1].error
         return f"{error.type}: {printable(error.message)[:300]}" if error else "Exit: the subject ended"
 
-    def seconds(self) -> float:
-        """The duration of one call, by the worker's clock."""
-        os.write(self._out, b"1\n")
-        return float(self._line(CALL_SECONDS))
+    def turn(self) -> Call:
+        """The call that counts of one turn, by the worker's clock."""
+        calls = 1 if self._last >= LONG else 2
+        os.write(self._out, b"%d\n" % calls)
+        lines = [self._line(CALL_SECONDS) for _ in range(calls)]
+        seconds, busy = map(float, lines[-1].split())
+        self._last = seconds
+        return Call(seconds, busy)
 
     def _line(self, patience: float) -> str:
         deadline = time.monotonic() + patience
@@ -97,29 +128,32 @@ class Subject:
         return line.decode()
 
 
-def interleave(
-    subjects: Sequence[Subject], rounds: int, seed: int = 0
-) -> tuple[dict[str, list[float]], dict[str, str]]:
-    """Seconds per call and subject: `rounds` rounds, in each every subject once, in a seeded random order, so that what
-    drifts on the machine drifts for all. One that stops answering has a reason instead, and no samples."""
+def interleave(subjects: Sequence[Subject], rounds: int, seed: int = 0) -> tuple[dict[str, list[Call]], dict[str, str]]:
+    """The calls of each subject: `rounds` rounds, in each every subject once. Every second round has the order of the
+    one before it backwards (A B B A), so that what drifts on the machine falls on all alike; the orders are seeded. One
+    that stops answering has a reason instead, and no calls."""
     random = Random(seed)
-    samples: dict[str, list[float]] = {subject.name: [] for subject in subjects}
+    calls: dict[str, list[Call]] = {subject.name: [] for subject in subjects}
     failed: dict[str, str] = {}
-    for _ in range(rounds):
-        answering = [subject for subject in subjects if subject.name not in failed]
-        for subject in random.sample(answering, len(answering)):
+    order: list[Subject] = []
+    for number in range(rounds):
+        order = order[::-1] if number % 2 else random.sample(subjects, len(subjects))
+        for subject in order:
+            if subject.name in failed:
+                continue
             try:
-                samples[subject.name].append(subject.seconds())
+                calls[subject.name].append(subject.turn())
             except WorkerError as wrong:
                 failed[subject.name] = str(wrong)
-                del samples[subject.name]
-    return samples, failed
+                del calls[subject.name]
+    return calls, failed
 
 
-def measured(
-    subjects: Mapping[str, Callable[[], Subject]], rounds: int
-) -> tuple[dict[str, list[float]], dict[str, str]]:
-    """Samples of the subjects that come up and answer to the end, and the reason of each that does not."""
+def beside(
+    subjects: Mapping[str, Callable[[], Subject]], rounds: int, seed: int = 0
+) -> tuple[dict[str, tuple[Process, Timing | None]], dict[str, str]]:
+    """One process of each subject, all up at once and taking turns; of those that come up and answer to the end what
+    was measured, and the reason of each that does not."""
     failed: dict[str, str] = {}
     with ExitStack() as stack:
         up = []
@@ -128,5 +162,54 @@ def measured(
                 up.append(stack.enter_context(make()))
             except WorkerError as wrong:
                 failed[name] = str(wrong)
-        samples, stopped = interleave(up, rounds)
-    return samples, {**failed, **stopped}
+        calls, stopped = interleave(up, rounds, seed)
+    told = {subject.name: subject.timing for subject in up}  # once they have ended
+    return {name: (_process(mine, told[name]), told[name]) for name, mine in calls.items()}, {**failed, **stopped}
+
+
+def _process(calls: Sequence[Call], timing: Timing | None) -> Process:
+    return Process(
+        [call.seconds for call in calls],
+        timing.load_seconds if timing else None,
+        timing.first_seconds if timing else None,
+        timing.memory_mib if timing else None,
+        median(call.waited for call in calls) if calls else None,
+    )
+
+
+def measured(
+    make: Callable[[str, int], Subject], names: Sequence[str], rounds: int, processes: int
+) -> tuple[dict[str, Series], dict[str, str]]:
+    """So many processes of each subject, made by name and number, `beside` those of the others. One that fails in any
+    of them has a reason and no samples: what it left out would fall on it alone."""
+    found: dict[str, list[Process]] = {name: [] for name in names}
+    last: dict[str, Timing] = {}
+    failed: dict[str, str] = {}
+    for number in range(processes):
+        makers = {name: partial(make, name, number) for name in names if name not in failed}
+        told, wrong = beside(makers, rounds, seed=number)
+        failed.update(wrong)
+        for name, (process, timing) in told.items():
+            found[name].append(process)
+            if timing is not None:
+                last[name] = timing
+    series = {
+        name: Series(mine, last[name].megabytes if name in last else None, last[name].ran if name in last else None)
+        for name, mine in found.items()
+        if name not in failed
+    }
+    return series, failed
+
+
+@contextmanager
+def off_core(core: int) -> Iterator[None]:
+    """Keep this thread, and what it starts meanwhile, off a core that something is timed on; where there is another."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    usual = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, usual - {core} or usual)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, usual)

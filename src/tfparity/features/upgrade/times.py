@@ -2,7 +2,7 @@
 
 The two runs are never compared second by second: a machine is busier on one day than on another. A model counts as
 slower where its seconds are more and also their ratio to torch in the same run, each beyond doubt: a busy machine moves
-the seconds alone, a faster torch the ratio alone.
+the seconds alone, a faster torch the ratio alone. (`nox -s latency -- --compare` is the stricter test, of a run now.)
 """
 
 from __future__ import annotations
@@ -10,12 +10,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
 
 from tfparity.evidence import latency
-from tfparity.evidence.ratios import FEWEST, ratio
+from tfparity.evidence.ratios import Ratio, across
 from tfparity.features.upgrade.compare import Place, Times, no_times
 from tfparity.paths import Project
+
+#: Seconds of each process of a subject.
+Samples = Sequence[Sequence[float]]
+
+#: Those of torch and of the SavedModel, process by process and call by call.
+Pair = tuple[Samples, Samples]
 
 #: Medians that differ by less are the same.
 LEAST = 1.10
@@ -24,10 +29,10 @@ LEAST = 1.10
 @dataclass(frozen=True)
 class Recording:
     """What was measured on a toolchain. machine: what the samples depend on, in one text; cells: place → seconds of
-    torch and of the SavedModel, in pairs."""
+    torch and of the SavedModel by process, in pairs."""
 
     machine: str
-    cells: Mapping[Place, tuple[Sequence[float], Sequence[float]]]
+    cells: Mapping[Place, Pair]
 
 
 def recorded(project: Project, base: str, head: str) -> Times:
@@ -36,15 +41,15 @@ def recorded(project: Project, base: str, head: str) -> Times:
 
 
 def _recording(project: Project, toolchain: str) -> Recording | None:
-    document = latency.load(project, toolchain)
-    if document is None:
+    found = latency.load(project, toolchain)
+    if found is None:
         return None
-    pairs = {
+    pairs: dict[Place, Pair] = {
         (cell.case, cell.route): (cell.samples["torch"], cell.samples["saved-model"])
-        for cell in latency.cells(project, toolchain)
+        for cell in found.cells
         if {"torch", "saved-model"} <= cell.samples.keys()
     }
-    return Recording(json.dumps(document.get("machine"), sort_keys=True), pairs)
+    return Recording(json.dumps(found.machine, sort_keys=True), pairs)
 
 
 def times(base: Recording | None, head: Recording | None) -> Times:
@@ -59,31 +64,24 @@ def times(base: Recording | None, head: Recording | None) -> Times:
     return of
 
 
-def _changed(
-    was: tuple[Sequence[float], Sequence[float]], now: tuple[Sequence[float], Sequence[float]]
-) -> tuple[str, bool] | None:
-    if min(map(len, (*was, *now, _ratios(*was), _ratios(*now)))) < FEWEST:
-        return None
-    seconds = _factor(was[1], now[1])
-    beside = _factor(_ratios(*was), _ratios(*now))
+def _changed(was: Pair, now: Pair) -> tuple[str, bool] | None:
+    seconds = _factor(_seconds(was[1]), _seconds(now[1]))
+    beside = _factor(across(was[1], was[0]), across(now[1], now[0]))
     if seconds is None or beside is None or (seconds > 1) is not (beside > 1):
         return None
     return f"{seconds:.2f} times as long as on BASE, {beside:.2f} times as long beside torch", seconds > 1
 
 
-def _ratios(torch: Sequence[float], model: Sequence[float]) -> list[float]:
-    return [mine / other for other, mine in zip(torch, model, strict=True) if other > 0]
+def _seconds(samples: Samples) -> Ratio:
+    """The seconds themselves, with their interval."""
+    return across(samples, [[1.0] * len(one) for one in samples])
 
 
-def _factor(was: Sequence[float], now: Sequence[float]) -> float | None:
-    """How many times as large the median is, where the intervals of both medians lie apart by LEAST; else None."""
-    (low, high), (new_low, new_high) = _interval(was), _interval(now)
-    apart = new_low > high * LEAST or new_high * LEAST < low
-    return median(now) / median(was) if apart else None
-
-
-def _interval(samples: Sequence[float]) -> tuple[float, float]:
-    """The interval of the median, as judging.ratios has it."""
-    found = ratio(samples, [1.0] * len(samples))
-    assert found.low is not None and found.high is not None  # there are FEWEST or more
-    return found.low, found.high
+def _factor(was: Ratio, now: Ratio) -> float | None:
+    """How many times as large it is, where the intervals lie apart by LEAST; else None, also with too few samples."""
+    if was.median is None or was.low is None or was.high is None:
+        return None
+    if now.median is None or now.low is None or now.high is None:
+        return None
+    apart = now.low > was.high * LEAST or now.high * LEAST < was.low
+    return now.median / was.median if apart else None

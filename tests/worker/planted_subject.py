@@ -1,0 +1,43 @@
+"""A subject of a latency measurement over the numpy "framework" of planted.py, in a file that a test names by its path.
+
+What it does is the file's own name: a test copies this file as `steady.py`. Standard library and numpy, Python 3.7 and
+later: it runs inside a worker.
+"""
+
+import os
+
+from tfparity.worker.messages import Refused
+from tfparity.worker.subjects import Prepared, Subject, inputs
+
+DOES = os.path.basename(__file__)[:-3]
+
+#: Calls of the warm-up, and some that count.
+MANY = 13
+
+
+def prepare(request):
+    if DOES == "refuses":
+        raise Refused("NotHere", "this version cannot do it")
+    path = os.path.join(request["folder"], "pid")
+    with open(path, "w") as file:
+        file.write("%d" % os.getpid() + "." * 1000)
+    return Prepared((path,))
+
+
+def load(request, prepared):
+    import numpy
+
+    (given,) = [array for _, array in inputs(request)]
+    held = numpy.ones(4 * 2**20 if DOES == "fills-memory" else 1)  # 32 MiB
+    calls = []
+
+    def call():
+        calls.append(None)
+        if DOES == "stops-midway" and len(calls) > MANY:
+            os.abort()
+        return numpy.sort(numpy.tile(given.ravel(), 50)) + held[0]
+
+    return call
+
+
+SUBJECT = Subject(side="source", load=load, packages=("numpy",), prepare=prepare)

@@ -1,0 +1,114 @@
+"""Latency over planted subjects, each in real worker processes of its own. What is asserted is never a duration."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import PYTHONS
+
+from tfparity.engine.context import Context
+from tfparity.engine.engine import Engine
+from tfparity.evidence.latency import Latency
+from tfparity.features.latency.bench import bench
+from tfparity.planning import subjects, targets
+from tfparity.records.cells import PlannedCell
+from tfparity.records.vocabulary import Target
+
+HERE = Path(__file__).parent
+
+Time = Callable[..., Latency]
+
+
+@pytest.fixture
+def time(
+    tmp_path: Path, planned: Callable[..., tuple[Context, list[PlannedCell]]], monkeypatch: pytest.MonkeyPatch
+) -> Time:
+    """Time the planted net with planted modules in the places of subjects: time({"torch": "steady"})."""
+
+    def timed(does: dict[str, str], fault: str = "faithful", python: str = "3.11", **given: int) -> Latency:
+        for name, word in does.items():
+            if word:
+                shutil.copy(HERE / "planted_subject.py", tmp_path / f"{word}.py")
+                monkeypatch.setitem(subjects.MODULES, name, str(tmp_path / f"{word}.py"))
+        context, (cell,) = planned(fault, "planted/net", python=python)
+        with Engine(context) as engine:
+            return bench(engine, cell, **{"rounds": 4, "processes": 2, "names": tuple(does), **given})  # type: ignore[arg-type]
+
+    return timed
+
+
+@pytest.mark.parametrize("version", [PYTHONS[0], PYTHONS[-1]])
+def test_a_subject_is_timed_in_processes_of_its_own(time: Time, version: str) -> None:
+    found = time({"torch": "steady", "torchscript": "fills-memory"}, python=version, processes=3, rounds=5)
+    assert found.failed == {}
+    assert list(found.subjects) == ["torch", "torchscript"]
+    for series in found.subjects.values():
+        assert [len(process.samples) for process in series.processes] == [5, 5, 5]
+        assert series.megabytes is not None
+        assert series.megabytes == pytest.approx(1e-3, rel=0.02)
+        assert (series.ran or "").startswith("numpy ")
+        for process in series.processes:
+            assert min(process.samples) > 0
+            assert process.load_seconds is not None
+            assert process.load_seconds > 0
+            assert process.first_seconds is not None
+            assert process.waited is not None
+            assert 0 <= process.waited <= 1
+    memory = {name: series.processes[0].memory_mib for name, series in found.subjects.items()}
+    assert memory["torch"] is not None
+    assert memory["torchscript"] is not None
+    assert memory["torchscript"] - memory["torch"] > 24
+
+
+@pytest.mark.parametrize(
+    ("does", "said"), [("stops-midway", "ended by SIGABRT"), ("refuses", "NotHere: this version cannot do it")]
+)
+def test_a_subject_that_does_not_run_to_the_end_has_a_reason_and_no_samples(time: Time, does: str, said: str) -> None:
+    found = time({"torch": "steady", "torchscript": does})
+    assert list(found.subjects) == ["torch"]
+    assert [len(process.samples) for process in found.subjects["torch"].processes] == [4, 4]
+    assert said in found.failed["torchscript"]
+
+
+def test_of_a_cell_that_does_not_work_nothing_is_timed(time: Time) -> None:
+    found = time({"torch": "steady"}, fault="swap-outputs")
+    assert found.subjects == {}
+    assert found.why is not None
+
+
+def test_what_a_framework_or_a_route_cannot_give_is_said(time: Time) -> None:
+    """By the real modules: the planted case is no torch module, its export no ONNX file."""
+    found = time({"torch": "steady", "torch-compile": "", "onnxruntime": ""})
+    assert "times no calls" in found.failed["torch-compile"]
+    assert "the route exports no ONNX file" in found.failed["onnxruntime"]
+
+
+@pytest.mark.parametrize(
+    ("does", "said"),
+    [
+        ("rounds", None),
+        ("raises", "this operator has no 8-bit form"),
+        ("forgets", "tflite-dynamic, parity"),  # of wrong answers the time says nothing
+    ],
+)
+def test_a_target_is_made_to_be_timed(
+    time: Time, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, does: str, said: str | None
+) -> None:
+    shutil.copy(HERE / "planted_target.py", tmp_path / f"{does}.py")
+    shutil.copy(HERE / "planted.py", tmp_path / "faithful.py")
+    monkeypatch.setitem(targets.MODULES, Target.TFLITE_DYNAMIC, str(tmp_path / f"{does}.py"))
+    runs = tmp_path / "runs-it.py"
+    runs.write_text(
+        (HERE / "planted_subject.py").read_text().replace('side="source"', 'side="target", target="tflite-dynamic"')
+    )
+    monkeypatch.setitem(subjects.MODULES, "tflite-dynamic", str(runs))
+    found = time({"torch": "steady", "tflite-dynamic": ""})
+    if said is None:
+        assert found.failed == {}
+        assert list(found.subjects) == ["torch", "tflite-dynamic"]
+    else:
+        assert said in found.failed["tflite-dynamic"]
+        assert list(found.subjects) == ["torch"]
