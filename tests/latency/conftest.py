@@ -4,19 +4,22 @@ import datetime
 import itertools
 import sys
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from tfparity.errors import TfparityError, UsageError
 from tfparity.evidence import latency as results
 from tfparity.evidence.latency import Latency
-from tfparity.features.latency import bench
+from tfparity.features.latency import bench, gate
 from tfparity.features.session import Session
 from tfparity.planning import subjects
 from tfparity.pytest_plugin import add_options, choice, ends_in_a_line, read_all
+from tfparity.records.cells import PlannedCell
 from tfparity.records.observer import Silent
+from tfparity.report import latency as report
+from tfparity.report import terminal
 from tfparity.report.ending import in_a_line
-from tfparity.report.latency import terminal
 
 BENCH = pytest.StashKey["Bench"]()
 
@@ -28,10 +31,24 @@ class Bench:
         self.session = Session(choice(config))
         self.rounds, self.processes = config.getoption("--rounds"), config.getoption("--processes")
         self.subjects = subjects.named(config.getoption("--subject"))
-        self.measured: dict[str, Latency] = {}
+        self.compares, self.base = config.getoption("--compare"), config.getoption("--base")
+        if self.base is not None and not self.compares:
+            raise UsageError("--base names what --compare compares with: give both")
+        self.bases = {}
+        self.compared = {}
+        self.measured: dict[PlannedCell, Latency] = {}
         self._stack = ExitStack()
         self._engine = None
-        self._toolchains: list[str] = []
+
+    def read(self):
+        """What a run is held against is read before anything is measured, and says how many processes it takes."""
+        if self.compares:
+            cells = [cell for cell in self.session.cells if cell.applicable]
+            toolchains = dict.fromkeys(cell.toolchain for cell in cells)
+            self.bases = gate.bases(self.session.selection.project, list(toolchains), self.base)
+            if self.processes is None:
+                self.processes = gate.processes(self.bases, cells, self.subjects)
+        self.processes = self.processes or bench.PROCESSES
 
     @property
     def engine(self):
@@ -40,31 +57,41 @@ class Bench:
         return self._engine
 
     def of(self, cell):
-        if cell.id not in self.measured:
-            if cell.toolchain not in self._toolchains:
-                self._toolchains.append(cell.toolchain)
-            self.measured[cell.id] = bench.bench(self.engine, cell, self.rounds, self.processes, self.subjects)
-        return self.measured[cell.id]
+        if cell not in self.measured:
+            self.measured[cell] = self.measure(cell)
+        return self.measured[cell]
+
+    def measure(self, cell):
+        return bench.bench(self.engine, cell, self.rounds, self.processes, self.subjects)
 
     def end(self):
-        self._stack.close()
+        """Compare and record what was asked for; the exit code that it takes, 0 where none."""
+        timed = {cell: found for cell, found in self.measured.items() if found.subjects}
+        try:
+            if self.compares:
+                self.compared = gate.compared(self.bases, timed, self.measure)
+        finally:
+            self._stack.close()
         if self.session.choice.record:
             now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-            for toolchain in self._toolchains:
-                mine = [
-                    found for id, found in self.measured.items() if id.startswith(f"{toolchain}/") and found.subjects
-                ]
+            for toolchain in dict.fromkeys(cell.toolchain for cell in timed):
+                mine = [found for cell, found in timed.items() if cell.toolchain == toolchain]
                 results.save(self.session.selection.project, toolchain, now, mine)
+        return gate.exit_code(self.compared)
 
 
 def pytest_addoption(parser):
     group = add_options(parser, "cells to measure", without=("--with",))
     rounds, processes = bench.ROUNDS, bench.PROCESSES
     group.addoption("--rounds", type=int, default=rounds, help=f"calls of each process that count ({rounds})")
-    group.addoption("--processes", type=int, default=processes, help=f"processes of each subject ({processes})")
+    group.addoption(
+        "--processes", type=int, help=f"processes of each subject ({processes}; as many as --compare needs)"
+    )
     group.addoption(
         "--subject", action="append", default=[], help=f"only these ({', '.join(subjects.NAMES)}); repeatable"
     )
+    group.addoption("--compare", action="store_true", help="hold this run against a recorded one; 39 if it is slower")
+    group.addoption("--base", type=Path, metavar="FILE", help="with --compare: against this file, not results/latency/")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -73,7 +100,20 @@ def pytest_cmdline_main(config):
         config.stash[BENCH] = Bench(config)
     except UsageError as wrong:
         raise pytest.UsageError(str(wrong)) from None
-    return read_all(config, config.stash[BENCH].session)
+    ended = read_all(config, config.stash[BENCH].session)
+    if ended is None and not (config.option.help or config.option.version):
+        try:
+            config.stash[BENCH].read()
+        except (TfparityError, OSError) as wrong:
+            ended = told(wrong)
+    return ended
+
+
+def told(wrong):
+    """Say in a line what is wrong; the code to end with."""
+    ended = in_a_line(wrong)
+    print(f"tfparity: {ended}", file=sys.stderr)
+    return ended.exit_code
 
 
 def pytest_configure(config):
@@ -111,17 +151,23 @@ def owed(request):
 
 def pytest_sessionfinish(session):
     try:
-        session.config.stash[BENCH].end()
+        code = session.config.stash[BENCH].end()
     except (TfparityError, OSError) as wrong:  # the table is still to come
-        ended = in_a_line(wrong)
-        print(f"tfparity: {ended}", file=sys.stderr)
-        session.exitstatus = ended.exit_code
+        code = told(wrong)
+    if code:
+        session.exitstatus = code
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    found = [cell for cell in config.stash[BENCH].measured.values() if cell.subjects]
+    run = config.stash[BENCH]
+    found = [cell for cell in run.measured.values() if cell.subjects]
     if not found:
         return
     terminalreporter.section("latency: how many times as long as torch eager, one thread, one core")
-    for line in itertools.chain.from_iterable(map(terminal, found)):
+    for line in itertools.chain.from_iterable(map(report.terminal, found)):
         terminalreporter.write_line(line)
+    console = terminal.console(terminalreporter._tw._file, colours=terminalreporter.hasmarkup or None)
+    for toolchain, compared in run.compared.items():
+        terminalreporter.section(f"{toolchain}: beside what was recorded {run.bases[toolchain].ran_at}")
+        console.print(report.compared(compared))
+        console.print(report.totals(compared), markup=False)

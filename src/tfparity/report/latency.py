@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from statistics import median
+from typing import TYPE_CHECKING
 
 from tfparity.evidence.latency import BASELINE, Latency, Series
 from tfparity.evidence.ratios import Ratio
+from tfparity.evidence.slowdowns import Compared, Word, counted
 from tfparity.records.fingerprint import printable
 from tfparity.report import words
+
+if TYPE_CHECKING:
+    from rich.table import Table as Rows
+
+STYLES = {Word.SLOWER: "bold red", Word.FASTER: "green", Word.SAME: "", Word.INSUFFICIENT: "yellow"}
 
 
 def seconds(value: float | None) -> str:
@@ -53,3 +60,36 @@ def terminal(cell: Latency) -> Iterator[str]:
         yield f"  {name:16} {against:36} {'; '.join(beside)}"
     for name, reason in cell.failed.items():
         yield f"  {name:16} does not run: {words.shortened(' '.join(printable(reason).split()), 200)}"
+
+
+def compared(found: Sequence[Compared]) -> Rows:
+    """A row for each comparison, the worst first."""
+    from rich import box  # the pages are made without it
+    from rich.table import Table as Rows
+    from rich.text import Text
+
+    table = Rows(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for name in ("case", "route", "subject", "beside BASE"):
+        table.add_column(name, no_wrap=True)
+    for name in ("takes longer by", "A/A spread", "p"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("why")
+    order = list(Word)
+    for one in sorted(found, key=lambda one: order.index(one.word)):
+        table.add_row(
+            Text(one.case, "bold"),
+            one.route,
+            one.subject,
+            Text(one.word, STYLES[one.word]),
+            "–" if one.effect is None else f"{one.effect:+.1%}",
+            "–" if one.spread is None else f"{one.spread:.1%}",
+            "–" if one.p is None else f"{one.p:.2g}",
+            Text(words.shortened(" ".join(printable(one.why or "").split()), 160)),
+        )
+    return table
+
+
+def totals(found: Sequence[Compared]) -> str:
+    """ "96 comparisons: 1 slower, 80 as before, 15 insufficient data."."""
+    parts = ", ".join(f"{count} {word}" for word, count in counted(found).items())
+    return f"{len(found)} comparisons: {parts}." if found else "Nothing was compared."
