@@ -98,14 +98,11 @@ def pytest_addoption(parser):
 def pytest_cmdline_main(config):
     try:
         config.stash[BENCH] = Bench(config)
-    except UsageError as wrong:
-        raise pytest.UsageError(str(wrong)) from None
-    ended = read_all(config, config.stash[BENCH].session)
-    if ended is None and not (config.option.help or config.option.version):
-        try:
+        ended = read_all(config, config.stash[BENCH].session)
+        if ended is None and not (config.option.help or config.option.version):
             config.stash[BENCH].read()
-        except (TfparityError, OSError) as wrong:
-            ended = told(wrong)
+    except (TfparityError, OSError) as wrong:
+        ended = told(wrong)
     return ended
 
 

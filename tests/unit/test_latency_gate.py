@@ -11,7 +11,8 @@ import numpy
 import pytest
 
 from tfparity.errors import EvidenceError, UsageError
-from tfparity.evidence import latency, slowdowns
+from tfparity.evidence import gate_rates, latency, slowdowns
+from tfparity.evidence.gate_rates import Rates, Trials
 from tfparity.evidence.latency import Latency, Process, Recording, Series
 from tfparity.evidence.slowdowns import Compared, Word, compare, seen_again
 from tfparity.features.latency import gate
@@ -247,6 +248,16 @@ def test_without_a_base_it_says_what_to_do(project: Project) -> None:
     latency.save(project, "old", "2026-11-23T03:31:36+00:00", run(1, {"a": 1.0}))
     assert len(gate.bases(project, ["old"], None)["old"].cells) == 1
     assert gate.bases(project, ["new"], latency.path(project, "old"))["new"].toolchain == "old"
+
+
+def test_rates_are_saved_and_read(project: Project) -> None:
+    assert gate_rates.load(project) is None
+    rates = Rates("2026-11-28T20:00:00+00:00", {"cpu": "a"}, 7, 20, 96, [Trials("idle", 0.1, 60, 50, 49, 1, 2)])
+    gate_rates.save(gate_rates.path(project), rates)
+    assert gate_rates.load(project) == rates
+    gate_rates.path(project).write_text('{"schema": 1}')
+    with pytest.raises(EvidenceError, match="run benchmarks/latency_gate"):
+        gate_rates.load(project)
 
 
 def test_the_table_has_the_worst_first_and_strips_what_others_wrote() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from conftest import PYTHONS
 
 from tfparity.engine.context import Context
 from tfparity.engine.engine import Engine
+from tfparity.engine.worker_client import Side, Worker
 from tfparity.evidence.latency import Latency
 from tfparity.features.latency.bench import bench
 from tfparity.planning import subjects, targets
@@ -112,3 +115,19 @@ def test_a_target_is_made_to_be_timed(
     else:
         assert said in found.failed["tflite-dynamic"]
         assert list(found.subjects) == ["torch"]
+
+
+def test_a_trial_of_the_gates_benchmark_runs_real_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(HERE.parents[1] / "benchmarks"))
+    benchmark = importlib.import_module("latency_gate")
+    with Worker(Side(Path(sys.executable), (), ("numpy",)), tmp_path / "worker") as worker:
+        trials = benchmark.Bench(worker, tmp_path, processes=3, rounds=10, among=1)
+        found = trials.trial("sorting", 0.5)
+        series = trials.run("hashing", 0.0).subjects
+    assert [len(process.samples) for process in series["saved-model"].processes] == [10, 10, 10]
+    assert found.effect is not None
+    assert found.spread is not None
+    (counts,) = [benchmark.counted("idle", 0.5, [found])]
+    assert (counts.all, counts.load, counts.slowdown) == (1, "idle", 0.5)
+    assert counts.slower + counts.insufficient <= counts.quiet <= 1
+    assert benchmark.line(counts).startswith("idle   50% more")
