@@ -9,9 +9,9 @@ or 50 %; in an A/A trial it does the same. Each is corrected as one of --among c
 which is the hardest case. Under "busy" one process a core computes without end.
 
 Rates are told of quiet cells, those whose processes differ by less than 5 % where nothing changed, with the share of
-them that came out as `insufficient data`, and that share of all. A trial takes 3 to 8 seconds on an idle machine, two
-to four times as long on a busy one: the default 300 + 4 × 60 under both loads take two to four hours; the time that is
-left is told. --save FILE writes the counts (docs/latency.md takes them from results/gate/latency.json).
+them that came out as `insufficient data`, and that share of all. A trial takes 4 to 10 seconds on an idle machine, two
+to four times as long on a busy one: the default 300 + 4 × 60 under both loads take three to five hours; the time left
+is told. --save FILE writes the counts (docs/latency.md takes them from results/gate/latency.json).
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def main() -> None:
     parser.add_argument("--same", type=int, default=300, help="A/A trials under each load (300)")
     parser.add_argument("--trials", type=int, default=60, help="trials of each slowdown under each load (60)")
     parser.add_argument("--load", nargs="+", choices=("idle", "busy"), default=["idle", "busy"])
-    parser.add_argument("--processes", type=int, default=7, help="of each subject (7)")
+    parser.add_argument("--processes", type=int, default=9, help="of each subject (9)")
     parser.add_argument("--rounds", type=int, default=20, help="calls of each process (20)")
     parser.add_argument("--among", type=int, default=96, help="comparisons that each is corrected for (96)")
     parser.add_argument("--save", type=Path, metavar="FILE", help="write the counts there")

@@ -148,6 +148,15 @@ def test_every_committed_recording_is_read() -> None:
         assert all(one.ratios for one in recording.cells)
 
 
+def test_on_a_loaded_machine_a_ratio_is_insufficient_data_with_its_figures() -> None:
+    found = cell()
+    busy = [Process(one.samples, waited=0.5) for one in found.subjects["torch"].processes]
+    loaded = Latency("zoo/add", "onnx-tf", 13, {}, {**found.subjects, "torch": Series(busy)}, {})
+    ratio = loaded.ratios["saved-model"]
+    assert ratio.verdict == "insufficient data"
+    assert ratio.median == found.ratios["saved-model"].median
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

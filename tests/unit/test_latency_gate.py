@@ -127,7 +127,7 @@ def test_an_effect_has_to_be_larger_than_processes_differ_among_themselves() -> 
         mine = [Process([0.001 * by] * 20) for by in numpy.linspace(*levels, 7)]
         cell.subjects.update({"torch": Series(torch), "a": Series(mine)})
     found = only(compare(base, head))
-    assert (found.word, found.spread) == (Word.SAME, pytest.approx(0.1))
+    assert (found.word, found.spread) == (Word.SAME, pytest.approx(0.1, abs=0.001))
     assert found.p is not None
     assert found.p < 0.01
     assert found.effect is not None
@@ -153,6 +153,13 @@ def test_what_cannot_be_told_is_insufficient_data_with_the_reason(
     assert found.word is Word.INSUFFICIENT
     assert (found.why or "").startswith(said)
     assert gate.exit_code({"old": [found]}) == 0
+
+
+def test_one_process_that_something_else_met_does_not_hide_a_slowdown() -> None:
+    base, head = run(1, {"a": 1.0}, processes=11), run(2, {"a": 1.2}, processes=11)
+    met = head[0].subjects["a"].processes[3]
+    head[0].subjects["a"].processes[3] = replace(met, samples=[value * 1.4 for value in met.samples])
+    assert only(compare(base, head, among=96)).word is Word.SLOWER
 
 
 def test_few_calls_are_insufficient_data() -> None:

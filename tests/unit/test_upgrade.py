@@ -28,7 +28,7 @@ from tfparity.features.upgrade.compare import Answer, Change, changed, compare
 from tfparity.features.upgrade.groups import grouped
 from tfparity.features.upgrade.kinds import EXIT_CODES, MEANINGS, NO_ANSWER, Kind
 from tfparity.features.upgrade.report import Across, Upgrade
-from tfparity.features.upgrade.times import Recording, times
+from tfparity.features.upgrade.times import Recording, recorded, times
 from tfparity.features.upgrade.upgrade import upgrade
 from tfparity.paths import Project
 from tfparity.planning.options import Choice
@@ -539,6 +539,15 @@ def test_nothing_is_claimed_of_few_samples_of_another_machine_or_of_one_side() -
     other = Recording("another", {PLACE: ([TORCH], [scaled(MODEL, 2)])})
     for now in (few, other, Recording("a machine", {}), None):
         assert changed(PLACE, answer(), answer(), times(was, now)).kind is Kind.SAME
+
+
+def test_nothing_is_claimed_of_what_a_loaded_machine_measured(project: Project) -> None:
+    for toolchain, by in (("old", 1.0), ("new", 1.3)):
+        busy = latency.Series([latency.Process(scaled(MODEL, by), waited=0.4)])
+        samples = {**latency.of_samples({"torch": TORCH}), "saved-model": busy}
+        measured = Latency("zoo/add", "onnx-tf", 13, {"batch": 1}, samples, {})
+        latency.save(project, toolchain, "2026-11-23T03:31:36+00:00", [measured])
+    assert recorded(project, "old", "new")(("zoo/add", "onnx-tf")) is None
 
 
 def test_a_planted_slowdown_has_its_word_and_code(project: Project, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,8 +6,9 @@ import json
 import os
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from statistics import median
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -18,6 +19,9 @@ from tfparity.paths import Project
 from tfparity.records.keys import Json
 
 SCHEMA = 2
+
+#: A machine is loaded where the middle call of a subject's middle process spent more of its time without a core.
+LOADED = 0.05
 
 #: The first of the subjects, which the others are held against.
 BASELINE = "torch"
@@ -49,6 +53,11 @@ class Series:
     megabytes: float | None = None
     ran: str | None = None
 
+    @property
+    def waited(self) -> float:
+        """The share of a call's time without a core: the median over processes, 0 where it was not measured."""
+        return median(process.waited or 0.0 for process in self.processes)
+
 
 @dataclass(frozen=True)
 class Latency:
@@ -71,10 +80,15 @@ class Latency:
         return {name: [one.samples for one in series.processes] for name, series in self.subjects.items()}
 
     def compared(self, subject: str, baseline: str) -> Ratio | None:
-        """How many times as long as another a subject takes; None where one of them gave no samples."""
+        """How many times as long as another a subject takes; None where one of them gave no samples. On a loaded
+        machine the figures say too little, whatever their interval."""
         samples = self.samples
         mine, other = samples.get(subject), samples.get(baseline)
-        return across(mine, other) if mine and other else None
+        if not mine or not other:
+            return None
+        found = across(mine, other)
+        loaded = max(self.subjects[name].waited for name in (subject, baseline)) > LOADED
+        return replace(found, verdict="insufficient data") if loaded else found
 
     @property
     def ratios(self) -> dict[str, Ratio]:

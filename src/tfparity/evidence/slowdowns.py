@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import comb, exp, log
-from statistics import median
+from statistics import median, quantiles
 
-from tfparity.evidence.latency import BASELINE, Latency, Series
+from tfparity.evidence.latency import BASELINE, LOADED, Latency
 from tfparity.evidence.ratios import process_medians
 
 #: The share of findings that may be false, before anything is seen again.
@@ -24,10 +24,7 @@ ALPHA = 0.05
 #: Effects below it are none: two builds of one program differ by as much.
 LEAST = 0.05
 
-#: A machine is loaded where the middle call of the middle process spent more of its time without a core than that.
-LOADED = 0.05
-
-#: Processes whose fastest and slowest differ by more say nothing of what is less.
+#: Processes that differ by more among themselves say nothing of what is less.
 WIDEST = 0.25
 
 #: The word "slower" has the code that it has for an upgrade.
@@ -80,7 +77,9 @@ class _Pair:
 
     @property
     def spread(self) -> float:
-        return max(exp(max(run) - min(run)) - 1 for run in (self.base, self.head))
+        """Of the run that has more of it: twice the distance of the quartiles, 2.7 standard deviations of a normal
+        distribution. The range would be that of the one process that something else on the machine met."""
+        return max(_spread(run) for run in (self.base, self.head))
 
 
 def compare(
@@ -161,7 +160,7 @@ def _pair(place: tuple[str, str, str], was: Latency, now: Latency) -> _Pair:
             return _Pair(place, why=f"too few calls in {run}")
         runs.append(tuple(map(log, medians)))
     pair = _Pair(place, base=runs[0], head=runs[1])
-    busy = max(_waited(cell.subjects[one]) for cell in (was, now) for one in (BASELINE, name))
+    busy = max(cell.subjects[one].waited for cell in (was, now) for one in (BASELINE, name))
     if busy > LOADED:
         return replace(pair, why=f"the machine was loaded: calls waited {busy:.0%} of their time for the core")
     if pair.spread > WIDEST:
@@ -169,8 +168,11 @@ def _pair(place: tuple[str, str, str], was: Latency, now: Latency) -> _Pair:
     return pair
 
 
-def _waited(series: Series) -> float:
-    return median(process.waited or 0.0 for process in series.processes)
+def _spread(run: Sequence[float]) -> float:
+    if len(run) < 2:
+        return 0.0
+    low, _, high = quantiles(run, n=4, method="inclusive")
+    return exp(2 * (high - low)) - 1
 
 
 def _corrected(pairs: Sequence[_Pair], count: int, way: str) -> list[float]:

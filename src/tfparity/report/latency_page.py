@@ -9,10 +9,10 @@ from statistics import median
 
 from tfparity.evidence import gate_rates, latency
 from tfparity.evidence.gate_rates import QUIET, Rates
-from tfparity.evidence.latency import BASELINE, Latency, Recording
+from tfparity.evidence.latency import BASELINE, LOADED, Latency, Recording
 from tfparity.evidence.query import Table
 from tfparity.evidence.ratios import FEWEST, WIDEST, Ratio
-from tfparity.evidence.slowdowns import ALPHA, EXIT_CODE, LEAST, LOADED
+from tfparity.evidence.slowdowns import ALPHA, EXIT_CODE, LEAST
 from tfparity.planning.subjects import NAMES
 from tfparity.report import markdown, words
 from tfparity.report.latency import middle, seconds
@@ -45,7 +45,8 @@ caches. Then all of it again with new processes: where a process's memory happen
 - A **ratio** is to torch in eager mode in the same run, pair by pair; the median of a process counts once. The interval
   is Student's, of the mean of the logarithms of the processes' medians, after Kalibera and Jones, *Rigorous
   Benchmarking in Reasonable Time* (ISMM 2013); of a single process it is that of a median by order statistics. One that
-  is wider than {WIDEST - 1:.0%}, or is made of fewer than {FEWEST} calls a process, is **insufficient data**
+  is wider than {WIDEST - 1:.0%}, is made of fewer than {FEWEST} calls a process, or comes from a loaded machine, on
+  which the middle call waited more than {LOADED:.0%} of its time for the core, is **insufficient data**
 - **load**: from what lies on disk to what can be called; for torch that is the weights, read into the model as it was
   built. **first**: the first call, in which XLA and `torch.compile` compile. **memory**: the most beyond what the
   process had with its frameworks imported. **disk**: the files that are loaded
@@ -58,12 +59,13 @@ GATE = f"""\
 
 - a rank test over processes says (Mann and Whitney's, exact), at {ALPHA:.0%} after the correction of Benjamini and
   Hochberg over all comparisons of the run,
-- by more than {LEAST:.0%}, and by more than the processes of one run differ among themselves (the A/A spread),
+- by more than {LEAST:.0%}, and by more than the processes of one run differ among themselves (the A/A spread: twice the
+  distance of their quartiles),
 - and, measured once more, again.
 
-As many processes are run as one slowdown among so many comparisons needs. Where the middle call waited more than
-{LOADED:.0%} of its time for the core, where the base is of another machine, or where processes are too few, it is
-insufficient data, which refuses nothing."""
+As many processes are run as one slowdown among so many comparisons needs; a base of nine processes
+(`-- --record --processes 9`) leaves room for one that something else met. On a loaded machine, beside a base of another
+machine, or with too few processes it is insufficient data, which refuses nothing."""
 
 
 @dataclass(frozen=True)

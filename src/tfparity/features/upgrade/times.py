@@ -48,6 +48,7 @@ def _recording(project: Project, toolchain: str) -> Recording | None:
         (cell.case, cell.route): (cell.samples["torch"], cell.samples["saved-model"])
         for cell in found.cells
         if {"torch", "saved-model"} <= cell.samples.keys()
+        and max(cell.subjects[name].waited for name in ("torch", "saved-model")) <= latency.LOADED
     }
     return Recording(json.dumps(found.machine, sort_keys=True), pairs)
 
