@@ -49,7 +49,7 @@ caches. Then all of it again with new processes: where a process's memory happen
   which the middle call waited more than {LOADED:.0%} of its time for the core, is **insufficient data**
 - **load**: from what lies on disk to what can be called; for torch that is the weights, read into the model as it was
   built. **first**: the first call, in which XLA and `torch.compile` compile. **memory**: the most beyond what the
-  process had with its frameworks imported. **disk**: the files that are loaded
+  process had with its frameworks imported; what the model's code imports counts. **disk**: the files that are loaded
 - ONNX Runtime is the toolchain's own where it has one, else that of tfparity
 - A .tflite whose answers are wrong is not timed"""
 
