@@ -163,19 +163,18 @@ def _toolchain(id: str, recording: Recording, found: Sequence[Timed]) -> str:
         f"{markdown.text(where)}; {markdown.text(recording.ran_at[:10])}; {how}. {said}",
         markdown.table(["case", "route", BASELINE, *names], rows, align="llr" + "r" * len(names)),
     ]
-    beside = [row for one in found for row in _beside(one.cell)]
+    beside = [row for name in NAMES if (row := _beside(name, [one.cell for one in found]))]
     if beside:
-        head = ["case", "route", "run as", "by", "first call", "load", "memory", "disk"]
-        detail = markdown.table(head, beside, align="llllrrrr")
-        parts.append(markdown.folded("load, first call, memory and size", detail))
-    failed = [
-        f"- {markdown.code(one.cell.case)} ({markdown.text(one.cell.route)}), {name}: "
-        f"{markdown.text(words.shortened(' '.join(reason.split()), 240))}"
-        for one in found
-        for name, reason in one.cell.failed.items()
-    ]
+        head = ["run as", "by", "first call", "load", "memory", "disk"]
+        detail = markdown.table(head, beside, align="llrrrr")
+        parts.append(markdown.folded("first call, load, memory and size: the median over cells", detail))
+    failed: dict[tuple[str, str], int] = {}
+    for name, reason in (pair for one in found for pair in one.cell.failed.items()):
+        place = (name, words.shortened(" ".join(reason.split()), 160))
+        failed[place] = failed.get(place, 0) + 1
     if failed:
-        parts.append(markdown.folded(f"{len(failed)} that do not run", "\n".join(failed)))
+        lines = [f"- {name}, {words.cells(count)}: {markdown.text(why)}" for (name, why), count in failed.items()]
+        parts.append(markdown.folded(f"{sum(failed.values())} that do not run", "\n".join(lines)))
     return "\n\n".join(parts)
 
 
@@ -188,26 +187,26 @@ def _short(found: Ratio | None) -> str:
     return f"{found.median:.2f} ({found.low:.2f} to {found.high:.2f})"
 
 
-def _beside(cell: Latency) -> list[list[str]]:
-    """A row for each subject that tells more than its samples."""
-    rows = []
-    for name, series in cell.subjects.items():
-        first, load, memory = (middle(series, one) for one in ("first_seconds", "load_seconds", "memory_mib"))
-        if first is None and load is None:
-            continue
-        rows.append(
-            [
-                markdown.code(cell.case),
-                markdown.text(cell.route),
-                name,
-                markdown.text(series.ran or "–"),
-                seconds(first),
-                seconds(load),
-                "–" if memory is None else f"{memory:.0f} MiB",
-                "–" if series.megabytes is None else f"{series.megabytes:.3g} MB",
-            ]
-        )
-    return rows
+def _beside(name: str, cells: Sequence[Latency]) -> list[str]:
+    """A row of what a subject tells beside its samples, the median over cells; empty where nothing was told."""
+    mine = [cell.subjects[name] for cell in cells if name in cell.subjects]
+
+    def usual(field: str) -> float | None:
+        known = [value for one in mine if (value := middle(one, field)) is not None]
+        return median(known) if known else None
+
+    first, load, memory = usual("first_seconds"), usual("load_seconds"), usual("memory_mib")
+    if first is None and load is None:
+        return []
+    sizes = [one.megabytes for one in mine if one.megabytes is not None]
+    return [
+        name,
+        markdown.text(", ".join(sorted({one.ran for one in mine if one.ran})) or "–"),
+        seconds(first),
+        seconds(load),
+        "–" if memory is None else f"{memory:.0f} MiB",
+        f"{median(sizes):.3g} MB" if sizes else "–",
+    ]
 
 
 def rates(found: Rates | None) -> str:
