@@ -115,7 +115,7 @@ class Run:
             self._engine.stop()
             self._coming.close()  # type: ignore[attr-defined]  # a generator
         self._stack.close()
-        if self.session.choice.record and self.records:
+        if self.session.choice.record and (self.records or self.session.choice.shard):
             self.session.keep(list(self.records.values()))
 
     def ordered(self) -> list[CellRecord]:

@@ -46,12 +46,13 @@ def repository(tmp_path: Path) -> Repository:
     return Repository(tmp_path)
 
 
-def test_it_tells_what_became_of_each_cell(repository: Repository) -> None:
+def test_it_tells_what_became_of_each_cell(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
     repository.write("old.json", add="works", gru="broken")
     repository.commit()
     (repository.results / "runs").mkdir()
     repository.write("runs/old.json", add="broken")  # no evidence of verdicts
     (repository.top / "other.json").write_text("{}")
+    repository.git("config", "log.showRoot", "false")
     repository.commit()
     repository.write("old.json", add="works", gru="works-with-remedy")
     repository.commit()
@@ -59,6 +60,7 @@ def test_it_tells_what_became_of_each_cell(repository: Repository) -> None:
     repository.commit()
     repository.write("old.json", gru="partial")
     repository.write("new.json", add="works")
+    repository.write("commit x.json")
     repository.commit()
     (repository.results / "new.json").unlink()
     repository.commit()
@@ -72,6 +74,8 @@ def test_it_tells_what_became_of_each_cell(repository: Repository) -> None:
         (GRU, "works-with-remedy", "partial"),
         (new, "works", None),
     ]
+    monkeypatch.setenv("GIT_DIR", str(repository.top / "elsewhere"))
+    assert len(repository.changes()) == 7
     dates = [one.when for one in history.changes(replace(paths.project(), own_results=repository.results))]
     assert dates == sorted(dates)
 
@@ -91,5 +95,13 @@ def test_where_the_log_does_not_have_all_it_tells_nothing(
     plain.mkdir()
     assert history.changes(Project(root=plain, own_results=plain)) == ()
     assert history.changes(Project(root=plain, own_results=plain / "none")) == ()
+    bare = tmp_path / "bare"
+    subprocess.run(["git", "clone", "-q", "--bare", repository.top, bare], check=True)
+    subprocess.run(["git", "config", "uploadpack.allowFilter", "true"], cwd=bare, check=True)
+    partial = tmp_path / "partial"
+    subprocess.run(["git", "clone", "-q", "--filter=blob:none", "--no-checkout", bare.as_uri(), partial], check=True)
+    bare.rename(tmp_path / "gone")
+    (partial / "below" / "results").mkdir(parents=True)
+    assert history.changes(Project(root=partial, own_results=partial / "below" / "results")) == ()
     monkeypatch.setenv("PATH", "")
     assert repository.changes() == []

@@ -41,10 +41,13 @@ def test_a_run_in_shares_is_one_run(small: Folder, tmp_path: Path) -> None:
         killed.send_signal(signal.SIGKILL)
     refused = small.run("merge", *map(str, parts))
     assert refused.returncode != 0
-    assert "part-1/shards/shard.json: there is no such file" in refused.stderr
-    for arguments in asked:
-        done = small.run(*arguments)
-        assert done.returncode == 0, done.stderr
+    assert "part-2/shards/shard.json: there is no such file" in refused.stderr
+    assert small.run(*asked[1]).returncode == 0
+    refused = small.run("merge", *map(str, parts))
+    assert refused.returncode != 0
+    assert "part-1: shard 1/2 has no result of small/planted/" in refused.stderr
+    done = small.run(*asked[0])
+    assert done.returncode == 0, done.stderr
     into = tmp_path / "into"
     merged = small.run("merge", *map(str, reversed(parts)), "--results", str(into))
     assert merged.returncode == 0, merged.stderr

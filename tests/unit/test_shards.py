@@ -4,6 +4,7 @@ import itertools
 import json
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from tfparity.features import shards as features
 from tfparity.features.session import Session
 from tfparity.paths import Project
 from tfparity.planning import shards
+from tfparity.planning.needs import Need
 from tfparity.planning.options import Choice
 from tfparity.planning.selection import Selection
 from tfparity.planning.shards import Shard
@@ -145,7 +147,7 @@ def test_shares_that_do_not_make_one_run_are_refused_and_nothing_is_written(proj
         ([first, second, third, again], r"again and .*part-2 are both shard 2/3"),
         ([first, second, other], r"other and .*part-1 are no shards of one run"),
         ([first, second, two], r"part-1 and .*part-1 are no shards of one run"),
-        ([first, second, lost], r"lost: lacks old/zoo/|lost: lacks new/zoo/"),
+        ([first, second, lost], r"lost: is not what shard 3/3 recorded"),
     ):
         with pytest.raises(UsageError, match=said):
             merged(folders, into)
@@ -184,13 +186,129 @@ def test_a_share_is_recorded_into_a_folder_of_its_own(project: Project, tmp_path
         with pytest.raises(UsageError, match=r"--shard 1/2 --record: name a folder of its own"):
             session(results, Shard(1, 2)).read()
     (first, _) = shares(tmp_path, 2, records())
-    with pytest.raises(UsageError, match=r"part-1: has shard 1/2 already"):
+    with pytest.raises(UsageError, match=r"part-1: has shard 1/2 of another run already"):
         session(first, Shard(2, 2)).read()
     whole = tmp_path / "whole"
     session(whole).keep(records())
     with pytest.raises(UsageError, match="whole: has results that are no shard's"):
         session(whole, Shard(1, 2)).read()
     session(first, Shard(1, 2)).read()
+
+
+def rewritten(part: Path, **changed: object) -> None:
+    """A manifest by another hand."""
+    file = part / "shards" / "shard.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **changed}))
+
+
+def told_anew(part: Path, **changed: object) -> None:
+    """A manifest by another hand, of the files that are there."""
+    rewritten(part, files=features._written(part), **changed)
+
+
+def test_what_a_share_did_not_record_is_never_merged(project: Project, tmp_path: Path) -> None:
+    made = records()
+    first, second = shares(tmp_path, 2, made)
+    into = tmp_path / "into"
+    foreign = second / "adhoc_0123456789ab.json"
+    foreign.write_bytes(
+        (second / "old.json").read_bytes().replace(b'"toolchain": "old"', b'"toolchain": "adhoc_0123456789ab"')
+    )
+    with pytest.raises(UsageError, match="part-2: is not what shard 2/2 recorded"):
+        merged([first, second], into)
+    told_anew(second)
+    with pytest.raises(UsageError, match=r"adhoc_0123456789ab/zoo/.* stands not once in"):
+        merged([first, second], into)
+    foreign.unlink()
+    told_anew(second)
+    merged([first, second], tmp_path / "fine")
+    session(second).keep(made)  # a whole run into a part
+    with pytest.raises(UsageError, match="part-2: is not what shard 2/2 recorded"):
+        merged([first, second], into)
+    told_anew(second)
+    with pytest.raises(UsageError, match=r"stands not once in"):
+        merged([first, second], into)
+    assert not into.exists()
+
+
+def test_what_a_manifest_names_twice_or_no_plan_has_takes_nothing_away(project: Project, tmp_path: Path) -> None:
+    first, second = shares(tmp_path, 2, records())
+    mine = json.loads((first / "shards" / "shard.json").read_text())
+    into = tmp_path / "into"
+    for none, said in (
+        ([*mine["not_applicable"], mine["recorded"][0]], "stands not once in"),
+        ([*mine["not_applicable"], ["old", "zoo/none", "onnx-tf"]], "of other packages, cases or code"),
+        ([*mine["not_applicable"], ["none", "zoo/add", "onnx-tf"]], "of other packages, cases or code"),
+    ):
+        rewritten(first, not_applicable=none)
+        with pytest.raises(UsageError, match=said):
+            merged([first, second], into)
+    assert not into.exists()
+
+
+def test_a_share_of_other_code_is_not_merged_here(project: Project, tmp_path: Path) -> None:
+    made = [record("add", key="of older code"), *(one for one in records() if one.place != record("add").place)]
+    folders = shares(tmp_path, 2, made)
+    with pytest.raises(UsageError, match="old/zoo/add/onnx-tf: of other packages, cases or code than are here"):
+        merged(folders, tmp_path / "into")
+
+
+def test_evidence_of_a_package_under_test_is_not_merged(project: Project, tmp_path: Path) -> None:
+    made = [
+        replace(one, cell=replace(one.cell, unlocked=True)) if one.place == record("add").place and one.cell else one
+        for one in records()
+    ]
+    with pytest.raises(UsageError, match="old/zoo/add/onnx-tf: of other packages"):
+        merged(shares(tmp_path, 2, made), tmp_path / "into")
+
+
+def test_a_share_is_not_merged_into_one_of_them(project: Project, tmp_path: Path) -> None:
+    first, second = shares(tmp_path, 2, records())
+    before = content(first)
+    with pytest.raises(UsageError, match="part-1: is a shard; merge into another folder"):
+        merged([first, second], first)
+    assert content(first) == before
+
+
+@pytest.mark.parametrize("shard", [{"number": 0, "of": 0}, {"number": 9, "of": -3}, {"number": 1, "of": 10**40}])
+def test_a_number_that_no_share_has_is_told(project: Project, tmp_path: Path, shard: dict[str, int]) -> None:
+    (folder,) = shares(tmp_path, 1, records())
+    rewritten(folder, shard=shard)
+    with pytest.raises(EvidenceError, match=r"shard: .*; run that shard again"):
+        merged([folder], tmp_path / "into")
+
+
+def test_only_part_of_a_share_is_not_recorded_as_one(project: Project, tmp_path: Path) -> None:
+    asked = session(tmp_path / "part", Shard(1, 2)).choice
+    for narrowed in (replace(asked, needs=(Need.STALE,)), replace(asked, recorded=True)):
+        with pytest.raises(UsageError, match="leave out --need and --recorded"):
+            Session(narrowed).read()
+    assert not (tmp_path / "part").exists()
+
+
+def test_shares_with_other_options_are_of_other_runs(project: Project, tmp_path: Path) -> None:
+    (first, _), made = shares(tmp_path, 2, records()), records()
+    asked = Session(replace(session(tmp_path / "other", Shard(2, 2)).choice, level=2))
+    asked.read()
+    asked.keep([one for one in made if one.place in {cell.place for cell in asked.cells}])
+    with pytest.raises(UsageError, match="are no shards of one run"):
+        merged([first, tmp_path / "other"], tmp_path / "into")
+
+
+def test_all_shares_are_of_one_draw(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", "--toolchain", "all", "--case", "random-2", "--shard", "1/2"]) == 2
+    assert "name the seed" in capsys.readouterr().err
+    assert main(["plan", "--toolchain", "all", "--case", "random-2:7", "--shard", "1/2"]) == 0
+
+
+def test_a_share_that_was_ended_before_it_had_a_result_is_one_that_has_none(project: Project, tmp_path: Path) -> None:
+    first, second = tmp_path / "part-1", tmp_path / "part-2"
+    for number, folder in enumerate((first, second), 1):
+        session(folder, Shard(number, 2)).read()
+    with pytest.raises(UsageError, match=r"part-1: shard 1/2 has no result of .* more: run it again"):
+        merged([first, second], tmp_path / "into")
+    assert shares(tmp_path, 2, records()) == [first, second]
+    merged([first, second], tmp_path / "into")
 
 
 @pytest.mark.parametrize("text", ["", "0/2", "3/2", "1", "1/0", "a/b", "1/2/3", "-1/2", "1 / 2", "10000/10000"])

@@ -45,7 +45,7 @@ def document(
     return _tidy(Evidence(toolchain, known, source, dict(routes), errors, tuple(cells.values())))
 
 
-def merged(parts: Sequence[tuple[Evidence, Runs | None]]) -> tuple[Evidence, Runs]:
+def merged(parts: Sequence[tuple[Evidence, Runs]]) -> tuple[Evidence, Runs]:
     """Parts of a toolchain's evidence that share no cell, with their runs, as one: the same in any order."""
     first = parts[0][0]
     known: dict[str, EnvironmentFacts] = {}
@@ -55,7 +55,7 @@ def merged(parts: Sequence[tuple[Evidence, Runs | None]]) -> tuple[Evidence, Run
     errors = {name: error for content, _ in parts for name, error in content.errors.items()}
     routes = {name: id for content, _ in parts for name, id in content.routes.items()}
     cells = {place: cell for content, _ in parts for place, cell in content.by_place.items()}
-    ran = {place: run for _, runs in parts if runs for place, run in runs.by_place.items()}
+    ran = {place: run for _, runs in parts for place, run in runs.by_place.items()}
     content = _tidy(Evidence(first.toolchain, known, first.source, routes, errors, tuple(cells.values())))
     return content, Runs(first.toolchain, tuple(ran[place] for place in sorted(ran)))
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +14,7 @@ from tfparity.paths import Project
 from tfparity.records.cells import CellId
 from tfparity.records.vocabulary import Verdict
 
-_COMMIT = "commit "
+_COMMIT = re.compile(r"\x01([0-9a-f]{40,64}) (\S+)")
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ def _changes(folder: Path) -> Iterator[Change]:
     before: dict[str, dict[tuple[str, str], Verdict]] = {}
     versions = list(_versions(folder))
     contents = _contents(folder, [f"{commit}:./{name}" for commit, _, name in versions])
+    if contents is None:
+        return
     for (commit, when, name), content in zip(versions, contents, strict=True):
         now = _verdicts(content)
         if now is None:  # of a form that was never one of ours
@@ -62,7 +66,7 @@ def _versions(folder: Path) -> Iterator[tuple[str, str, str]]:
         "--first-parent",
         "--no-renames",
         "--diff-merges=first-parent",
-        f"--format={_COMMIT}%H %cI",
+        "--format=%x01%H %cI",
         "--name-only",
         "--relative",
         "-z",
@@ -71,26 +75,28 @@ def _versions(folder: Path) -> Iterator[tuple[str, str, str]]:
     )
     commit = when = ""
     for part in log.decode("utf-8", "replace").replace("\n", "\0").split("\0"):
-        if part.startswith(_COMMIT):
-            commit, when = part.removeprefix(_COMMIT).split(" ", 1)
+        head = _COMMIT.fullmatch(part)
+        if head:
+            commit, when = head[1], head[2]
         elif part:
             yield commit, when, part
 
 
-def _contents(folder: Path, names: Sequence[str]) -> Iterator[bytes]:
-    """The contents of objects by name; empty where there is none, as of a file that was removed."""
+def _contents(folder: Path, names: Sequence[str]) -> list[bytes] | None:
+    """The contents of objects by name; empty where there is none, as of a file that was removed. None where git does
+    not have them all, as in a clone without contents."""
     answer = _git(folder, "cat-file", "--batch", input="".join(f"{name}\n" for name in names).encode())
-    place = 0
+    found, place = [], 0
     for _ in names:
-        end = answer.index(b"\n", place)
+        end = answer.find(b"\n", place)
+        if end < 0:
+            return None
         head = answer[place:end].split()
         place = end + 1
-        if head[-1] == b"missing":
-            yield b""
-            continue
-        size = int(head[-1])
-        yield answer[place : place + size]
-        place += size + 1
+        size = 0 if head[-1] == b"missing" else int(head[-1])
+        found.append(answer[place : place + size])
+        place += size + 1 if head[-1] != b"missing" else 0
+    return found
 
 
 def _verdicts(content: bytes) -> dict[tuple[str, str], Verdict] | None:
@@ -99,15 +105,22 @@ def _verdicts(content: bytes) -> dict[tuple[str, str], Verdict] | None:
         return {}
     try:
         cells = json.loads(content)["cells"]
-        return {(cell["case"], cell["route"]): Verdict(cell["verdict"]) for cell in cells}
+        return {(str(cell["case"]), str(cell["route"])): Verdict(cell["verdict"]) for cell in cells}
     except (ValueError, KeyError, TypeError):
         return None
 
 
 def _git(folder: Path, *arguments: str, input: bytes = b"") -> bytes:
-    """What git answers in a folder; nothing where it fails."""
+    """What git answers in a folder, whatever repository and settings its caller has; nothing where it fails."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
-        done = subprocess.run(["git", "-C", str(folder), *arguments], input=input, capture_output=True, check=False)
+        done = subprocess.run(
+            ["git", "-C", str(folder), "-c", "log.showRoot=true", *arguments],
+            input=input,
+            capture_output=True,
+            check=False,
+            env=environment,
+        )
     except OSError:
         return b""
     return done.stdout if done.returncode == 0 else b""

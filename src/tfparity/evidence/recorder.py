@@ -15,7 +15,7 @@ from tfparity.evidence import files
 from tfparity.evidence.document import document, merged, only, only_beside, unresolvable, update
 from tfparity.evidence.explain import explain
 from tfparity.evidence.runs import operators, runs, update_runs
-from tfparity.evidence.schema import Evidence, Runs
+from tfparity.evidence.schema import Evidence, Place, Runs
 from tfparity.inputs.matrix import Toolchain
 from tfparity.planning.selection import Selection
 from tfparity.records.cells import CellId, CellRecord, toolchains_of
@@ -54,43 +54,33 @@ class Recorder:
             return [self._record(name, records, drop_unplanned) for name in toolchains_of(records)]
 
     def _record(self, name: str, records: Sequence[CellRecord], drop_unplanned: bool) -> Path:
-        selection = self.selection
-        project = selection.project
-        recorded, new = files.load_one(project, name), self.document(name, records)
-        content = update(recorded, new)
         none = {(one.case, one.route) for one in records if one.toolchain == name and _not_applicable(one)}
-        content = only(content, content.by_place.keys() - none)
+        return self._write(self.document(name, records), runs(name, records), none, drop_unplanned)
+
+    def merge(
+        self, parts: Mapping[str, Sequence[tuple[Evidence, Runs]]], not_applicable: Collection[CellId]
+    ) -> list[Path]:
+        """Write what shares of a run recorded, by toolchain, as one run would have; the files written."""
+        self.check()
+        with self._results():
+            return [
+                self._write(*merged(mine), {(one.case, one.route) for one in not_applicable if one.toolchain == name})
+                for name, mine in parts.items()
+            ]
+
+    def _write(self, new: Evidence, ran: Runs, none: Collection[Place], drop_unplanned: bool = False) -> Path:
+        """Write a toolchain's evidence and runs over what is recorded of it, without the cells of `none`."""
+        selection, project, name = self.selection, self.selection.project, new.toolchain
+        recorded = files.load_one(project, name)
+        content = update(recorded, new)
+        content = only(content, content.by_place.keys() - set(none))
         if drop_unplanned and not selection.choice.sources:
             planned = selection.every_cell([name])
             content = only(content, {(cell.case, cell.route) for cell in planned if cell.applicable})
-        known, stay = files.load_runs_of(project, name), only_beside(recorded, new)
-        ran = update_runs(known, runs(name, records), content, stay)
+        ran = update_runs(files.load_runs_of(project, name), ran, content, only_beside(recorded, new))
         path = files.save(project, explain(content, selection.limitations, selection.is_own, operators(ran)))
         files.save_runs(project, ran)
         return path
-
-    def merge(
-        self, parts: Mapping[str, Sequence[tuple[Evidence, Runs | None]]], not_applicable: Collection[CellId]
-    ) -> list[Path]:
-        """Write what shares of a run recorded, by toolchain, in the order of the shares, as one run would have; the
-        files written."""
-        selection, project = self.selection, self.selection.project
-        self.check()
-        written = []
-        with self._results():
-            for name, mine in parts.items():
-                content, ran = merged(mine)
-                recorded, known = files.load_one(project, name), files.load_runs_of(project, name)
-                gone = {(place.case, place.route) for place in not_applicable if place.toolchain == name}
-                stay = only_beside(recorded, content)
-                content = update(recorded, content)
-                content = only(content, content.by_place.keys() - gone)
-                ran = update_runs(known, ran, content, stay)
-                written.append(
-                    files.save(project, explain(content, selection.limitations, selection.is_own, operators(ran)))
-                )
-                files.save_runs(project, ran)
-        return written
 
     def explain_recorded(self) -> list[Path]:
         """Explain anew what is recorded, and write the files where limitations.yaml says otherwise than they do:

@@ -56,6 +56,7 @@ class Session:
         if self.choice.record:
             shards.check(self.selection)
             self.recorder.check()
+            shards.begin(self.selection)
         _ = self.cells, self.query.recorded, self.examples
         self.selection.refuse_unknown_runtimes()
 

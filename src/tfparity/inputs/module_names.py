@@ -3,25 +3,48 @@
 from __future__ import annotations
 
 import ast
+import unicodedata
 from pathlib import Path
 
 from tfparity.inputs.names import closest
 
 #: Names by which code binds others that its source doesn't show, and such attributes.
-_HIDING = ("__getattr__", "exec", "eval", "globals", "locals", "vars", "setattr")
-_HIDING_ATTRIBUTES = ("__dict__", "modules")
+_HIDING = frozenset(
+    [
+        "__getattr__",
+        "__builtins__",
+        "__import__",
+        "exec",
+        "eval",
+        "globals",
+        "locals",
+        "vars",
+        "setattr",
+        "modules",
+        "import_module",
+    ]
+)
+_HIDING_ATTRIBUTES = frozenset(["__dict__", "__globals__", "f_globals", "modules", "exec", "import_module"])
 
 
 def lacks(root: Path, module: str, name: str) -> str | None:
-    """Why `from module import name` cannot do, the module being below a folder; None where it can, or where the source
-    doesn't tell."""
-    below = root.joinpath(*module.split("."))
-    file = next((one for one in (below.with_suffix(".py"), below / "__init__.py") if one.is_file()), None)
-    names = bound(file) if file else None
-    if names is None or name in names or (below / name).is_dir() or (below / f"{name}.py").is_file():
+    """Why `from module import name` cannot do, the module being below a folder, where another name of it is likely
+    meant; None where it can, or where the source doesn't tell. What other modules put into this one is not seen: hence
+    nothing is said where no name of it is like the one asked for."""
+    parts = module.split(".")
+    packages = [root.joinpath(*parts[:depth]) / "__init__.py" for depth in range(1, len(parts))]
+    below = root.joinpath(*parts)
+    file = next((one for one in (below / "__init__.py", below.with_suffix(".py")) if one.is_file()), None)
+    if file is None or (below / name).is_dir() or (below / f"{name}.py").is_file():
         return None
-    meant = closest(name, names)
-    return f"{file} has no {name}" + (f", did you mean {module}:{meant}?" if meant else "")
+    found: set[str] = set()
+    for one in (*(package for package in packages if package.is_file()), file):
+        names = bound(one)
+        if names is None:
+            return None
+        found |= names
+    meant = None if unicodedata.normalize("NFKC", name) in found else closest(name, bound(file) or ())
+    return f"{file} has no {name}, did you mean {module}:{meant}?" if meant else None
 
 
 def bound(file: Path) -> frozenset[str] | None:
@@ -41,6 +64,8 @@ def bound(file: Path) -> frozenset[str] | None:
                     found.add(name)
             case ast.Attribute(attr=name) if name in _HIDING_ATTRIBUTES:
                 return None
+            case ast.Attribute(attr=name, ctx=ast.Store()):  # of what may be this very module
+                found.add(name)
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
                 if name in _HIDING:
                     return None

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tfparity import paths
+from tfparity.errors import UsageError
 from tfparity.inputs.own_models import Declared
 from tfparity.planning import case_choice, shards, targets
 from tfparity.planning.needs import Need
@@ -199,12 +200,15 @@ class Choice:
 def chosen(value: Callable[[str], Any]) -> Choice:
     """The choice that parsed options make; `value` gives an option's value by its name. A need says the level, where
     nothing else does."""
+    cases = case_choice.seeded(value("case") or ())
+    if value("shard") and cases != tuple(value("case") or ()):
+        raise UsageError("--shard of random cases: name the seed, as in random-50:7: all shares are of one draw")
     needs = tuple(map(Need, value("need") or ()))
     level = max((need.level for need in needs), default=1)
     return Choice(
         toolchains=tuple(value("toolchain") or (DEFAULT,)),
         tier=value("tier"),
-        case_globs=case_choice.seeded(value("case") or ()),
+        case_globs=cases,
         routes=tuple(value("route") or ()),
         sources=tuple(value("cases") or ()),
         declared=Declared(*(tuple(value(name) or ()) for name in ("input", "output", "axis"))),

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from tfparity.planning.keys import Keys
     from tfparity.records.cells import PlannedCell
 
+#: Of one run.
+MOST = 9999
+
 _FORM = re.compile(r"([1-9]\d{0,3})/([1-9]\d{0,3})")
 
 
@@ -23,6 +26,10 @@ class Shard:
 
     number: int
     of: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.number <= self.of <= MOST:
+            raise ValueError(f"{self.number}/{self.of} is no share")
 
     def __str__(self) -> str:
         return f"{self.number}/{self.of}"
@@ -37,12 +44,14 @@ class Shard:
 def read(text: str) -> Shard:
     """ "2/5". Raises UsageError for what is no share."""
     found = _FORM.fullmatch(text)
-    if not found or int(found[1]) > int(found[2]):
-        raise UsageError(f"--shard {text!r}: write which of how many, such as 1/4 to 4/4")
-    return Shard(int(found[1]), int(found[2]))
+    try:
+        return Shard(*map(int, found.groups() if found else ()))
+    except (TypeError, ValueError):
+        raise UsageError(f"--shard {text!r}: write which of how many, such as 1/4 to 4/4") from None
 
 
-def digest(planned: Iterable[PlannedCell], keys: Keys) -> str:
-    """Of a whole plan: the same where the same cells are run of the same content, packages and cases included."""
-    lines = sorted(f"{cell.id} {keys.base(keys.crossing(cell))}" for cell in planned if cell.applicable)
+def digest(planned: Iterable[PlannedCell], keys: Keys, asked: str) -> str:
+    """Of a whole plan: the same where the same cells are run of the same content, packages and cases included, and the
+    same is `asked` of them."""
+    lines = [asked, *sorted(f"{cell.id} {keys.base(keys.crossing(cell))}" for cell in planned if cell.applicable)]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

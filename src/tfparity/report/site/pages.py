@@ -52,9 +52,7 @@ def every(found: Facts) -> Iterator[Page]:
     yield _tflite(found)
     yield _latency(found)
     yield _remedies(found)
-    yield Page(
-        "changes.html", "changes.html", "What changed", {"changes": [(one, changes.said(one)) for one in found.changes]}
-    )
+    yield _changes(found)
     yield Page("trends.html", "trends.html", "How much works", {"pictures": pictures(found)})
     yield from _toolchains(found)
     yield from _tensorflow(found)
