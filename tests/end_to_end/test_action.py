@@ -61,6 +61,11 @@ def test_inputs_reach_the_gate_as_they_are(tmp_path: Path, options: str, further
     assert not (here / "owned").exists()
 
 
+def test_a_folder_of_code_is_named_whole(tmp_path: Path) -> None:
+    arguments = gate_arguments(tmp_path, cases="models.py", results="conversions", path="my code", options="--jobs=1")
+    assert arguments[-3:] == ["--jobs=1", "--path", f"{tmp_path / 'my shop'}/my code"]
+
+
 def test_every_action_is_named_by_a_commit() -> None:
     files = [ROOT / "action.yml", *(ROOT / ".github" / "workflows").glob("*.yml")]
     used = [line for file in files for line in re.findall(r"uses: (.+)", file.read_text(encoding="utf-8"))]

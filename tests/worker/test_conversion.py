@@ -124,6 +124,18 @@ def test_a_way_that_is_wrong_gives_way_to_the_next(folder: Folder) -> None:
     assert [line.partition(":")[0].split()[0] for line in folder.told] == ["planted/net", "broken", "planted/net"]
 
 
+@pytest.mark.parametrize(
+    ("raised", "ways"), [("FileNotFoundError('weights.pt')", 1), ("ValueError('no')", 1), ("ImportError('no name')", 2)]
+)
+def test_a_model_that_nothing_builds_is_tried_once(folder: Folder, raised: str, ways: int) -> None:
+    file = folder.root / "cases" / "planted_cases.py"
+    file.write_text(file.read_text().replace("    return _net(0)\n", f"    raise {raised}\n", 1))
+    assert folder.convert("faithful", "swap-outputs") is None
+    assert sum(line.startswith("planted/net by ") for line in folder.told) == ways
+    assert (folder.told[-1] == "the model itself is not built: no other way is tried") == (ways == 1)
+    assert folder.left() == []
+
+
 def test_where_no_way_is_right_nothing_is_left(folder: Folder) -> None:
     assert folder.convert("swap-outputs", "freeze-batch") is None
     assert folder.left() == []

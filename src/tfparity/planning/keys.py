@@ -134,8 +134,9 @@ class Keys:
 
     @cached_property
     def code(self) -> str | None:
-        """A digest of what is in the folders of `path`; None without one."""
-        digests = [paths.digest(list(_code_files(folder)), folder) for folder in self.path]
+        """A digest of what is in the folders of `path`, but for what is hidden and for results; None without one."""
+        results = paths.real(self.project.results)
+        digests = [paths.digest(list(_code_files(folder, results)), folder) for folder in self.path]
         return key(digests) if digests else None
 
     def crossing(self, planned: PlannedCell) -> Crossing:
@@ -328,9 +329,15 @@ def runtime(cell_key: str, id: str, python: str, locked: LockStatus) -> str:
     return entry(cell_key, "runtime", id, revisions.RUNTIMES, python, locked.sha256)
 
 
-def _code_files(folder: Path) -> Iterator[Path]:
-    """Every file of code below a folder, through links to folders too, in order."""
-    walked = os.walk(folder, followlinks=True)
-    for file in sorted(Path(place, name) for place, _, names in walked for name in names):
-        if "__pycache__" not in file.parts and file.is_file():
-            yield file
+def _code_files(folder: Path, without: Path) -> Iterator[Path]:
+    """Every file that code below a folder may be or read, through links to folders too, in order: none that is hidden,
+    as what git keeps is, and none below `without`."""
+    found = []
+    for place, folders, names in os.walk(folder, followlinks=True):
+        here = Path(place)
+        folders[:] = [name for name in folders if name != "__pycache__" and not name.startswith(".")]
+        if paths.real(here).is_relative_to(without):
+            folders.clear()
+            continue
+        found += [here / name for name in names if not name.startswith(".")]
+    yield from (file for file in sorted(found) if file.is_file())

@@ -18,11 +18,14 @@ from tfparity.planning import routes
 from tfparity.records.cells import Attempt, PlannedCell
 from tfparity.records.observer import Observer
 from tfparity.records.vocabulary import Stage, Target, Verdict
-from tfparity.report.why import explained, failed, packages
+from tfparity.report.why import IMPORTING, explained, failed, packages
 
 #: How many ways are tried where none is named, and how many others are named at the end.
 MOST_WAYS = 3
 NAMED = 3
+
+#: Errors by which a model is not built with one version of a package and is with another.
+OF_VERSIONS = (*IMPORTING, "TypeError", "NotImplementedError", "RuntimeError")
 
 Told = Callable[[str], None]
 
@@ -72,6 +75,9 @@ def convert(
             tries -= 1
             if made.folder is None:
                 told(f"  {judge.verdict(made.attempt)}: {_why(asked, made, made.attempt)}")
+                if _fails_anywhere(made.attempt):
+                    told("the model itself is not built: no other way is tried")
+                    return None
                 continue
             missing = {target: _lacks(asked, made, one) for target, one in made.targets.items() if not one.right}
             for target, why in missing.items():
@@ -89,6 +95,12 @@ def convert(
     without = "--toolchain or --route left out, others are tried" if narrowed else "there is no other way"
     told(f"not tried, and can be named: {others}" if others else without)
     return part
+
+
+def _fails_anywhere(attempt: Attempt) -> bool:
+    """Whether a model was not built for a reason that is not one of versions, as a name that a package lacks is."""
+    error = attempt.error
+    return attempt.stage is Stage.BUILD and error is not None and error.type not in OF_VERSIONS
 
 
 def _made_of_model(gives: Sequence[str]) -> bool:

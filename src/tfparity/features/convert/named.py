@@ -37,7 +37,7 @@ def chosen(model: str, asked: Choice, project: Project | None = None, cache: Cac
     if place and (Path(place).exists() or Path(place).suffix in (".onnx", ".py")):
         return Named(replace(asked, sources=(place,), case_globs=(case,)), _family(Path(place)))
     if own_models.names_function(model):
-        told = "with the weights that it gives: random ones of a builder that loads none"
+        told = "with the weights that it gives, which are random where it loads none"
         return Named(replace(asked, sources=(model,)), told=told)
     zoo = Selection(replace(asked, declared=Choice().declared), project, cache).cases
     if model in zoo:

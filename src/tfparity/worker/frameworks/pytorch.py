@@ -1,6 +1,7 @@
 """PyTorch as the source framework, from 1.7 on."""
 
 import copy
+import inspect
 from typing import Any, Callable, Collection, Dict, Iterator, List, Tuple
 
 from tfparity.worker import arrays
@@ -36,7 +37,8 @@ def pin_threads(count: int) -> None:
 def build(case: Case) -> Any:
     """The case's model: seeded, in eval mode; if it is not trained, constant weights spread, batch norm calibrated.
 
-    Raises Refused: "QuantizedModel" where weights are quantized, "TrainingMode" where any module is left in train mode.
+    Raises Refused: "QuantizedModel" where weights are quantized, "TrainingMode" where any module is left in train mode,
+    "InputOrder" where an input has the name of another parameter of the model.
     """
     import torch
 
@@ -46,6 +48,7 @@ def build(case: Case) -> Any:
         raise Refused("NotAModule", "the factory gives a %s, not a torch.nn.Module" % type(model).__name__)
     _refuse_quantized(model)
     _refuse_train_mode(model)
+    _refuse_other_order(model, case)
     model.eval()
     if not case.trained:
         with torch.no_grad():
@@ -54,6 +57,23 @@ def build(case: Case) -> Any:
     for parameter in model.parameters():
         parameter.requires_grad_(False)
     return model
+
+
+def _refuse_other_order(model: Any, case: Case) -> None:
+    """Inputs go by position: one that has the name of another parameter would be given to the wrong one, and the
+    converted model would take it there by its name."""
+    try:
+        taken = inspect.signature(model.forward).parameters.values()
+    except (TypeError, ValueError):  # a scripted model
+        return
+    names = [one.name for one in taken if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+    for position, declared in enumerate(case.inputs):
+        if declared.name in names and names.index(declared.name) != position:
+            raise Refused(
+                "InputOrder",
+                "forward takes %s: the input %r stands at the place of %s; declare inputs in forward's order"
+                % (", ".join(names), declared.name, names[position] if position < len(names) else "none"),
+            )
 
 
 def _refuse_quantized(model: Any) -> None:
