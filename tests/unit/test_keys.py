@@ -178,6 +178,9 @@ def test_code_that_a_case_imports_counts_wherever_it_lies(keys: Keys) -> None:
     importing("one")(keys)
     before = keys.read()
     (keys.root / "one" / "pack" / "__pycache__" / "net.pyc").write_text("compiled")
+    for kept_apart in (".git/HEAD", "pack/.cache/x", ".gitignore"):
+        (keys.root / "one" / kept_apart).parent.mkdir(exist_ok=True)
+        (keys.root / "one" / kept_apart).write_text("of another program")
     assert keys.read() == before
     importing("same")(keys)
     assert keys.read() == before
@@ -185,6 +188,17 @@ def test_code_that_a_case_imports_counts_wherever_it_lies(keys: Keys) -> None:
     assert keys.read()["bundle"] != before["bundle"]
     (keys.root / "same" / "pack").rename(keys.root / "same" / "package")
     importing("same")(keys)
+    assert keys.read()["bundle"] != before["bundle"]
+
+
+def test_results_that_lie_among_the_code_do_not_count(keys: Keys) -> None:
+    (keys.root / "results" / "runs").mkdir(parents=True)
+    keys.path = (keys.root,)
+    before = keys.read()
+    (keys.root / "results" / "old.json").write_text("{}")
+    (keys.root / "results" / "runs" / "old.json").write_text("{}")
+    assert keys.read() == before
+    (keys.root / "results.txt").write_text("data of the model")
     assert keys.read()["bundle"] != before["bundle"]
 
 
