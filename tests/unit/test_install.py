@@ -22,6 +22,7 @@ from tfparity.errors import (
     LockError,
     MachineFault,
     NetworkError,
+    PackageError,
     TfparityError,
 )
 from tfparity.inputs import matrix
@@ -454,3 +455,16 @@ def test_a_failed_install_ends_its_words(workshop: Workshop) -> None:
     before = threading.active_count()
     workshop.refused(InstallError)
     assert threading.active_count() == before
+
+
+def test_a_package_under_test_that_does_not_lie_over_says_nothing_of_the_toolchain(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Environment, "over", lambda _: (Path("mine.whl"),))
+
+    def uv(command: Sequence[str], **given: object) -> Completed:
+        over = Completed(2, "", "error: The wheel is invalid: Missing .dist-info directory")
+        return over if "--reinstall" in command else workshop_uv(command, **given)
+
+    workshop_uv, workshop.uv = workshop.uv, uv  # type: ignore[assignment]
+    assert "does not install:\nerror: The wheel is invalid" in workshop.refused(PackageError)

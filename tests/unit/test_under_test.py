@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -39,12 +39,17 @@ class Uv:
         self.commands: list[list[str]] = []
         self.refusal: str | None = None
         self.builds = ("onnx-tf", "1.11.0")
+        self.copied: list[str] | None = None
 
     def __call__(self, command: Sequence[str], *, stdin: str = "", cwd: Path | None = None) -> Completed:
         self.commands.append(list(command))
         if self.refusal:
             return Completed(1, "", self.refusal)
+        if Path(command[0]).name == "git":
+            return Completed(128, "", "not a git repository")
         if "build" in command:
+            files = sorted(path.name for path in Path(command[-1]).rglob("*") if path.is_file())
+            assert self.copied in (None, files)
             out = Path(command[command.index("--out-dir") + 1])
             out.mkdir()
             made(out, *self.builds)
@@ -62,13 +67,18 @@ def made(folder: Path, name: str, version: str, tag: str = "py3-none-any", metad
     """A wheel; of `body` its only module."""
     folder.mkdir(parents=True, exist_ok=True)
     distribution = name.replace("-", "_")
-    file = folder / f"{distribution}-{version}-{tag}.whl"
+    head = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{metadata}"
+    parts = {"METADATA": head, "WHEEL": "Wheel-Version: 1.0\n", "RECORD": ""}
+    return zipped(
+        folder / f"{distribution}-{version}-{tag}.whl",
+        {f"{distribution}.py": body, **{f"{distribution}-{version}.dist-info/{one}": parts[one] for one in parts}},
+    )
+
+
+def zipped(file: Path, content: Mapping[str, str]) -> Path:
     with zipfile.ZipFile(file, "w") as archive:
-        archive.writestr(f"{distribution}.py", body)
-        archive.writestr(
-            f"{distribution}-{version}.dist-info/METADATA",
-            f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{metadata}",
-        )
+        for name, text in content.items():
+            archive.writestr(name, text)
     return file
 
 
@@ -140,6 +150,8 @@ def test_another_form_is_refused(text: str) -> None:
         ("no/folder", "no/folder is not there"),
         ("newest", "newest is no version, and no wheel or folder of that name is there"),
         (__file__, "is neither a wheel nor an archive of sources"),
+        ("~nosuchuser/x.whl", "~nosuchuser/x.whl: cannot be looked for: "),
+        ("x" * 300, "x: cannot be looked for: File name too long"),
     ],
 )
 def test_what_is_not_there_is_told(what: str, said: str) -> None:
@@ -233,6 +245,7 @@ def test_a_folder_is_built_once_for_each_content_of_a_copy(
 
 def test_what_a_wheel_asks_for_and_is_not_there_is_told(declared: Matrix, resolver: Resolver, tmp_path: Path) -> None:
     asks = "Requires-Dist: numpy>=2\nRequires-Dist: jax\nRequires-Dist: onnx\nRequires-Dist: x; python_version<'3'\n"
+    asks += "Requires-Dist: y; python_full_version>='3.12'\nRequires-Dist: z; python_full_version<'3.11.4'\n"
     file = made(tmp_path / "w", "onnx-tf", "2.0", metadata=asks)
     _, id, (one,) = under_test.over(declared, "one", [under_test.read(f"onnx-tf={file}")], resolver)
     assert one.lacks == ("numpy>=2 (1.26.4 is there)", "jax (none is there)")
@@ -266,6 +279,8 @@ def refused(declared: Matrix, resolver: Resolver, *asked: str) -> TfparityError:
         ("onnx-tf", "2.0", "py3-none-any", "Requires-Python: <3.10\n", "is for Python <3.10, and one is Python 3.11"),
         ("onnx", "2.0", "py3-none-any", "", "is the package onnx, not onnx-tf: write --with onnx="),
         ("onnx-tf", "2.0", "py3-none-any", "Requires-Dist: a b c\n", "its METADATA cannot be read"),
+        ("onnx-tf", "2.0", "py3-none-any", "Requires-Python: >=x\n", "its METADATA cannot be read"),
+        ("onnx-tf", "2.0", "py3-none-any", "Requires-Dist: a; os_name ~= 'posix'\n", "a marker that says nothing"),
     ],
 )
 def test_a_wheel_that_does_not_fit_is_refused(
@@ -292,8 +307,48 @@ def test_what_is_no_whole_wheel_or_no_project_is_refused(
     named = wheel.with_name("wheel.whl")
     named.write_bytes(data)
     assert "is no wheel's name" in str(refused(declared, resolver, f"onnx-tf={named}"))
+    zipped(wheel, {"é.py": ""})
+    wheel.write_bytes(wheel.read_bytes().replace("é".encode(), b"\xff\xff"))
+    assert "is no wheel, or is cut off" in str(refused(declared, resolver, f"onnx-tf={wheel}"))
     (tmp_path / "empty").mkdir()
     assert "is no Python project" in str(refused(declared, resolver, f"onnx-tf={tmp_path / 'empty'}"))
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_a_wheel_of_damaged_compression_is_refused(
+    declared: Matrix, resolver: Resolver, tmp_path: Path, method: int
+) -> None:
+    file = tmp_path / "onnx_tf-2.0-py3-none-any.whl"
+    with zipfile.ZipFile(file, "w", method) as archive:
+        archive.writestr("onnx_tf.py", "".join(map(str, range(5000))))
+    data = bytearray(file.read_bytes())
+    data[50:120] = b"\xff" * 70
+    file.write_bytes(data)
+    wrong = refused(declared, resolver, f"onnx-tf={file}")
+    assert wrong.exit_code == 27
+    assert str(file) in str(wrong)
+
+
+@pytest.mark.parametrize(
+    ("changed_to", "said"),
+    [
+        ({"METADATA": "Name: onnx-tf\nVersion: 3.0\n"}, "its name says onnx-tf 2.0, and its METADATA onnx-tf 3.0"),
+        ({"METADATA": "Name: other\nVersion: 2.0\n"}, "its name says onnx-tf 2.0, and its METADATA other 2.0"),
+        ({"METADATA": "Name: onnx-tf\nVersion: new\n"}, "its METADATA cannot be read"),
+        ({"METADATA": "Name: onnx-tf\n"}, "its METADATA cannot be read"),
+        ({"METADATA": None}, "no METADATA"),
+        ({"WHEEL": None}, "no WHEEL"),
+        ({"RECORD": None}, "no RECORD"),
+    ],
+)
+def test_a_wheel_that_contradicts_itself_or_lacks_a_part_is_refused(
+    declared: Matrix, resolver: Resolver, tmp_path: Path, changed_to: dict[str, str | None], said: str
+) -> None:
+    parts = {"METADATA": "Name: onnx-tf\nVersion: 2.0\n", "WHEEL": "", "RECORD": "", **changed_to}
+    held = {f"onnx_tf-2.0.dist-info/{part}": text for part, text in parts.items() if text is not None}
+    file = zipped(tmp_path / "onnx_tf-2.0-py3-none-any.whl", held)
+    wrong = refused(declared, resolver, f"onnx-tf={file}")
+    assert (wrong.exit_code, said in str(wrong)) == (27, True), str(wrong)
 
 
 def test_what_does_not_build_or_resolve_ends_with_its_reason(
@@ -323,6 +378,60 @@ def test_sources_are_told_apart_by_name_and_content(tmp_path: Path) -> None:
     assert wheels.digest_of(one) == wheels.digest_of(other)
     (other / "onnx_tf" / "relu.py").rename(other / "onnx_tf" / "gelu.py")
     assert wheels.digest_of(one) != wheels.digest_of(other)
+
+
+def test_a_package_named_as_a_build_folder_is_source_and_a_build_folder_is_not(tmp_path: Path) -> None:
+    folder = sources(tmp_path / "sources")
+    seen = {wheels.digest_of(folder)}
+    for name in ("build", "dist", "venv", "node_modules"):
+        (folder / name).mkdir()
+        (folder / name / "left.py").touch()
+    for name in ("__pycache__", ".venv", "x.egg-info"):
+        (folder / "onnx_tf" / name).mkdir()
+        (folder / "onnx_tf" / name / "left.py").touch()
+    assert {wheels.digest_of(folder)} == seen
+    for name in ("build", "dist", "venv"):
+        (folder / "onnx_tf" / name).mkdir()
+        (folder / "onnx_tf" / name / "__init__.py").write_text("x = 1")
+        assert wheels.digest_of(folder) not in seen
+        seen.add(wheels.digest_of(folder))
+
+
+def test_what_is_digested_is_what_is_built_links_followed(
+    declared: Matrix, resolver: Resolver, uv: Uv, tmp_path: Path
+) -> None:
+    folder, beside = sources(tmp_path / "sources"), tmp_path / "beside"
+    (beside / "build").mkdir(parents=True)
+    (beside / "build" / "gelu.py").write_text("right")
+    (folder / "onnx_tf" / "linked").symlink_to(beside)
+    (folder / "onnx_tf" / "one.py").symlink_to(beside / "build" / "gelu.py")
+    (folder / "onnx_tf" / "loop").symlink_to(folder)
+    (folder / "onnx_tf" / "nowhere").symlink_to(tmp_path / "no such")
+    (folder / "build").mkdir()
+    (folder / "build" / "left.o").touch()
+    (folder / ".git").mkdir()
+    (folder / ".git" / "HEAD").touch()
+    uv.copied = ["HEAD", "gelu.py", "one.py", "pyproject.toml", "relu.py"]
+    first = environments(laid(declared, "one", resolver, f"onnx-tf={folder}"))[0].id
+    (beside / "build" / "gelu.py").write_text("wrong")
+    assert environments(laid(declared, "one", resolver, f"onnx-tf={folder}"))[0].id != first
+    assert uv.built == 2
+
+
+def test_a_moved_tag_is_another_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wheels.shutil, "which", lambda name: f"/usr/bin/{name}")
+    folder = sources(tmp_path / "sources")
+
+    def told(status: int, said: str) -> str:
+        return wheels.digest_of(folder, lambda command, **_: Completed(status, said, ""))
+
+    without = told(0, "v1.0-0-gabc")
+    assert without == wheels.digest_of(folder)  # no .git: nobody is asked
+    (folder / ".git").mkdir()
+    assert len({without, told(0, "v1.0-0-gabc"), told(0, "v1.1-0-gabc")}) == 3
+    assert told(128, "") == without
+    monkeypatch.setattr(wheels.shutil, "which", lambda name: None)
+    assert told(0, "v1.0-0-gabc") == without
 
 
 # The command

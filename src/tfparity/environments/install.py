@@ -18,7 +18,7 @@ from tfparity import paths
 from tfparity.environments import estimate, interpreters, lock, uv_command
 from tfparity.environments.lock import LockStatus, silent
 from tfparity.environments.uv_command import Completed, Runner
-from tfparity.errors import DiskError, InstallError, LockError, MachineFault, NetworkError
+from tfparity.errors import DiskError, InstallError, LockError, MachineFault, NetworkError, PackageError
 from tfparity.inputs.matrix import Environment
 from tfparity.paths import Cache, Project
 from tfparity.records import machine
@@ -59,7 +59,7 @@ def ensure(
     Several may be made at once, where the disk has room for all of them together; else one waits for the others.
     Raises LockError (no lockfile that fits, or unresolvable), InterpreterError, DiskError before anything is
     fetched, NetworkError where the index does not give what is locked, InstallError where a package does not build,
-    MachineFault; each with uv's own reason.
+    PackageError where one under test does not lie over it, MachineFault; each with uv's own reason.
     """
     locked = lock.status(project, environment)
     if locked.kind == "unresolvable":
@@ -209,7 +209,7 @@ def _lay_over(environment: Environment, locked: LockStatus, folder: Path, run: R
     done = run([*install, "--reinstall", *wheels])
     if done.status != 0:
         words = _masked(done.errors, folder, locked.path)
-        raise _of_machine(environment, done) or InstallError(f"a package under test does not install:\n{words}")
+        raise _of_machine(environment, done) or PackageError(f"a package under test does not install:\n{words}")
 
 
 def _of_machine(environment: Environment, done: Completed) -> Exception | None:

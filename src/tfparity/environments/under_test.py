@@ -83,10 +83,16 @@ def read(text: str) -> Asked:
     what = what.removeprefix("=")
     if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", name) or not what:
         raise UsageError(f"--with {text}: write PACKAGE=WHEEL, PACKAGE=FOLDER or PACKAGE=VERSION")
-    package, path = str(canonicalize_name(name)), Path(what).expanduser()
-    if path.is_dir() or (path.is_file() and what.endswith((".whl", *ARCHIVES))):
+    package = str(canonicalize_name(name))
+    try:
+        path = Path(what).expanduser()
+        is_folder, is_file = path.is_dir(), path.is_file()
+    except (RuntimeError, OSError) as wrong:  # no such user's home; too long, or not to be looked at
+        said = wrong.strerror if isinstance(wrong, OSError) else wrong
+        raise PackageError(f"--with {text}: cannot be looked for: {said}") from None
+    if is_folder or (is_file and what.endswith((".whl", *ARCHIVES))):
         return Asked(package, made_of=path.absolute())
-    if path.is_file():
+    if is_file:
         raise PackageError(f"{what}: is neither a wheel nor an archive of sources ({', '.join(ARCHIVES)})")
     try:
         return Asked(package, version=str(Version(what)))
