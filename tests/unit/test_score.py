@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import builders
@@ -20,6 +21,7 @@ from tfparity.paths import Project
 from tfparity.planning.options import Choice
 from tfparity.planning.selection import Selection
 from tfparity.records.cells import Attempt, CellRecord
+from tfparity.records.vocabulary import Grade
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,16 +29,17 @@ ROOT = Path(__file__).parents[2]
 MINE = "adhoc_0123456789ab"
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     return small_project.make(tmp_path, monkeypatch)
 
 
-def session() -> Session:
+def session(**given: object) -> Session:
     declared = Selection(small_project.EVERYTHING).matrix
     toolchain = declared.toolchains["old"].model_copy(update={"id": MINE, "over": "old"})
     extended = declared.model_copy(update={"toolchains": {**declared.toolchains, MINE: toolchain}})
-    return Session(Choice(toolchains=(MINE,), tier="all", packages=("onnx-tf=mine.whl",)), declared=extended)
+    choice = Choice(toolchains=(MINE,), tier="all", packages=("onnx-tf=mine.whl",))
+    return Session(replace(choice, **given), declared=extended)  # type: ignore[arg-type]
 
 
 def recorded(**cells: Sequence[Attempt]) -> None:
@@ -53,10 +56,14 @@ def mine(case: str, *attempts: Attempt, **given: object) -> CellRecord:
     return small_project.record(case, *attempts, toolchain=MINE, **given)
 
 
-def test_each_cell_has_its_word(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert project.root.is_dir()
-    for name, version in (("onnxscript", "0.7.2"), ("onnx", "1.17.0")):  # so that there is another route
+@pytest.fixture
+def another_route(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, version in (("onnxscript", "0.7.2"), ("onnx", "1.17.0")):
         monkeypatch.setitem(builders.PACKAGES, name, version)
+
+
+@pytest.mark.usefixtures("another_route")
+def test_each_cell_has_its_word() -> None:
     recorded(
         add=[attempt()],
         gelu=[broken()],
@@ -99,8 +106,7 @@ def only(found: Score) -> Scored:
         ([attempt()], [attempt()], "passing", ""),
     ],
 )
-def test_what_differs_is_said(project: Project, was: list[Attempt], now: list[Attempt], kind: str, said: str) -> None:
-    assert project.root.is_dir()
+def test_what_differs_is_said(was: list[Attempt], now: list[Attempt], kind: str, said: str) -> None:
     recorded(add=was)
     found = scored(mine("add", *now))
     assert only(found).kind == kind, only(found)
@@ -108,16 +114,58 @@ def test_what_differs_is_said(project: Project, was: list[Attempt], now: list[At
     assert found.exit_code == (kind == "newly-failing")
 
 
-def test_without_remedies_a_cell_that_took_one_counts_as_failing(project: Project) -> None:
-    assert project.root.is_dir()
+WORSE = Grade.WITHIN_1E5
+
+
+@pytest.mark.parametrize(
+    ("now", "kind"),
+    [
+        (attempt(grade=WORSE, max_abs=8e-5), "newly-failing"),
+        (attempt(grade=WORSE, max_abs=2e-6), "passing"),  # another processor's rounding
+        (attempt(max_abs=8e-5), "passing"),
+    ],
+)
+def test_a_drift_is_newly_failing(now: Attempt, kind: str) -> None:
+    recorded(add=[attempt()])
+    found = scored(mine("add", now))
+    assert (only(found).kind, found.exit_code) == (kind, kind == "newly-failing"), only(found)
+    if found.exit_code:
+        assert only(found).message == f"grade {WORSE} instead of {Grade.FLOAT32_NOISE}"
+
+
+def test_a_grade_that_rises_again_is_no_loss() -> None:
+    recorded(add=[attempt(grade=WORSE, max_abs=8e-5)])
+    assert only(scored(mine("add", attempt()))).kind == "passing"
+
+
+@pytest.mark.usefixtures("another_route")
+def test_results_of_ones_own_that_have_nothing_of_the_toolchain_are_no_baseline(tmp_path: Path) -> None:
+    recorded(add=[attempt()], gelu=[broken()])
+    other = small_project.record("gelu", attempt(), toolchain="new", route="onnx-tf-dynamo")
+    Session(small_project.EVERYTHING).recorder.record(small_project.current(other))
+    own = tmp_path / "own"
+    asked = session(record=True, results=own)
+    records = [mine("add", broken()), mine("gelu", broken())]
+    found = scores.score(asked, records)
+    assert {cell.case: str(cell.kind) for cell in found.cells} == {
+        "zoo/add": "newly-failing",
+        "zoo/gelu": "failing-alone",
+    }
+    assert found.exit_code == 1
+    mixed = replace(small_project.EVERYTHING, results=own)
+    Session(mixed).recorder.record(small_project.current(small_project.record("add", broken())))
+    found = scores.score(session(record=True, results=own), records)
+    assert {cell.case: str(cell.kind) for cell in found.cells} == {"zoo/add": "failing", "zoo/gelu": "not-compared"}
+
+
+def test_without_remedies_a_cell_that_took_one_counts_as_failing() -> None:
     recorded(add=[broken(), attempt(remedies=["lower-opset"])])
     assert only(scored(mine("add", broken()), plain=True)).kind == "failing"
     assert only(scored(mine("add", broken()))).kind == "newly-failing"
     assert only(scored(mine("add", attempt()), plain=True)).kind == "newly-passing"
 
 
-def test_what_is_not_known_is_not_compared_and_is_no_green_light(project: Project) -> None:
-    assert project.root.is_dir()
+def test_what_is_not_known_is_not_compared_and_is_no_green_light() -> None:
     stale = small_project.record("gelu", attempt(), key="of another time")
     Session(small_project.EVERYTHING).recorder.record([stale])
     late = builders.not_run("zoo/mish", "untested", "the budget was spent", toolchain=MINE)
@@ -130,8 +178,7 @@ def test_what_is_not_known_is_not_compared_and_is_no_green_light(project: Projec
     assert scores.ending(found).startswith("score: exit code 41, no answer")
 
 
-def test_every_output_says_it_and_shows_no_control(project: Project) -> None:
-    assert project.root.is_dir()
+def test_every_output_says_it_and_shows_no_control() -> None:
     recorded(add=[attempt()])
     found = scored(mine("add", broken("Relu \x1b[31mis broken")))
     out = io.StringIO()

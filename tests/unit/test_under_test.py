@@ -442,6 +442,8 @@ def test_a_moved_tag_is_another_package(tmp_path: Path, monkeypatch: pytest.Monk
     [
         ("run --score", "--score is of a package under test"),
         ("run --score-json x.json", "--score is of a package under test"),
+        ("run --with onnx-tf=1.9.0 --score --level 2", "leave out --level 2, or --score"),
+        ("run --with onnx-tf=1.9.0 --score-json x.json --target all", "leave out --target, or --score"),
         ("run --with onnx-tf=1.9.0 --record", "nothing of it goes into results/: leave out --record"),
         (
             "run --with onnx-tf=1.9.0 --shard 1/2 --record --results mine",

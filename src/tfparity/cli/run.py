@@ -63,12 +63,17 @@ def score(given: argparse.Namespace, asked: Session, records: Sequence[CellRecor
 
 
 def check_score(given: argparse.Namespace) -> bool:
-    """Whether a score is asked for. Raises UsageError where there is nothing to score, or no room for its file."""
+    """Whether a score is asked for. Raises UsageError where there is nothing to score, for what a score does not tell
+    of, or for no room for its file."""
     from tfparity.cli.gate import make_room
 
     asked = bool(given.score or given.score_json)
     if asked and not getattr(given, "with"):
         raise UsageError("--score is of a package under test: name it with --with PACKAGE=WHAT")
+    beyond = ("--target", getattr(given, "target", None)), ("--level 2", (getattr(given, "level", None) or 1) > 1)
+    for words, chosen in beyond:
+        if asked and chosen:
+            raise UsageError(f"--score is of what the stages come to: leave out {words}, or --score")
     if given.score_json is not None:
         make_room("--score-json", given.score_json)
     return asked

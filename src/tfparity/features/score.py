@@ -16,6 +16,7 @@ from tfparity.features.session import Session
 from tfparity.inputs.matrix import Toolchain
 from tfparity.paths import Project
 from tfparity.planning import routes
+from tfparity.planning.selection import SUGGESTED
 from tfparity.records.cells import Cell, CellId, CellRecord
 from tfparity.records.fingerprint import printable
 from tfparity.records.keys import Json
@@ -42,7 +43,8 @@ class Kind(StrEnum):
 
 
 MEANINGS = {
-    Kind.NEWLY_FAILING: "worse than recorded of the toolchain: a lower verdict, a lost axis or name, a remedy needed",
+    Kind.NEWLY_FAILING: "worse than recorded of the toolchain: a lower verdict, a lost axis or name, a drift, or a "
+    "remedy needed",
     Kind.NEWLY_PASSING: "better than recorded",
     Kind.FAILING_ALONE: "fails as recorded, and another route converts the model: the converter is to blame",
     Kind.FAILING: "fails as recorded, and no other route is recorded to convert the model",
@@ -99,8 +101,9 @@ def score(session: Session, records: Sequence[CellRecord], *, plain: bool = Fals
         for record in records
         if record.verdict is not Verdict.NOT_APPLICABLE
     ]
-    standings = _standings(session, [(beneath[one.toolchain] or one.toolchain, one.case, one.route) for one in asked])
-    works = _elsewhere(session, [record.case for record in asked if record.verdict.failing])
+    recorded = _recorded(session)
+    standings = _standings(recorded, [(beneath[one.toolchain] or one.toolchain, one.case, one.route) for one in asked])
+    works = _elsewhere(recorded, [record.case for record in asked if record.verdict.failing])
     cells = []
     for record in asked:
         base = beneath[record.toolchain] or record.toolchain
@@ -127,24 +130,40 @@ def _named(route: str, toolchain: Toolchain, project: Project) -> str:
     return next((name for name in toolchain.routes if route in (name, routes.locate(name, project))), route)
 
 
-def _standings(session: Session, places: Iterable[tuple[str, str, str]]) -> dict[tuple[str, str, str], Standing]:
+def _recorded(session: Session) -> tuple[Session, ...]:
+    """Where to look for what is recorded, the first that has a toolchain: results of one's own, those of the project.
+    What a package under test came to is kept in the former, and most often nothing else is."""
+    if not session.selection.has_own_results:
+        return (session,)
+    selection = session.selection
+    choice = replace(session.choice, results=None, record=False)
+    return session, Session(choice, selection.project, selection.cache, selection.matrix)
+
+
+def _standings(
+    recorded: Sequence[Session], places: Iterable[tuple[str, str, str]]
+) -> dict[tuple[str, str, str], Standing]:
     """What is recorded at these places, if it is current."""
-    wanted = set(places) & session.query.places
-    if not wanted:
-        return {}
-    planned = session.selection.every_cell(sorted({place[0] for place in wanted}), wanted)
-    found = {cell.place: session.query.standing(cell) for cell in planned}
+    found: dict[tuple[str, str, str], Standing] = {}
+    left = set(places)
+    for session in recorded:
+        wanted = left & session.query.places
+        if wanted:
+            planned = session.selection.every_cell(sorted({place[0] for place in wanted}), wanted)
+            found.update({cell.place: session.query.standing(cell) for cell in planned})
+        left = {place for place in left if place[0] not in session.query.recorded}
     return {place: standing for place, standing in found.items() if standing.verdict.ran}
 
 
-def _elsewhere(session: Session, cases: Iterable[str]) -> dict[str, list[CellId]]:
+def _elsewhere(recorded: Sequence[Session], cases: Iterable[str]) -> dict[str, list[CellId]]:
     """By which ways evidence has these models as working, by case."""
     wanted = set(cases)
-    places = [place for place in session.query.places if place[1] in wanted]
     found: dict[str, list[CellId]] = {}
-    if places:
-        ids = [id for id in session.selection.matrix.toolchains if any(place[0] == id for place in places)]
-        for planned in session.selection.every_cell(ids, places):
+    for session in recorded:
+        places = [place for place in session.query.places if place[1] in wanted]
+        locked = [id for id, one in session.selection.matrix.toolchains.items() if one.over is None]
+        ids = [id for id in locked if any(place[0] == id for place in places)]
+        for planned in session.selection.every_cell(ids, places) if ids else ():
             if planned.applicable and session.query.verdict(planned).works:
                 found.setdefault(planned.case, []).append(planned.place)
     return found
@@ -172,11 +191,11 @@ def _scored(
     if record.cell is None:
         return made(Kind.NOT_COMPARED, record.reason or "not run")
     if standing is None or standing.cell is None:
-        return made(Kind.NOT_COMPARED, f"{base} has no current result: `tfparity run --toolchain {base} --record`")
+        return made(Kind.NOT_COMPARED, f"{base} has no current result: {_remedy(session, base, record.case)}")
     old = _plain(standing.cell) if plain else standing.cell
     new = record.cell
     why = _why(record)
-    worse = differences.lost(old, new) + differences.needed(old, new)
+    worse = differences.between(old, new, *_measured(standing, record))
     if worse:
         return made(Kind.NEWLY_FAILING, "; ".join([", ".join(worse), *([why] if why else [])]))
     better = differences.lost(new, old) + differences.needed(new, old)
@@ -188,6 +207,19 @@ def _scored(
         return made(Kind.PASSING, "")
     alike = plain or differences.same_reason(standing.cell, _explained(session, record))
     return made(Kind.FAILING_ALONE if elsewhere else Kind.FAILING, why if alike else f"for another reason now: {why}")
+
+
+def _remedy(session: Session, base: str, case: str) -> str:
+    """How a result of the toolchain beneath is made."""
+    recording = f"`tfparity run --toolchain {base} --record"
+    if not session.selection.is_own(case):
+        return f"{recording}`"
+    return f"{recording} --results {session.choice.results or SUGGESTED} --cases …`"
+
+
+def _measured(standing: Standing, record: CellRecord) -> tuple[float | None, float | None]:
+    """The largest errors as measured, recorded and now, where known."""
+    return standing.run.max_abs if standing.run else None, record.deciding.max_abs if record.deciding else None
 
 
 def _explained(session: Session, record: CellRecord) -> Cell:
