@@ -21,9 +21,9 @@ from tfparity.environments.uv_command import Completed
 from tfparity.errors import UsageError
 from tfparity.features.upgrade import artifact_outputs as outputs
 from tfparity.features.upgrade import artifact_sides as sides
-from tfparity.features.upgrade.artifact import MEANINGS, NO_ENVIRONMENT, ArtifactUpgrade, Result
+from tfparity.features.upgrade.artifact import MEANINGS, NO_ENVIRONMENT, ArtifactUpgrade, Result, exit_code
 from tfparity.features.upgrade.artifact import changed as became
-from tfparity.features.upgrade.kinds import Kind
+from tfparity.features.upgrade.kinds import NO_ANSWER, Kind
 from tfparity.features.upgrade.report import Package, Side
 from tfparity.inputs import matrix
 from tfparity.inputs.matrix import Matrix
@@ -62,6 +62,25 @@ TURNS = Result("turns with oneDNN", False, 0.0, Grade.FLOAT32_NOISE, "oneDNN off
 def test_each_pair_of_results_has_its_word(was: Result, now: Result, kind: Kind) -> None:
     assert became(was, now) is kind
     assert kind in MEANINGS
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "code"),
+    [
+        (RIGHT, RIGHT, 0),
+        (RIGHT, WRONG, 30),
+        (RIGHT, BROKEN, 37),
+        (CRASH, BROKEN, 0),  # nothing to lose
+        (WRONG, CRASH, 0),
+        (BROKEN, RIGHT, 0),
+        (BROKEN, BROKEN, 41),
+        (BROKEN, WRONG, 41),
+        (BROKEN, CRASH, 41),
+        (BROKEN, TURNS, 41),
+    ],
+)
+def test_without_an_answer_of_base_only_a_right_head_is_a_green_light(was: Result, now: Result, code: int) -> None:
+    assert exit_code(became(was, now), was, now) == code
 
 
 # The sides
@@ -194,6 +213,7 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("--golden io.npz", 2, "--golden goes with --artifact"),
         ("--switches", 2, "--switches goes with --artifact"),
         ("--artifact model --golden io.npz --case x", 2, "--case is of models that are converted"),
+        ("--artifact model --golden io.npz --budget 0", 2, "--budget is of models that are converted"),
         ("--artifact model --golden io.npz --tier core", 2, "--tier is of models that are converted"),
         ("--artifact model --golden io.npz --results mine", 2, "--results is of models that are converted"),
         ("--artifact model --golden io.npz --target all", 2, "--target is of models that are converted"),
@@ -256,6 +276,18 @@ def test_every_output_says_the_same_and_escapes_what_comes_from_outside() -> Non
     same = report(on_head=RIGHT, change=Kind.SAME, message="", exit_code=0)
     (test,) = ElementTree.fromstring(outputs.junit(same)).iter("testcase")
     assert test.find("failure") is None
+
+
+def test_every_output_says_that_there_is_no_answer() -> None:
+    said = report(
+        on_base=BROKEN, on_head=WRONG, change=Kind.CHANGED_FAILURE, verdict="No answer: <b>", exit_code=NO_ANSWER
+    )
+    assert outputs.ending(said).startswith("upgrade: exit code 41, no answer: there is no environment for BASE")
+    (test,) = ElementTree.fromstring(outputs.junit(said)).iter("testcase")
+    failure = test.find("failure")
+    assert failure is not None
+    assert failure.get("type") == "no-answer"
+    assert "Exit code 41, no answer" in outputs.page(said)
 
 
 def test_the_committed_schema_is_that_of_the_report() -> None:

@@ -155,7 +155,8 @@ def _artifact(given: argparse.Namespace) -> int:
 def _refuse_what_chooses_cells(given: argparse.Namespace) -> None:
     """Raises UsageError for an option that says which models are converted, or how: an artifact is there already."""
     for option in options.OPTIONS:
-        if option.flag not in (*WITHOUT, "--download") and getattr(given, option.name) not in (None, False):
+        value = getattr(given, option.name, None)
+        if option.flag not in (*WITHOUT, "--download") and value is not None and value is not False:
             raise UsageError(
                 f"{option.flag} is of models that are converted, and --artifact runs what is there already"
             )

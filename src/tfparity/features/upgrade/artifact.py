@@ -11,7 +11,7 @@ from tfparity.environments.lock import LockStatus
 from tfparity.errors import InstallError, LockError
 from tfparity.evidence.differences import DRIFT
 from tfparity.features.upgrade.artifact_sides import ArtifactSide
-from tfparity.features.upgrade.kinds import Kind
+from tfparity.features.upgrade.kinds import NO_ANSWER, Kind
 from tfparity.features.upgrade.report import Package, Side
 from tfparity.features.upgrade.summary import moved
 from tfparity.inputs.artifact import Artifact
@@ -110,7 +110,6 @@ def compare(
     def locked(environment: Environment) -> LockStatus:
         return lock.status(project, environment)
 
-    loses = kind is not Kind.ENVIRONMENT_BROKEN or was.right
     return ArtifactUpgrade(
         schema=SCHEMA,
         command=command,
@@ -125,8 +124,8 @@ def compare(
         packages=moved([base.environment], [head.environment], locked),
         change=kind,
         message=message,
-        verdict=_sentence(artifact, kind, was, head.label),
-        exit_code=kind.exit_code if loses else 0,
+        verdict=_sentence(artifact, kind, was, now, head.label),
+        exit_code=exit_code(kind, was, now),
     )
 
 
@@ -141,6 +140,19 @@ def changed(was: Result, now: Result) -> Kind:
     if not now.right:
         return Kind.SAME if _reason(was) == _reason(now) else Kind.CHANGED_FAILURE
     return Kind.LESS_EXACT if _drifted(was, now) else Kind.SAME
+
+
+def exit_code(kind: Kind, was: Result, now: Result) -> int:
+    """What the command ends with. Where there is no environment for BASE, a HEAD that is not right is no green light:
+    nobody knows whether it was before."""
+    if _no_answer(was, now):
+        return NO_ANSWER
+    loses = kind is not Kind.ENVIRONMENT_BROKEN or was.right
+    return kind.exit_code if loses else 0
+
+
+def _no_answer(was: Result, now: Result) -> bool:
+    return was.broken and not now.right
 
 
 def _reason(result: Result) -> tuple[str, object]:
@@ -202,8 +214,11 @@ def _why(result: Result) -> str:
     return f" ({result.note})" if result.note else ""
 
 
-def _sentence(artifact: Artifact, kind: Kind, was: Result, head: str) -> str:
+def _sentence(artifact: Artifact, kind: Kind, was: Result, now: Result, head: str) -> str:
     name = printable(artifact.path.name)
+    if _no_answer(was, now):
+        other = f"nor for {head}" if now.broken else f"and {name} is not right on {head}"
+        return f"No answer: there is no environment for BASE, {other}."
     if kind is Kind.SAME:
         state = "answers right on both sides" if was.right else "is not right on either side, for the same reason"
         return f"Nothing changes on {head}: {name} {state}."

@@ -15,7 +15,7 @@ from rich.text import Text
 from tfparity import paths
 from tfparity.features.upgrade import html, lines
 from tfparity.features.upgrade.artifact import MEANINGS, ArtifactUpgrade, Result
-from tfparity.features.upgrade.kinds import Kind
+from tfparity.features.upgrade.kinds import NO_ANSWER, Kind
 from tfparity.records.keys import Json
 from tfparity.report import markdown, terminal, words
 from tfparity.report.junit import Failed, Test, suite
@@ -50,6 +50,8 @@ def more(report: ArtifactUpgrade) -> str:
 
 def ending(report: ArtifactUpgrade) -> str:
     """The exit code in words."""
+    if report.exit_code == NO_ANSWER:
+        return f"upgrade: exit code {NO_ANSWER}, no answer: there is no environment for BASE, and HEAD is not right"
     return f"upgrade: exit code {report.exit_code}, {report.change}: {MEANINGS[report.change]}"
 
 
@@ -99,8 +101,11 @@ def json_schema() -> dict[str, Json]:
 
 
 def junit(report: ArtifactUpgrade) -> str:
-    """JUnit XML: one test case, failed where HEAD is worse."""
-    said = Failed(report.change, report.message or report.verdict, MEANINGS[report.change])
+    """JUnit XML: one test case, failed where HEAD is worse, or where there is no answer."""
+    if report.exit_code == NO_ANSWER:
+        said = Failed("no-answer", report.verdict, ending(report))
+    else:
+        said = Failed(report.change, report.message or report.verdict, MEANINGS[report.change])
     test = Test(report.head.label, f"{report.artifact}[{report.kind}]", said if report.exit_code else None)
     return suite("tfparity upgrade", [test])
 
