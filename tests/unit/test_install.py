@@ -468,3 +468,14 @@ def test_a_package_under_test_that_does_not_lie_over_says_nothing_of_the_toolcha
 
     workshop_uv, workshop.uv = workshop.uv, uv  # type: ignore[assignment]
     assert "does not install:\nerror: The wheel is invalid" in workshop.refused(PackageError)
+
+
+def test_a_package_of_another_name_with_the_same_modules_goes_before_the_wheel_comes(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Environment, "over", lambda _: (Path("mine.whl"),))
+    monkeypatch.setattr(Environment, "given_up", lambda _: ("numpy",))
+    workshop.ensure()
+    told = [" ".join(command[1:3]) for command in workshop.uv.commands]
+    assert told[1:] == ["pip sync", "pip uninstall", "pip install"]
+    assert workshop.uv.commands[2][-1] == "numpy"

@@ -28,6 +28,7 @@ environments:
 toolchains:
   - {id: one, python: "3.11", as-of: 2024-05-20, pins: {torch: 2.2.2, onnx: 1.16.0, onnx-tf: 1.10.0}}
   - {id: two, source: torch-side, routes: {onnx-tf: tf-side}}
+  - {id: plain, python: "3.11", as-of: 2024-05-20, pins: {tensorflow: 2.15.1}}
   - {id: other, source: torch-side, routes: {onnx-tf: tf-side, onnx2tf: tf-side}}
 """
 
@@ -219,6 +220,25 @@ def test_a_version_is_resolved_again_and_a_wheel_lies_over_that(
     (both,) = environments(laid(declared, "one", resolver, "onnx=1.15.0", f"onnx-tf={wheel}"))
     packages = lock.status(resolver.project, both).packages
     assert (packages["onnx"], packages["onnx-tf"]) == ("1.15.0", "1.10.0+mine")
+
+
+def test_a_package_takes_the_place_of_another_with_the_same_modules(
+    declared: Matrix, resolver: Resolver, tmp_path: Path
+) -> None:
+    (version,) = environments(laid(declared, "plain", resolver, "tensorflow-cpu=2.15.0"))
+    packages = lock.status(resolver.project, version).packages
+    assert (packages.get("tensorflow-cpu"), packages.get("tensorflow")) == ("2.15.0", None)
+    file = made(tmp_path / "w", "tensorflow-cpu", "2.15.1+mine")
+    (wheel,) = environments(laid(declared, "plain", resolver, f"tensorflow-cpu={file}"))
+    packages = lock.status(resolver.project, wheel).packages
+    assert (packages.get("tensorflow-cpu"), packages.get("tensorflow")) == ("2.15.1+mine", None)
+    assert wheel.pins == {"tensorflow-cpu": "2.15.1+mine"}
+    assert wheel.given_up() == ("tensorflow",)
+    own = made(tmp_path / "w", "tensorflow", "2.15.1+mine")
+    (wheel,) = environments(laid(declared, "plain", resolver, f"tensorflow={own}"))
+    assert wheel.given_up() == ()
+    with pytest.raises(UsageError, match="tensorflow-cpu: as tensorflow, is given more than once"):
+        laid(declared, "plain", resolver, "tensorflow=2.15.0", "tensorflow-cpu=2.15.0")
 
 
 def sources(folder: Path) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from packaging.requirements import Requirement
@@ -56,7 +56,7 @@ def over(matrix: Matrix, base: str, changes: Sequence[str], resolver: Resolver) 
     mine: dict[str, list[Requirement]] = {id: [] for id in sides}
     for requirement in wanted:
         name = canonicalize_name(requirement.name)
-        holding = [id for id, side in sides.items() if not _alike(name).isdisjoint({*side.pins, *held[id]})]
+        holding = [id for id, side in sides.items() if not alike(name).isdisjoint({*side.pins, *held[id]})]
         if not holding and len(sides) > 1:
             raise UsageError(f"{name}: no environment of {base} holds it, so it is of no side; {base} has two")
         for id in holding or sides:
@@ -119,9 +119,14 @@ def name_of(ids: Sequence[str]) -> str:
     return ids[0] if len(ids) == 1 else PREFIX + hashlib.sha256("\0".join(ids).encode()).hexdigest()[:12]
 
 
-def _alike(name: str) -> set[str]:
+def alike(name: str) -> set[str]:
     """A package and those with the same modules."""
     return {name, *(other for group in ALIKE if name in group for other in group)}
+
+
+def held_as(name: str, packages: Iterable[str]) -> str | None:
+    """The name under which these packages hold that one or another with the same modules; None where none does."""
+    return next((one for one in sorted(alike(name) & {*packages}, key=lambda one: one != name)), None)
 
 
 def _requirement(text: str) -> Requirement:
@@ -148,7 +153,7 @@ def _changed(
 ) -> Environment:
     by_name = {str(canonicalize_name(change.name)): change for change in changes}
     follow = {name for of in by_name for name in FOLLOWERS.get(of, ()) if name in base.pins and name not in by_name}
-    replaced = {other for name in by_name for other in _alike(name) if other not in by_name}
+    replaced = {other for name in by_name for other in alike(name) if other not in by_name}
     free = {*by_name, *follow, *replaced}
     exact = {name: version for name, change in by_name.items() if (version := _exact(change)) and not change.extras}
     environment, _ = adhoc.made(

@@ -205,8 +205,12 @@ def _make(environment: Environment, locked: LockStatus, folder: Path, interprete
 
 def _lay_over(environment: Environment, locked: LockStatus, folder: Path, run: Runner) -> None:
     wheels = [str(wheel) for wheel in environment.over()]
-    install = [uv_command.uv(), "pip", "install", "--python", str(folder / "bin" / "python"), "--no-index", "--no-deps"]
-    done = run([*install, "--reinstall", *wheels])
+    where = ["--python", str(folder / "bin" / "python")]
+    done = Completed(0, "", "")
+    if environment.given_up():
+        done = run([uv_command.uv(), "pip", "uninstall", *where, *environment.given_up()])
+    if done.status == 0:
+        done = run([uv_command.uv(), "pip", "install", *where, "--no-index", "--no-deps", "--reinstall", *wheels])
     if done.status != 0:
         words = _masked(done.errors, folder, locked.path)
         raise _of_machine(environment, done) or PackageError(f"a package under test does not install:\n{words}")

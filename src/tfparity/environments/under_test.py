@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -53,7 +53,8 @@ class Laid:
 
 class UnderTest(Environment):
     """A locked environment with wheels laid over it. folder: where its own lockfile is; lockfile, lock_sha256: what it
-    lies over; wheels; content: of each its name, version and digest, which make it another environment."""
+    lies over; wheels; content: of each its name, version and digest, which make it another environment; gone: packages
+    beneath with the same modules as one of them."""
 
     published: ClassVar[bool] = False
 
@@ -63,12 +64,16 @@ class UnderTest(Environment):
     lock_sha256: str
     wheels: tuple[Path, ...]
     content: tuple[tuple[str, str, str], ...]
+    gone: tuple[str, ...] = ()
 
     def beneath(self, lockfile: Path) -> Path:  # noqa: ARG002
         return self.lockfile
 
     def over(self) -> tuple[Path, ...]:
         return self.wheels
+
+    def given_up(self) -> tuple[str, ...]:
+        return self.gone
 
     def lock_folder(self, committed: Path) -> Path:  # noqa: ARG002
         return self.folder
@@ -108,9 +113,12 @@ def over(matrix: Matrix, base: str, packages: Sequence[Asked], resolver: Resolve
 
     Raises PackageError for a package that it does not hold, that does not fit or does not resolve, and as adhoc.made.
     """
-    twice = [one.name for one in packages if [other.name for other in packages].count(one.name) > 1]
-    if twice:
-        raise UsageError(f"--with {twice[0]}: is given more than once")
+    for index, one in enumerate(packages):
+        again = changed.held_as(one.name, [other.name for other in packages[:index]])
+        if again:
+            raise UsageError(
+                f"--with {one.name}: {'' if again == one.name else f'as {again}, '}is given more than once"
+            )
     toolchain = matrix.toolchains[base]
     sides = {id: matrix.environments[id] for id in toolchain.environments()}
     held = {id: lock.status(resolver.project, side) for id, side in sides.items()}
@@ -119,16 +127,15 @@ def over(matrix: Matrix, base: str, packages: Sequence[Asked], resolver: Resolve
     made = {}
     laid: list[Laid] = []
     for id, side in sides.items():
-        mine = [package for package in packages if package.name in held[id].packages]
+        was = {package.name: _version(package.name, held[id].packages) for package in packages}
+        mine = [package for package in packages if was[package.name]]
         versions = [f"{package.name}=={package.version}" for package in mine if package.version]
         environment = changed.environment_over(side, versions, resolver) if versions else side
         locked = lock.status(resolver.project, environment)
         if locked.unresolvable:
             what = f"{base} with {', '.join(versions)}" if versions else base
             raise PackageError(f"{what} cannot be resolved:\n{locked.reason}\nName another version, or give a wheel.")
-        laid += [
-            Laid(one.name, one.version, "version", None, held[id].packages[one.name], id) for one in mine if one.version
-        ]
+        laid += [Laid(one.name, one.version, "version", None, was[one.name], id) for one in mine if one.version]
         built = [_wheel(package, environment, resolver) for package in mine if package.made_of]
         for wheel in built:
             wheels.refuse_another_python(wheel, environment.python, id)
@@ -141,7 +148,7 @@ def over(matrix: Matrix, base: str, packages: Sequence[Asked], resolver: Resolve
                 wheel.version,
                 wheel.what,
                 wheel.digest,
-                held[id].packages[wheel.name],
+                was[wheel.name],
                 id,
                 tuple(wheel.lacks(together, environment.python)),
             )
@@ -156,7 +163,7 @@ def over(matrix: Matrix, base: str, packages: Sequence[Asked], resolver: Resolve
 
 def _refuse_unknown(name: str, base: str, held: dict[str, lock.LockStatus]) -> None:
     known = {package for locked in held.values() for package in locked.packages}
-    if name in known:
+    if changed.held_as(name, known):
         return
     unresolvable = next((locked.reason for locked in held.values() if locked.unresolvable), None)
     if unresolvable:
@@ -164,6 +171,11 @@ def _refuse_unknown(name: str, base: str, held: dict[str, lock.LockStatus]) -> N
     meant = names.closest(name, known)
     guess = f", did you mean {meant!r}?" if meant else ": pin it in matrix.yaml first"
     raise PackageError(f"no environment of {base} holds the package {name!r}{guess}")
+
+
+def _version(name: str, packages: Mapping[str, str]) -> str:
+    """The version of that package, or of another with the same modules; empty where none is there."""
+    return packages.get(changed.held_as(name, packages) or "", "")
 
 
 def _wheel(package: Asked, environment: Environment, resolver: Resolver) -> Wheel:
@@ -186,21 +198,24 @@ def _laid_over(base: Environment, over: Sequence[Wheel], resolver: Resolver) -> 
     and for each wheel its version and digest."""
     locked = lock.status(resolver.project, base)
     fields = {name: getattr(base, name) for name in Environment.model_fields if name != "id"}
-    replaced = {wheel.name: wheel.version for wheel in over}
+    names = {wheel.name: changed.held_as(wheel.name, locked.packages) or wheel.name for wheel in over}
+    pinned = {wheel.name: wheel.version for wheel in over if names[wheel.name] in base.pins}
+    kept = {name: version for name, version in base.pins.items() if name not in names.values()}
     nameless = UnderTest(
-        **{**fields, "pins": {**base.pins, **{name: v for name, v in replaced.items() if name in base.pins}}},
+        **{**fields, "pins": {**kept, **pinned}},
         id=PREFIX + "0" * 12,
         folder=resolver.cache.adhoc,
         lockfile=locked.path,
         lock_sha256=locked.sha256,
         wheels=tuple(wheel.file for wheel in over),
         content=tuple(sorted((wheel.name, wheel.version, wheel.digest) for wheel in over)),
+        gone=tuple(sorted(held for name, held in names.items() if held != name)),
     )
     made_of = hashlib.sha256(json.dumps([nameless.digest(), nameless.shims]).encode()).hexdigest()
     environment = nameless.model_copy(update={"id": PREFIX + made_of[:12]})
     lines = lock.requirements(locked)
     for wheel in over:
-        block = rf"(?m)^{re.escape(wheel.name)}(\[[^\]]*\])?==.*(\n[ \t]+.*)*"
+        block = rf"(?m)^{re.escape(names[wheel.name])}(\[[^\]]*\])?==.*(\n[ \t]+.*)*"
         line = f"{wheel.name}=={wheel.version}\n    # under test, laid over the rest: {wheel.what} {wheel.digest}"
         lines, count = re.subn(block, line.replace("\\", r"\\"), lines)
         assert count == 1, wheel.name

@@ -167,6 +167,10 @@ class Environment(_Strict):
         """Wheels that are installed over it as they are, without what they ask for: none."""
         return ()
 
+    def given_up(self) -> tuple[str, ...]:
+        """Packages beneath whose place one of those wheels takes under another name: none."""
+        return ()
+
     def digest(self) -> str:
         """sha256 hex of canonical JSON of what the resolution depends on: python, as-of, pins, overrides."""
         value = {
