@@ -178,6 +178,8 @@ def test_evidence_is_unlocked_and_goes_into_a_folder_of_ones_own_alone(small: Fo
     content = json.loads(kept.read_text())
     assert [cell["unlocked"] for cell in content["cells"]] == [True, True]
     assert content["environments"][next(iter(content["environments"]))]["packages"]["six"] == "1.17.0+broken"
+    again = small.run(*asked, "--results", "mine", "--score")  # against results/: mine has nothing of the toolchain
+    assert (again.returncode, "1 newly-failing, 1 passing" in again.stdout) == (1, True), again.stdout + again.stderr
     locked = json.loads((small.root / "results" / "small.json").read_text())
     assert [cell["unlocked"] for cell in locked["cells"]] == [False, False]
 

@@ -486,3 +486,15 @@ def test_what_means_nothing_is_told_in_a_line(
     assert said in told.err
     assert told.out == ""
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", ["run", "plan"])
+@pytest.mark.parametrize("what", ["~nosuchuser/x.whl", "x" * 300])
+def test_a_value_that_is_no_path_ends_in_a_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: str, what: str
+) -> None:
+    monkeypatch.setenv("TFPARITY_PROJECT", str(Path(__file__).parents[2]))
+    assert cli.main([command, "--with", f"onnx-tf={what}"]) == 27
+    told = capsys.readouterr()
+    assert told.err.startswith(f"tfparity: --with onnx-tf={what}: cannot be looked for: ")
+    assert told.err.count("\n") == 1
