@@ -62,9 +62,10 @@ def build(case: Case) -> Any:
 def _refuse_other_order(model: Any, case: Case) -> None:
     """Inputs go by position: one that has the name of another parameter would be given to the wrong one, and the
     converted model would take it there by its name."""
+    forward: Any = getattr(model, "forward", None)
     try:
-        taken = inspect.signature(model.forward).parameters.values()
-    except (TypeError, ValueError):  # a scripted model
+        taken = inspect.signature(forward).parameters.values()
+    except (TypeError, ValueError):  # a scripted model, or none that can be called
         return
     names = [one.name for one in taken if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
     for position, declared in enumerate(case.inputs):
