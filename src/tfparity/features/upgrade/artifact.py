@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from tfparity.engine.artifact_runs import NotImported, Ran, Runs
 from tfparity.environments import lock
 from tfparity.environments.lock import LockStatus
 from tfparity.errors import InstallError, LockError
@@ -20,6 +20,9 @@ from tfparity.inputs.matrix import Environment
 from tfparity.records.fingerprint import printable
 from tfparity.records.vocabulary import Grade
 from tfparity.report import words
+
+if TYPE_CHECKING:
+    from tfparity.engine.artifact_runs import Ran, Runs
 
 #: Raised when a key is taken away or changes its meaning; additions don't raise it.
 SCHEMA = 1
@@ -169,6 +172,8 @@ def _drifted(was: Result, now: Result) -> bool:
 
 def _ran(runs: Runs, side: ArtifactSide, artifact: Artifact, golden: Golden, *, with_switches: bool) -> Result:
     locked = lock.status(runs.project, side.environment)
+    from tfparity.engine.artifact_runs import NotImported
+
     try:
         ran = runs.tried(side.environment, artifact, golden, with_switches=with_switches)
     except (InstallError, NotImported) as wrong:
