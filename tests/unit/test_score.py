@@ -15,6 +15,7 @@ from builders import attempt, broken, lost_axis
 from rich.console import Console
 
 from tfparity.features import score as scores
+from tfparity.features import score_terminal
 from tfparity.features.score import Score, Scored
 from tfparity.features.session import Session
 from tfparity.paths import Project
@@ -182,7 +183,7 @@ def test_every_output_says_it_and_shows_no_control() -> None:
     recorded(add=[attempt()])
     found = scored(mine("add", broken("Relu \x1b[31mis broken")))
     out = io.StringIO()
-    scores.show(Console(file=out, width=200), found)
+    score_terminal.show(Console(file=out, width=200), found)
     assert "onnx-tf=mine.whl over old: 1 cell compared: 1 newly-failing." in out.getvalue()
     assert "\x1b" not in out.getvalue()
     said = json.loads(scores.as_json(found))

@@ -21,8 +21,10 @@ from tfparity.environments.uv_command import Completed
 from tfparity.errors import UsageError
 from tfparity.features.upgrade import artifact_outputs as outputs
 from tfparity.features.upgrade import artifact_sides as sides
-from tfparity.features.upgrade.artifact import MEANINGS, NO_ENVIRONMENT, ArtifactUpgrade, Result, exit_code
+from tfparity.features.upgrade import artifact_terminal
 from tfparity.features.upgrade.artifact import changed as became
+from tfparity.features.upgrade.artifact import exit_code
+from tfparity.features.upgrade.artifact_report import MEANINGS, NO_ENVIRONMENT, ArtifactUpgrade, Result
 from tfparity.features.upgrade.kinds import NO_ANSWER, Kind
 from tfparity.features.upgrade.report import Package, Side
 from tfparity.inputs import matrix
@@ -263,7 +265,7 @@ def report(**given: object) -> ArtifactUpgrade:
 def test_every_output_says_the_same_and_escapes_what_comes_from_outside() -> None:
     said = report()
     out = io.StringIO()
-    outputs.show(Console(file=out, width=200), said)
+    artifact_terminal.show(Console(file=out, width=200), said)
     assert "regressed: right on BASE, and not on HEAD" in out.getvalue()
     assert json.loads(outputs.as_json(said))["on_head"]["max_abs"] == 3.0
     html = outputs.html_page(said)

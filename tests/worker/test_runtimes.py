@@ -15,7 +15,7 @@ from tfparity.engine.artifact_runs import Ran, Runs
 from tfparity.errors import ArtifactError, LockError, UsageError
 from tfparity.features.runtimes import check, golden_answers, table
 from tfparity.features.upgrade import artifact as upgrade
-from tfparity.features.upgrade.artifact import ArtifactUpgrade
+from tfparity.features.upgrade.artifact_report import ArtifactUpgrade
 from tfparity.features.upgrade.artifact_sides import ArtifactSide
 from tfparity.inputs import artifact, golden, matrix
 from tfparity.inputs.artifact import Artifact

@@ -52,11 +52,12 @@ def declare_score(to: argparse.ArgumentParser) -> None:
 def score(given: argparse.Namespace, asked: Session, records: Sequence[CellRecord], *, plain: bool = False) -> int:
     """Tell and write the score of those records; its exit code."""
     from tfparity.features import score as scores
+    from tfparity.features import score_terminal
 
     found = scores.score(asked, records, plain=plain)
     if given.score_json is not None:
         paths.write_text(given.score_json, scores.as_json(found))
-    scores.show(commands.console(), found)
+    score_terminal.show(commands.console(), found)
     if not found.exit_code:  # else something newly fails, whatever the other cells would have come to
         commands.raise_for_machine(records)
     return found.exit_code

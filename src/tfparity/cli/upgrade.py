@@ -125,6 +125,7 @@ def _artifact(given: argparse.Namespace) -> int:
     from tfparity.features.upgrade import artifact as served
     from tfparity.features.upgrade import artifact_outputs as outputs
     from tfparity.features.upgrade import artifact_sides as sides
+    from tfparity.features.upgrade import artifact_terminal
     from tfparity.inputs import artifact, golden, matrix
     from tfparity.report import progress, terminal
 
@@ -148,7 +149,7 @@ def _artifact(given: argparse.Namespace) -> int:
         with Runs(project, declared, cache, steps, download=given.download) as runs:
             report = served.compare(runs, both, found, answers, command, with_switches=given.switches, told=steps.say)
     outputs.write(report, files)
-    outputs.show(commands.console(), report)
+    artifact_terminal.show(commands.console(), report)
     return report.exit_code
 
 

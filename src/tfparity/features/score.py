@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from pydantic import TypeAdapter
-from rich.console import Console
-from rich.text import Text
 
 from tfparity.evidence import differences
 from tfparity.evidence.query import Standing
 from tfparity.features.session import Session
+from tfparity.features.upgrade.kinds import NO_ANSWER
 from tfparity.inputs.matrix import Toolchain
 from tfparity.paths import Project
 from tfparity.planning import routes
@@ -22,13 +21,9 @@ from tfparity.records.fingerprint import printable
 from tfparity.records.keys import Json
 from tfparity.records.vocabulary import Verdict
 from tfparity.report import words
-from tfparity.report.terminal import indented
 
 #: Raised when a key is taken away or changes its meaning; additions don't raise it.
 SCHEMA = 1
-
-#: So many cells of a word are shown; JSON has them all.
-MOST = 20
 
 
 class Kind(StrEnum):
@@ -53,9 +48,6 @@ MEANINGS = {
 }
 
 EXIT_CODES = {Kind.NEWLY_FAILING: 1}
-
-#: Where no cell could be compared: no answer is no green light.
-NO_ANSWER = 41
 
 
 @dataclass(frozen=True)
@@ -265,22 +257,6 @@ def sentence(found: Score) -> str:
     if not found.compared:
         return f"{over}: no cell could be compared" + (f" ({said})." if said else ".")
     return f"{over}: {words.cells(found.compared)} compared{', without remedies' if found.plain else ''}: {said}."
-
-
-def show(out: Console, found: Score) -> None:
-    """Print it."""
-    out.print(Text(printable(sentence(found)), "bold red" if found.exit_code else "bold green"), soft_wrap=True)
-    for kind in Kind:
-        mine = [cell for cell in found.cells if cell.kind is kind]
-        if not mine or kind is Kind.PASSING:
-            continue
-        out.print(Text(f"{kind} ({len(mine)}): {MEANINGS[kind]}", "bold"), soft_wrap=True)
-        for cell in mine[:MOST]:
-            way = f"; works by {cell.elsewhere}" if cell.elsewhere else ""
-            indented(out, Text(printable(f"{cell.case} by {cell.route}: {cell.message or cell.now}{way}")))
-        if len(mine) > MOST:
-            indented(out, Text(f"and {len(mine) - MOST} more, which --score-json lists"))
-    out.print(Text(ending(found), "bold"), soft_wrap=True)
 
 
 def ending(found: Score) -> str:

@@ -37,13 +37,11 @@ def lacks(root: Path, module: str, name: str) -> str | None:
     file = next((one for one in (below / "__init__.py", below.with_suffix(".py")) if one.is_file()), None)
     if file is None or (below / name).is_dir() or (below / f"{name}.py").is_file():
         return None
-    found: set[str] = set()
-    for one in (*(package for package in packages if package.is_file()), file):
-        names = bound(one)
-        if names is None:
-            return None
-        found |= names
-    meant = None if unicodedata.normalize("NFKC", name) in found else closest(name, bound(file) or ())
+    mine, *others = [bound(one) for one in (file, *packages) if one.is_file()]
+    if mine is None or None in others:
+        return None
+    known = mine.union(*filter(None, others))
+    meant = None if unicodedata.normalize("NFKC", name) in known else closest(name, mine)
     return f"{file} has no {name}, did you mean {module}:{meant}?" if meant else None
 
 

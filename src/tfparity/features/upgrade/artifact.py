@@ -3,81 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from tfparity.engine.artifact_runs import NotImported, Ran, Runs
 from tfparity.environments import lock
 from tfparity.environments.lock import LockStatus
 from tfparity.errors import InstallError, LockError
 from tfparity.evidence.differences import DRIFT
+from tfparity.features.upgrade.artifact_report import NO_ENVIRONMENT, SCHEMA, ArtifactUpgrade, Result
 from tfparity.features.upgrade.artifact_sides import ArtifactSide
 from tfparity.features.upgrade.kinds import NO_ANSWER, Kind
-from tfparity.features.upgrade.report import Package, Side
+from tfparity.features.upgrade.report import Side
 from tfparity.features.upgrade.summary import moved
 from tfparity.inputs.artifact import Artifact
 from tfparity.inputs.golden import Golden
 from tfparity.inputs.matrix import Environment
 from tfparity.records.fingerprint import printable
-from tfparity.records.vocabulary import Grade
 from tfparity.report import words
-
-if TYPE_CHECKING:
-    from tfparity.engine.artifact_runs import Ran, Runs
-
-#: Raised when a key is taken away or changes its meaning; additions don't raise it.
-SCHEMA = 1
-
-MEANINGS = {
-    Kind.ENVIRONMENT_BROKEN: "HEAD's packages cannot be resolved, installed or imported",
-    Kind.REGRESSED: "right on BASE, and not on HEAD",
-    Kind.LESS_EXACT: "right on both, at a lower grade on HEAD and with a larger error",
-    Kind.FLAKY: "differed, and did not when both sides ran again",
-    Kind.CHANGED_FAILURE: "not right on either side, for another reason on HEAD",
-    Kind.FIXED: "right on HEAD, and not on BASE",
-    Kind.SAME: "no difference",
-}
-
-
-@dataclass(frozen=True)
-class Result:
-    """What came of the artifact on one side. state: pass, fail, crash, timeout, out-of-memory, "turns with ..."
-    (docs/runtimes.md), or no-environment; note: why, in a line."""
-
-    state: str
-    right: bool
-    max_abs: float | None = None
-    grade: Grade | None = None
-    note: str = ""
-
-    @property
-    def broken(self) -> bool:
-        """Whether the environment failed, so that the artifact was never looked at."""
-        return self.state == NO_ENVIRONMENT
-
-
-NO_ENVIRONMENT = "no-environment"
-
-
-@dataclass(frozen=True)
-class ArtifactUpgrade:
-    """The whole report. command: what makes it again; artifact, golden: their names; megabytes: 10^6 bytes; verdict:
-    one sentence; exit_code: as that of an upgrade of toolchains."""
-
-    schema: int
-    command: str
-    artifact: str
-    kind: str
-    megabytes: float
-    golden: str
-    base: Side
-    head: Side
-    on_base: Result
-    on_head: Result
-    packages: tuple[Package, ...]
-    change: Kind
-    message: str
-    verdict: str
-    exit_code: int
 
 
 def compare(
@@ -172,8 +113,6 @@ def _drifted(was: Result, now: Result) -> bool:
 
 def _ran(runs: Runs, side: ArtifactSide, artifact: Artifact, golden: Golden, *, with_switches: bool) -> Result:
     locked = lock.status(runs.project, side.environment)
-    from tfparity.engine.artifact_runs import NotImported
-
     try:
         ran = runs.tried(side.environment, artifact, golden, with_switches=with_switches)
     except (InstallError, NotImported) as wrong:

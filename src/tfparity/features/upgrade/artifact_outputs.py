@@ -1,4 +1,4 @@
-"""The report on an artifact: in the terminal, as Markdown, JSON, HTML and JUnit XML."""
+"""The report on an artifact: its sentences, and as Markdown, JSON, HTML and JUnit XML."""
 
 from __future__ import annotations
 
@@ -7,17 +7,13 @@ from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
 from pydantic import TypeAdapter
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from tfparity import paths
 from tfparity.features.upgrade import html, lines
-from tfparity.features.upgrade.artifact import MEANINGS, ArtifactUpgrade, Result
+from tfparity.features.upgrade.artifact_report import MEANINGS, ArtifactUpgrade, Result
 from tfparity.features.upgrade.kinds import NO_ANSWER, Kind
 from tfparity.records.keys import Json
-from tfparity.report import markdown, terminal, words
+from tfparity.report import markdown, words
 from tfparity.report.junit import Failed, Test, suite
 
 _REPORT = TypeAdapter(ArtifactUpgrade)
@@ -53,22 +49,6 @@ def ending(report: ArtifactUpgrade) -> str:
     if report.exit_code == NO_ANSWER:
         return f"upgrade: exit code {NO_ANSWER}, no answer: there is no environment for BASE, and HEAD is not right"
     return f"upgrade: exit code {report.exit_code}, {report.change}: {MEANINGS[report.change]}"
-
-
-def show(out: Console, report: ArtifactUpgrade) -> None:
-    """Print it."""
-    out.print(Text(report.verdict, "bold red" if report.exit_code else "bold green"), soft_wrap=True)
-    out.print(Text(rests(report), "dim"), soft_wrap=True)
-    moved = lines.packages(report)
-    if moved:
-        out.print(Text(f"Changes: {moved}.", "dim"), soft_wrap=True)
-    table = Table(*HEAD, box=box.SIMPLE_HEAD)
-    for row, found in zip(rows(report), (report.on_base, report.on_head), strict=True):
-        table.add_row(*row[:2], Text(row[2], "green" if found.right else "red"), *row[3:5], Text(row[5]))
-    terminal.put(out, table)
-    if said := more(report):
-        terminal.indented(out, Text(said))
-    out.print(Text(ending(report), "bold"), soft_wrap=True)
 
 
 def page(report: ArtifactUpgrade) -> str:

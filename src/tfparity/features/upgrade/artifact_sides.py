@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tfparity.engine import artifact_runs
 from tfparity.environments import changed, lock
 from tfparity.environments.changed import Resolver
 from tfparity.errors import UsageError
@@ -90,13 +91,9 @@ def _able(kind: Kind, side: ArtifactSide, resolver: Resolver) -> ArtifactSide:
 def _opens(kind: Kind, environment: Environment, resolver: Resolver) -> bool:
     """Whether it holds a package that opens such an artifact; of one that cannot be resolved nothing is held against
     it."""
-    from tfparity.engine import artifact_runs
-
     locked = lock.status(resolver.project, environment)
     return locked.unresolvable or not locked.packages.keys().isdisjoint(artifact_runs.opens(kind))
 
 
 def _unable(label: str, kind: Kind) -> str:
-    from tfparity.engine import artifact_runs
-
     return f"{label} runs no {kind} artifact: it holds none of {', '.join(artifact_runs.opens(kind))}"

@@ -9,7 +9,7 @@ from tfparity.features.upgrade.report import Across, Group, Upgrade
 from tfparity.report import words
 
 if TYPE_CHECKING:
-    from tfparity.features.upgrade.artifact import ArtifactUpgrade
+    from tfparity.features.upgrade.artifact_report import ArtifactUpgrade
 
 
 def rests(report: Upgrade) -> str:
