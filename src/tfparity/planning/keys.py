@@ -141,9 +141,10 @@ class Keys:
 
     def crossing(self, planned: PlannedCell) -> Crossing:
         """How that cell crosses."""
-        if planned.place not in self._crossings:
-            self._crossings[planned.place] = self._crossing(planned)
-        return self._crossings[planned.place]
+        place = planned.place
+        if place not in self._crossings:
+            self._crossings[place] = self._crossing(planned)
+        return self._crossings[place]
 
     def _crossing(self, planned: PlannedCell) -> Crossing:
         case = self.cases[planned.case]
