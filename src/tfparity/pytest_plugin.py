@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tfparity.errors import TfparityError
-from tfparity.features import own_models, under_test
+from tfparity.features import own_models, under_test, unnamed
 from tfparity.features.session import Session
 from tfparity.inputs.limitations import Limitation
 from tfparity.planning import options
@@ -95,6 +95,7 @@ class Run:
     def record(self, cell: PlannedCell) -> CellRecord:
         """The record of a selected cell; waits for it."""
         if self._engine is None:
+            self._stack.enter_context(unnamed.removed(self.session))
             display = progress.progress(self.console, self.selected, self.session.costs(self.selected))
             self._engine = self._stack.enter_context(
                 self.session.engine(self._stack.enter_context(display)),

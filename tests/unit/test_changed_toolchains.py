@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import small_project
 
-from tfparity.environments import changed, interpreters, lock
+from tfparity.environments import changed, install, interpreters, lock
 from tfparity.environments.adhoc import AdhocEnvironment
 from tfparity.environments.changed import Resolver
 from tfparity.environments.uv_command import Completed
 from tfparity.errors import UsageError
+from tfparity.features import unnamed
 from tfparity.features.session import Session
 from tfparity.features.upgrade import sides
 from tfparity.features.upgrade.upgrade import upgrade
@@ -161,6 +163,56 @@ def test_a_set_of_ones_own_is_one_environment_for_the_routes_of_base(declared: M
     assert own.toolchains[id].environments() == [id]
     assert own.toolchains[id].routes == {"onnx-tf": id}
     assert own.environments[id].python == "3.12"
+
+
+# When a command ends
+
+
+def install_at(resolver: Resolver, environment: matrix.Environment) -> Path:
+    """A planned install of it; where it is."""
+    folder = install.place(environment, lock.status(resolver.project, environment), resolver.cache)
+    folder.mkdir(parents=True)
+    (folder / install.COMPLETE).touch()
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("keep", "before", "wrong", "stays"),
+    [
+        (False, False, None, False),
+        (False, False, KeyboardInterrupt, False),
+        (True, False, None, True),
+        (True, False, KeyboardInterrupt, True),
+        (False, True, None, True),
+    ],
+)
+def test_what_a_command_installed_of_no_matrix_goes_with_it(
+    declared: Matrix, resolver: Resolver, keep: bool, before: bool, wrong: type[BaseException] | None, stays: bool
+) -> None:
+    own = made(changed.over(declared, "one", ["torch==2.4.0"], resolver))
+    named = declared.environments["tf-side"]
+    folder = install_at(resolver, own) if before else None
+    with (
+        pytest.raises(wrong) if wrong else nullcontext(),
+        unnamed.gone([own, named], resolver.project, resolver.cache, keep=keep),
+    ):
+        folder = folder or install_at(resolver, own)
+        beside = install_at(resolver, named)
+        if wrong:
+            raise wrong
+    assert folder is not None
+    assert (folder.exists(), beside.exists()) == (stays, True)
+
+
+def test_what_cannot_be_or_was_never_installed_is_no_fault_when_a_command_ends(
+    declared: Matrix, resolver: Resolver, uv: Uv
+) -> None:
+    never = made(changed.over(declared, "one", ["torch==2.4.0"], resolver))
+    uv.refusal = "error: No solution found when resolving dependencies"
+    refused = made(changed.over(declared, "one", ["torch==9.9.0"], resolver))
+    with unnamed.gone([never, refused], resolver.project, resolver.cache, keep=False):
+        pass
+    assert not resolver.cache.environments.exists()
 
 
 # As an upgrade's HEAD

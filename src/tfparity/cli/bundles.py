@@ -30,6 +30,7 @@ def declare(to: Commands) -> None:
         "--level",
         "--runtime",
         "--with",
+        "--keep-environments",
         "--all-names",
         "--record",
         "--results",
@@ -44,8 +45,8 @@ def declare(to: Commands) -> None:
     where = ran.add_mutually_exclusive_group()
     where.add_argument("--toolchain", default=options.DEFAULT, metavar="ID", help="its target environment")
     where.add_argument("--python", type=Path, metavar="FILE", help="an interpreter that has the converter instead")
-    with_package = options.named("--with")
-    ran.add_argument(with_package.flag, help=with_package.help, **with_package.settings)
+    for option in (options.named("--with"), options.named("--keep-environments")):
+        ran.add_argument(option.flag, help=option.help, **option.settings)
     declare_score(ran)
     ran.add_argument("--case", action="append", metavar="GLOB", help="only these cases; repeatable")
     ran.add_argument("--download", action="store_true", help="let uv fetch Python interpreters that are not here")
@@ -75,7 +76,7 @@ def export(given: argparse.Namespace) -> int:
 def run(given: argparse.Namespace) -> int:
     """Take a folder's bundles through a route's target side, and end with a table; 1 where one does not work."""
     from tfparity.engine.worker_client import Side
-    from tfparity.features import bundle_exchange, under_test
+    from tfparity.features import bundle_exchange, under_test, unnamed
     from tfparity.planning import routes
     from tfparity.records.vocabulary import Verdict
     from tfparity.report import terminal, words
@@ -88,19 +89,25 @@ def run(given: argparse.Namespace) -> int:
     if packages and given.python:
         raise UsageError("--with lies over a toolchain: name that with --toolchain, and leave out --python")
     shared = bundle_exchange.read(given.folder, given.case or ())
-    choice = options.Choice(toolchains=(given.toolchain,), download=given.download, packages=packages)
+    choice = options.Choice(
+        toolchains=(given.toolchain,),
+        download=given.download,
+        packages=packages,
+        keep_environments=given.keep_environments,
+    )
     asked = under_test.session(choice, say)
     wanted = str(Path(given.route).absolute()) if given.route.endswith(".py") else given.route
     route = routes.route(wanted, asked.selection.project)
-    if given.python:
-        name, side = given.python.name, Side(given.python.absolute(), (), tuple(route.imports["target"]))
-    else:
-        name, side = bundle_exchange.target(asked, wanted, say)
     records: list[CellRecord] = []
-    for record in bundle_exchange.run(asked, shared, name, wanted, side):
-        records.append(record)
-        shown = words.verdict(record.verdict)
-        print(f"[{len(records)}/{len(shared)}] {shown.sign} {record.case}  {shown.words}", file=sys.stderr, flush=True)
+    with unnamed.removed(asked):
+        if given.python:
+            name, side = given.python.name, Side(given.python.absolute(), (), tuple(route.imports["target"]))
+        else:
+            name, side = bundle_exchange.target(asked, wanted, say)
+        for record in bundle_exchange.run(asked, shared, name, wanted, side):
+            records.append(record)
+            shown = words.verdict(record.verdict)
+            say(f"[{len(records)}/{len(shared)}] {shown.sign} {record.case}  {shown.words}")
     terminal.show(commands.console(), records, lambda _: None)
     if scored:
         return score(given, asked, records, plain=True)

@@ -68,6 +68,7 @@ def choice(given: argparse.Namespace) -> options.Choice:
 def carried_out(asked: Session, keep: Callable[[Sequence[CellRecord]], object] | None = None) -> list[CellRecord]:
     """Run the session's cells with progress on the error stream; records in the plan's order. `keep`: what becomes of
     the cells that ended where something ends the run before its end; where it fails too, the first reason is told."""
+    from tfparity.features import unnamed
     from tfparity.report import progress, terminal
 
     console = terminal.console(sys.stderr)
@@ -79,7 +80,11 @@ def carried_out(asked: Session, keep: Callable[[Sequence[CellRecord]], object] |
     seconds = asked.costs(cells) if runs else {}  # read for a forecast alone
     records: dict[str, CellRecord] = {}
     try:
-        with progress.progress(console, cells, seconds) as display, asked.engine(display) as engine:
+        with (
+            unnamed.removed(asked),
+            progress.progress(console, cells, seconds) as display,
+            asked.engine(display) as engine,
+        ):
             for record in engine.run(cells):
                 records[record.id] = record
     except BaseException:

@@ -22,7 +22,16 @@ if TYPE_CHECKING:
 def declare(to: Commands) -> None:
     """Declare the commands."""
     only_run = (
-        *("--try-remedies", "--all-opsets", "--level", "--again", "--fresh-process", "--keep", "--download"),
+        *(
+            "--try-remedies",
+            "--all-opsets",
+            "--level",
+            "--again",
+            "--fresh-process",
+            "--keep",
+            "--keep-environments",
+            "--download",
+        ),
         *("--target", "--calibration", "--runtime"),
         "--all-names",
         "--record",
@@ -34,7 +43,9 @@ def declare(to: Commands) -> None:
     shown.add_argument("--json", action="store_true", help="as JSON, with all that is declared")
     merged = to.add("merge", merge, only=("--results", "--cases", "--limitations"))
     merged.add_argument("folder", type=Path, nargs="+", help="what `run --shard I/N --record --results FOLDER` wrote")
-    swept = to.add("sweep", sweep, without=("--record", "--recorded", "--runtime", "--shard", "--with"))
+    swept = to.add(
+        "sweep", sweep, without=("--record", "--recorded", "--runtime", "--shard", "--with", "--keep-environments")
+    )
     swept.set_defaults(toolchain=None, tier="all")
     swept.add_argument("--list", action="store_true", help="only say which pieces there are and how long they take")
 

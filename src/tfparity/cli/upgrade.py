@@ -81,6 +81,7 @@ def upgrade(given: argparse.Namespace) -> int:
         if getattr(given, flag.removeprefix("--")):
             raise UsageError(f"{flag} goes with --artifact")
     from tfparity.cli.gate import make_room
+    from tfparity.features import unnamed
     from tfparity.features.upgrade import outputs, sides, terminal
     from tfparity.features.upgrade.upgrade import upgrade
     from tfparity.planning.options import Choice
@@ -107,7 +108,8 @@ def upgrade(given: argparse.Namespace) -> int:
         session.recorder.check()
     if session.selection.named_cases.sample and not runs:  # a run tells it itself
         say(session.selection.named_cases.sample.told)
-    report = upgrade(session, both, carry if runs else None, sides.tier_to_run(asked))
+    with unnamed.removed(session):
+        report = upgrade(session, both, carry if runs else None, sides.tier_to_run(asked))
     outputs.write(report, files)
     terminal.show(commands.console(), report)
     if not report.exit_code:  # else something is worse, whatever the other cells would have come to
@@ -122,6 +124,7 @@ def _artifact(given: argparse.Namespace) -> int:
     from tfparity.engine.artifact_runs import Runs
     from tfparity.environments import changed
     from tfparity.environments.changed import Resolver
+    from tfparity.features import unnamed
     from tfparity.features.upgrade import artifact as served
     from tfparity.features.upgrade import artifact_outputs as outputs
     from tfparity.features.upgrade import artifact_sides as sides
@@ -146,7 +149,11 @@ def _artifact(given: argparse.Namespace) -> int:
     with progress.Steps(terminal.console(sys.stderr)) as steps:
         resolver = Resolver(project, cache, changed.yesterday(), given.download, progress=steps.say)
         both = sides.read(declared, found.kind, given.base, given.head, resolver, given.python)
-        with Runs(project, declared, cache, steps, download=given.download) as runs:
+        environments = [side.environment for side in both]
+        with (
+            unnamed.gone(environments, project, cache, keep=given.keep_environments),
+            Runs(project, declared, cache, steps, download=given.download) as runs,
+        ):
             report = served.compare(runs, both, found, answers, command, with_switches=given.switches, told=steps.say)
     outputs.write(report, files)
     artifact_terminal.show(commands.console(), report)
@@ -157,7 +164,11 @@ def _refuse_what_chooses_cells(given: argparse.Namespace) -> None:
     """Raises UsageError for an option that says which models are converted, or how: an artifact is there already."""
     for option in options.OPTIONS:
         value = getattr(given, option.name, None)
-        if option.flag not in (*WITHOUT, "--download") and value is not None and value is not False:
+        if (
+            option.flag not in (*WITHOUT, "--download", "--keep-environments")
+            and value is not None
+            and value is not False
+        ):
             raise UsageError(
                 f"{option.flag} is of models that are converted, and --artifact runs what is there already"
             )

@@ -39,10 +39,10 @@ def installed_gb(packages: Mapping[str, str]) -> float:
     return round(sum(_gb(name, version) for name, version in packages.items()), 1)
 
 
-def told(packages: Mapping[str, str]) -> str:
-    """ "7.5 GB" where every package was measured, else "at most 7.5 GB"."""
-    sure = all((name, version) in sizes.measured() for name, version in packages.items())
-    return f"{'' if sure else 'at most '}{installed_gb(packages)} GB"
+def told(*environments: Mapping[str, str]) -> str:
+    """ "7.5 GB" of those environments' packages together where every one was measured, else "at most 7.5 GB"."""
+    sure = all(one in sizes.measured() for packages in environments for one in packages.items())
+    return f"{'' if sure else 'at most '}{round(sum(map(installed_gb, environments)), 1)} GB"
 
 
 def _gb(name: str, version: str) -> float:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tfparity import paths
+from tfparity.environments import estimate as estimate_disk
 from tfparity.errors import UsageError
 from tfparity.evidence.explain import of_entries
 from tfparity.evidence.needs import needs
@@ -18,7 +19,7 @@ from tfparity.features import shards
 from tfparity.inputs import calibration
 from tfparity.inputs.calibration import Calibration
 from tfparity.inputs.limitations import Limitation
-from tfparity.inputs.matrix import Matrix
+from tfparity.inputs.matrix import Environment, Matrix
 from tfparity.paths import Cache, Project
 from tfparity.planning import plan, probes
 from tfparity.planning.estimate import CELL_SECONDS, cost, estimate
@@ -111,16 +112,30 @@ class Session:
         seconds = self.estimate(runs)
         if self.choice.budget is not None:
             seconds = min(seconds, self.choice.budget)
-        told = f"{words.cells(len(runs))} to run: about {words.duration(seconds)}"
+        told = f"{words.cells(len(runs))} to run: about {words.duration(seconds)}{self._to_install(runs)}"
         return told if len(runs) == len(applicable) else f"{before}, {told}"
+
+    def _to_install(self, runs: Iterable[PlannedCell]) -> str:
+        """The environments that those cells need and that are not there, with their disk; empty where all are."""
+        missing = [one for one in self.environments(runs) if not self.selection.installed(one)]
+        if not missing:
+            return ""
+        disk = estimate_disk.told(*(self.selection.keys.locked(one).packages for one in missing))
+        return f", with {words.environments(len(missing))} to install ({disk})"
+
+    def environments(self, cells: Iterable[PlannedCell]) -> list[Environment]:
+        """The environments in which those cells run, each once."""
+        matrix = self.selection.matrix
+        ways = dict.fromkeys((cell.toolchain, cell.route) for cell in cells)
+        sides = [(matrix.toolchains[id].source, matrix.toolchains[id].routes[route]) for id, route in ways]
+        return [matrix.environments[id] for id in dict.fromkeys(id for both in sides for id in both)]
 
     def estimate(self, cells: Sequence[PlannedCell]) -> float:
         """Seconds that running those cells will take at most."""
         selection = self.selection
         runs = [cell for cell in cells if cell.applicable]
         toolchains = {cell.toolchain for cell in runs}
-        environments = {id for name in toolchains for id in selection.matrix.toolchains[name].environments()}
-        missing = sum(not selection.installed(selection.matrix.environments[id]) for id in environments)
+        missing = sum(not selection.installed(one) for one in self.environments(runs))
         return estimate(runs, self.costs(runs), jobs=self.choice.jobs, to_install=missing, toolchains=len(toolchains))
 
     def cost(self, cell: PlannedCell) -> float:

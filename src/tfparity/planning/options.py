@@ -148,6 +148,11 @@ OPTIONS = (
     Option("--again", "run what is already in the store, too", {"action": "store_true"}),
     Option("--fresh-process", "a new process for every request instead of a fork", {"action": "store_true"}),
     Option("--keep", "leave converted models and logs below work/kept-… in the cache folder", {"action": "store_true"}),
+    Option(
+        "--keep-environments",
+        "leave the environments of toolchains that matrix.yaml does not name in the cache; else they go at the end",
+        {"action": "store_true"},
+    ),
     Option("--download", "let uv fetch Python interpreters that are not here", {"action": "store_true"}),
     Option(
         "--all-names",
@@ -192,6 +197,7 @@ class Choice:
     again: bool = False
     fresh_process: bool = False
     keep: bool = False
+    keep_environments: bool = False
     download: bool = False
     all_names: bool = False
     record: bool = False
@@ -233,6 +239,7 @@ def chosen(value: Callable[[str], Any]) -> Choice:
                 "again",
                 "fresh_process",
                 "keep",
+                "keep_environments",
                 "download",
                 "all_names",
                 "record",

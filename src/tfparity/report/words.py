@@ -103,6 +103,11 @@ def cells(count: int) -> str:
     return f"{count} cell" + ("" if count == 1 else "s")
 
 
+def environments(count: int) -> str:
+    """ "1 environment", "2 environments"."""
+    return f"{count} environment" + ("" if count == 1 else "s")
+
+
 def untried(counted: Untried) -> str:
     """How many failing cells have a remedy that they have not tried: empty where none has."""
     parts = [f"{counted.waiting} of {counted.failing} that are broken or partly have a remedy not yet tried"]
