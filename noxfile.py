@@ -197,6 +197,12 @@ def bisect(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def scout(session: nox.Session) -> None:
+    """What is new on the index of the packages that toolchains pin, tried and proposed (-- --list: only said)."""
+    run(session, prepare(session), "tfparity", "scout", *session.posargs)
+
+
+@nox.session(default=False)
 def convert(session: nox.Session) -> None:
     """One model taken across, checked and written to a folder (-- torchvision/resnet18 -o DIR)."""
     run(session, prepare(session), "tfparity", "convert", *session.posargs)

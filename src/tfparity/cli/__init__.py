@@ -8,7 +8,20 @@ import os
 import sys
 from collections.abc import Sequence
 
-from tfparity.cli import bisect, bundles, convert, environments, gate, recommend, run, runtimes, site, table, upgrade
+from tfparity.cli import (
+    bisect,
+    bundles,
+    convert,
+    environments,
+    gate,
+    recommend,
+    run,
+    runtimes,
+    scout,
+    site,
+    table,
+    upgrade,
+)
 from tfparity.cli.commands import Commands
 from tfparity.errors import TfparityError
 from tfparity.report import plain
@@ -49,6 +62,6 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m tfparity", description="PyTorch to TensorFlow conversions, judged.", allow_abbrev=False
     )
     commands = Commands(parser.add_subparsers(metavar="COMMAND", required=True))
-    for module in (run, convert, recommend, runtimes, gate, upgrade, bisect, table, environments, bundles, site):
+    for module in (run, convert, recommend, runtimes, gate, upgrade, bisect, scout, table, environments, bundles, site):
         module.declare(commands)
     return parser

@@ -10,10 +10,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from tfparity.environments import adhoc, interpreters, lock, uv_command
+from tfparity.environments import adhoc, lock, news
 from tfparity.environments.changed import Resolver
-from tfparity.environments.lock import LockStatus, packages_of
-from tfparity.errors import LockError, NetworkError
+from tfparity.environments.lock import LockStatus
 from tfparity.inputs.matrix import Environment
 
 #: What is mixed beside packages: "python" and "shim legacy-keras".
@@ -118,20 +117,10 @@ def releases(name: str, low: str, high: str, environment: Environment, resolver:
 
     Raises NetworkError, InterpreterError.
     """
-    python = interpreters.find(environment.python, download=resolver.download, run=resolver.run)
     found = [high]
     while len(found) <= MOST_RELEASES:
-        command = [
-            *(uv_command.uv(), "pip", "compile", "-", "--python", str(python), "--python-platform", lock.PLATFORM),
-            *("--exclude-newer", lock.end_of_day(environment.as_of), "--no-deps", "--no-header", "--no-annotate"),
-            *("--prerelease", "disallow"),
-        ]
-        done = resolver.run(command, stdin=f"{name}>{low},<{found[-1]}\n")
-        if done.status != 0:
-            if uv_command.unreachable(done.errors):
-                raise NetworkError(f"the package index cannot be reached to list the releases of {name}")
-            if "No solution found" not in done.errors:
-                raise LockError(f"uv could not list the releases of {name}: {uv_command.masked(done.errors, {})}")
+        older = news.newest([f"{name}>{low},<{found[-1]}"], environment.python, environment.as_of, resolver)
+        if not older:
             return [low, *reversed(found)]
-        found.append(packages_of(done.output)[name])
+        found.append(older[name])
     return [low, high]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 
+from tfparity.features.upgrade import lines
 from tfparity.features.upgrade.compare import Change
 from tfparity.features.upgrade.kinds import Kind
 from tfparity.features.upgrade.report import Across, CellChange, Group
@@ -17,9 +18,6 @@ from tfparity.report import words
 TIMED = (Kind.SLOWER, Kind.FASTER)
 
 _BOUND = re.compile(r"^needs ([a-z0-9.-]+)[<>=!~][^ ]*, (\S+) has (\S+)$")
-
-#: How the resolver begins to say why there are no such packages.
-_RESOLVER = re.compile(r"^error: No solution found when resolving dependencies\W+(?:cause: )?")
 
 #: What gets the cells of a group across.
 Ways = Callable[[Sequence[Change]], tuple[Across, ...]]
@@ -74,7 +72,7 @@ def _title(change: Change) -> str:
     if change.rule is not None:
         return change.rule.cause if change.rule.understood else f"cause unknown ({change.rule.id})"
     if change.failure is not None and change.failure.stage is Stage.RESOLVE:
-        return words.shortened(_RESOLVER.sub("", printable(change.failure.message)), 600)
+        return words.shortened(lines.resolver(printable(change.failure.message)), 600)
     if change.failure is not None:
         return words.shortened(" ".join(printable(words.failure(change.failure)).split()), 300)
     return _lacking(change) if change.kind in (Kind.MISSING, Kind.NEW) else change.message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from tfparity.features.upgrade.kinds import MEANINGS, NO_ANSWER, Kind
@@ -10,6 +11,14 @@ from tfparity.report import words
 
 if TYPE_CHECKING:
     from tfparity.features.upgrade.artifact_report import ArtifactUpgrade
+
+#: How the resolver begins to say why there are no such packages.
+_RESOLVER = re.compile(r"^error: No solution found when resolving dependencies\W+(?:cause: )?")
+
+
+def resolver(reason: str) -> str:
+    """The resolver's reason without how it begins."""
+    return _RESOLVER.sub("", reason)
 
 
 def rests(report: Upgrade) -> str:

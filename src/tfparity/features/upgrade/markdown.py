@@ -21,9 +21,16 @@ def page(report: Upgrade) -> str:
     parts = [
         f"# {text(report.base.label)} → {text(report.head.label)}",
         f"Made by {markdown.code(report.command)}.",
-        f"**{text(report.verdict)}**",
-        text(lines.rests(report)),
+        *body(report),
+        text(lines.ending(report).removeprefix("upgrade: ").capitalize()) + ".",
     ]
+    return "\n\n".join(parts) + "\n"
+
+
+def body(report: Upgrade) -> list[str]:
+    """The verdict, what it rests on, the packages that moved, and the groups, a block each."""
+    text = markdown.text
+    parts = [f"**{text(report.verdict)}**", text(lines.rests(report))]
     moved = lines.packages(report)
     if moved:
         parts.append(f"Changes: {text(moved)}.")
@@ -32,7 +39,7 @@ def page(report: Upgrade) -> str:
         if mine:
             parts.append(f"## {kind} ({report.counts[kind]})\n\n{text(MEANINGS[kind])}.")
         parts += [_group(group) for group in mine]
-    return "\n\n".join([*parts, text(lines.ending(report).removeprefix("upgrade: ").capitalize()) + "."]) + "\n"
+    return parts
 
 
 def _group(group: Group) -> str:

@@ -18,6 +18,13 @@ MOST_MODELS = 6
 
 def show(out: Console, report: Upgrade) -> None:
     """Print it. Text of converters is printable already; the names of a user's own models are made so."""
+    body(out, report)
+    out.print()
+    out.print(Text(lines.ending(report), "bold"), soft_wrap=True)
+
+
+def body(out: Console, report: Upgrade) -> None:
+    """Print all but the exit code."""
     style = "bold red" if report.exit_code else "bold green"
     out.print(Text(printable(report.verdict), style), soft_wrap=True)
     out.print(Text(lines.rests(report), "dim"), soft_wrap=True)
@@ -31,8 +38,6 @@ def show(out: Console, report: Upgrade) -> None:
             out.print(Text(f"{kind} ({report.counts[kind]}): {MEANINGS[kind]}", "bold"), soft_wrap=True)
         for group in mine:
             _group(out, group)
-    out.print()
-    out.print(Text(lines.ending(report), "bold"), soft_wrap=True)
 
 
 def _group(out: Console, group: Group) -> None:

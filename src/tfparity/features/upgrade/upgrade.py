@@ -71,12 +71,28 @@ def _recorded(session: Session, sides: Sides, cells: Sequence[PlannedCell]) -> _
     return _Known(base, head, {}, set())
 
 
+def to_run(session: Session, sides: Sides, tier: Tier) -> list[PlannedCell]:
+    """The cells of either side that `upgrade` would run at first: of that tier, and not recorded or stale."""
+    cells = [cell for cell in session.selection.planned if cell.toolchain in (sides.base, sides.head)]
+    return _unknown(session, sides, cells, _recorded(session, sides, cells), tier)
+
+
+def _unknown(
+    session: Session, sides: Sides, cells: Sequence[PlannedCell], known: _Known, tier: Tier
+) -> list[PlannedCell]:
+    said = {sides.base: known.base, sides.head: known.head}
+    return [cell for cell in _of_tier(session, cells, tier) if not said[cell.toolchain][_place(cell)].known]
+
+
+def _of_tier(session: Session, cells: Iterable[PlannedCell], tier: Tier) -> list[PlannedCell]:
+    cases = session.selection.cases
+    return [cell for cell in cells if cell.applicable and in_tier(cases[cell.case], tier)]
+
+
 def _run(session: Session, sides: Sides, cells: Sequence[PlannedCell], known: _Known, carry: Carry, tier: Tier) -> None:
     """Run what is not known. Of a toolchain that is compared with itself, HEAD is a run of its own."""
-    cases = session.selection.cases
-    chosen = [cell for cell in cells if cell.applicable and in_tier(cases[cell.case], tier)]
-    said = {sides.base: known.base, sides.head: known.head}
-    todo = [cell for cell in chosen if not said[cell.toolchain][_place(cell)].known]
+    chosen = _of_tier(session, cells, tier)
+    todo = _unknown(session, sides, cells, known, tier)
     if todo:
         _take(session, sides, known, carry(todo, again=False))
     if sides.base == sides.head and chosen:
