@@ -58,6 +58,12 @@ class RequirementsError(InputError):
     exit_code = 22
 
 
+class QuarantineError(InputError):
+    """flaky.yaml is wrong."""
+
+    exit_code = 28
+
+
 class LockError(TfparityError):
     """A lockfile is missing, does not fit its pins, or could not be made."""
 

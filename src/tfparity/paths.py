@@ -38,6 +38,10 @@ class Project:
         return self.root / "limitations.yaml"
 
     @property
+    def flaky(self) -> Path:
+        return self.root / "flaky.yaml"
+
+    @property
     def claims(self) -> Path:
         return self.root / "claims.yaml"
 

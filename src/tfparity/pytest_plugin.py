@@ -125,7 +125,7 @@ class Run:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    add_options(parser, "cells to run")
+    add_options(parser, "cells to run", without=("--quarantine",))
 
 
 @pytest.hookimpl(tryfirst=True)

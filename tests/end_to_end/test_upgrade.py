@@ -84,6 +84,13 @@ def test_planted_regressions_have_their_word_and_code(recorded: Folder) -> None:
     done = recorded.run("upgrade", "base", "base", "--case", "planted/net")
     assert (done.returncode, time.monotonic() - began < 60) == (0, True), done.stdout + done.stderr
     assert done.stdout.startswith("Nothing changes on base: 4 cells known on both sides, all the same.")
+    # Nor in runs after each other, whose flaky cells the next gate takes.
+    again = ("--case", "planted/net", "--repeat", "2", "--flaky", "flaky.yaml")
+    done = recorded.run("upgrade", "base", "base", *again)
+    assert (done.returncode, done.stderr.count("again, to see whether it repeats")) == (0, 2), done.stdout + done.stderr
+    assert (recorded.root / "flaky.yaml").read_text() == "[]\n"
+    done = recorded.run("gate", "--toolchain", "base", "--case", "planted/net")
+    assert (done.returncode, "quarantine" in done.stdout) == (31, False), done.stdout  # planted/gone alone
 
 
 def test_what_is_not_recorded_is_run_and_a_difference_again(two: Folder) -> None:

@@ -81,7 +81,7 @@ class Bench:
 
 
 def pytest_addoption(parser):
-    group = add_options(parser, "cells to measure", without=("--with",))
+    group = add_options(parser, "cells to measure", without=("--with", "--quarantine"))
     rounds, processes = bench.ROUNDS, bench.PROCESSES
     group.addoption("--rounds", type=int, default=rounds, help=f"calls of each process that count ({rounds})")
     group.addoption(

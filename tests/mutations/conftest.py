@@ -58,7 +58,7 @@ class Mutations:
 
 
 def pytest_addoption(parser):
-    group = add_options(parser, "cells to change something in", without=("--with",))
+    group = add_options(parser, "cells to change something in", without=("--with", "--quarantine"))
     group.addoption("--sample", type=int, default=40, help="cells to draw among those that work (40)")
 
 

@@ -183,6 +183,17 @@ def test_the_worst_word_stands_first_and_of_one_word_the_group_of_most_models() 
     ]
 
 
+def test_the_headline_counts_what_worked_and_says_apart_what_was_broken_on_base(project: Project) -> None:
+    broken_here = [attempt(None, "import", "fail", "No module named 'keras'", "ModuleNotFoundError")]
+    record(zoo("add", toolchain="old"), zoo("gru", UNSQUEEZE, toolchain="old"), zoo("gelu", UNSQUEEZE, toolchain="old"))
+    record(*(zoo(case, *broken_here, toolchain="new") for case in ("add", "gru", "gelu")))
+    of = "new is worse for 1 model: of 3 cells known on both sides, 1 environment-broken"
+    assert compared("old", "new").verdict == f"{of}; 2 without an environment were broken on old already."
+    assert compared("old", "new", case_globs=("zoo/add",)).verdict == f"{of.replace('3 cells', '1 cell')}."
+    only_broken = compared("old", "new", case_globs=("zoo/gru",))
+    assert (only_broken.exit_code, only_broken.verdict[:24]) == (0, "Nothing is worse on new:")
+
+
 def test_the_same_rule_is_one_group_whatever_the_text_of_the_error() -> None:
     both = [
         change("a/1", Kind.REGRESSED, GRU.error, rule=RULE),

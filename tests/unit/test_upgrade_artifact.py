@@ -221,7 +221,7 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("--artifact model --golden io.npz --target all", 2, "--target is of models that are converted"),
         ("--artifact model --golden io.npz --keep", 2, "--keep is of models that are converted"),
         ("--artifact model --golden io.npz --no-run", 2, "--artifact always runs"),
-        ("--artifact model --golden io.npz --retry r.txt", 2, "--retry lists models to convert again"),
+        ("--artifact model --golden io.npz --retry r.txt", 2, "--retry is of models that are converted"),
         ("--artifact model --golden io.npz --python 3.11", 2, "--python is for a HEAD that is a file"),
         ("--artifact empty --golden io.npz", 24, "empty: is empty"),
         ("--artifact model --golden no.npz", 26, "no.npz: is not there"),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def declare(to: Commands) -> None:
     """Declare the command."""
-    made = to.add("bisect", bisect, without=(*WITHOUT, "--budget", "--tier", "--keep-environments"))
+    made = to.add("bisect", bisect, without=(*WITHOUT, "--budget", "--tier", "--keep-environments", "--quarantine"))
     made.add_argument("good", metavar="GOOD", help="a toolchain on which the case works")
     made.add_argument("bad", metavar="BAD", help="a toolchain on which it does not")
     made.add_argument("--plan", action="store_true", help="only say what it may cost")

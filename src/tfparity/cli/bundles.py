@@ -36,6 +36,7 @@ def declare(to: Commands) -> None:
         "--results",
         "--limitations",
         "--shard",
+        "--quarantine",
     )
     made = kind.add("export", export, without=(*beyond, "--budget", "--keep"))
     made.add_argument("folder", type=Path)

@@ -26,6 +26,7 @@ def declare(to: Commands) -> None:
 def gate(given: argparse.Namespace) -> int:
     """Compare a run with the committed evidence; an exit code for each kind of change."""
     from tfparity.features.gate import compare, report
+    from tfparity.report import words
 
     asked = commands.session(given)
     if given.update:
@@ -38,12 +39,16 @@ def gate(given: argparse.Namespace) -> int:
             make_room(option, path)
     asked.as_recorded = True
     records = commands.carried_out(asked)
+    quarantine = asked.selection.quarantine
     code = report.report(
         asked, records, commands.console(), junit=given.junit, summary_file=summary, ends=not given.update
     )
     if given.update:
-        asked.recorder.record(records, drop_unplanned=True)
-        print(f"{asked.selection.project.results} has what came out of {len(records)} cells")
+        kept = [record for record in records if quarantine.of(record.place) is None]
+        asked.recorder.record(kept, drop_unplanned=True)
+        aside = len(records) - len(kept)
+        said = f"; {words.cells(aside)} in quarantine: as recorded before" if aside else ""
+        print(f"{asked.selection.project.results} has what came out of {words.cells(len(kept))}{said}")
         commands.raise_for_machine(records)
         return 0
     if code != compare.EXIT_CODES["regressed"]:  # that is sure whatever the other cells would have come to

@@ -35,8 +35,9 @@ def declare(to: Commands) -> None:
         *("--target", "--calibration", "--runtime"),
         "--all-names",
         "--record",
+        "--quarantine",
     )
-    ran = to.add("run", run, without=())
+    ran = to.add("run", run, without=("--quarantine",))
     declare_score(ran)
     to.add("plan", plan, without=only_run)
     shown = to.add("cases", cases, without=(*only_run, "--jobs", "--budget", "--shard", "--with"))
@@ -44,7 +45,9 @@ def declare(to: Commands) -> None:
     merged = to.add("merge", merge, only=("--results", "--cases", "--limitations"))
     merged.add_argument("folder", type=Path, nargs="+", help="what `run --shard I/N --record --results FOLDER` wrote")
     swept = to.add(
-        "sweep", sweep, without=("--record", "--recorded", "--runtime", "--shard", "--with", "--keep-environments")
+        "sweep",
+        sweep,
+        without=("--record", "--recorded", "--runtime", "--shard", "--with", "--keep-environments", "--quarantine"),
     )
     swept.set_defaults(toolchain=None, tier="all")
     swept.add_argument("--list", action="store_true", help="only say which pieces there are and how long they take")

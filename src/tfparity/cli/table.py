@@ -58,15 +58,15 @@ def table(given: argparse.Namespace) -> int:
 
 
 def schema(given: argparse.Namespace) -> int:
-    """Write docs/*.schema.json from the models: of matrix.yaml and limitations.yaml, which editors read, and of what
-    upgrade --json writes."""
+    """Write docs/*.schema.json from the models: of the YAML files, which editors read, and of what --json writes."""
     from tfparity.features import score
     from tfparity.features.upgrade import artifact_outputs, outputs
-    from tfparity.inputs import limitations, matrix
+    from tfparity.inputs import limitations, matrix, quarantine
 
     described = (
         ("matrix", matrix),
         ("limitations", limitations),
+        ("flaky", quarantine),
         ("upgrade", outputs),
         ("upgrade-artifact", artifact_outputs),
         ("score", score),

@@ -37,6 +37,7 @@ FILES = {
     "html": "write it as one HTML file",
     "junit": "write JUnit XML",
     "retry": "write the cells that are worse, for --case @FILE",
+    "flaky": "write the flaky cells as entries for flaky.yaml (docs/gate.md)",
 }
 
 
@@ -56,6 +57,12 @@ def declare(to: Commands) -> None:
         action=argparse.BooleanOptionalAction,
         help="run what is not recorded, and both sides of each difference again (the default where HEAD is no "
         "toolchain of matrix.yaml)",
+    )
+    made.add_argument(
+        "--repeat",
+        type=int,
+        metavar="N",
+        help="with HEAD the same as BASE: run it so often; what comes out otherwise among these runs is flaky",
     )
     made.add_argument("--python", metavar="VERSION", help="of a HEAD that is a file (the Python of BASE)")
     made.add_argument(
@@ -95,7 +102,9 @@ def upgrade(given: argparse.Namespace) -> int:
         print(text, file=sys.stderr, flush=True)
 
     session, both = sides.read(given.base, given.head, asked, python=given.python, progress=say)
-    runs = (both.head_label != both.head) if given.run is None else given.run
+    if given.repeat is not None:
+        _check_repeat(given, both.base == both.head)
+    runs = (both.head_label != both.head or given.repeat is not None) if given.run is None else given.run
     interrupted: list[CellRecord] = []
 
     def carry(cells: Sequence[PlannedCell], *, again: bool) -> list[CellRecord]:
@@ -108,13 +117,26 @@ def upgrade(given: argparse.Namespace) -> int:
         session.recorder.check()
     if session.selection.named_cases.sample and not runs:  # a run tells it itself
         say(session.selection.named_cases.sample.told)
+    for over in session.selection.quarantine.over([cell.place for cell in session.cells]):
+        say(f"{over.file.name}: {over.entry.id} ended on {over.entry.until}, and counts again: {over.entry.reason}")
     with unnamed.removed(session):
-        report = upgrade(session, both, carry if runs else None, sides.tier_to_run(asked))
+        tier = sides.tier_to_run(asked)
+        report = upgrade(session, both, carry if runs else None, tier, repeat=given.repeat or 1)
     outputs.write(report, files)
     terminal.show(commands.console(), report)
     if not report.exit_code:  # else something is worse, whatever the other cells would have come to
         commands.raise_for_machine(interrupted)
     return report.exit_code
+
+
+def _check_repeat(given: argparse.Namespace, same: bool) -> None:
+    """Raises UsageError for a --repeat that means nothing."""
+    if given.repeat < 1:
+        raise UsageError(f"--repeat {given.repeat}: 1 or more")
+    if not same:
+        raise UsageError("--repeat finds what is flaky on one toolchain: name it twice, as BASE and as HEAD")
+    if given.run is False:
+        raise UsageError("--repeat runs: leave out --no-run")
 
 
 def _artifact(given: argparse.Namespace) -> int:
@@ -174,5 +196,6 @@ def _refuse_what_chooses_cells(given: argparse.Namespace) -> None:
             )
     if given.run is not None:
         raise UsageError("--artifact always runs: leave out --run and --no-run")
-    if given.retry is not None:
-        raise UsageError("--retry lists models to convert again: there is none with --artifact")
+    for flag, asked in (("--retry", given.retry), ("--flaky", given.flaky), ("--repeat", given.repeat)):
+        if asked is not None:
+            raise UsageError(f"{flag} is of models that are converted: there is none with --artifact")

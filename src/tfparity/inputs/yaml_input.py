@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,18 @@ def load(path: Path, wrong: type[InputError]) -> Document:
     except (OSError, UnicodeDecodeError) as unreadable:
         raise wrong(f"cannot be read: {unreadable}", file=path) from None
     return Document(path, text, wrong)
+
+
+def dumped(entries: Sequence[Mapping[str, object]], offset: int = 0) -> str:
+    """A list of mappings as YAML, each entry so far from the left."""
+    from ruamel.yaml import YAML
+
+    yaml = YAML()
+    yaml.indent(mapping=2, sequence=offset + 2, offset=offset)
+    yaml.width = 10_000
+    out = io.StringIO()
+    yaml.dump(entries, out)
+    return out.getvalue()
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

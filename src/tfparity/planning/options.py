@@ -94,6 +94,11 @@ OPTIONS = (
         {"action": "store_true"},
     ),
     Option("--limitations", "rules of your own, before those of limitations.yaml", {"metavar": "FILE"}),
+    Option(
+        "--quarantine",
+        "cells of your own that are known to be flaky, before those of flaky.yaml (docs/gate.md)",
+        {"metavar": "FILE"},
+    ),
     Option("--results", "a folder for evidence of your own instead of results/", {"metavar": "FOLDER"}),
     Option("--recorded", "only cells that results/ has", {"action": "store_true"}),
     Option(
@@ -181,6 +186,7 @@ class Choice:
     declared: Declared = field(default_factory=Declared)
     path: tuple[Path, ...] = ()
     limitations: Path | None = None
+    quarantine: Path | None = None
     results: Path | None = None
     try_remedies: bool = False
     recorded: bool = False
@@ -220,6 +226,7 @@ def chosen(value: Callable[[str], Any]) -> Choice:
         declared=Declared(*(tuple(value(name) or ()) for name in ("input", "output", "axis"))),
         path=tuple(paths.real(folder) for folder in value("path") or ()),
         limitations=Path(value("limitations")) if value("limitations") else None,
+        quarantine=Path(value("quarantine")) if value("quarantine") else None,
         results=Path(value("results")) if value("results") else None,
         needs=needs,
         shard=shards.read(value("shard")) if value("shard") else None,

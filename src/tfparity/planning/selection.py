@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -9,10 +10,11 @@ from functools import cached_property
 from tfparity import paths
 from tfparity.environments import install, lock
 from tfparity.errors import UsageError
-from tfparity.inputs import case_sources, limitations, matrix, names
+from tfparity.inputs import case_sources, limitations, matrix, names, quarantine
 from tfparity.inputs.limitations import Rules
 from tfparity.inputs.matrix import Environment, Matrix
 from tfparity.inputs.own_models import Where
+from tfparity.inputs.quarantine import Quarantine
 from tfparity.paths import Cache, Project
 from tfparity.planning import case_choice, plan
 from tfparity.planning.case_choice import CaseChoice
@@ -56,7 +58,7 @@ class Selection:
         for folder in self.choice.path:
             if not folder.is_dir():
                 raise UsageError(f"--path {folder}: is no folder")
-        _ = self.limitations
+        _ = self.limitations, self.quarantine
 
     def refuse_to_mix(self) -> None:
         """Raises UsageError where evidence of a person's own would go among that of the zoo, or into a package."""
@@ -98,6 +100,13 @@ class Selection:
         file = self.choice.limitations
         own = limitations.load(file, limitations.UsersLimitation) if file else Rules()
         return Rules([*own, *limitations.load(self.project.limitations)])
+
+    @cached_property
+    def quarantine(self) -> Quarantine:
+        """The cells that are known to be flaky: of one's own, then of the project."""
+        files = [*([self.choice.quarantine] if self.choice.quarantine else [])]
+        files += [self.project.flaky] if self.project.flaky.is_file() else []
+        return functools.reduce(Quarantine.added, map(quarantine.load, files), Quarantine(day=quarantine.today()))
 
     @cached_property
     def keys(self) -> Keys:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from tfparity.evidence import differences, explain
 from tfparity.evidence.schema import Evidence
 from tfparity.inputs.limitations import Limitation
+from tfparity.inputs.quarantine import Listed, Quarantine, Quarantined
 from tfparity.planning import probes
 from tfparity.records.cells import Cell, CellId, Entry, PlannedCell
 from tfparity.records.fingerprint import printable
@@ -26,6 +27,8 @@ EXIT_CODES = {
     "unexpected-pass": 34,
     "fixed": 35,
     "unused-limitation": 36,
+    "quarantine-over": 43,
+    "quarantined": 0,
     "newly-checked": 0,
 }
 
@@ -38,6 +41,8 @@ MEANINGS = {
     "unexpected-pass": "works although a limitation says that it does not",
     "fixed": "better than recorded",
     "unused-limitation": "a rule of limitations.yaml that explains nothing",
+    "quarantine-over": "an entry of flaky.yaml whose last day is over: what it was about counts again",
+    "quarantined": "flaky by flaky.yaml until a day: said, whatever came out, and no finding",
     "newly-checked": "checked at a level, or for a target, of which nothing is recorded: said, and no finding",
 }
 
@@ -45,7 +50,8 @@ MEANINGS = {
 @dataclass(frozen=True)
 class Finding:
     """One thing that moved. `cell` is None for a rule, whose id is in `subject`. `same_key`: whether the content key
-    did not move, so that nothing that should matter changed; None where one side has no cell."""
+    did not move, so that nothing that should matter changed; None where one side has no cell. `place`: file and line of
+    what is to be mended, where that is no case."""
 
     kind: str
     subject: str
@@ -54,6 +60,7 @@ class Finding:
     was: Verdict | None = None
     now: Verdict | None = None
     same_key: bool | None = None
+    place: tuple[str, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -75,6 +82,8 @@ class GateReport:
         return EXIT_CODES[self.findings[0].kind] if self.findings else 0
 
 
+NO_QUARANTINE = Quarantine()
+
 #: Gives the max error of a cell as it was measured, recorded and now: evidence rounds it up to a power of ten.
 Measured = Callable[[CellId], tuple[float | None, float | None]]
 
@@ -93,6 +102,7 @@ def compare(
     whole: bool = False,
     untested: Mapping[CellId, str] | None = None,
     measured: Measured = _not_measured,
+    quarantine: Quarantine = NO_QUARANTINE,
 ) -> GateReport:
     """Compare a run with the committed evidence.
 
@@ -103,6 +113,7 @@ def compare(
     limitations: the rules of limitations.yaml.
     untested: why cells that were to run have no result.
     measured: asked of a cell whose grade moved.
+    quarantine: the cells that are known to be flaky.
     whole: the run is the whole matrix and zoo: it must have every recorded cell, and every rule must explain something.
     """
     plan = {cell.place: cell for cell in expected}
@@ -119,8 +130,12 @@ def compare(
         if was is None and is_now is None and planned.verdict is not None:
             continue
         found = _finding(id, planned, was, is_now, (untested or {}).get(id), measured)
+        excused = quarantine.of(id)
+        if excused and planned.applicable:
+            found = _quarantined(id, excused, found)
         if found:
             findings.append(found)
+    findings += [_over(one) for one in quarantine.over(plan)]
     if whole and limitations is not None:
         findings.extend(
             Finding("unused-limitation", rule.id, "no error of the whole evidence is explained by it: remove the rule")
@@ -156,6 +171,23 @@ def _cells(documents: Mapping[str, Evidence]) -> dict[CellId, _Stored]:
         for toolchain, content in documents.items()
         for cell in content.cells
     }
+
+
+def _quarantined(id: CellId, excused: Quarantined, found: Finding | None) -> Finding:
+    """What is said of a flaky cell, in place of what moved."""
+    came = f"{found.kind}: {found.message}" if found else "as recorded this time"
+    was, now, same = (found.was, found.now, found.same_key) if found else (None, None, None)
+    return Finding("quarantined", str(id), f"{excused.said}; {came}", id, was, now, same)
+
+
+def _over(one: Listed) -> Finding:
+    entry = one.entry
+    where = f"{one.file.name}:{one.line}" if one.line else one.file.name
+    message = (
+        f"{where}: ended on {entry.until}: {entry.reason}; mend the cell and remove the entry, or see again by "
+        f"`upgrade TOOLCHAIN TOOLCHAIN --case '{entry.case}' --repeat 3` whether it is flaky"
+    )
+    return Finding("quarantine-over", entry.id, message, place=(str(one.file), one.line or 1))
 
 
 def _missing(id: CellId, why: str, was: Cell | None) -> Finding:

@@ -8,7 +8,7 @@ from tfparity.report.junit import Failed, Test, suite
 
 def junit(report: GateReport) -> str:
     """JUnit XML: a test case per cell that was looked at (class name: toolchain), skipped where it cannot be run, and
-    per rule that was found idle."""
+    per rule that was found idle and entry of flaky.yaml that is over."""
     by_cell = {finding.cell: finding for finding in report.moved if finding.cell}
     rules = [finding for finding in report.moved if finding.cell is None]
     skipped = {cell: why for cell, why in report.not_run.items() if cell not in by_cell}
@@ -17,7 +17,11 @@ def junit(report: GateReport) -> str:
         for cell in report.checked
         for toolchain, case, route in [cell]
     ]
-    return suite("tfparity gate", [*cells, *(Test("limitations", rule.subject, _failed(rule)) for rule in rules)])
+    return suite("tfparity gate", [*cells, *(Test(_file(rule), rule.subject, _failed(rule)) for rule in rules)])
+
+
+def _file(rule: Finding) -> str:
+    return "flaky" if rule.kind == "quarantine-over" else "limitations"
 
 
 def _failed(finding: Finding | None) -> Failed | None:

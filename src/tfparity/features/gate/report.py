@@ -39,6 +39,7 @@ def _judged(asked: Session, records: Sequence[CellRecord], found: dict[str, Evid
             record.place: record.reason or "nothing was run" for record in records if record.verdict is Verdict.UNTESTED
         },
         measured=lambda place: _measured(asked, by_place[place]),
+        quarantine=selection.quarantine,
     )
 
 

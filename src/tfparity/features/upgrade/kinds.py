@@ -14,6 +14,7 @@ class Kind(StrEnum):
     LESS_EXACT = "less-exact"
     SLOWER = "slower"
     FLAKY = "flaky"
+    QUARANTINED = "quarantined"
     CHANGED_FAILURE = "changed-failure"
     FIXED = "fixed"
     FASTER = "faster"
@@ -46,6 +47,7 @@ MEANINGS = {
     Kind.LESS_EXACT: "as before, with a lower grade and a larger error",
     Kind.SLOWER: "the converted model takes longer than on BASE",
     Kind.FLAKY: "differed, and did not when both sides ran again",
+    Kind.QUARANTINED: "differs, and is flaky by flaky.yaml until a day: said, and not counted",
     Kind.CHANGED_FAILURE: "does not convert on either side, for another reason on HEAD",
     Kind.FIXED: "converts better on HEAD",
     Kind.FASTER: "the converted model takes less time than on BASE",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,10 +11,15 @@ from pydantic import TypeAdapter
 
 from tfparity import paths
 from tfparity.features.upgrade import html, junit, markdown
+from tfparity.features.upgrade.kinds import Kind
 from tfparity.features.upgrade.report import Upgrade
+from tfparity.inputs import quarantine, yaml_input
 from tfparity.records.keys import Json
 
 _UPGRADE = TypeAdapter(Upgrade)
+
+#: Days that an entry for flaky.yaml lasts as it is written here.
+QUARANTINE_DAYS = 30
 
 
 def as_json(report: Upgrade) -> str:
@@ -36,6 +43,26 @@ def retry(report: Upgrade) -> str:
     )
 
 
+def flaky(report: Upgrade) -> str:
+    """The cells that came out otherwise, as entries for flaky.yaml: the reason is to be made a person's own."""
+    last = quarantine.today() + datetime.timedelta(days=QUARANTINE_DAYS)
+    own = {"toolchain": report.base.id} if report.base.id == report.head.id else {}
+    entries = [
+        {
+            "id": re.sub(r"[^a-z0-9.-]+", "-", f"{cell.case}-{cell.route}".lower()).strip("-."),
+            "case": cell.case,
+            "route": cell.route,
+            **own,
+            "reason": cell.message,
+            "until": last,
+        }
+        for group in report.groups
+        if group.kind is Kind.FLAKY
+        for cell in group.cells
+    ]
+    return yaml_input.dumped(entries) if entries else "[]\n"
+
+
 #: Option → what writes its file.
 FORMATS: dict[str, Callable[[Upgrade], str]] = {
     "markdown": markdown.page,
@@ -43,6 +70,7 @@ FORMATS: dict[str, Callable[[Upgrade], str]] = {
     "html": html.page,
     "junit": junit.junit,
     "retry": retry,
+    "flaky": flaky,
 }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 import tempfile
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from tfparity.environments.lock import LockStatus
 from tfparity.environments.news import News
 from tfparity.errors import MatrixError, UsageError
 from tfparity.inputs import matrix as matrices
+from tfparity.inputs import yaml_input
 from tfparity.inputs.matrix import DEFAULT_ROUTES, Environment, Matrix, Toolchain
 from tfparity.paths import Project
 
@@ -72,11 +72,11 @@ def propose(matrix: Matrix, news: News, tried: Toolchain, locks: Mapping[str, Lo
     if base.remedies != ("*",):
         entry["remedies"] = list(base.remedies)
     beside = [{"id": one.id, **_fields(one)} for was, one in made.items() if was != base.id]
-    texts = {"environments": _listed(beside)} if beside else {}
+    texts = {"environments": yaml_input.dumped(beside, 2)} if beside else {}
     return Proposal(
         id,
         tuple((made[was], locks[now]) for was, now in moved.items()),
-        {**texts, "toolchains": _listed([entry])},
+        {**texts, "toolchains": yaml_input.dumped([entry], 2)},
     )
 
 
@@ -138,18 +138,6 @@ def _named(id: str, news: News, taken: set[str]) -> str:
         unique, number = f"{name}-{number}", number + 1
     taken.add(unique)
     return unique
-
-
-def _listed(entries: list[_Entry]) -> str:
-    """Entries of a list below a top-level key, as YAML."""
-    from ruamel.yaml import YAML
-
-    yaml = YAML()
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    yaml.width = 10_000
-    out = io.StringIO()
-    yaml.dump(entries, out)
-    return out.getvalue()
 
 
 def _with_entry(text: str, key: str, entry: str) -> str:

@@ -62,13 +62,16 @@ def sentence(sides: Sides, changes: Sequence[Change]) -> str:
         differ = [change for change in changes if change.kind is not Kind.SAME]
         if not differ:
             return f"Nothing changes on {head}: {of}, all the same."
-        others = [
-            f"{n} {kind}" for kind in (Kind.ENVIRONMENT_BROKEN, Kind.CHANGED_FAILURE) if (n := _number(changes, kind))
-        ]
+        kinds = (Kind.ENVIRONMENT_BROKEN, Kind.CHANGED_FAILURE, Kind.QUARANTINED)
+        others = [f"{n} {kind}" for kind in kinds if (n := _number(changes, kind))]
         return f"Nothing is worse on {head}: of {of}, {', '.join([*better, *others])}."
-    works = len({change.case for change in worse if change.loses})
-    parts = [f"{n} {kind}" for kind in Kind if kind.exit_code and (n := _number(changes, kind))]
-    tail = f"; better: {', '.join(better)}" if better else ""
+    works = len({change.case for change in worse})
+    parts = [f"{n} {kind}" for kind in Kind if kind.exit_code and (n := _number(worse, kind))]
+    broken = _number(changes, Kind.ENVIRONMENT_BROKEN) - _number(worse, Kind.ENVIRONMENT_BROKEN)
+    aside = [f"{broken} without an environment were broken on {sides.base_label} already"] if broken else []
+    quarantined = _number(changes, Kind.QUARANTINED)
+    aside += [f"{quarantined} {Kind.QUARANTINED}"] if quarantined else []
+    tail = "".join(f"; {one}" for one in [*([f"better: {', '.join(better)}"] if better else []), *aside])
     models = f"{works} model{'' if works == 1 else 's'}"
     return f"{head} is worse for {models}: of {of}, {', '.join(parts)}{tail}."
 

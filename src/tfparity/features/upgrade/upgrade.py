@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from tfparity.features.session import Session
@@ -27,12 +28,14 @@ class Carry(Protocol):
 
 @dataclass
 class _Known:
-    """What both sides say so far, the records of what was run, and the places of these."""
+    """What both sides say so far, the records of what was run, and the places of these. again: of a toolchain that is
+    compared with itself, what each further run says."""
 
     base: Answers
     head: Answers
     records: dict[tuple[str, str, str], CellRecord]
     ran: set[Place]
+    again: list[Answers] = field(default_factory=list)
 
 
 def upgrade(
@@ -41,25 +44,30 @@ def upgrade(
     carry: Carry | None = None,
     tier: Tier = Tier.ALL,
     times: Times | None = None,
+    repeat: int = 1,
 ) -> Upgrade:
     """Compare the cells that the session chooses of both toolchains.
 
     carry: runs, of the cases of that tier, what is not recorded or stale, and both sides of each difference again,
     which counts where it comes out again; None: nothing is run. What ran is recorded where the session has results of
-    its own. times: None for what the recorded latency says.
+    its own. times: None for what the recorded latency says. repeat: of a toolchain that is compared with itself, how
+    often it runs; what then comes out otherwise among these runs is flaky.
     """
     times = times or recorded(session.selection.project, sides.base, sides.head)
     cells = [cell for cell in session.selection.planned if cell.toolchain in (sides.base, sides.head)]
     known = _recorded(session, sides, cells)
     if carry is not None:
-        _run(session, sides, cells, known, carry, tier)
+        _run(session, sides, cells, known, carry, tier, repeat)
     changes, unknown = compare(known.base, known.head, times)
     if carry is not None:
         changes, lost = _confirmed(session, sides, cells, known, carry, changes)
         unknown += lost
-        _record(session, known, {change.place for change in changes if change.kind is Kind.FLAKY} | set(lost))
     else:
         lost = []
+    changes = _excused(session, sides, changes)
+    if carry is not None:
+        unsure = {change.place for change in changes if change.kind in (Kind.FLAKY, Kind.QUARANTINED)}
+        _record(session, known, unsure | set(lost))
     return report(session, sides, known.base, known.head, changes, unknown, known.ran, lost)
 
 
@@ -89,15 +97,24 @@ def _of_tier(session: Session, cells: Iterable[PlannedCell], tier: Tier) -> list
     return [cell for cell in cells if cell.applicable and in_tier(cases[cell.case], tier)]
 
 
-def _run(session: Session, sides: Sides, cells: Sequence[PlannedCell], known: _Known, carry: Carry, tier: Tier) -> None:
-    """Run what is not known. Of a toolchain that is compared with itself, HEAD is a run of its own."""
+def _run(
+    session: Session,
+    sides: Sides,
+    cells: Sequence[PlannedCell],
+    known: _Known,
+    carry: Carry,
+    tier: Tier,
+    repeat: int,
+) -> None:
+    """Run what is not known. Of a toolchain that is compared with itself, HEAD is a run of its own, or several."""
     chosen = _of_tier(session, cells, tier)
     todo = _unknown(session, sides, cells, known, tier)
     if todo:
         _take(session, sides, known, carry(todo, again=False))
     if sides.base == sides.head and chosen:
-        found = answers.of_records(session, carry(chosen, again=True))
-        known.head.update(found.get(sides.head, {}))
+        runs = [answers.of_records(session, carry(chosen, again=True)).get(sides.head, {}) for _ in range(repeat)]
+        known.head.update(runs[0])
+        known.again[:] = runs
         known.ran.update(map(_place, chosen))
 
 
@@ -126,7 +143,7 @@ def _confirmed(
     untested."""
     doubted = {change.place: change for change in changes if change.kind is not Kind.SAME and change.place in known.ran}
     if sides.base == sides.head:  # nothing differs between the sides, so the runs do
-        return [_flaky(change, None) if change.place in doubted else change for change in changes], []
+        return [_repeated(change, known.again) if change.place in known.ran else change for change in changes], []
     todo = [cell for cell in cells if cell.applicable and _place(cell) in doubted]
     if not todo:
         return list(changes), []
@@ -158,6 +175,38 @@ def alike(first: Change, second: Change) -> bool:
     if first.rule is not None or second.rule is not None:
         return first.rule == second.rule
     return (first.failure and first.failure.fingerprint) == (second.failure and second.failure.fingerprint)
+
+
+def _repeated(change: Change, runs: Sequence[Answers]) -> Change:
+    """What several runs of a cell say together: flaky where they differ, or where the only one differs from what is
+    known; else what they say."""
+    said = [now for run in runs if (now := run.get(change.place)) is not None and now.known]
+    if len(runs) == 1:
+        return change if change.kind is Kind.SAME else _flaky(change, None)
+    if all(changed(change.place, said[0], now).kind is Kind.SAME for now in said[1:]):
+        return change
+    came = Counter(_named(changed(change.place, change.base, now)) for now in said)
+    message = "; ".join(f"{count} of {len(said)} runs: {what}" for what, count in came.most_common())
+    return replace(change, kind=Kind.FLAKY, message=message, rule=None, failure=None)
+
+
+def _named(change: Change) -> str:
+    return f"{change.kind} ({change.message})" if change.message else change.kind.value
+
+
+def _excused(session: Session, sides: Sides, changes: Sequence[Change]) -> list[Change]:
+    """The changes, those of cells that are known to be flaky under the word that does not count."""
+    quarantine = session.selection.quarantine
+
+    def of(change: Change) -> Change:
+        entries = (quarantine.of((id, *change.place)) for id in (sides.base, sides.head))
+        entry = next((one for one in entries if one is not None), None)
+        if entry is None or change.kind is Kind.SAME:
+            return change
+        message = f"{entry.said}; {_named(change)}"
+        return replace(change, kind=Kind.QUARANTINED, message=message, rule=None, failure=None)
+
+    return [of(change) for change in changes]
 
 
 def _flaky(first: Change, second: Change | None) -> Change:

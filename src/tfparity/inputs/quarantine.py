@@ -1,0 +1,117 @@
+"""flaky.yaml: cells that come out now so, now otherwise, each with a reason and a last day. What differs there is said
+and not counted until that day; then it counts again."""
+
+from __future__ import annotations
+
+import datetime
+import fnmatch
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from tfparity.errors import QuarantineError
+from tfparity.inputs import validation, yaml_input
+from tfparity.records.fingerprint import printable
+
+#: Days that an entry may last: who needs more looks at the cell again first.
+LONGEST = 90
+
+
+def today() -> datetime.date:
+    """In UTC."""
+    return datetime.datetime.now(datetime.UTC).date()
+
+
+def _day(value: object) -> object:
+    if not isinstance(value, (datetime.date, str)):
+        raise ValueError("write a day: 2026-12-31")  # noqa: TRY004 - pydantic reports a ValueError alone
+    return value
+
+
+def _near(value: datetime.date) -> datetime.date:
+    if (value - today()).days > LONGEST:
+        raise ValueError(f"{value} is more than {LONGEST} days ahead: a quarantine is looked at again before")
+    return value
+
+
+def _reason(value: str) -> str:
+    said = printable(" ".join(value.split()))
+    if len(said) < 12:
+        raise ValueError(f"{said!r} is no reason: say what differs, and what was looked at")
+    return said
+
+
+class Quarantined(BaseModel):
+    """Cells that are known to be flaky, and until when that excuses them."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str = Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", description="A name for it.")
+    case: str = Field(min_length=1, description="The case, or a glob.")
+    route: str = Field(default="*", min_length=1, description="The route, or a glob; any without it.")
+    toolchain: str = Field(default="*", min_length=1, description="The toolchain, or a glob; any without it.")
+    reason: Annotated[str, AfterValidator(_reason)] = Field(description="What differs from run to run, and why.")
+    until: Annotated[datetime.date, BeforeValidator(_day), AfterValidator(_near)] = Field(
+        description=f"The last day on which it is excused, {LONGEST} days ahead at most."
+    )
+
+    def holds(self, place: tuple[str, str, str]) -> bool:
+        """Whether it is of that cell: toolchain, case, route."""
+        globs = self.toolchain, self.case, self.route
+        return all(fnmatch.fnmatchcase(part, glob) for part, glob in zip(place, globs, strict=True))
+
+    @property
+    def said(self) -> str:
+        """In a line."""
+        return f"quarantined as {self.id} until {self.until}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An entry and where it stands."""
+
+    entry: Quarantined
+    file: Path
+    line: int | None
+
+
+@dataclass(frozen=True)
+class Quarantine:
+    """All entries, as they are on a day."""
+
+    listed: tuple[Listed, ...] = ()
+    day: datetime.date = datetime.date.max
+
+    def of(self, place: tuple[str, str, str]) -> Quarantined | None:
+        """The entry that excuses that cell; None where there is none, or its last day is over."""
+        return next((one.entry for one in self.listed if self.day <= one.entry.until and one.entry.holds(place)), None)
+
+    def over(self, places: Iterable[tuple[str, str, str]]) -> list[Listed]:
+        """The entries of some of those cells whose last day is over."""
+        cells = list(places)
+        return [one for one in self.listed if one.entry.until < self.day and any(map(one.entry.holds, cells))]
+
+    def added(self, other: Quarantine) -> Quarantine:
+        """With the entries of another behind its own."""
+        return Quarantine((*self.listed, *other.listed), self.day)
+
+
+def load(path: Path, day: datetime.date | None = None) -> Quarantine:
+    """The entries of that file, as of a day, or today. Raises QuarantineError with file and line."""
+    document = yaml_input.load(path, QuarantineError)
+    found = validation.listed(document, Quarantined, "quarantine", lambda _: Quarantined.model_fields)
+    listed = (Listed(entry, path, document.line((index,))) for index, entry in enumerate(found.values()))
+    return Quarantine(tuple(listed), day or today())
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON schema of flaky.yaml for editors, derived from the model."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "flaky.yaml",
+        "type": "array",
+        "items": Quarantined.model_json_schema(),
+    }
