@@ -216,12 +216,13 @@ def clear_unfinished(path: Path) -> None:
     with contextlib.suppress(OSError):  # there is no folder yet
         for beside in path.parent.iterdir():
             match = named.fullmatch(beside.name)
-            if match and not _is_running(int(match[1])):
+            if match and not is_running(int(match[1])):
                 with contextlib.suppress(OSError):
                     beside.unlink()
 
 
-def _is_running(pid: int) -> bool:
+def is_running(pid: int) -> bool:
+    """Whether there is a process of that number."""
     import psutil  # only here: `lock --check` answers in less time without
 
     try:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import small_project
 
+from tfparity import paths
 from tfparity.environments import changed, install, interpreters, lock
 from tfparity.environments.adhoc import AdhocEnvironment
 from tfparity.environments.changed import Resolver
@@ -212,7 +213,24 @@ def test_what_cannot_be_or_was_never_installed_is_no_fault_when_a_command_ends(
     refused = made(changed.over(declared, "one", ["torch==9.9.0"], resolver))
     with unnamed.gone([never, refused], resolver.project, resolver.cache, keep=False):
         pass
-    assert not resolver.cache.environments.exists()
+    assert list(resolver.cache.environments.iterdir()) == []
+
+
+@pytest.mark.parametrize("runs", [True, False])
+def test_what_another_command_has_in_use_stays_until_that_ends(
+    declared: Matrix, resolver: Resolver, monkeypatch: pytest.MonkeyPatch, runs: bool
+) -> None:
+    monkeypatch.setattr(paths, "is_running", lambda pid: pid == 4711 and runs)
+    own = made(changed.over(declared, "one", ["torch==2.4.0"], resolver))
+    folder = install_at(resolver, own)
+    other = folder.with_name(f".{folder.name}.4711.user")
+    other.touch()
+    with unnamed.gone([own], resolver.project, resolver.cache, keep=False):
+        pass
+    assert folder.exists()  # in use, or left by a killed command that asked to keep it
+    with unnamed.gone([own], resolver.project, resolver.cache, keep=False):
+        other.unlink()  # it ends, and leaves it to the one that goes on
+    assert folder.exists() is not runs
 
 
 # As an upgrade's HEAD
