@@ -144,6 +144,27 @@ def test_a_broken_wheel_is_scored_from_the_toolchain_and_from_bundles(small: Fol
     assert snapshot(small) == before
 
 
+def test_a_package_under_test_is_gated_against_the_evidence_beneath_and_its_environment_goes(
+    small: Folder, tmp_path: Path, cache: Path
+) -> None:
+    before, there = snapshot(small), set((cache / "environments").glob("adhoc_*"))
+    asked = ("gate", "--with", f"six={wheel(tmp_path / 'wheels')}", "--junit", str(tmp_path / "gate.xml"))
+    done = small.run(*asked, "--keep-environments")
+    assert done.returncode == 30, done.stdout + done.stderr
+    assert "small/planted/net/by-six.py: partial instead of works" in done.stdout
+    assert "faithful" not in done.stdout
+    assert "with 1 environment to install" in done.stderr
+    assert 'classname="small"' in (tmp_path / "gate.xml").read_text()
+    kept = set((cache / "environments").glob("adhoc_*")) - there
+    done = small.run("gate", "--with", "six=1.16.0", "--recorded")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout == "gate: nothing moved in 2 cells\n"
+    assert set((cache / "environments").glob("adhoc_*")) - there == kept
+    (environment,) = kept
+    shutil.rmtree(environment)
+    assert snapshot(small) == before
+
+
 def test_an_edited_folder_is_another_package_and_an_equal_one_is_not(small: Folder, tmp_path: Path) -> None:
     sources = tmp_path / "six-sources"
     sources.mkdir()
@@ -193,7 +214,7 @@ def test_what_is_asked_wrongly_is_told_in_a_line_and_nothing_is_written(small: F
         (("run", "--with", "six=0.0.77"), 27, "small with six==0.0.77 cannot be resolved"),
         (("run", "--score"), 2, "--score is of a package under test"),
         (("bundles", "run", "x", "--with", "six=1.16.0", "--python", "python3"), 2, "leave out --python"),
-        (("gate", "--with", "six=1.16.0"), 2, "unrecognized arguments: --with"),
+        (("gate", "--with", "six=1.16.0", "--update"), 2, "nothing of it goes into results/: leave out --update"),
     ):
         done = small.run(*words)
         assert (done.returncode, done.stdout, "Traceback" in done.stderr) == (code, "", False), done.stderr

@@ -24,6 +24,7 @@ from tfparity.features.session import Session
 from tfparity.inputs.limitations import Limitation
 from tfparity.paths import Project
 from tfparity.planning.options import Choice
+from tfparity.planning.selection import Selection
 from tfparity.records.cells import Attempt, CellId, CellRecord, Failure, PlannedCell
 from tfparity.records.vocabulary import Grade, Outcome, Stage, Verdict
 from tfparity.report import terminal
@@ -33,6 +34,9 @@ RULES = (
     rule("no-gru", "GRU with linear_before_reset"),
     rule("lost-axis", "AxisLost: axis 'batch'", stage="dynamic-shape"),
 )
+
+#: A package under test lies over "old".
+MINE = "adhoc_0123456789ab"
 
 #: Attempts by how they ended. RULES explain all that fail but SEGFAULT, DRIFT and NAME.
 WORKS = attempt(dynamic={"batch": True, "height": True})
@@ -547,6 +551,39 @@ def test_recorded_cells_are_explained_by_the_rules_of_now(project: Project) -> N
     assert judged().findings == ()
     project.limitations.write_text("[]\n")
     assert one(judged()).kind == "unexplained"
+
+
+def under_test(**choice: Any) -> Session:
+    """A package under test over "old"."""
+    declared = Selection(small_project.EVERYTHING).matrix
+    mine = declared.toolchains["old"].model_copy(update={"id": MINE, "over": "old"})
+    extended = declared.model_copy(update={"toolchains": {**declared.toolchains, MINE: mine}})
+    chosen = Choice(toolchains=(MINE,), tier="all", routes=("onnx-tf",), packages=("onnx-tf=mine.whl",), **choice)
+    return Session(chosen, declared=extended)
+
+
+@pytest.mark.parametrize(
+    ("attempts", "kinds"),
+    [
+        ((WORKS,), []),
+        ((UNSQUEEZE,), ["regressed"]),
+        ((DRIFT,), ["regressed"]),
+    ],
+)
+def test_a_package_under_test_is_held_against_the_locked_toolchain_beneath(
+    project: Project, attempts: Sequence[Attempt], kinds: list[str]
+) -> None:
+    session().recorder.record(current(*CELLS))
+    asked = under_test(recorded=True)
+    assert [cell.id for cell in asked.cells] == [
+        f"{MINE}/zoo/{name}/onnx-tf" for name in ("add", "gelu", "gru", "mish")
+    ]
+    assert {place.toolchain for place in asked.recorded()} == {MINE}
+    came = {one.case: replace(one, toolchain=MINE) for one in (*CELLS, zoo("add", *attempts))}
+    said = report.judged(asked, list(came.values()))
+    assert [finding.kind for finding in said.findings] == kinds
+    assert {place.toolchain for place in said.checked} == {"old"}
+    assert [finding.subject for finding in said.findings] == ["old/zoo/add/onnx-tf"] * len(kinds)
 
 
 def test_a_report_is_said_and_written(project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -469,7 +469,7 @@ def test_a_moved_tag_is_another_package(tmp_path: Path, monkeypatch: pytest.Monk
             "run --with onnx-tf=1.9.0 --shard 1/2 --record --results mine",
             "toolchains of matrix.yaml alone",
         ),
-        ("run --with onnx-tf=1.9.0 --recorded", "--recorded asks for what is recorded of a toolchain"),
+        ("gate --with onnx-tf=1.9.0 --update", "nothing of it goes into results/: leave out --update"),
         ("run --with onnx-tf=1.9.0 --need stale", "--need asks for what is recorded of a toolchain"),
         ("run --with onnx-tf", "write PACKAGE=WHEEL, PACKAGE=FOLDER or PACKAGE=VERSION"),
         ("bundles run x --with onnx-tf=1.9.0 --python p", "name that with --toolchain, and leave out --python"),

@@ -13,7 +13,7 @@ from tfparity.errors import UsageError
 
 def declare(to: Commands) -> None:
     """Declare the command."""
-    gated = to.add("gate", gate, without=("--record", "--all-names", "--runtime", "--with"))
+    gated = to.add("gate", gate, without=("--record", "--all-names", "--runtime"))
     gated.add_argument(
         "--update",
         action="store_true",
@@ -28,6 +28,8 @@ def gate(given: argparse.Namespace) -> int:
     from tfparity.features.gate import compare, report
     from tfparity.report import words
 
+    if given.update and getattr(given, "with"):
+        raise UsageError("--with is of a package under test, and nothing of it goes into results/: leave out --update")
     asked = commands.session(given)
     if given.update:
         asked.selection.refuse_to_mix()

@@ -68,13 +68,25 @@ class Session:
     @cached_property
     def cells(self) -> list[PlannedCell]:
         """The planned cells in the order in which the engine should run them: under a budget, what says most first."""
-        recorded = self.query.places if self.choice.recorded else None
+        recorded = self._recorded_places() if self.choice.recorded else None
         planned = self.selection.planned if recorded is None else self.selection.planned_of(recorded)
         if self.choice.needs:
             planned = [cell for cell in planned if needs(self.query.standing(cell), self.choice.needs)]
         if self.choice.budget is None:
             return planned
         return plan.order(planned, self.selection.cases, self.query.verdicts(planned))
+
+    def _recorded_places(self) -> set[tuple[str, str, str]]:
+        """What is recorded; of packages under test, what is of the toolchain beneath."""
+        known = self.selection.matrix.toolchains
+        over = {id: known[id].over for id in self.selection.toolchains if known[id].over}
+        places = set(self.query.places)
+        return places | {(id, *place[1:]) for id, base in over.items() for place in places if place[0] == base}
+
+    def beneath(self, place: CellId) -> CellId:
+        """That cell of the locked toolchain where packages under test lie over one, else the cell itself."""
+        over = self.selection.matrix.toolchains[place.toolchain].over
+        return place._replace(toolchain=over) if over else place
 
     def keep(self, records: Sequence[CellRecord]) -> None:
         """Write records into results/; of a shard, also which one it was."""
@@ -170,8 +182,8 @@ class Session:
         return found
 
     def recorded(self) -> dict[CellId, Cell]:
-        """Those of the choice's cells that are recorded."""
-        found = {cell.place: self.query.cell(cell.place) for cell in self.cells}
+        """Those of the choice's cells that are recorded; with packages under test, as the locked toolchain's are."""
+        found = {cell.place: self.query.cell(self.beneath(cell.place)) for cell in self.cells}
         return {place: cell for place, cell in found.items() if cell is not None}
 
     def engine(self, observer: Observer) -> Engine:

@@ -64,8 +64,5 @@ def _refuse(selection: Selection) -> None:
         )
     if choice.record and choice.shard:
         raise UsageError("--shard --record is for `merge`, of toolchains of matrix.yaml alone: leave out --with")
-    if choice.recorded or choice.needs:
-        option = "--recorded" if choice.recorded else "--need"
-        raise UsageError(
-            f"{option} asks for what is recorded of a toolchain, which has nothing of a package under test"
-        )
+    if choice.needs:
+        raise UsageError("--need asks for what is recorded of a toolchain, which has nothing of a package under test")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -11,6 +12,7 @@ from rich.text import Text
 
 from tfparity import paths
 from tfparity.evidence.schema import Evidence
+from tfparity.features import under_test
 from tfparity.features.gate.compare import EXIT_CODES, MEANINGS, GateReport, compare
 from tfparity.features.gate.junit import junit as junit_xml
 from tfparity.features.session import Session
@@ -22,19 +24,48 @@ from tfparity.report.why import why
 
 def judged(asked: Session, records: Sequence[CellRecord]) -> GateReport:
     """The gate's report on records of a session. Cells left untested by a budget count as missing."""
-    return _judged(asked, records, asked.recorder.found(records))
+    return _judged(_against(asked, records))
 
 
-def _judged(asked: Session, records: Sequence[CellRecord], found: dict[str, Evidence]) -> GateReport:
+@dataclass(frozen=True)
+class _Run:
+    """What a run came to, under the ids of the toolchains whose evidence it is held against. of: their session; whole:
+    whether everything was run."""
+
+    of: Session
+    cells: Sequence[PlannedCell]
+    records: Sequence[CellRecord]
+    found: dict[str, Evidence]
+    whole: bool
+
+
+def _against(asked: Session, records: Sequence[CellRecord]) -> _Run:
+    """A run of packages under test is held against the locked toolchains beneath, any other against its own."""
+    found, bases = asked.recorder.found(records), under_test.bases(asked)
+    if not bases:
+        return _Run(asked, asked.cells, records, found, asked.selection.everything)
+    selection = asked.selection
+    choice = replace(asked.choice, toolchains=tuple(base.id for base in bases.values()), packages=())
+    return _Run(
+        Session(choice, selection.project, selection.cache, selection.matrix),
+        [cell._replace(toolchain=bases[cell.toolchain].id) for cell in asked.cells],
+        [replace(record, toolchain=bases[record.toolchain].id) for record in records],
+        {bases[id].id: replace(content, toolchain=bases[id].id) for id, content in found.items()},
+        whole=False,
+    )
+
+
+def _judged(run: _Run) -> GateReport:
+    asked, records = run.of, run.records
     query, selection = asked.query, asked.selection
     by_place = {record.place: record for record in records}
     return compare(
         {name: query.explained[name] for name in selection.toolchains if name in query.recorded},
-        found,
-        _as_found(asked.cells, records),
-        declared=None if selection.everything else selection.declared(query.places),
+        run.found,
+        _as_found(run.cells, records),
+        declared=None if run.whole else selection.declared(query.places),
         limitations=selection.limitations,
-        whole=selection.everything,
+        whole=run.whole,
         untested={
             record.place: record.reason or "nothing was run" for record in records if record.verdict is Verdict.UNTESTED
         },
@@ -149,8 +180,8 @@ def report(
     ends: bool = True,
 ) -> int:
     """Judge, say and write what the gate says; returns its exit code. `ends`: whether the gate ends with it."""
-    found = asked.recorder.found(records)
-    said = _judged(asked, records, found)
+    run = _against(asked, records)
+    said = _judged(run)
     show(console, said, ends=ends)
     if junit is not None:
         junit.parent.mkdir(parents=True, exist_ok=True)
@@ -158,5 +189,5 @@ def report(
     if summary_file is not None:
         summary_file.parent.mkdir(parents=True, exist_ok=True)
         with summary_file.open("a", encoding="utf-8") as file:
-            file.write(summary(said, records, found))
+            file.write(summary(said, run.records, run.found))
     return said.exit_code
