@@ -15,8 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_project import current
 
+from tfparity import cli
 from tfparity.evidence.explain import explain
 from tfparity.evidence.schema import Evidence
+from tfparity.features.gate import annotated as annotating
 from tfparity.features.gate import compare as gate
 from tfparity.features.gate import report
 from tfparity.features.gate.junit import junit
@@ -28,6 +30,7 @@ from tfparity.planning.selection import Selection
 from tfparity.records.cells import Attempt, CellId, CellRecord, Failure, PlannedCell
 from tfparity.records.vocabulary import Grade, Outcome, Stage, Verdict
 from tfparity.report import terminal
+from tfparity.worker.declare import Case
 
 RULES = (
     rule("no-unsqueeze", "Unsqueeze version 13"),
@@ -473,6 +476,85 @@ def test_a_summary_has_the_cells_of_the_run_with_what_was_measured_and_their_tot
     assert {row[3] for row in rows} == {"1.7e-06", "–"}
     assert "<code>no-gru</code>" in text
     assert "1 works, 1 works with a remedy, 1 partly, 2 broken, 1 untested." in text
+
+
+# As annotations of a workflow
+
+
+def case_at(id: str, file: Path, line: int) -> Case:
+    return builders.case("y", id=id, file=str(file), line=line)
+
+
+def annotated(said: gate.GateReport, workspace: Path, *cases: Case) -> list[str]:
+    return annotating.lines(said, {one.id: one for one in cases}, workspace)
+
+
+def test_a_finding_is_an_error_at_the_line_of_its_case(tmp_path: Path) -> None:
+    said = gated([record("a/works", SEGFAULT), *RECORDED[1:]])
+    of, elsewhere = tmp_path / "models" / "a.py", Path("/elsewhere/a.py")
+    (line,) = annotated(said, tmp_path, case_at("a/works", of, 7))
+    cell = f"{TOOLCHAIN}/a/works/onnx-tf"
+    message = "broken instead of works; load: Signal: ended by SIGSEGV"
+    assert line == f"::error file=models/a.py,line=7,title=regressed%3A {cell}::{message}"
+    for cases in ([case_at("a/works", elsewhere, 7)], []):  # outside the workspace, or no more
+        assert annotated(said, tmp_path, *cases) == [f"::error title=regressed%3A {cell}::{message}"]
+
+
+def test_what_does_not_count_is_a_warning_and_an_entry_is_told_at_its_own_line(tmp_path: Path) -> None:
+    entries = [
+        gate.Finding("quarantine-over", "gru", "ended", place=(str(tmp_path / "flaky.yaml"), 3)),
+        gate.Finding("quarantined", "gelu", "until"),
+    ]
+    assert annotated(gate.GateReport(tuple(entries), ()), tmp_path) == [
+        "::error file=flaky.yaml,line=3,title=quarantine-over%3A gru::ended",
+        "::warning title=quarantined%3A gelu::until",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\n::set-output name=a::b",
+        "\r::stop-commands::x",
+        "50%0A::error::b",
+        "a,line=1",
+        "a::b",
+        "\x1b[2J",
+        "\u2028::error::",
+    ],
+)
+def test_no_text_of_a_converter_or_a_case_is_a_command_of_its_own(tmp_path: Path, text: str) -> None:
+    cell = CellId("t", f"own/{text}", "onnx-tf")
+    finding = gate.Finding("regressed", str(cell), f"broken: {text}", cell)
+    (line,) = annotated(gate.GateReport((finding,), ()), tmp_path, case_at(cell.case, tmp_path / f"{text}.py", 1))
+    assert len(line.splitlines()) == 1
+    head, _, message = line.removeprefix("::error ").partition("::")
+    names = [part.partition("=")[0] for part in head.split(",")]
+    assert names == ["file", "line", "title"]
+    assert not any(sign in message for sign in "\r\n\x1b")
+    assert "%0A" not in message.replace("%250A", "")
+
+
+def test_no_more_are_written_than_are_shown(tmp_path: Path) -> None:
+    many = [gate.Finding("regressed", str(number), "x" * 5000) for number in range(30)]
+    lines = annotated(gate.GateReport(tuple(many), ()), tmp_path)
+    assert (len(lines), max(map(len, lines)) < 1100) == (10, True)
+
+
+@pytest.mark.parametrize("on_github", [True, False])
+def test_the_gate_annotates_in_a_workflow_alone(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], on_github: bool
+) -> None:
+    session().recorder.record(current(*CELLS))
+    came = current(zoo("add", UNSQUEEZE), *CELLS[1:])
+    monkeypatch.setattr(cli.commands, "carried_out", lambda _: came)
+    monkeypatch.setenv("GITHUB_ACTIONS", "true" if on_github else "")
+    monkeypatch.setenv("GITHUB_WORKSPACE", str(project.root))
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    named = [word for cell in CELLS for word in ("--case", cell.case)]
+    assert cli.main(["gate", "--toolchain", "old", "--route", "onnx-tf", *named]) == 30
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first.startswith("::error file=cases/zoo.py,line=4,title=regressed%3A old/zoo/add/onnx-tf::") is on_github
 
 
 # What a session gives it

@@ -6,6 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
+from tfparity import paths
 from tfparity.cli import commands
 from tfparity.cli.commands import Commands
 from tfparity.errors import UsageError
@@ -42,8 +43,15 @@ def gate(given: argparse.Namespace) -> int:
     asked.as_recorded = True
     records = commands.carried_out(asked)
     quarantine = asked.selection.quarantine
+    in_workflow = os.environ.get("GITHUB_ACTIONS") == "true"
     code = report.report(
-        asked, records, commands.console(), junit=given.junit, summary_file=summary, ends=not given.update
+        asked,
+        records,
+        commands.console(),
+        junit=given.junit,
+        summary_file=summary,
+        workspace=paths.real(os.environ.get("GITHUB_WORKSPACE") or Path.cwd()) if in_workflow else None,
+        ends=not given.update,
     )
     if given.update:
         kept = [record for record in records if quarantine.of(record.place) is None]

@@ -13,6 +13,7 @@ from rich.text import Text
 from tfparity import paths
 from tfparity.evidence.schema import Evidence
 from tfparity.features import under_test
+from tfparity.features.gate import annotated
 from tfparity.features.gate.compare import EXIT_CODES, MEANINGS, GateReport, compare
 from tfparity.features.gate.junit import junit as junit_xml
 from tfparity.features.session import Session
@@ -177,11 +178,16 @@ def report(
     *,
     junit: Path | None,
     summary_file: Path | None,
+    workspace: Path | None = None,
     ends: bool = True,
 ) -> int:
-    """Judge, say and write what the gate says; returns its exit code. `ends`: whether the gate ends with it."""
+    """Judge, say and write what the gate says; returns its exit code. workspace: of a GitHub workflow, which is told by
+    annotations, too; `ends`: whether the gate ends with it."""
     run = _against(asked, records)
     said = _judged(run)
+    if workspace is not None:
+        for line in annotated.lines(said, asked.selection.cases, workspace):
+            console.print(Text(line), soft_wrap=True)
     show(console, said, ends=ends)
     if junit is not None:
         junit.parent.mkdir(parents=True, exist_ok=True)
