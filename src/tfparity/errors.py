@@ -5,6 +5,7 @@ Exit codes 0 to 9 belong to pytest and to the shell's habits (0 all is well, 1 a
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 
@@ -26,6 +27,9 @@ class InputError(TfparityError):
     def __init__(self, message: str, *, file: Path | str, line: int | None = None) -> None:
         self.file, self.line, self.message = str(file), line, message
         super().__init__(f"{file}:{line}: {message}" if line else f"{file}: {message}")
+
+    def __reduce__(self) -> tuple[partial[InputError], tuple[str]]:
+        return partial(type(self), file=self.file, line=self.line), (self.message,)
 
 
 class MatrixError(InputError):
@@ -98,6 +102,12 @@ class WorkerError(TfparityError):
     """The worker process itself could not be started or spoken to."""
 
     exit_code = 20
+
+
+class SchedulerError(TfparityError):
+    """A cluster cannot be used: no scheduler or worker answers, or a worker has other code or packages than ours."""
+
+    exit_code = 23
 
 
 class PackageError(TfparityError):

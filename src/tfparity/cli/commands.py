@@ -17,8 +17,11 @@ from tfparity.planning import options
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from tfparity.engine.engine import Engine
+    from tfparity.features.cluster.client import Cluster
     from tfparity.features.session import Session
     from tfparity.records.cells import CellRecord, PlannedCell
+    from tfparity.records.observer import Observer
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -65,9 +68,12 @@ def choice(given: argparse.Namespace) -> options.Choice:
     return options.chosen(lambda name: getattr(given, name, None))
 
 
-def carried_out(asked: Session, keep: Callable[[Sequence[CellRecord]], object] | None = None) -> list[CellRecord]:
+def carried_out(
+    asked: Session, keep: Callable[[Sequence[CellRecord]], object] | None = None, scheduler: str | None = None
+) -> list[CellRecord]:
     """Run the session's cells with progress on the error stream; records in the plan's order. `keep`: what becomes of
-    the cells that ended where something ends the run before its end; where it fails too, the first reason is told."""
+    the cells that ended where something ends the run before its end; where it fails too, the first reason is told.
+    `scheduler`: the address of the Dask scheduler on whose workers they run."""
     from tfparity.features import unnamed
     from tfparity.report import progress, terminal
 
@@ -83,9 +89,9 @@ def carried_out(asked: Session, keep: Callable[[Sequence[CellRecord]], object] |
         with (
             unnamed.removed(asked),
             progress.progress(console, cells, seconds) as display,
-            asked.engine(display) as engine,
+            _runner(asked, display, scheduler) as runner,
         ):
-            for record in engine.run(cells):
+            for record in runner.run(cells):
                 records[record.id] = record
     except BaseException:
         if keep and records:
@@ -93,6 +99,15 @@ def carried_out(asked: Session, keep: Callable[[Sequence[CellRecord]], object] |
                 keep(list(records.values()))
         raise
     return [records[cell.id] for cell in cells]
+
+
+def _runner(asked: Session, observer: Observer, scheduler: str | None) -> Engine | Cluster:
+    """What runs the session's cells: its engine here, or the workers of a scheduler."""
+    if scheduler is None:
+        return asked.engine(observer)
+    from tfparity.features.cluster.client import Cluster
+
+    return Cluster(asked, observer, scheduler)
 
 
 def ran(session: Session, cells: Sequence[PlannedCell], *, again: bool = False) -> list[CellRecord]:

@@ -39,6 +39,11 @@ def declare(to: Commands) -> None:
     )
     ran = to.add("run", run, without=("--quarantine",))
     declare_score(ran)
+    ran.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="run the cells on the workers of this Dask scheduler, such as tcp://10.0.0.1:8786 (docs/running.md)",
+    )
     to.add("plan", plan, without=only_run)
     shown = to.add("cases", cases, without=(*only_run, "--jobs", "--budget", "--shard", "--with"))
     shown.add_argument("--json", action="store_true", help="as JSON, with all that is declared")
@@ -102,9 +107,13 @@ def run(given: argparse.Namespace) -> int:
     from tfparity.report import terminal
 
     scored = check_score(given)
+    if given.scheduler:
+        from tfparity.features.cluster import client
+
+        client.refuse(commands.choice(given))
     asked = commands.session(given)
     keep = asked.keep if asked.choice.record else None
-    records = commands.carried_out(asked, keep)
+    records = commands.carried_out(asked, keep, given.scheduler)
     if keep:
         keep(records)
     all_names = asked.choice.all_names

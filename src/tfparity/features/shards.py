@@ -20,7 +20,7 @@ from tfparity.paths import Project
 from tfparity.planning import shards
 from tfparity.planning.selection import Selection
 from tfparity.planning.shards import Shard
-from tfparity.records.cells import CellId, CellRecord
+from tfparity.records.cells import CellId, CellRecord, PlannedCell
 from tfparity.records.readers import reader
 from tfparity.records.vocabulary import Verdict
 from tfparity.report import words
@@ -55,7 +55,7 @@ def check(selection: Selection) -> None:
     folder = selection.project.results
     if _file(folder).exists():
         there = _read(folder)
-        if there.shard != shard or there.plan != _digest(selection):
+        if there.shard != shard or there.plan != run_digest(selection, selection.whole):
             raise UsageError(f"{folder}: has shard {there.shard} of another run already; name another folder")
         return
     if any(folder.glob("*.json")):
@@ -76,7 +76,7 @@ def record(selection: Selection, records: Sequence[CellRecord]) -> Path:
     none = tuple(sorted(one.place for one in records if one.verdict is Verdict.NOT_APPLICABLE))
     asked = {cell.place for cell in selection.planned if cell.applicable}
     left = tuple(sorted(asked - {*with_cell, *none}))
-    manifest = Manifest(SCHEMA, shard, _digest(selection), with_cell, none, left, _written(folder))
+    manifest = Manifest(SCHEMA, shard, run_digest(selection, selection.whole), with_cell, none, left, _written(folder))
     file = _file(folder)
     file.parent.mkdir(parents=True, exist_ok=True)
     paths.write_text(file, json.dumps(asdict(manifest), indent=1) + "\n")
@@ -176,10 +176,11 @@ def _more(names: Sequence[CellId]) -> str:
     return f" and {len(names) - 1} more" if len(names) > 1 else ""
 
 
-def _digest(selection: Selection) -> str:
+def run_digest(selection: Selection, planned: Sequence[PlannedCell]) -> str:
+    """A digest of what a run of those cells would run and ask: the same on machines whose records go together."""
     choice = selection.choice
     asked = (choice.level, choice.all_opsets, choice.targets, choice.runtimes, choice.try_remedies, choice.calibration)
-    return shards.digest(selection.whole, selection.keys, repr([str(one) for one in asked]))
+    return shards.digest(planned, selection.keys, repr([str(one) for one in asked]))
 
 
 def _written(folder: Path) -> dict[str, str]:

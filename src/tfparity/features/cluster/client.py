@@ -1,0 +1,182 @@
+"""Cells run on a Dask cluster: a task is a toolchain's share of them, its records come back as they end.
+
+A worker of the cluster runs tfparity's own engine in its checkout, with its machine's cache: environments are made once
+per machine. A share whose worker dies is given to another one. What goes between the machines is pickled, as Dask does
+it: a cluster is trusted like one's own shell.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import pickle
+import queue
+import socket
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from tfparity.errors import SchedulerError, TfparityError, UsageError
+from tfparity.features import shards
+from tfparity.features.cluster import share as shares
+from tfparity.features.cluster.share import LOOKS, Share, Told
+from tfparity.features.session import Session
+from tfparity.planning.options import Choice
+from tfparity.planning.shards import Shard
+from tfparity.records.cells import CellRecord, PlannedCell
+from tfparity.records.observer import Observer
+from tfparity.records.vocabulary import Verdict
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+#: Seconds in which a scheduler has to answer.
+ANSWERS = 10.0
+
+
+class Cluster:
+    """Runs a session's cells on the workers of a Dask scheduler, in place of its engine. Use as a context manager.
+
+    Raises SchedulerError where no scheduler answers, it goes away, or a worker has another tfparity, project or
+    packages; what a share's engine raises. The cells of a share that no worker lives through are untested.
+    """
+
+    def __init__(self, session: Session, observer: Observer, address: str) -> None:
+        self._session, self._observer, self._address = session, observer, address
+        self._events: queue.Queue[Told | Future[list[CellRecord]]] = queue.Queue()
+        self._client: Client | None = None
+
+    def __enter__(self) -> Cluster:
+        logging.getLogger("distributed").setLevel(logging.CRITICAL)  # its own account of what is told here
+        try:
+            from distributed import Client
+            from distributed.comm.addressing import get_address_host_port
+        except ImportError:
+            raise UsageError("--scheduler needs Dask: install the package distributed beside tfparity") from None
+        try:
+            # Asked first: what becomes of a Client that reaches nobody prints a traceback of its own.
+            socket.create_connection(get_address_host_port(self._address), ANSWERS).close()
+            self._client = Client(self._address, timeout=ANSWERS, set_as_default=False)
+        except (OSError, ValueError) as away:
+            said = str(away).splitlines()[0] if str(away) else type(away).__name__
+            raise SchedulerError(
+                f"--scheduler {self._address}: no Dask scheduler answers ({said}); start one with `dask scheduler`, "
+                "and on every machine `dask worker ADDRESS --nthreads 1`"
+            ) from None
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._client is not None
+        with contextlib.suppress(Exception):  # a scheduler that went away is told of already
+            self._client.close(timeout=ANSWERS)
+
+    def run(self, cells: Sequence[PlannedCell]) -> Iterator[CellRecord]:
+        """Records in the order in which they come back; of each cell one."""
+        for cell in cells:
+            if cell.verdict is not None:
+                yield self._told(CellRecord(*cell.place, cell.verdict, cell.reason))
+        client, topic = self._client, f"tfparity-{uuid.uuid4()}"
+        assert client is not None
+        workers = self._workers(client)
+        client.subscribe_topic(topic, lambda event: self._events.put(pickle.loads(event[1])))  # noqa: S301 - as Dask does with all
+        left = {cell.place for cell in cells if cell.applicable}
+        pending: dict[Future[list[CellRecord]], Share] = {}
+        for name, share in self._shares(cells, workers, topic):
+            future = client.submit(shares.run, share, key=f"{name}-{topic[-8:]}", pure=False)
+            future.add_done_callback(self._events.put)
+            pending[future] = share
+        try:
+            while pending:
+                for record in self._next(client, pending):
+                    if record.place in left:  # else a share that was begun again had told of it
+                        left.remove(record.place)
+                        yield self._told(record)
+        finally:
+            client.cancel(list(pending), force=True)
+
+    def _next(self, client: Client, pending: dict[Future[list[CellRecord]], Share]) -> list[CellRecord]:
+        """The records that the next event brings."""
+        try:
+            event = self._events.get(timeout=LOOKS)
+        except queue.Empty:
+            if client.status == "running":
+                return []
+            gone = f"--scheduler {self._address}: went away; run again, what ended is in the workers' caches"
+            raise SchedulerError(gone) from None
+        if isinstance(event, Told):
+            if event.environment:
+                self._observer.environment(*event.environment)
+            if event.began:
+                self._observer.cell_started(event.began)
+            return [event.record] if event.record else []
+        share = pending.pop(event)
+        return self._of_future(event, share)
+
+    def _of_future(self, future: Future[list[CellRecord]], share: Share) -> list[CellRecord]:
+        """The records of a share that ended."""
+        from distributed import CancelledError, KilledWorker
+
+        try:
+            records: list[CellRecord] = future.result(timeout=ANSWERS)
+        except KilledWorker as killed:
+            reason = f"{killed.allowed_failures + 1} workers of the cluster died with its share"
+            return [CellRecord(*place, Verdict.UNTESTED, reason, interrupted=True) for place in share.places]
+        except TfparityError:
+            raise
+        except CancelledError:
+            raise SchedulerError(f"--scheduler {self._address}: dropped a share; run again") from None
+        except Exception as wrong:  # noqa: BLE001 - whatever another machine raises
+            said = f"{type(wrong).__name__}: {wrong}".splitlines()[0]
+            raise SchedulerError(f"--scheduler {self._address}: a worker cannot run its share: {said}") from None
+        return records
+
+    def _told(self, record: CellRecord) -> CellRecord:
+        self._observer.cell_finished(record)
+        return record
+
+    def _workers(self, client: Client) -> int:
+        """How many workers there are, at least one. Raises SchedulerError where one has no tfparity like this one."""
+        here = shares.revision()
+        found: dict[str, Any] = client.run(shares.revision, on_error="return")
+        if not found:
+            raise SchedulerError(
+                f"--scheduler {self._address}: has no workers; start some: `dask worker {self._address} --nthreads 1`"
+            )
+        for worker, there in sorted(found.items()):
+            if there != here:
+                said = f"{type(there).__name__}: {there}" if isinstance(there, Exception) else "another one"
+                raise SchedulerError(
+                    f"worker {worker}: has no tfparity like this one ({said}): start it in an environment and a "
+                    "checkout of the same commit"
+                )
+        return len(found)
+
+    def _shares(self, cells: Sequence[PlannedCell], workers: int, topic: str) -> list[tuple[str, Share]]:
+        """The tasks, by a name that Dask's dashboard shows: the dearest first, and where there are fewer toolchains
+        than workers each in as many parts as keep all of them busy."""
+        session = self._session
+        toolchains = list(dict.fromkeys(cell.toolchain for cell in cells if cell.applicable))
+        parts = -(-workers // max(1, len(toolchains)))
+        costs, made = session.costs(cells), []
+        for toolchain in toolchains:
+            mine = [cell for cell in cells if cell.applicable and cell.toolchain == toolchain]
+            for number in range(1, parts + 1):
+                part = Shard(number, parts).share(mine)
+                if part:
+                    places = tuple(cell.place for cell in part)
+                    choice = replace(session.choice, toolchains=(toolchain,), record=False, shard=None, recorded=False)
+                    share = Share(replace(choice, needs=()), places, shards.run_digest(session.selection, part), topic)
+                    made.append((sum(costs[place] for place in places), f"{toolchain} {number}/{parts}", share))
+        made.sort(key=lambda one: -one[0])
+        return [(name, share) for _, name, share in made]
+
+
+def refuse(choice: Choice) -> None:
+    """Raises UsageError for what does not go with a cluster."""
+    for option, asked in (("--with", choice.packages), ("--budget", choice.budget), ("--keep", choice.keep)):
+        if asked:
+            raise UsageError(f"--scheduler does not go with {option}: leave one of them out")

@@ -1,0 +1,152 @@
+"""A share of a run on a worker of a Dask cluster: the task that Dask runs there, and the process that the task starts.
+
+The process has its own Python, so that a worker that is up for days runs the code and the cases that are there now. It
+lives as long as its stdin is open: where the worker dies, or nobody waits for the share any more, it ends what runs.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+
+from tfparity import paths
+from tfparity.errors import SchedulerError, TfparityError
+from tfparity.features import shards
+from tfparity.features.session import Session
+from tfparity.planning.options import Choice
+from tfparity.records.cells import CellId, CellRecord, PlannedCell
+
+#: Seconds between two looks at whether a share is still wanted.
+LOOKS = 1.0
+
+
+@dataclass(frozen=True)
+class Share:
+    """The cells of one toolchain at those places. digest: of what they are run of (shards.run_digest); topic: where
+    the cluster's events of this run go."""
+
+    choice: Choice
+    places: tuple[CellId, ...]
+    digest: str
+    topic: str
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a share tells while it runs: an environment's line, a cell that begins, a record, or what ends it."""
+
+    environment: tuple[str, str] | None = None
+    began: PlannedCell | None = None
+    record: CellRecord | None = None
+    wrong: TfparityError | None = None
+
+
+def revision() -> str:
+    """A digest of tfparity's own code: machines that work together have the same."""
+    return paths.digest(sorted(paths.PACKAGE.rglob("*.py")), paths.PACKAGE)
+
+
+def run(share: Share) -> list[CellRecord]:
+    """The task: the records of a share, each of which the client hears of as it ends.
+
+    Raises SchedulerError where this machine's project, cases or packages are not those of the share, or the process
+    breaks; what the engine raises.
+    """
+    from distributed import get_worker
+
+    worker = get_worker()
+    task, records = worker.get_current_task(), []
+    command = [sys.executable, "-m", "tfparity.features.cluster.process"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        stdin, stdout = process.stdin, process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        pickle.dump(share, stdin)
+        stdin.flush()
+
+        def watch() -> None:
+            while process.poll() is None:
+                state = worker.state.tasks.get(task)
+                if state is None or state.state != "executing":  # cancelled, or its client is gone
+                    stdin.close()
+                    return
+                try:
+                    process.wait(LOOKS)
+                except subprocess.TimeoutExpired:
+                    continue
+
+        threading.Thread(target=watch, daemon=True).start()
+        while True:
+            try:
+                told: Told = pickle.load(stdout)  # noqa: S301 - of our own process
+            except EOFError:
+                break
+            if told.wrong is not None:
+                raise told.wrong
+            if told.record is not None:
+                records.append(told.record)
+            worker.log_event(share.topic, pickle.dumps(told))
+    if process.returncode:
+        raise SchedulerError(f"worker {worker.name}: the process of a share ended with {process.returncode}")
+    return records
+
+
+class _Teller:
+    """An observer that tells the task."""
+
+    def __init__(self) -> None:
+        self._out, self._lock = os.fdopen(os.dup(1), "wb"), threading.Lock()
+        os.dup2(2, 1)  # what else is printed goes to the worker's log
+
+    def tell(self, told: Told) -> None:
+        with self._lock:
+            pickle.dump(told, self._out)
+            self._out.flush()
+
+    def environment(self, id: str, text: str) -> None:
+        self.tell(Told(environment=(id, text)))
+
+    def cell_started(self, cell: PlannedCell) -> None:
+        self.tell(Told(began=cell))
+
+    def cell_stage(self, cell: PlannedCell, stage: str) -> None: ...
+
+    def cell_finished(self, record: CellRecord) -> None:
+        self.tell(Told(record=record))
+
+
+def process() -> None:
+    """The process of a share, which comes on stdin."""
+    teller = _Teller()
+    share: Share = pickle.load(sys.stdin.buffer)  # noqa: S301 - of the task that started this
+
+    def end_with_the_task() -> None:
+        while os.read(0, 1):  # unbuffered: what waits in a buffer at its end, Python ends with an abort
+            pass
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=end_with_the_task, daemon=True).start()
+    try:
+        _run(share, teller)
+    except TfparityError as wrong:
+        teller.tell(Told(wrong=wrong))
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
+
+
+def _run(share: Share, teller: _Teller) -> None:
+    session = Session(share.choice)
+    cells = session.selection.every_cell(share.choice.toolchains, share.places)
+    if len(cells) != len(share.places) or shards.run_digest(session.selection, cells) != share.digest:
+        raise SchedulerError(
+            f"worker at {session.selection.project.root}: its project, cases or packages are others than where the run "
+            "was begun: bring it to the same commit"
+        )
+    with session.engine(teller) as engine:
+        for _ in engine.run(cells):
+            pass  # the teller has told of it
