@@ -212,14 +212,32 @@ def test_the_same_search_again_resolves_nothing(project: Project, index: Index) 
 
 
 def test_what_is_recorded_is_not_run_again(project: Project) -> None:
-    session = Session(Choice(toolchains=("all",), tier="all"))
-    keys = session.selection.keys
-    for one in (small_project.record("add", toolchain="good"), small_project.record("add", NO_KERAS, toolchain="bad")):
-        assert one.cell is not None
-        key = keys.cell(PlannedCell(*one.place), one.cell)
-        session.recorder.record([replace(one, cell=replace(one.cell, key=key))])
+    record_both(NO_KERAS)
     _, runs = bisection(keras_breaks)
     assert runs.asked == []
+
+
+def record_both(failing: Attempt, names: Sequence[str] = ("add",)) -> None:
+    """Record cases as working on "good" and as failing so on "bad"."""
+    session = Session(Choice(toolchains=("all",), tier="all"))
+    for name in names:
+        for toolchain, attempt in (("good", builders.attempt()), ("bad", failing)):
+            one = small_project.record(name, attempt, toolchain=toolchain)
+            assert one.cell is not None
+            key = session.selection.keys.cell(PlannedCell(*one.place), one.cell)
+            session.recorder.record([replace(one, cell=replace(one.cell, key=key))])
+
+
+def test_a_recorded_failure_with_a_remedy_to_try_is_run(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    """Mixtures try remedies: held against what has not, every one of them would work."""
+    project.limitations.write_text(f"{small_project.RULE}  remedies: [squeeze-handlers]\n")
+    record_both(builders.broken(small_project.UNSQUEEZE))
+    with pytest.raises(UsageError, match="is not broken on bad but works"):
+        bisection(lambda _: builders.attempt())
+    _, runs = bisection(lambda packages: builders.broken() if packages["torch"] == "2.2.0" else builders.attempt())
+    assert runs.asked == ["bad"]
+    assert cli.main(["bisect", "good", "bad", "--plan"]) == UsageError.exit_code
+    assert "no case is known" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -248,14 +266,7 @@ def test_the_budget_is_said_first(project: Project) -> None:
 
 
 def test_the_command_takes_the_case_of_the_largest_group(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
-    session = Session(Choice(toolchains=("all",), tier="all"))
-    keys = session.selection.keys
-    for name in ("add", "gru"):
-        for toolchain, attempt in (("good", builders.attempt()), ("bad", NO_KERAS)):
-            one = small_project.record(name, attempt, toolchain=toolchain)
-            assert one.cell is not None
-            key = keys.cell(PlannedCell(*one.place), one.cell)
-            session.recorder.record([replace(one, cell=replace(one.cell, key=key))])
+    record_both(NO_KERAS, ("add", "gru"))
     assert cli.main(["bisect", "good", "bad", "--plan"]) == 0
     assert capsys.readouterr().out.startswith("zoo/add by onnx-tf, good to bad: 4 differ")
     assert cli.main(["bisect", "good", "bad", "--case", "zoo/gru", "--route", "onnx-tf", "--plan"]) == 0

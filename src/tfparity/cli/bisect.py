@@ -62,7 +62,7 @@ def bisect(given: argparse.Namespace) -> int:
 
 def _cell(given: argparse.Namespace) -> tuple[str, str, str, str]:
     """Both toolchains, the case and the route: the only cell that is chosen, else of the largest group that is worse on
-    BAD the one that takes the least time."""
+    BAD, with no remedy left to try, the one that takes the least time."""
     from dataclasses import replace
 
     from tfparity.errors import UsageError
@@ -80,11 +80,17 @@ def _cell(given: argparse.Namespace) -> tuple[str, str, str, str]:
     groups = [
         group for group in said.groups if group.kind in (Kind.ENVIRONMENT_BROKEN, Kind.REGRESSED) and group.worked
     ]
+    untried = {
+        (cell.case, cell.route)
+        for cell in cells
+        if cell.toolchain == both.head and cell.applicable and session.query.standing(cell).untried
+    }
     costs = {(id.case, id.route): cost for id, cost in session.costs(cells).items() if id.toolchain == both.base}
     for group in sorted(groups, key=lambda group: -group.worked):
         # Of one that works the verdict alone is said, of others the reason too.
         working = {verdict.value for verdict in Verdict if verdict.works}
         failing = [(one.case, one.route) for one in group.cells if one.base in working and one.head not in working]
+        failing = [place for place in failing if place not in untried]
         if failing:
             return both.base, both.head, *min(failing, key=lambda place: costs.get(place, 1e9))
     raise UsageError(f"no case is known to work on {both.base} and to fail on {both.head}: name one with --case")

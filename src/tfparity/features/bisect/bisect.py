@@ -161,7 +161,8 @@ class Bisection:
     def _answer(self, toolchain: str) -> tuple[Cell | None, Failure | None]:
         planned = self._planned[toolchain]
         standing = self.session.query.standing(planned)
-        if standing.verdict.ran:
+        # Mixtures try every remedy: a recorded failure that has not tells nothing of them.
+        if standing.verdict.ran and not standing.untried:
             return standing.cell, standing.error
         return self._ran(self.session, planned) if planned.applicable else (None, None)
 
