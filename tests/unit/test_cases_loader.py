@@ -173,6 +173,30 @@ def test_a_file_that_is_no_python_file_is_refused_for_its_name(write: Write) -> 
     assert "ends in .py" in str(refused(write(ZOO, "family.txt")))
 
 
+@pytest.mark.parametrize("kind", ["a loop of links", "a link to nothing", "a pipe", "a folder"])
+def test_what_is_no_file_among_case_files_is_refused_by_its_name(write: Write, kind: str) -> None:
+    folder = write(ZOO).parent
+    odd = folder / "odd.py"
+    if kind == "a pipe":
+        os.mkfifo(odd)
+    elif kind == "a folder":
+        odd.mkdir()
+    else:
+        odd.symlink_to(odd.with_name("other.py"))
+        if "loop" in kind:
+            odd.with_name("other.py").symlink_to(odd)
+    assert Path(refused(folder).file).suffix == ".py"
+    assert "is no file that can be read" in str(refused(folder))
+
+
+def test_a_case_file_whose_path_is_not_utf_8_is_read(tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.py"))
+    path.write_text(ZOO)
+    found = cases.load([path])["family/one"]
+    assert found.file == str(path)
+    assert cases.digest(found)
+
+
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
     assert "no case is declared here" in str(refused(tmp_path))
 

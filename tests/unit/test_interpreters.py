@@ -62,6 +62,27 @@ def test_the_newest_patch_is_taken_wherever_it_is(machine: Machine) -> None:
     assert interpreters.find("3.10", run=machine.run) == newest
 
 
+@pytest.mark.parametrize("there", ["nothing", "a file", "not to be read"])
+def test_folders_that_cannot_be_looked_into_do_not_hide_what_is_on_path(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, there: str
+) -> None:
+    on_path = machine.on_path("3.11.7")
+    if there == "a file":
+        for file in (machine.pyenv / "versions", machine.uv):
+            file.parent.mkdir(exist_ok=True)
+            file.write_text("")
+    elif there == "not to be read":
+        machine.in_pyenv("3.11.9", "3.11")
+        machine.of_uv("cpython-3.11.9-linux-x86_64-gnu", "3.11")
+
+        def refused(folder: Path) -> None:
+            raise PermissionError(13, "Permission denied", str(folder))
+
+        for look in ("iterdir", "is_dir"):
+            monkeypatch.setattr(Path, look, refused)
+    assert interpreters.find("3.11", run=machine.run) == on_path
+
+
 def test_path_comes_first_among_equals(machine: Machine) -> None:
     machine.in_pyenv("3.11.7", "3.11")
     on_path = machine.on_path("3.11.7")

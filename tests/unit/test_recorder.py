@@ -81,15 +81,16 @@ def test_recording_waits_while_another_run_writes(project: Project) -> None:
         writing.start()
         writing.join(0.3)
         assert writing.is_alive()
-        assert not project.results.exists()
+        assert not files.load_all(project)
     writing.join(10)
     assert places(stored(project)) == ["add"]
 
 
-def test_projects_with_one_cache_do_not_wait_for_each_other(project: Project, tmp_path: Path) -> None:
+def test_who_waits_for_whom_is_told_by_results_and_not_by_the_cache(project: Project, tmp_path: Path) -> None:
     cache = recorder().selection.cache
-    another = Recorder(Selection(Choice(), Project(tmp_path / "another"), Cache(cache.root)))
-    assert another._results().lock_file != recorder()._results().lock_file == recorder()._results().lock_file
+    beside = Recorder(Selection(Choice(), Project(tmp_path / "another"), Cache(cache.root)))
+    with_another_cache = Recorder(Selection(Choice(), project, Cache(tmp_path / "another cache")))
+    assert beside._results().lock_file != recorder()._results().lock_file == with_another_cache._results().lock_file
 
 
 # What is kept

@@ -324,7 +324,7 @@ class Runs:
             str(worker.side.python.parent.parent): "<env>",
             str(paths.PACKAGE): "<tfparity>",
             str(artifact.path): f"<{artifact.path.name}>",
-            str(Path.home()): "<home>",
+            str(paths.home()): "<home>",
         }
         return replace(error, message=normalise(error.message, places)) if error else None
 

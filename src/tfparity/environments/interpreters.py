@@ -96,9 +96,11 @@ def _probed(path: Path, run: Runner) -> Patch | None:
 
 def _in_folders(version: str) -> Iterator[tuple[Patch, Path]]:
     for folder in (_pyenv_root() / "versions", _uv_folder()):
-        if not folder.is_dir():
+        try:
+            entries = sorted(folder.iterdir())
+        except OSError:  # not there, or not ours to read
             continue
-        for entry in sorted(folder.iterdir()):
+        for entry in entries:
             match = _FOLDER.match(entry.name)
             path = entry / "bin" / f"python{version}"
             if match and f"{match[1]}.{match[2]}" == version and os.access(path, os.X_OK):

@@ -66,5 +66,5 @@ def load(project: Project) -> Rates | None:
         if not isinstance(value, dict) or value.get("schema") != SCHEMA:
             raise EvidenceError(f"is not of schema {SCHEMA}; run benchmarks/latency_gate.py again", file=file)
         return TypeAdapter(Rates).validate_python(value)
-    except (OSError, ValueError, ValidationError) as wrong:
+    except (OSError, ValueError, RecursionError, ValidationError) as wrong:
         raise EvidenceError(f"cannot be read: {wrong}; run benchmarks/latency_gate.py again", file=file) from None

@@ -106,7 +106,7 @@ def _verdicts(content: bytes) -> dict[tuple[str, str], Verdict] | None:
     try:
         cells = json.loads(content)["cells"]
         return {(str(cell["case"]), str(cell["route"])): Verdict(cell["verdict"]) for cell in cells}
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

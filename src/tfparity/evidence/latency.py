@@ -194,7 +194,7 @@ def read(file: Path) -> Recording:
         value = json.loads(file.read_text(encoding="utf-8"))
     except json.JSONDecodeError as wrong:
         raise EvidenceError(f"cannot be read: {wrong.msg}; {again}", file=file, line=wrong.lineno) from None
-    except (OSError, UnicodeDecodeError) as wrong:
+    except (OSError, ValueError, RecursionError) as wrong:
         raise EvidenceError(f"cannot be read: {wrong}", file=file) from None
     schema = value.get("schema") if isinstance(value, dict) else None
     if schema not in (1, SCHEMA):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -20,6 +19,9 @@ from tfparity.inputs.matrix import Toolchain
 from tfparity.planning.selection import Selection
 from tfparity.records.cells import CellId, CellRecord, toolchains_of
 from tfparity.records.vocabulary import Verdict
+
+#: In results/, held by who writes there.
+LOCK = ".lock"
 
 
 class Recorder:
@@ -136,10 +138,9 @@ class Recorder:
 
     def _results(self) -> FileLock:
         """To be held from reading results/ to writing it: another run may record at the same time."""
-        root = self.selection.cache.root
-        root.mkdir(parents=True, exist_ok=True)
-        digest = hashlib.sha256(str(self.selection.project.results.resolve()).encode()).hexdigest()
-        return FileLock(root / f"results-{digest[:12]}.lock")
+        folder = self.selection.project.results
+        folder.mkdir(parents=True, exist_ok=True)
+        return FileLock(folder / LOCK)  # here: runs may have a cache each
 
 
 def _not_applicable(record: CellRecord) -> bool:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from tfparity import paths
 from tfparity.errors import ArtifactError
 
 Kind = Literal["saved-model", "tflite"]
@@ -60,7 +61,7 @@ def located(path: Path) -> Artifact:
         if graph is not None:
             if graph.suffix == ".pb":
                 _looked_at(graph, _whole_message, "the file is cut off, or is no SavedModel's: copy or make it again")
-            return Artifact(inside.resolve(), "saved-model")
+            return Artifact(paths.real(inside), "saved-model")
     models = sorted(path.glob("*.tflite"))
     if len(models) == 1:
         return _file(models[0])
@@ -74,7 +75,7 @@ def _file(path: Path) -> Artifact:
         head = file.read(8)
     if head[4:8] == _IDENTIFIER:
         _looked_at(path, _whole_tables, "the file is cut off: copy or make it again")
-        return Artifact(path.resolve(), "tflite")
+        return Artifact(paths.real(path), "tflite")
     known = {
         ".tflite": "its content is no .tflite file's (bytes 4 to 7 are not TFL3)",
         ".pb": "is a graph alone (a frozen graph?), and no SavedModel: that is a folder with saved_model.pb",

@@ -38,7 +38,7 @@ def load(places: Iterable[Path]) -> dict[str, Case]:
             raise CaseError("a case file's name ends in .py", file=path)
         for file in sorted(path.glob("*.py")) if path.is_dir() else [path]:
             _import(file)
-            here = str(file.resolve())
+            here = str(paths.real(file))
             cases.update((id, case) for id, case in declare.registered().items() if case.file == here)
     if not cases:
         raise CaseError("no case is declared here; see CONTRIBUTING.md, add a case", file=next(iter(places), Path()))
@@ -46,8 +46,10 @@ def load(places: Iterable[Path]) -> dict[str, Case]:
 
 
 def _import(file: Path) -> None:
+    if not file.is_file():  # a pipe would be waited for
+        raise CaseError("is no file that can be read", file=file)
+    place = paths.real(file)
     try:
-        place = file.resolve()
         plugins.load(str(place), "", lambda: _code(place))
     except DeclarationError as wrong:
         raise CaseError(str(wrong), file=wrong.file or file, line=wrong.line or None) from None
@@ -56,9 +58,7 @@ def _import(file: Path) -> None:
     except BaseException as wrong:
         if isinstance(wrong, KeyboardInterrupt):
             raise
-        lines = [
-            frame.lineno for frame in traceback.extract_tb(wrong.__traceback__) if frame.filename == str(file.resolve())
-        ]
+        lines = [frame.lineno for frame in traceback.extract_tb(wrong.__traceback__) if frame.filename == str(place)]
         needed = "; import what the model needs inside the factory; a folder of your own that has it goes to --path"
         hint = needed if isinstance(wrong, ImportError) else ""
         raise CaseError(
@@ -191,8 +191,8 @@ def _onnx_file(case: Case) -> list[str]:
         return []
     found = onnx_reader.read(path)
     for name in found.external:
-        if not (path.parent / name).is_file() or not (path.parent / name).resolve().is_relative_to(
-            path.parent.resolve()
+        if not (path.parent / name).is_file() or not paths.real(path.parent / name).is_relative_to(
+            paths.real(path.parent)
         ):
             raise CaseError(f"has weights in {name!r}, which is no file of its folder", file=path)
     try:

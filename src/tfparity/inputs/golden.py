@@ -12,6 +12,7 @@ from typing import IO, Any
 import numpy
 from numpy.lib import format as npy
 
+from tfparity import paths
 from tfparity.errors import GoldenError
 from tfparity.records.fingerprint import printable
 
@@ -60,7 +61,7 @@ def read(file: Path) -> Golden:
             raise GoldenError(
                 f"the answer {OUTPUTS}{name} has no finite number: nothing could be held against it", file=file
             )
-    return Golden(file.resolve(), inputs, outputs)
+    return Golden(paths.real(file), inputs, outputs)
 
 
 def _look(archive: zipfile.ZipFile, file: Path) -> None:

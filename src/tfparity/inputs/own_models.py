@@ -333,14 +333,14 @@ def _located(module: str, path: Sequence[Path]) -> tuple[Path, str] | None:
     package, or of the .py files beside the one file that it is; None without one. What is installed beside tfparity is
     none of a model's: its folder would hide the toolchain's packages."""
     below = Path(*module.split("."))
-    installed = [Path(prefix).resolve() for prefix in (sys.prefix, sys.base_prefix)]
-    searched = [Path(entry).resolve() for entry in sys.path if entry]
+    installed = [paths.real(prefix) for prefix in (sys.prefix, sys.base_prefix)]
+    searched = [paths.real(entry) for entry in sys.path if entry]
     for root in (*path, Path.cwd(), *(entry for entry in searched if not any(map(entry.is_relative_to, installed)))):
         if (root / below).with_suffix(".py").is_file() or (root / below / "__init__.py").is_file():
             top = root / below.parts[0]
             files = top.rglob("*") if top.is_dir() else root.glob("*.py")
             code = sorted(file for file in files if file.is_file() and "__pycache__" not in file.parts)
-            return root.resolve(), paths.digest(code, root)
+            return paths.real(root), paths.digest(code, root)
     return None
 
 

@@ -50,7 +50,9 @@ def _declared(kind: str, name: str, project: Project, load: Callable[[str], T]) 
         raise UsageError(f"the {kind} {name!r} {lacking}") from None
     except (ImportError, OSError) as unknown:
         raise UsageError(f"no {kind} {name!r}: {unknown}") from None
-    except Exception as broken:  # noqa: BLE001 - whatever a person's own file raises
+    except KeyboardInterrupt:
+        raise
+    except BaseException as broken:  # noqa: BLE001 - whatever a person's own file raises, SystemExit too
         raise UsageError(f"the {kind} {name!r} raises {type(broken).__name__} when imported: {broken}") from None
 
 

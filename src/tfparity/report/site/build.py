@@ -14,6 +14,7 @@ from pathlib import Path
 import itables
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from tfparity import paths
 from tfparity.errors import UsageError
 from tfparity.evidence.history import Change
 from tfparity.evidence.query import Table
@@ -42,7 +43,7 @@ class Built:
 def build(table: Table, latencies: Mapping[str, Latencies], folder: Path, history: Sequence[Change] = ()) -> Built:
     """Write the site of a table into `folder`, replacing a site that is there. Raises UsageError where the folder holds
     something else, OSError."""
-    folder = folder.resolve()  # of a link, what it names
+    folder = paths.real(folder)  # of a link, what it names
     refuse_to_replace(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
