@@ -1,10 +1,12 @@
 """Bundles on disk: described, kept and read as they were made; what is damaged is none; the oldest go first."""
 
+import copy
 import errno
 import json
 import os
 import pickle
 import time
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -228,15 +230,16 @@ def test_where_there_is_no_file_there_are_no_arrays(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.EMFILE, errno.ENOMEM, errno.ENOSPC])
+@pytest.mark.parametrize("where", [(zipfile, "ZipFile"), (numpy, "load")], ids=["sizes", "arrays"])
 def test_arrays_that_this_machine_cannot_read_are_its_fault(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, where: tuple[Any, str]
 ) -> None:
-    (tmp_path / "io.npz").touch()
+    numpy.savez(tmp_path / "io.npz", a=numpy.ones(3))
 
     def refused(*_: object, **__: object) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(numpy, "load", refused)
+    monkeypatch.setattr(*where, refused)
     with pytest.raises(MachineFault, match=r"io\.npz cannot be read"):
         bundles.read_arrays(tmp_path / "io.npz")
 
@@ -277,6 +280,51 @@ def test_a_file_with_a_flipped_bit_has_no_arrays(tmp_path: Path) -> None:
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
     assert bundles.read_arrays(path) == {}
+
+
+@pytest.mark.parametrize("kind", ["compressed", "overlapping", "longer than it is", "an array twice"])
+def test_an_archive_that_holds_more_than_the_file_has_no_arrays(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "io.npz"
+    numpy.savez(path, a=numpy.zeros(2**20))
+    if kind == "compressed":
+        numpy.savez_compressed(path, a=numpy.zeros(2**20))
+    elif kind == "longer than it is":
+        content = path.read_bytes()
+        path.write_bytes(content.replace(b"(1048576,)", b"(9048576,)"))
+    elif kind == "an array twice":
+        with zipfile.ZipFile(path) as archive:
+            array = archive.read("a.npy")
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("a.npy", array)
+            with pytest.warns(UserWarning, match="Duplicate name"):
+                archive.writestr("a.npy", array)
+    else:
+        with zipfile.ZipFile(path, "a") as archive:
+            for name in ("b.npy", "c.npy"):
+                again = copy.copy(archive.infolist()[0])
+                again.filename = name
+                archive.filelist.append(again)
+                archive.NameToInfo[name] = again
+            archive._didModify = True  # type: ignore[attr-defined]
+    assert bundles.read_arrays(path) == {}
+
+
+def test_arrays_that_take_more_than_they_may_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "outputs.npz"
+    numpy.savez(path, a=numpy.zeros(100), b=numpy.zeros(100))
+    assert len(bundles.read_arrays(path, 1600)) == 2
+    monkeypatch.setattr(numpy, "load", lambda *_, **__: pytest.fail("the arrays were read"))
+    with pytest.raises(bundles.TooLarge):
+        bundles.read_arrays(path, 1599)
+
+
+def test_answers_have_room_by_what_torch_answered(tmp_path: Path) -> None:
+    io = tmp_path / "io.npz"
+    numpy.savez(io, **{"input/0/x": numpy.zeros(999), "float32/0/y": numpy.zeros(100), "float64/0/y": numpy.zeros(100)})
+    assert bundles.room(io) - bundles.ALLOWANCE == 4 * 800
+    assert bundles.room(io, turns=3) - bundles.ALLOWANCE == 3 * 4 * 800
+    io.write_bytes(b"damaged")
+    assert bundles.room(io) == bundles.ALLOWANCE
 
 
 # Pruned

@@ -44,6 +44,17 @@ class Source:
     outputs: dict[str, Any] = field(default_factory=lambda: {"output": [0.0, 1.0]})
     noise: float = 0.0
     unseen: dict[str, float] = field(default_factory=dict)
+    case: declare.Case | None = None
+
+    def arrays(self) -> dict[str, Any]:
+        """Inputs and references of every sample."""
+        assert self.case is not None
+        found = references(self.noise, **self.outputs)
+        for sample in self.case.samples():
+            for given in self.case.inputs:
+                shape = [sample.sizes.get(str(size), size) for size in given.shape]
+                found[f"input/{sample.index}/{given.name}"] = numpy.ones(shape, given.dtype)  # type: ignore[arg-type]
+        return found
 
     def ask(self, kind: str, request: Mapping[str, Any], limits: Limits, *, on_stage: Any = None) -> Answer:
         assert (kind, limits) == ("source", Limits(60, 1024))
@@ -57,7 +68,7 @@ class Source:
             if not outcome.passed:
                 return Answer(tuple(stages), Facts(**facts, where="/models/net.py:3"), Path())
             if name == "build" and request["reference"]:
-                numpy.savez(request["io"], **references(self.noise, **self.outputs))
+                numpy.savez(request["io"], **self.arrays())
                 facts.update(sensitivity=self.sensitivity, unseen=self.unseen, floor="float64", parameters=3)
         if self.model:
             (Path(request["artifact"]) / "model.onnx").write_bytes(b"onnx")
@@ -117,7 +128,7 @@ def export(tmp_path: Path, source: Source, monkeypatch: pytest.MonkeyPatch) -> E
         run: Context | None = None,
         heard: list[str] | None = None,
     ) -> Exported:
-        declared = declared or family()
+        source.case = declared = declared or family()
         run = run or context(tmp_path, declared)
         run.keys = Named(run.project, run.matrix, {declared.id: declared}).named(key)
         crosses = crossing(run)
@@ -451,3 +462,29 @@ def test_a_bundle_that_was_handed_on_has_the_exports_that_it_has(export: Export)
         side.export(12)
     with pytest.raises(WorkerError, match="opset 13 by fixed-axes"):
         side.export(13, ("fixed-axes",))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda arrays: {},
+        lambda arrays: {name: array for name, array in arrays.items() if name != "input/3/input"},
+        lambda arrays: {**arrays, "input/0/input": numpy.ones((2, 5), "float32")},
+        lambda arrays: {**arrays, "input/0/input": numpy.ones((2, 4), "float64")},
+        lambda arrays: {name: array for name, array in arrays.items() if name != "float32/0/output"},
+        lambda arrays: {name: array for name, array in arrays.items() if name != "float64/4/output"},
+        lambda arrays: {**arrays, "float32/0/output": numpy.array(["a"])},
+    ],
+)
+def test_references_that_are_none_are_a_crash_of_their_case(
+    source: Source, export: Export, bundle: Path, monkeypatch: pytest.MonkeyPatch, damage: Callable[..., Any]
+) -> None:
+    """Code of a case runs where they are written."""
+    whole = source.arrays
+    monkeypatch.setattr(source, "arrays", lambda: damage(whole()))
+    made = export()
+    (stage,) = made.stages
+    assert (stage.stage, stage.outcome) == ("build", "crash")
+    assert stage.error is not None
+    assert (stage.error.type, "io.npz lacks" in stage.error.message) == ("BadReply", True)
+    assert not (bundle / "bundle.json").exists()

@@ -113,6 +113,9 @@ def nested(depth: int) -> bytes:
     return b"[" * depth + b"]" * depth
 
 
+#: Replies of the right shape that end too early.
+NOTHING_SAID: tuple[dict[str, Any], ...] = ({"done": True}, {"stages": [], "done": True})
+
 #: What code under test may write in the place of a reply.
 WRONG = {
     "no file": None,
@@ -125,8 +128,9 @@ WRONG = {
     "nested": nested(1000),
     "nested deeper": nested(100_000),
     "nested as a fact": b'{"facts": ' + nested(1000) + b"}",
-    "nothing said and done": {"done": True},
-    "no stages and done": {"stages": [], "done": True},
+    "nothing said and done": NOTHING_SAID[0],
+    "no stages and done": NOTHING_SAID[1],
+    "a reply without end": b" " * (worker_client.REPLY_LIMIT + 1),
     "a stage without an outcome": {"stages": [{"stage": "convert"}], "done": True},
     "an outcome that is none": {"stages": [stage("convert", "fine")], "done": True},
     "a stage that is none": {"stages": [stage("transmute")], "done": True},
@@ -154,7 +158,9 @@ def test_a_reply_of_a_wrong_shape_is_a_crash_of_that_request(ask: Ask, reply: ob
     (crash,) = ask("convert", reply, status, on_stage=heard.append).stages
     assert (crash.stage, crash.outcome) == ("convert", "crash")
     assert crash.error is not None
-    assert crash.error.type == ("Signal" if status < 0 else "Exit")
+    unsaid = reply is None or (isinstance(reply, dict) and reply in NOTHING_SAID)
+    bad = "Exit" if unsaid else "BadReply"
+    assert crash.error.type == ("Signal" if status < 0 else bad)
     assert heard == []
 
 
@@ -228,10 +234,14 @@ def test_an_error_of_the_disk_that_fails_no_stage_is_the_machines(ask: Ask, fact
 def test_a_reply_that_cannot_be_read_is_the_machines_unless_the_file_forbids_it(
     ask: Ask, monkeypatch: pytest.MonkeyPatch, number: int, machines: bool
 ) -> None:
-    def refused(_: Path) -> bytes:
-        raise OSError(number, os.strerror(number))
+    opened = Path.open
 
-    monkeypatch.setattr(Path, "read_bytes", refused)
+    def refused(path: Path, mode: str = "r", **given: Any) -> Any:
+        if path.name == messages.REPLY and mode == "rb":
+            raise OSError(number, os.strerror(number))
+        return opened(path, mode, **given)
+
+    monkeypatch.setattr(Path, "open", refused)
     if machines:
         with pytest.raises(MachineFault, match="a reply cannot be read"):
             ask("convert", told("convert"))

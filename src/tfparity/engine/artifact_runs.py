@@ -14,7 +14,7 @@ from typing import Self
 import numpy
 
 from tfparity import paths
-from tfparity.engine import context, switches, work_folder
+from tfparity.engine import bundles, context, switches, work_folder
 from tfparity.engine.process_limits import Limits
 from tfparity.engine.switches import AS_IT_IS, Setting, Switch
 from tfparity.engine.work_folder import WorkFolder
@@ -31,6 +31,7 @@ from tfparity.errors import (
     UsageError,
     WorkerError,
 )
+from tfparity.inputs import arrays_file
 from tfparity.inputs.artifact import Artifact, Kind
 from tfparity.inputs.golden import OUTPUTS, Array, Golden
 from tfparity.inputs.matrix import Environment, Matrix, Runtime
@@ -181,7 +182,10 @@ class Runs:
                 error = self._error(answer, worker, artifact)
                 said = f"{error.type}: {error.message}" if error else answer.stages[-1].outcome
                 raise ArtifactError(f"{runtime.id} does not run it: {said}", file=artifact.path)
-            return _read(result)
+            try:
+                return arrays_file.read(result, bundles.LARGEST)
+            except Exception as wrong:  # noqa: BLE001 - of damage numpy and zipfile raise what they like
+                raise ArtifactError(f"{runtime.id}: its answers cannot be read: {wrong}", file=artifact.path) from None
 
     def held(self, runtime: Environment, artifact: Artifact, golden: Golden, *, with_switches: bool = False) -> Ran:
         """The runtime's answers held against golden ones; with its switches, also whether they turn with one."""
@@ -309,7 +313,12 @@ class Runs:
         last = answer.stages[-1]
         if not answer.passed:
             return _Answered({}, last.outcome, self._error(answer, worker, artifact), {})
-        stored = _read(result)
+        try:
+            stored = arrays_file.read(result, bundles.ALLOWANCE + bundles.TIMES * _bytes(golden.outputs))
+        except arrays_file.TooLarge as wrong:
+            return _Answered({}, Outcome.FAIL, Problem("OutputSize", str(wrong)), {})
+        except Exception as wrong:  # noqa: BLE001 - of damage numpy and zipfile raise what they like
+            return _Answered({}, Outcome.CRASH, Problem("BadReply", f"its answers cannot be read: {wrong}"), {})
         return _Answered(_side(stored, OUTPUTS), last.outcome, None, _side(stored, TWICE))
 
     def _result(self) -> Path:
@@ -374,9 +383,8 @@ def _came_to(golden: Golden, found: _Answered) -> str:
     return "right" if held.right else f"wrong by {held.max_abs:.1e}" if held.max_abs is not None else "wrong"
 
 
-def _read(result: Path) -> dict[str, Array]:
-    with numpy.load(result, allow_pickle=False) as stored:
-        return {key: stored[key] for key in stored.files}
+def _bytes(arrays: Mapping[str, Array]) -> int:
+    return sum(array.nbytes for array in arrays.values())
 
 
 def _side(stored: Mapping[str, Array], prefix: str) -> dict[str, Array]:

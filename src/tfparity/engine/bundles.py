@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import struct
 import time
 import uuid
 import zipfile
+import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
@@ -22,10 +24,11 @@ from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from tfparity import paths
-from tfparity.errors import MachineFault
+from tfparity.errors import MachineFault, WorkerError
 from tfparity.planning.keys import BUNDLE_FORMAT
 from tfparity.records import machine, readers
 from tfparity.records.cells import Model, Note, StageReply
+from tfparity.records.fingerprint import printable
 from tfparity.records.keys import Json
 from tfparity.records.vocabulary import Stage
 from tfparity.worker.declare import Case
@@ -39,8 +42,33 @@ _EXPORT = "export.json"
 _REFEREE = "referee.npz"
 _LOCK = ".lock"
 
+#: Bytes that all arrays of a bundle may take.
+LARGEST = 4 * 2**30
+
+#: What answers may take beyond the room of torch's: so many times as much, and some bytes more. A wrong answer may have
+#: another shape and type.
+TIMES = 4
+ALLOWANCE = 64 * 2**20
+
+#: What damaged arrays raise, wherever they break; a plain .npy is no archive.
+_DAMAGE = (
+    ValueError,
+    TypeError,
+    AttributeError,
+    NotImplementedError,
+    EOFError,
+    RecursionError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
 #: Seconds for which a bundle counts as being read once it was used: longer than an attempt takes.
 IN_USE = 3600.0
+
+
+class TooLarge(WorkerError):
+    """Answers that would take the memory of our own process."""
 
 
 @dataclass(frozen=True)
@@ -250,22 +278,63 @@ def give_away(made: Path, folder: Path) -> Path:
     return made.rename(taken)
 
 
-def read_arrays(path: Path | None) -> dict[str, Array]:
+def read_arrays(path: Path | None, at_most: int = LARGEST) -> dict[str, Array]:
     """The arrays of an .npz; none where the file is missing or cannot be read. Never unpickles: a file that holds
-    objects cannot be read. Raises MachineFault where this machine cannot read it."""
+    objects cannot be read. Raises TooLarge where they take more bytes, MachineFault where this machine cannot read
+    them."""
     if path is None or not path.exists():
         return {}
-    import numpy  # which a run of what is known needs not
+    from tfparity.inputs import arrays_file  # and numpy, which a run of what is known needs not
 
     try:
-        with path.open("rb") as file, numpy.load(file, allow_pickle=False) as stored:
-            return {name: stored[name] for name in stored.files}
+        return arrays_file.read(path, at_most)
+    except arrays_file.TooLarge:
+        raise TooLarge(f"what came back takes more than {TIMES} times the room of what is expected") from None
+    except MemoryError:
+        raise MachineFault(f"{path.name} cannot be read: no memory") from None
     except OSError as wrong:
         if machine.refused(wrong):
             raise MachineFault(f"{path.name} cannot be read: {wrong.strerror}") from None
         return {}
-    except (ValueError, TypeError, AttributeError, NotImplementedError, EOFError, zipfile.BadZipFile):
-        return {}  # a plain .npy is no archive; what is damaged breaks wherever it is read
+    except _DAMAGE:
+        return {}
+
+
+def room(io: Path, turns: int = 1) -> int:
+    """Bytes that the answers to a bundle's inputs may take, each given so many times: a few times what torch's do.
+    What is larger is not read: it would take the memory of our own process."""
+    from tfparity.inputs import arrays_file
+
+    try:
+        found = arrays_file.exchanged(io)
+    except (OSError, *_DAMAGE):
+        return ALLOWANCE
+    return ALLOWANCE + turns * TIMES * sum(head.size for name, head in found.items() if name.startswith("float32/"))
+
+
+def lacking(case: Case, io: Path) -> str | None:
+    """What a bundle's inputs and references lack that the case declares; None where all are there."""
+    from tfparity.inputs import arrays_file
+
+    try:
+        found = arrays_file.exchanged(io)
+    except (OSError, *_DAMAGE) as wrong:
+        return f"{io.name} cannot be read: {printable(str(wrong)) or type(wrong).__name__}"
+    for sample in case.samples():
+        for given in case.inputs:
+            head = found.get(f"input/{sample.index}/{given.name}")
+            wanted = tuple(sample.sizes[size] if isinstance(size, str) else size for size in given.shape)
+            if head is None or head.shape != wanted or head.dtype.name != given.dtype:
+                return f"{io.name} lacks the input {given.name!r} of sample {sample.index} as it is declared"
+        for output in case.outputs:
+            end = f"/{sample.index}/{output.name}"
+            reference = found.get(f"float32{end}")
+            if reference is None or reference.dtype.kind not in "biufc":
+                return f"{io.name} lacks the answer {output.name!r} to sample {sample.index}"
+            if reference.dtype.kind in "fc" and not {f"float64{end}", f"ulp{end}"} & found.keys():
+                return f"{io.name} lacks a second answer {output.name!r} to sample {sample.index}"
+    size = sum(head.size for head in found.values())
+    return f"{io.name} takes more than {LARGEST // 2**30} GiB" if size > LARGEST else None
 
 
 def lock(bundle: Path) -> FileLock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from tfparity.records.keys import Json
 from tfparity.records.vocabulary import Outcome, Stage
 
 if TYPE_CHECKING:
+    from tfparity.judging.compare import Arrays
     from tfparity.judging.probed import Called
 
 #: How often the places between a right and a wrong call are looked at.
@@ -175,7 +177,13 @@ class Probing:
         if ended:  # a crash: nothing but the call under way is known
             failed, turns = {turn: problem}, turns[: turn + 1]
         result = _result(self.artifact(), making.name)
-        references, outputs = bundles.read_arrays(io), bundles.read_arrays(result)
+        references = bundles.read_arrays(io)
+        most = max(Counter(turns).values(), default=1)
+        outputs: Arrays = {}
+        try:
+            outputs = bundles.read_arrays(result, bundles.room(io, most))
+        except bundles.TooLarge as wrong:
+            failed = dict.fromkeys(range(len(turns)), Problem("OutputSize", str(wrong)))
         result.unlink(missing_ok=True)
         for place in dict.fromkeys(turns[-1:] if ended else turns):
             one, at = places[place]

@@ -27,6 +27,8 @@ def ask(exported: Exported, case: Case, folder: Path, limits: Limits, aborted: C
         said = referee.ask(
             exported.folder / "model.onnx", exported.io, result, names, limits.memory_mib, aborted, referee.SECOND
         )
-        return SecondReferee(bundles.read_arrays(said.result) or None, said.error)
+        return SecondReferee(bundles.read_arrays(said.result, bundles.room(exported.io)) or None, said.error)
+    except bundles.TooLarge as wrong:
+        return SecondReferee(None, f"OutputSize: {wrong}")
     finally:
         result.unlink(missing_ok=True)

@@ -189,9 +189,11 @@ class SourceSide:
             common = BundleFacts(
                 facts.sensitivity, facts.floor, facts.float64_error, facts.parameters, facts.bounded, facts.unseen
             )
-            problem = self._blind(common, folder / bundles.IO)
+            lacking = bundles.lacking(self.crossing.case, folder / bundles.IO)
+            problem = Problem("BadReply", lacking) if lacking else self._blind(common, folder / bundles.IO)
             if problem:
-                refused = replace(answer.stages[0], outcome=Outcome.FAIL, error=problem)
+                outcome = Outcome.CRASH if lacking else Outcome.FAIL
+                refused = replace(answer.stages[0], outcome=outcome, error=problem)
                 return Exported((refused,), common, ExportFacts(), made, folder / bundles.IO)
             source = self.crossing.source
             origin: dict[str, Json] = {"environment": source.environment.id, "packages": dict(source.locked.packages)}

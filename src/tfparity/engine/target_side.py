@@ -18,7 +18,7 @@ from tfparity.planning import targets
 from tfparity.records.cells import Artifact, Attempt, Problem, Said, StageReply
 from tfparity.records.fingerprint import normalise, printable
 from tfparity.records.keys import Json
-from tfparity.records.vocabulary import Stage, Target
+from tfparity.records.vocabulary import Outcome, Stage, Target
 from tfparity.worker.declare import Case
 
 if TYPE_CHECKING:
@@ -149,7 +149,11 @@ class TargetSide:
         held: Held | None = None,
     ) -> Attempt:
         """The attempt that came as far as `stages` tell (see judge.attempt)."""
-        references, outputs = bundles.read_arrays(exported.io if exported else None), bundles.read_arrays(result)
+        references = bundles.read_arrays(exported.io if exported else None)
+        referee, referee_error = self._refereed(exported)
+        outputs, problem = read_outputs(result, exported) if exported else ({}, None)
+        if problem:
+            stages = _until(stages, Stage.PARITY, problem)
         judged = partial(
             judge.attempt,
             opset=opset,
@@ -158,14 +162,14 @@ class TargetSide:
             stages=[replace(stage, error=self._clean(stage.error)) for stage in stages],
             case=self.case,
             references=references,
-            referee=bundles.read_arrays(exported.referee) if exported and exported.referee else None,
+            referee=referee,
             outputs=outputs,
             signature=executed.facts.signature if executed else None,
             failed_sizes={
                 index: self._clean(problem) or problem
                 for index, problem in (executed.facts.failed if executed else {}).items()
             },
-            referee_error=exported.referee_error if exported else None,
+            referee_error=referee_error,
             held=held,
         )
         attempt = judged()
@@ -177,12 +181,35 @@ class TargetSide:
             return replace(attempt, where=self._where(attempt, None))
         return replace(attempt, model=exported.model, notes=exported.notes, where=self._where(attempt, exported.where))
 
+    def _refereed(self, exported: Exported | None) -> tuple[Arrays | None, str | None]:
+        """The referee's answers to an export, and why there are none."""
+        if exported is None or exported.referee is None:
+            return None, exported.referee_error if exported else None
+        try:
+            return bundles.read_arrays(exported.referee, bundles.room(exported.io)), exported.referee_error
+        except bundles.TooLarge as wrong:
+            return None, f"OutputSize: {wrong}"
+
     def _where(self, attempt: Attempt, told: str | None) -> str | None:
         """Where a case that does not build is at fault."""
         return (told or f"{self.case.file}:{self.case.line}") if attempt.stage is Stage.BUILD else None
 
     def _clean(self, problem: Problem | None) -> Problem | None:
         return replace(problem, message=normalise(problem.message, self.places)) if problem else None
+
+
+def read_outputs(result: Path | None, exported: Exported) -> tuple[Arrays, Problem | None]:
+    """What an artifact answered to a bundle's inputs; nothing, and why, where it takes more room than it may."""
+    try:
+        return bundles.read_arrays(result, bundles.room(exported.io)), None
+    except bundles.TooLarge as wrong:
+        return {}, Problem("OutputSize", str(wrong))
+
+
+def _until(stages: Sequence[StageReply], failing: Stage, problem: Problem) -> list[StageReply]:
+    """The stages up to one that turns out to have failed."""
+    before = [stage for stage in stages if Stage(stage.stage).position < failing.position]
+    return [*before, StageReply(failing, Outcome.FAIL, error=problem)]
 
 
 def own_examples(case: Case, exported: Exported) -> Examples:

@@ -186,7 +186,7 @@ def _made(run: CellRun, target: Target, attempt: Attempt, examples: Examples | N
         result=result,
         held=held,
     )
-    agreed = precision.agreement(case, bundles.read_arrays(exported.io), bundles.read_arrays(result))
+    agreed = precision.agreement(case, bundles.read_arrays(exported.io), target_side.read_outputs(result, exported)[0])
     return replace(delivered, attempt=judged, made=made, snr_db=agreed.snr_db, top_1=agreed.top_1)
 
 
@@ -196,7 +196,7 @@ def of_route(run: CellRun, target: Target, attempt: Attempt) -> Delivered:
 
     folder = run.artifacts[attempt.opset or 0, attempt.remedies]
     exported = run.source.export(attempt.opset or 0, attempt.remedies)
-    outputs = bundles.read_arrays(target_side.outputs_file(folder))
+    outputs, _ = target_side.read_outputs(target_side.outputs_file(folder), exported)
     agreed = precision.agreement(run.target.case, bundles.read_arrays(exported.io), outputs)
     size = target_side.megabytes(target_side.artifact(folder))
     return Delivered(

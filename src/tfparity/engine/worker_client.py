@@ -38,6 +38,9 @@ from tfparity.worker import messages
 #: Seconds that a warm parent may take to import its frameworks; a cold disk makes them slow.
 IMPORT_SECONDS = 600.0
 
+#: Bytes of a reply, and characters of a line, beyond which it is none: reading it would take our own memory.
+REPLY_LIMIT = 16 * 2**20
+
 #: The stages of each kind of request, in order.
 STAGES = {
     "source": ("build", "export", "check"),
@@ -175,6 +178,21 @@ class _ReplyFile:
     done: bool = False
 
 
+#: A reply that is none, of code under test that wrote it: it says nothing.
+_BAD = _ReplyFile()
+
+
+@dataclass(frozen=True)
+class _Said:
+    """A line of a worker's parent process: see worker.serve."""
+
+    ready: bool = False
+    started: str | None = None
+    ended: str | None = None
+    pid: int | None = None
+    status: int | None = None
+
+
 @dataclass(frozen=True)
 class _Ready:
     """What a worker says once; a fact is what an exporter, maybe a person's own, gave for it."""
@@ -306,8 +324,8 @@ class Worker:
 
     def _interrupted(self, control: Path, outcome: Outcome, message: str) -> tuple[ImportStep, ...]:
         try:
-            seen = readers.reader(_ImportsFile).validate_json((control / "imports.json").read_bytes())
-        except (OSError, ValidationError):
+            seen = readers.reader(_ImportsFile).validate_json(_bounded(control / "imports.json"))
+        except (OSError, ValueError):
             raise WorkerError(f"the worker did not start with {self.side.python}: {message}") from None
         problem = Problem(outcome.capitalize(), message)
         return (*seen.imports, ImportStep(seen.importing or "?", outcome, 0.0, problem))
@@ -332,20 +350,20 @@ class Worker:
 
     def _listen(self, stream: IO[str], ready: list[_Ready], heard: threading.Event, gone: threading.Event) -> None:
         with stream:
-            for line in stream:
+            for line in iter(lambda: stream.readline(REPLY_LIMIT), ""):
                 try:
-                    said = json.loads(line)
-                except ValueError:
+                    said = readers.reader(_Said).validate_json(line)
+                    if said.ready and not ready:
+                        ready.append(readers.reader(_Ready).validate_json(line))
+                        heard.set()
+                except ValidationError:  # of another's printing, or of a shape that ours has not
                     continue
-                if "ready" in said:
-                    ready.append(readers.reader(_Ready).validate_python(said))
-                    heard.set()
                 with self._told:
-                    if "started" in said:
-                        self._started[said["started"]] = self._pids[said["started"]] = said["pid"]
-                    elif "ended" in said:
-                        self._ended[said["ended"]] = said["status"]
-                        self._pids.pop(said["ended"], None)
+                    if said.started and said.pid:
+                        self._started[said.started] = self._pids[said.started] = said.pid
+                    elif said.ended and said.status is not None:
+                        self._ended[said.ended] = said.status
+                        self._pids.pop(said.ended, None)
                     self._told.notify_all()
         heard.set()
         with self._told:
@@ -429,7 +447,7 @@ class Worker:
             reached = _stage_reached(kind, reply)
             if watched.stopped is None:
                 _raise_for_machine(reached, status, watched.last)
-            ended = _unfinished(reached, watched.stopped, status, limits, control)
+            ended = _unfinished(reached, watched.stopped, status, limits, control, bad=reply is _BAD)
             stages.append(replace(ended, peak_mib=watched.peak(0, time.time())))
         for text in _errors(stages, reply.facts):
             caused = machine.caused(text)
@@ -469,20 +487,29 @@ def _stages(kind: str) -> Sequence[str]:
     return STAGES.get(kind, (kind,))
 
 
+def _bounded(file: Path) -> bytes:
+    """A file that a worker wrote. Raises OSError, ValueError where it is too long to be one."""
+    with file.open("rb") as opened:
+        content = opened.read(REPLY_LIMIT + 1)
+    if len(content) > REPLY_LIMIT:
+        raise ValueError(f"longer than {REPLY_LIMIT} bytes")
+    return content
+
+
 def _reply(control: Path, kind: str) -> _ReplyFile:
-    """What the reply file says so far; one of another shape, which code under test wrote, says nothing. Raises
-    MachineFault where this machine cannot read it."""
+    """What the reply file says so far; _BAD of another shape, which code under test wrote. Raises MachineFault where
+    this machine cannot read it."""
     try:  # json reads half a surrogate pair, which the text of an error may hold, and pydantic's own reader does not
-        reply = readers.reader(_ReplyFile).validate_python(json.loads((control / messages.REPLY).read_bytes()))
+        reply = readers.reader(_ReplyFile).validate_python(json.loads(_bounded(control / messages.REPLY)))
     except OSError as wrong:
         if machine.refused(wrong):
             raise MachineFault(f"a reply cannot be read: {wrong.strerror}") from None
-        return _ReplyFile()
+        return _ReplyFile() if isinstance(wrong, FileNotFoundError) else _BAD
     except (ValueError, RecursionError):
-        return _ReplyFile()
+        return _BAD
     told, names = [stage.stage for stage in reply.stages], list(_stages(kind))
     known = told == names[: len(told)] and (reply.running is None or reply.running in names)
-    return reply if known else _ReplyFile()
+    return reply if known else _BAD
 
 
 def _finished(kind: str, reply: _ReplyFile) -> bool:
@@ -509,14 +536,18 @@ def _raise_for_machine(stage: str, status: int | None, memory_mib: float | None)
         raise MachineFault(f"ended by {outside}", stage, memory_mib)
 
 
-def _unfinished(stage: str, stopped: str | None, status: int | None, limits: Limits, control: Path) -> StageReply:
-    """The reply for a stage that a limit or a crash ended."""
+def _unfinished(
+    stage: str, stopped: str | None, status: int | None, limits: Limits, control: Path, *, bad: bool
+) -> StageReply:
+    """The reply for a stage that a limit or a crash ended. `bad`: what stands in the place of its own is none."""
     if stopped == Outcome.TIMEOUT:
         problem = Problem("Timeout", f"still running after {limits.seconds:.0f} s")
     elif stopped == Outcome.OUT_OF_MEMORY:
         problem = Problem("OutOfMemory", f"more than {limits.memory_mib:.0f} MiB")
     elif stopped == Outcome.CRASH:
         problem = Problem("TooManyProcesses", "started processes without end")
+    elif bad and not (status or 0) < 0:
+        problem = Problem("BadReply", "what it left in the place of its reply is none")
     else:
         assert status is not None  # see _raise_for_machine
         problem = Problem("Signal" if status < 0 else "Exit", _ending(status, control / messages.LOG))

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy
-from numpy.lib import format as npy
 
 from tfparity import paths
 from tfparity.errors import GoldenError
+from tfparity.inputs import arrays_file
 from tfparity.records.fingerprint import printable
 
 Array = numpy.ndarray[Any, Any]
@@ -71,36 +70,20 @@ def _look(archive: zipfile.ZipFile, file: Path) -> None:
         raise GoldenError(f"has {len(names)} arrays, more than {MOST_ARRAYS}", file=file)
     total = 0
     sides = {INPUTS: 0, OUTPUTS: 0}
-    for member in archive.infolist():
-        key = member.filename.removesuffix(".npy")
+    for key, head in arrays_file.heads(archive).items():
         side = next((side for side in sides if key.startswith(side) and len(key) > len(side)), None)
         if side is None:
             raise GoldenError(f"{printable(key)!r} is neither {INPUTS}NAME nor {OUTPUTS}NAME", file=file)
         sides[side] += 1
-        with archive.open(member) as stream:
-            shape, dtype = _head(stream)
-        if dtype.kind not in _KINDS:
-            raise GoldenError(f"{printable(key)!r} holds {dtype}: numbers and truth alone are compared", file=file)
-        if not all(type(length) is int and length >= 0 for length in shape):
-            raise GoldenError(f"{printable(key)!r} has the shape {shape}", file=file)
-        size = math.prod(shape) * dtype.itemsize
-        total += size
+        if head.dtype.kind not in _KINDS:
+            raise GoldenError(f"{printable(key)!r} holds {head.dtype}: numbers and truth alone are compared", file=file)
+        if not all(type(length) is int and length >= 0 for length in head.shape):
+            raise GoldenError(f"{printable(key)!r} has the shape {head.shape}", file=file)
+        total += head.size
         if total > MOST_BYTES:
             raise GoldenError(f"its arrays take more than {MOST_BYTES // 2**30} GiB", file=file)
-        if size > member.file_size:
+        if head.size > head.stored:
             raise GoldenError(f"{printable(key)!r} says that it is larger than it is", file=file)
     for side, count in sides.items():
         if not count:
             raise GoldenError(f"has no {side}NAME", file=file)
-
-
-def _head(stream: IO[bytes]) -> tuple[tuple[int, ...], numpy.dtype[Any]]:
-    """Shape and dtype of an array, without the array."""
-    version = npy.read_magic(stream)
-    if version == (1, 0):
-        shape, _, dtype = npy.read_array_header_1_0(stream)
-    elif version == (2, 0):
-        shape, _, dtype = npy.read_array_header_2_0(stream)
-    else:
-        raise ValueError(f"an array in format {version}")
-    return shape, dtype
