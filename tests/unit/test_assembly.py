@@ -357,3 +357,4 @@ def test_a_bundle_that_was_handed_on_runs_alone_on_its_opsets_and_is_kept_nowher
     run.kept.put(attempt())
     assert run.kept.get(13, ()) is None
     assert run.target.places["/opt/env"] == "<env>"
+    assert run.target.handed_on

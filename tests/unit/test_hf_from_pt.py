@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,8 +14,9 @@ from builders import case
 
 from tfparity.inputs import case_files
 from tfparity.paths import project
+from tfparity.worker import pickles
 from tfparity.worker.exporters import hf_checkpoint
-from tfparity.worker.messages import NotApplicable
+from tfparity.worker.messages import NotApplicable, Refused
 from tfparity.worker.routes import _code, hf_from_pt
 
 
@@ -146,3 +148,27 @@ def test_without_transformers_nothing_is_taken(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(NotApplicable):
         hf_checkpoint._pretrained(Wrapper())
+
+
+# Checkpoints of a bundle that was handed on
+
+
+@pytest.mark.parametrize(("version", "safe"), [("2.6.0", True), ("2.10.0+cpu", True), ("2.5.1", False), ("1.7", False)])
+def test_weights_that_were_handed_on_are_read_as_tensors_or_not_at_all(
+    monkeypatch: pytest.MonkeyPatch, version: str, safe: bool
+) -> None:
+    asked: list[tuple[Any, ...]] = []
+    torch = ModuleType("torch")
+    torch.__version__ = version  # type: ignore[attr-defined]
+    torch.load = lambda *given, **named: asked.append((given, named))  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "torch", torch)
+    monkeypatch.setenv("TORCH_FORCE_WEIGHTS_ONLY_LOAD", "0")
+    pickles.forbid()
+    if safe:
+        torch.load("a.bin", weights_only=False)
+        assert asked == [(("a.bin",), {"weights_only": True})]
+    else:
+        with pytest.raises(Refused, match="safetensors"):
+            torch.load("a.bin", weights_only=True)
+        assert not asked
+    assert os.environ["TORCH_FORCE_WEIGHTS_ONLY_LOAD"] == "1"

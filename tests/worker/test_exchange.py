@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy
 import pytest
 
 from tfparity import paths
+from tfparity.engine import bundles
 from tfparity.engine.worker_client import Side
 from tfparity.environments import install
 from tfparity.errors import InputError, UsageError
@@ -80,6 +84,45 @@ def test_a_bundle_is_judged_as_the_cell_was(
 ) -> None:
     record = judged(handed_on, cache, fault)
     assert (record.verdict, record.attempts[0].stage) == (verdict, stage)
+
+
+class Trap:
+    """Makes a folder where it is unpickled."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
+        return os.mkdir, (str(self.folder),)
+
+
+@pytest.mark.parametrize(
+    ("torch", "kind"),
+    [("2.6.0", None), ("2.10.1", None), ("2.5.1", "UnsafeCheckpoint"), ("1.13.1", "UnsafeCheckpoint")],
+)
+def test_nothing_of_a_bundle_is_unpickled(
+    handed_on: Path, cache: paths.Cache, tmp_path: Path, torch: str, kind: str | None
+) -> None:
+    for one in exchange.read(handed_on)[0].exports.values():
+        (one.folder / "weights.pt").write_bytes(pickle.dumps(Trap(tmp_path / "unpickled")))
+        (one.folder / "export.json").unlink()
+        bundles.keep(one, {})
+    error = judged(handed_on, cache, f"unpickle-{torch}").attempts[0].error
+    assert (error.type if error else None) == kind
+    assert not (tmp_path / "unpickled").exists()
+
+
+@pytest.mark.parametrize("name", ["input/0/images", "float32/4/attention"])
+def test_a_bundle_that_lacks_what_its_case_declares_is_told(handed_on: Path, name: str) -> None:
+    (one, *_) = exchange.read(handed_on)[0].exports.values()
+    arrays = bundles.read_arrays(one.io)
+    del arrays[name]
+    numpy.savez(one.io, **arrays)  # type: ignore[arg-type] # numpy's own stub of **kwds
+    description = one.io.with_name("bundle.json")
+    told = json.loads(description.read_text())
+    description.write_text(json.dumps({**told, "io_sha256": paths.digest([one.io])}))
+    with pytest.raises(InputError, match=r"bundle\.json: is no bundle: io\.npz lacks"):
+        exchange.read(handed_on)
 
 
 def test_a_bundle_tells_its_case_and_where_it_is_from(handed_on: Path) -> None:

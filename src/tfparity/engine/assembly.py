@@ -99,7 +99,7 @@ def of_bundle(context: Context, worker: Worker, case: Case, exports: Mapping[int
         opsets=tuple(exports),
         start=lambda: _import_failed(worker),
         source=HandedOn(dict(exports)),
-        target=TargetSide(case, located, ask, places, second=_second(context, case)),
+        target=TargetSide(case, located, ask, places, second=_second(context, case), handed_on=True),
         folder=context.folder,
         limits=context.limits,
         alone=True,

@@ -49,7 +49,8 @@ class Examples:
 @dataclass(frozen=True)
 class TargetSide:
     """A case at its target. `route`: its name or file, as a worker finds it; `places`: folders of this run and what
-    stands for them in errors; `path`: folders that the case imports from; `second`: asks another referee."""
+    stands for them in errors; `path`: folders that the case imports from; `second`: asks another referee; `handed_on`:
+    the bundles are anybody's, of which nothing is unpickled."""
 
     case: Case
     route: str
@@ -57,6 +58,7 @@ class TargetSide:
     places: Mapping[str, str]
     path: Sequence[str] = ()
     second: Second = lambda _: None
+    handed_on: bool = False
 
     def convert(self, opset: int, exported: Exported, folder: Path, remedies: Sequence[str] = ()) -> Answer:
         """The route's conversion into `folder`/artifact."""
@@ -71,6 +73,7 @@ class TargetSide:
                 "case_file": self.case.file,
                 "case": self.case.id,
                 "path": list(self.path),
+                "handed_on": self.handed_on,
             },
         )
 

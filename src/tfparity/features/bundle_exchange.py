@@ -94,6 +94,9 @@ def read(folder: Path, globs: Sequence[str] = ()) -> list[Shared]:
             kept = bundles.kept_export(made, description.parent)
             if kept and exporter and opset.isdigit():
                 exports[exporter, int(opset)] = kept
+        lacking = bundles.lacking(case, description.parent / bundles.IO) if exports else None
+        if lacking:
+            raise InputError(f"is no bundle: {lacking}; export it again", file=description)
         found.append(Shared(case, exports, origin))
     if not found:
         raise UsageError(f"{folder}: no bundle{' of these cases' if globs else ''} there; see tfparity bundles export")

@@ -6,7 +6,7 @@ returned; our side compares what it returned.
 
 from typing import Any, Callable, Dict, Iterator, List
 
-from tfparity.worker import arrays, remedies, routes, targets
+from tfparity.worker import arrays, pickles, remedies, routes, targets
 from tfparity.worker.messages import Refused, Reply, error
 
 
@@ -24,6 +24,8 @@ def handle(directory: str, request: Dict[str, Any], reply: Reply) -> None:
     if request["kind"] == "convert":
 
         def convert() -> None:
+            if request.get("handed_on"):
+                pickles.forbid()
             with remedies.around("converting", request.get("remedies", [])):
                 route.convert(request["bundle"], request["artifact"], request)
 
