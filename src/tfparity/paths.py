@@ -8,6 +8,7 @@ import functools
 import hashlib
 import os
 import re
+import shutil
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -180,6 +181,29 @@ def digest(files: Iterable[Path], root: Path | None = None) -> str:
         with path.open("rb") as file:
             hashed.update(hashlib.file_digest(file, "sha256").digest())
     return hashed.hexdigest()
+
+
+def discard(path: Path) -> None:
+    """Remove what is there, whatever it is; nothing where it is gone. A folder's files that cannot be removed stay."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def make_way(file: Path, root: Path) -> None:
+    """The folder of a file of the cache, whose folder is `root`. What a damaged disk or a person left in the place of
+    the file or of a folder on the way, and is of another kind, is removed. Raises OSError."""
+    if file.is_dir():
+        discard(file)
+    if file.parent.is_dir():
+        return
+    for folder in file.parents:
+        if folder == root:
+            break
+        if (folder.exists() or folder.is_symlink()) and not folder.is_dir():
+            discard(folder)
+    file.parent.mkdir(parents=True, exist_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

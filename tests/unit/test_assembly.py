@@ -319,7 +319,7 @@ def test_an_attempt_of_another_cell_does_not_count(opened: Opened, tmp_path: Pat
 def test_what_is_stored_says_which_revisions_it_used(opened: Opened, tmp_path: Path) -> None:
     opened().kept.put(MADE["unbuilt"])
     (file,) = (path for path in (tmp_path / "cache" / "store").rglob("*") if path.is_file())
-    stored = json.loads(file.read_text())["opset-13"]
+    stored = json.loads(file.read_text())["kept"]["opset-13"]
     used = {"build": revisions.STAGES["build"], "judge": revisions.STAGES["judge"]}
     assert stored["revisions"] == {**used, "refusal": revisions.REFUSALS}
 

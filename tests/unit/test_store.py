@@ -12,6 +12,7 @@ from builders import attempt, broken
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tfparity import paths
 from tfparity.engine.store import ImportStep, Store, StoredAttempt
 from tfparity.records.cells import (
     Artifact,
@@ -125,19 +126,44 @@ WRONG: dict[str, bytes | Callable[[dict[str, Any]], object]] = {
 }
 
 
+def sealed(file: Path, kept: bytes) -> bytes:
+    """A file of that content as a store writes it."""
+    place = f"{file.parent.name}/{file.name}"
+    digest = hashlib.sha256(f"{place}\0".encode() + kept).hexdigest()
+    return f'{{"sha256": "{digest}", "kept": '.encode() + kept + b"}"
+
+
+@pytest.mark.parametrize("is_sealed", [True, False], ids=["sealed", "as it is"])
 @pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG.keys())
 def test_a_file_that_is_damaged_or_foreign_counts_as_absent_and_can_be_made_again(
-    tmp_path: Path, wrong: bytes | Callable[[dict[str, Any]], object]
+    tmp_path: Path, wrong: bytes | Callable[[dict[str, Any]], object], is_sealed: bool
 ) -> None:
     store = Store(tmp_path)
     store.put_attempt(KEY, "opset-13", USED, attempt())
     (file,) = files(tmp_path)
-    kept = json.loads(file.read_text())
+    kept = json.loads(file.read_text())["kept"]
     damaged = wrong if isinstance(wrong, bytes) else json.dumps({**kept, "opset-12": wrong(kept["opset-13"])}).encode()
-    file.write_bytes(damaged)
+    file.write_bytes(sealed(file, damaged) if is_sealed else damaged)
     assert store.attempts(KEY) == {}
     store.put_attempt(KEY, "opset-13", USED, broken())
     assert store.attempts(KEY) == {"opset-13": StoredAttempt(USED, broken())}
+
+
+def test_a_record_in_which_anything_changed_counts_as_absent(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.put_attempt(KEY, "opset-13", USED, broken())
+    (file,) = files(tmp_path)
+    content = file.read_bytes()
+    assert content == sealed(file, content[content.index(b"{", 1) : -1])
+    for place in range(len(content) - 1):
+        file.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+        assert store.attempts(KEY) == {}, place
+    file.write_bytes(content)
+    assert store.attempts(KEY)
+    other = Path(paths.attempts_file(tmp_path, KEY[::-1]))
+    other.parent.mkdir(parents=True)
+    other.write_bytes(content)  # of another cell
+    assert store.attempts(KEY[::-1]) == {}
 
 
 def test_a_folder_in_the_place_of_a_file_counts_as_absent(tmp_path: Path) -> None:
@@ -146,6 +172,19 @@ def test_a_folder_in_the_place_of_a_file_counts_as_absent(tmp_path: Path) -> Non
         (tmp_path / KEY[:2] / KEY / f"{name}.json").mkdir(parents=True)
     assert store.attempts(KEY) == {}
     assert store.imports(KEY) == ()
+    store.put_attempt(KEY, "opset-13", USED, attempt())
+    assert set(store.attempts(KEY)) == {"opset-13"}
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2])
+def test_a_file_in_the_place_of_a_folder_gives_way(tmp_path: Path, depth: int) -> None:
+    store = Store(tmp_path / "cache" / "store")
+    place = [store.root, store.root / KEY[:2], store.root / KEY[:2] / KEY][depth]
+    place.parent.mkdir(parents=True)
+    place.write_text("")
+    assert store.attempts(KEY) == {}
+    store.put_attempt(KEY, "opset-13", USED, attempt())
+    assert set(store.attempts(KEY)) == {"opset-13"}
 
 
 def test_a_put_leaves_one_file_and_nothing_beside_it(tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ def test_a_worker_is_asked_for_what_it_needs_and_no_more(exported: Exported, tmp
         "case_file": "/models/a.py",
         "case": "a/b",
         "path": ["/code"],
-            "handed_on": False,
+        "handed_on": False,
     }
     samples = asked["execute"].pop("samples")  # type: ignore[attr-defined]
     assert [sample["index"] for sample in samples] == [sample.index for sample in case().samples()]

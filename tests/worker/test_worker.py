@@ -16,6 +16,8 @@ import pytest
 
 from tfparity import paths
 from tfparity.engine import context
+from tfparity.engine.context import Context
+from tfparity.engine.engine import Engine
 from tfparity.engine.process_limits import Limits
 from tfparity.engine.worker_client import Answer, Side, Worker
 from tfparity.errors import MachineFault, WorkerError
@@ -209,3 +211,34 @@ def test_a_full_disk_at_another_size_is_the_machines(
         else:
             with pytest.raises(MachineFault, match="disk"):
                 worker.ask("execute", request, LIMITS)
+
+
+def test_a_cache_in_which_files_are_folders_and_folders_files_heals(
+    planned: Callable[..., tuple[Context, list[PlannedCell]]], cache: paths.Cache, tmp_path: Path
+) -> None:
+    own = paths.Cache(tmp_path / "cache")
+    own.root.mkdir()
+    (own.root / "environments").symlink_to(cache.environments)
+
+    def ran(*, again: bool = True) -> CellRecord:
+        given, cells = planned("faithful", "planted/net", again=again)
+        mine = Context(given.project, given.matrix, given.cases, own, given.options)
+        with Engine(mine) as engine:
+            (record,) = engine.run(cells)
+        return record
+
+    first = ran().cell
+    assert first is not None
+    whole = {path: path.is_dir() for path in own.root.rglob("*") if "environments" not in path.parts}
+    assert len(whole) > 12
+    for path, is_folder in whole.items():
+        paths.discard(path)
+        if is_folder:
+            path.write_text("")
+        else:
+            path.mkdir()
+            (path / "file").write_text("")
+        for again in (False, True):
+            assert ran(again=again).cell == first, path
+        assert path.is_dir() == is_folder
+        assert {path: path.is_dir() for path in whole} == whole

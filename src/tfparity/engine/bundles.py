@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import struct
 import time
 import uuid
@@ -40,7 +39,7 @@ DESCRIPTION = "bundle.json"
 IO = "io.npz"
 _EXPORT = "export.json"
 _REFEREE = "referee.npz"
-_LOCK = ".lock"
+LOCK = ".lock"
 
 #: Bytes that all arrays of a bundle may take.
 LARGEST = 4 * 2**30
@@ -166,7 +165,7 @@ def describe(folder: Path, case: Case, origin: Mapping[str, Json], facts: Bundle
         "facts": {name: value for name, value in asdict(facts).items() if value not in (None, (), {})},
         "io_sha256": paths.digest([folder / IO]),
     }
-    paths.write_text(folder / DESCRIPTION, json.dumps(content))
+    _write(folder / DESCRIPTION, content)
 
 
 def facts_of(folder: Path) -> BundleFacts | None:
@@ -195,7 +194,7 @@ def keep(exported: Exported, referee_failed: Mapping[str, str]) -> Exported:
         "files": {str(file.relative_to(folder)): file.stat().st_size for file in _files(folder)},
         "sha256": sealed[1],
     }
-    paths.write_text(folder / _EXPORT, json.dumps(content))
+    _write(folder / _EXPORT, content)
     return replace(exported, seal=sealed)
 
 
@@ -215,8 +214,8 @@ def changed(exported: Exported) -> bool:
 
 def forget(exported: Exported) -> None:
     """An export and its bundle don't count any more, whatever stands in them; the files stay for who reads them now."""
-    (exported.io.parent / DESCRIPTION).unlink(missing_ok=True)
-    (exported.folder / _EXPORT).unlink(missing_ok=True)
+    paths.discard(exported.io.parent / DESCRIPTION)
+    paths.discard(exported.folder / _EXPORT)
 
 
 def _digest(folder: Path) -> str:
@@ -252,7 +251,7 @@ def referee_file(made: Path) -> Path:
 
 def keep_answers(io: Path, unanswered: Mapping[int, str]) -> None:
     """Write what makes a probe's answers count: which calls torch does not answer, and why."""
-    paths.write_text(io.with_suffix(".json"), json.dumps({"size": io.stat().st_size, "unanswered": dict(unanswered)}))
+    _write(io.with_suffix(".json"), {"size": io.stat().st_size, "unanswered": dict(unanswered)})
 
 
 def kept_answers(io: Path) -> frozenset[int] | None:
@@ -339,7 +338,7 @@ def lacking(case: Case, io: Path) -> str | None:
 
 def lock(bundle: Path) -> FileLock:
     """To be held where a bundle is written or removed."""
-    return FileLock(bundle / _LOCK)
+    return FileLock(bundle / LOCK)
 
 
 def prune(root: Path, limit_bytes: int) -> None:
@@ -365,8 +364,16 @@ def prune(root: Path, limit_bytes: int) -> None:
 
 def remove(folder: Path, description: str) -> None:
     """Delete a folder, first what says that it is whole: a removal that is cut off leaves nothing that counts."""
-    (folder / description).unlink(missing_ok=True)
-    shutil.rmtree(folder, ignore_errors=True)
+    if folder.is_dir():
+        paths.discard(folder / description)
+    paths.discard(folder)
+
+
+def _write(file: Path, content: Mapping[str, object]) -> None:
+    """What makes a folder or a file count, in the place of whatever stands there."""
+    if file.is_dir():
+        paths.discard(file)
+    paths.write_text(file, json.dumps(content))
 
 
 def _files(folder: Path) -> list[Path]:

@@ -44,14 +44,15 @@ def _by_text(places: Mapping[int, str]) -> dict[str, Json]:
 
 
 @contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    """A bundle's folder, for one thread of one process."""
+def _held(folder: Path, cache: Path) -> Iterator[None]:
+    """A bundle's folder, for one thread of one process. `cache`: the folder of the cache."""
     with _locks_lock:
         lock = _locks.setdefault(folder, threading.Lock())
-    folder.mkdir(parents=True, exist_ok=True)
-    with lock, bundles.lock(folder):
-        folder.mkdir(parents=True, exist_ok=True)  # bundles.prune may just have held the lock
-        yield
+    with lock:
+        paths.make_way(folder / bundles.LOCK, cache)
+        with bundles.lock(folder):
+            paths.make_way(folder / bundles.LOCK, cache)  # bundles.prune may just have held the lock
+            yield
 
 
 @dataclass(frozen=True)
@@ -74,9 +75,9 @@ class SourceSide:
         folder = Path(paths.by_key(context.cache.bundles, key))
         export_key = context.keys.export(crossing, referee.version(), own)
         made = folder / f"{Path(crossing.way.exporter).stem}-{opset}-{export_key[:8]}"
-        with _held(folder):
+        with _held(folder, context.cache.root):
             if context.first_again(folder):
-                (folder / bundles.DESCRIPTION).unlink(missing_ok=True)
+                paths.discard(folder / bundles.DESCRIPTION)
             kept = None if context.first_again(made) else bundles.kept_export(made, folder)
             if kept is None and not own:
                 kept = context.not_built.get(key)
@@ -107,8 +108,10 @@ class SourceSide:
             files[name] = folder / f"probe-{name}-{made[:12]}.npz"
             specs[files[name]] = spec
         failed = None
-        with _held(folder):
+        with _held(folder, context.cache.root):
             missing = [io for io in specs if context.first_again(io) or bundles.kept_answers(io) is None]
+            for io in missing:
+                paths.make_way(io, context.cache.root)
             skip: dict[Path, dict[int, str]] = {io: {} for io in missing}
             while missing and failed is None:
                 answer = self._ask_probes(
@@ -153,6 +156,8 @@ class SourceSide:
 
     def _make(self, made: Path, folder: Path, opset: int, remedies: Sequence[str]) -> Exported:
         bundles.begin(made)
+        for file in folder / bundles.IO, folder / bundles.DESCRIPTION:
+            paths.make_way(file, self.context.cache.root)
         first = bundles.facts_of(folder) is None
         answer = self._ask(made, folder, opset, remedies, reference=first)
         exported = self._answered(answer, made, folder, first=first)
@@ -232,7 +237,7 @@ class SourceSide:
 
     def forget(self, exported: Exported) -> None:
         """Have a bundle that was changed from outside made again by the next that asks for it."""
-        with _held(exported.io.parent):
+        with _held(exported.io.parent, self.context.cache.root):
             bundles.forget(exported)
 
 

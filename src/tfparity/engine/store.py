@@ -1,11 +1,13 @@
 """The store: what was done and need not be done again, by content key, outside git.
 
 A file of attempts per cell, `<cell key>/attempts.json`; a file per environment side, `<side key>/imports.json`.
-Safe to delete, and safe to share between processes: files appear whole.
+Safe to delete, and safe to share between processes: files appear whole. Each has a digest of its content: one that is
+damaged, or that lies in another's place, is none.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -101,18 +103,29 @@ class Store:
         self._put(self._file(side, "imports"), [asdict(step) for step in steps])
 
     def _put(self, file: str, value: object) -> None:
-        path = Path(file)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        paths.write_text(path, json.dumps(value))
+        path, kept = Path(file), json.dumps(value).encode()
+        paths.make_way(path, self.root.parent)
+        paths.write_bytes(path, _sealed(file, kept) + kept + b"}")
+
+
+def _sealed(file: str, kept: bytes) -> bytes:
+    """What stands before a file's content: a digest of it and of the file's own place, by its key and name."""
+    place = "/".join(file.rsplit("/", 2)[1:])
+    return b'{"sha256": "%s", "kept": ' % hashlib.sha256(place.encode() + b"\0" + kept).hexdigest().encode()
 
 
 def _load(kind: type[Read], file: str) -> Read | None:
-    """What a file of the store holds; None where it is not there or cannot be read."""
+    """What a file of the store holds; None where it is not there, or is not as it was written."""
     try:
-        found: Read = reader(kind).validate_json(_read(file))
+        content = _read(file)
+        kept = content[_BEFORE:-1]
+        found: Read | None = reader(kind).validate_json(kept) if content[:_BEFORE] == _sealed(file, kept) else None
     except (OSError, ValidationError):
         return None
     return found
+
+
+_BEFORE = len(_sealed("", b""))
 
 
 def _read(file: str) -> bytes:

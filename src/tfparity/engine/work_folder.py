@@ -11,6 +11,8 @@ from types import TracebackType
 
 from filelock import FileLock
 
+from tfparity import paths
+
 #: What the name of a folder that stays begins with: no run removes it, a person does.
 KEPT = "kept-"
 
@@ -46,7 +48,7 @@ class WorkFolder:
 
     def _hold(self) -> bool:
         """Make and lock the folder; whether it is still there then: unlocked, it may have been taken for abandoned."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        paths.make_way(self.folder / LOCK, self.folder.parents[1])
         with suppress(FileNotFoundError):
             self._lock.acquire()
             if (self.folder / LOCK).exists():

@@ -70,13 +70,13 @@ def ensure(
     installed = Installed(folder / "bin" / "python", folder, locked.sha256, locked.packages)
     if (folder / COMPLETE).is_file() and installed.python.exists():
         return installed
-    cache.environments.mkdir(parents=True, exist_ok=True)
+    paths.make_way(_lock_of(folder), cache.root)
     with FileLock(_lock_of(folder)):
         if (folder / COMPLETE).is_file() and installed.python.exists():
             return installed
         with _room(environment, locked, folder, free_bytes, progress):
             interpreter = interpreters.find(environment.python, download=download, run=run)
-            shutil.rmtree(folder, ignore_errors=True)
+            paths.discard(folder)
             try:
                 told = f"installing {len(locked.packages)} packages on Python {environment.python}"
                 with _counted(folder, told, progress):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from tfparity import paths
@@ -27,7 +28,9 @@ def place() -> Path:
     """The folder in which torch keeps checkpoints, as torch.hub documents it."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or paths.home() / ".cache")
     home = Path(os.environ.get("TORCH_HOME") or cache / "torch")
-    return Path(os.path.expanduser(home)) / "hub"  # noqa: PTH111 - of ~, which may be nobody's / "checkpoints"
+    with suppress(RuntimeError):  # of a user without a home
+        home = home.expanduser()
+    return home / "hub" / "checkpoints"
 
 
 def builder(case: Case) -> str | None:

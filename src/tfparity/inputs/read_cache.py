@@ -36,7 +36,7 @@ class ReadCache(NamedTuple):
         """Keep a reading, in place of that of an earlier content."""
         with contextlib.suppress(OSError, UsageError):
             entry = self._entry(file)
-            entry.parent.mkdir(parents=True, exist_ok=True)
+            paths.make_way(entry, paths.cache().root)
             paths.write_bytes(entry, self._seal(file, content, reading) + reading)
 
     def _entry(self, file: Path) -> Path:
