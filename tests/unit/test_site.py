@@ -423,3 +423,31 @@ def test_a_feed_is_short_whatever_changed() -> None:
     entries = ElementTree.fromstring(changes.feed(changes.recorded(many))).findall("{*}entry")
     assert len(entries) == changes.FEED
     assert str(entries[0].findtext("{*}summary")).endswith("and 10 cells more")
+
+
+# Folklore against measurement
+
+
+def test_what_guides_say_stands_beside_what_was_recorded(project: Project, tmp_path: Path) -> None:
+    (project.root / "claims.yaml").write_text(
+        """\
+- id: adding
+  says: "`Add` <b>always</b> converts."
+  source: guide
+  asks: [{cases: [zoo/add], says: converts}]
+- id: rounding
+  says: "A GRU is rounded."
+  source: other
+  asks: [{cases: [zoo/relu], says: converts}]
+"""
+    )
+    site = built(tmp_path / "site", *RECORDS)
+    said = text_of(site / "claims.html")
+    assert "2 claims: 1 true, 0 false, 0 depends, 1 untested." in said
+    assert "Add <b>always</b> converts." in said
+    assert "<code>Add</code> &lt;b&gt;always" in (site / "claims.html").read_text()
+    assert "2 of 2 that were run and can tell" in said
+    assert "As the claim says: zoo/add by onnx-tf on old, zoo/add by onnx-tf on new" in said
+    first, second = json.loads((site / "api/v1/claims.json").read_text())["claims"]
+    assert (first["answer"], first["asks"][0]["agree"], second["answer"]) == ("true", 2, "untested")
+    assert "claims.html#adding" in (site / "data" / "search.js").read_text()

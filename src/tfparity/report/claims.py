@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from tfparity.evidence.claims import Answer, Found, Word, answers
 from tfparity.evidence.query import Standing, Table
@@ -46,7 +46,7 @@ def _claim(answer: Answer) -> str:
     if claim.nothing:
         lines.append(markdown.text(claim.nothing))
     for one in answer.found:
-        lines.append(f"Of {_asked(one.ask)}, {_how(one.ask)}: {_counted(one)}.")
+        lines.append(f"Of {asked(one.ask, markdown.code)}, {how(one.ask, markdown.code)}: {counted(one)}.")
         lines += [
             markdown.folded(f"{title}: {words.cells(len(cells))}", "\n".join(_by_case(cells)))
             for title, cells in (("as the claim says", one.agree), ("otherwise", one.against))
@@ -55,27 +55,28 @@ def _claim(answer: Answer) -> str:
     return "\n\n".join(lines)
 
 
-def _counted(found: Found) -> str:
+def counted(found: Found) -> str:
+    """How many cells are as an ask says."""
     ran = len(found.agree) + len(found.against)
     if not ran:
         return f"none of {found.planned:,} that could show it was run so far"
     return f"{len(found.agree):,} of {ran:,} that were run and can tell"
 
 
-def _asked(ask: Ask) -> str:
-    """Which cells, in words."""
+def asked(ask: Ask, code: Callable[[object], str]) -> str:
+    """Which cells, in words; `code` marks an identifier."""
     named = [
-        f"{what} {', '.join(map(markdown.code, globs))}"
+        f"{what} {', '.join(map(code, globs))}"
         for what, globs in (("cases", ask.cases), ("by", ask.routes), ("on", ask.toolchains))
         if globs != ("*",)
     ]
-    named += [markdown.code(f"{name} {specifier}") for name, specifier in ask.where.items()]
+    named += [code(f"{name} {specifier}") for name, specifier in ask.where.items()]
     among = {"run": "", "imported": ", where the environment imports", "working": ", of those that work"}[ask.among]
     return f"cells ({', '.join(named) or 'all'}){among}"
 
 
-def _how(ask: Ask) -> str:
-    """What the claim says of each, in words."""
+def how(ask: Ask, code: Callable[[object], str]) -> str:
+    """What the claim says of each, in words; `code` marks an identifier."""
     amount = {"each": "it says of each that", "all": "it says of all, so that one refutes it, that"}
     said = {
         "converts": "it works",
@@ -89,13 +90,13 @@ def _how(ask: Ask) -> str:
     }[ask.says]
     if ask.attempt:
         some = "an attempt" if ask.says.startswith("converts") else "no attempt"
-        said = f"{some} at opset {markdown.code(ask.attempt)} passes"
+        said = f"{some} at opset {code(ask.attempt)} passes"
     more = [
-        f"at opset {markdown.code(ask.opset)}" if ask.opset else "",
+        f"at opset {code(ask.opset)}" if ask.opset else "",
         f"with a largest difference below {ask.max_error:g}" if ask.max_error else "",
-        f"by the rule {markdown.code(ask.limitation)}" if ask.limitation else "",
-        f"as the target {markdown.code(ask.target)}" if ask.target else "",
-        f"on the runtime {markdown.code(ask.runtime)}" if ask.runtime else "",
+        f"by the rule {code(ask.limitation)}" if ask.limitation else "",
+        f"as the target {code(ask.target)}" if ask.target else "",
+        f"on the runtime {code(ask.runtime)}" if ask.runtime else "",
     ]
     return " ".join([amount.get(ask.of, "it says of some that"), said, *filter(None, more)])
 

@@ -19,6 +19,7 @@ from tfparity.report.site.facts import (
     CaseFacts,
     CellFacts,
     CellsFile,
+    ClaimFacts,
     Index,
     LimitationFacts,
     Recommendation,
@@ -78,6 +79,14 @@ class ChangesFile:
     changes: tuple[Recorded, ...]
 
 
+@dataclass(frozen=True)
+class ClaimsFile:
+    """api/v1/claims.json: what guides and pages say, and what recorded cells show of it."""
+
+    version: int
+    claims: tuple[ClaimFacts, ...]
+
+
 #: The files that are one, with what each holds.
 FILES: dict[str, tuple[type, str]] = {
     "toolchains": (ToolchainsFile, "what a person would adopt: pins, lockfiles, routes, counts"),
@@ -88,6 +97,7 @@ FILES: dict[str, tuple[type, str]] = {
         RecommendFile,
         "for each case, on any TensorFlow and on each: what to take",
     ),
+    "claims": (ClaimsFile, "what guides say of these tools, and what recorded cells show of it"),
     "changes": (ChangesFile, "what changed in the evidence, by commit and toolchain"),
 }
 
@@ -142,6 +152,7 @@ def files(found: Facts) -> Iterator[tuple[str, bytes]]:
         "limitations": LimitationsFile(VERSION, tuple(found.limitations)),
         "routes": RoutesFile(VERSION, tuple(found.routes)),
         "recommend": RecommendFile(VERSION, tuple(found.recommendations)),
+        "claims": ClaimsFile(VERSION, tuple(found.claims)),
         "changes": ChangesFile(VERSION, found.changes),
     }
     for name, (kind, _) in FILES.items():

@@ -7,17 +7,22 @@ from functools import cached_property
 
 from packaging.version import Version
 
+from tfparity.evidence.claims import Answer, Found
+from tfparity.evidence.claims import answers as answers_to
 from tfparity.evidence.history import Change
 from tfparity.evidence.query import Standing, Table, counted
+from tfparity.inputs import claims as claims_file
 from tfparity.inputs.matrix import Toolchain
 from tfparity.planning.routes import route
 from tfparity.records.cells import CellId
-from tfparity.report import zoo
+from tfparity.report import claims, zoo
 from tfparity.report.site import answers, changes, facts
 from tfparity.report.site.facts import (
+    AskFacts,
     CaseFacts,
     CellFacts,
     CellsFile,
+    ClaimFacts,
     EnvironmentFacts,
     ErrorFacts,
     Latencies,
@@ -47,6 +52,11 @@ class Facts:
     def changes(self) -> tuple[Recorded, ...]:
         """The newest first."""
         return changes.recorded(self.history)
+
+    @cached_property
+    def claims(self) -> list[ClaimFacts]:
+        """Of the project's claims.yaml; none where it has none."""
+        return [_claim(one) for one in answers_to(claims_file.load(self.table.project.claims), self.table)]
 
     @cached_property
     def _past(self) -> dict[CellId, list[Past]]:
@@ -246,3 +256,27 @@ def _install(environment: EnvironmentFacts) -> list[str]:
         f"uv venv --python {environment.python} {environment.id}",
         f"uv pip install --python {environment.id}/bin/python --require-hashes -r {environment.lockfile}",
     ]
+
+
+def _claim(answer: Answer) -> ClaimFacts:
+    claim = answer.claim
+    asks = tuple(map(_ask, answer.found))
+    return ClaimFacts(claim.id, claim.says, claim.source, answer.word, claim.nothing, asks)
+
+
+def _ask(found: Found) -> AskFacts:
+    def backticks(value: object) -> str:
+        return f"`{value}`"
+
+    def first(cells: Sequence[Standing]) -> tuple[CellId, ...]:
+        return tuple(cell.planned.place for cell in cells[: claims.NAMED])
+
+    return AskFacts(
+        claims.asked(found.ask, backticks),
+        claims.how(found.ask, backticks),
+        len(found.agree),
+        len(found.against),
+        found.planned,
+        first(found.agree),
+        first(found.against),
+    )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from tfparity.evidence.claims import Word
 from tfparity.evidence.query import Standing
 from tfparity.evidence.schema import Agreement, StageRun
-from tfparity.records.cells import Artifact, AttemptLine, Entry, Said
+from tfparity.records.cells import Artifact, AttemptLine, CellId, Entry, Said
 from tfparity.records.vocabulary import Grade, Stage, Verdict
 from tfparity.report import probing
 from tfparity.report.site.text import plain
@@ -265,6 +266,32 @@ class Recorded:
     added: int
     removed: int
     moved: tuple[Moved, ...]
+
+
+@dataclass(frozen=True)
+class AskFacts:
+    """What would show a claim: of which cells it says what (identifiers in backticks), how many cells are as it says
+    and how many are not, of so many planned, with the first of each."""
+
+    cells: str
+    says: str
+    agree: int
+    against: int
+    planned: int
+    agreeing: tuple[CellId, ...]
+    otherwise: tuple[CellId, ...]
+
+
+@dataclass(frozen=True)
+class ClaimFacts:
+    """What guides say (identifiers in backticks), by whom, what recorded cells show of it. note: why nothing can."""
+
+    id: str
+    says: str
+    source: str
+    answer: Word
+    note: str | None
+    asks: tuple[AskFacts, ...]
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tfparity.evidence import ranges
+from tfparity.evidence.claims import Word
 from tfparity.evidence.query import Standing, counted
 from tfparity.paths import worker_modules
 from tfparity.records.vocabulary import Verdict
-from tfparity.report import plots, readme, words
+from tfparity.report import claims, plots, readme, words
 from tfparity.report import ranges as since
 from tfparity.report.site import answers, api, changes, facts, phrases
 from tfparity.report.site.collect import Facts
@@ -53,6 +54,7 @@ def every(found: Facts) -> Iterator[Page]:
     yield _latency(found)
     yield _remedies(found)
     yield _changes(found)
+    yield _claims(found)
     yield Page("trends.html", "trends.html", "How much works", {"pictures": pictures(found)})
     yield from _toolchains(found)
     yield from _tensorflow(found)
@@ -70,6 +72,12 @@ def _data(found: Facts) -> Page:
 def _changes(found: Facts) -> Page:
     values = {"changes": [(one, changes.said(one)) for one in found.changes]}
     return Page("changes.html", "changes.html", "What changed", values)
+
+
+def _claims(found: Facts) -> Page:
+    counts = {word: sum(one.answer is word for one in found.claims) for word in Word}
+    values = {"claims": found.claims, "counts": counts, "SIGNS": claims.SIGNS}
+    return Page("claims.html", "claims.html", "Folklore against measurement", values)
 
 
 def _home(found: Facts) -> Page:

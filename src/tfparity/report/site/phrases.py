@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import quote
 
+from markupsafe import Markup, escape
+
 from tfparity.records.cells import Entry
 from tfparity.records.vocabulary import Grade
 from tfparity.report import words
@@ -102,8 +104,14 @@ def described(picture: str) -> str:
     return html.unescape(". ".join(re.findall(r'<(?:title|desc) id="[^"]*">([^<]*)<', picture)))
 
 
+def coded(text: str) -> Markup:
+    """A text with what stands in backticks as code, the rest escaped."""
+    parts = (escape(part) for part in text.split("`"))
+    return Markup("").join(Markup("<code>{}</code>").format(part) if at % 2 else part for at, part in enumerate(parts))
+
+
 #: What templates call.
-FILTERS: dict[str, Callable[..., Any]] = {"short": short, "number": words.number, "axes": words.axes}
+FILTERS: dict[str, Callable[..., Any]] = {"coded": coded, "short": short, "number": words.number, "axes": words.axes}
 
 GLOBALS: dict[str, Any] = {
     "VERDICTS": words.VERDICTS,

@@ -26,7 +26,7 @@ class Entry:
 
 def entries(found: Facts) -> list[Entry]:
     """All of them."""
-    kinds = (_guides, _versions, _toolchains, _routes, _rules, _cases, _operators)
+    kinds = (_guides, _claims, _versions, _toolchains, _routes, _rules, _cases, _operators)
     return [entry for kind in kinds for entry in kind(found)]
 
 
@@ -68,6 +68,16 @@ def _guides(found: Facts) -> Iterator[Entry]:
         "The same evidence under api/v1/.",
         "api json csv badge download",
     )
+
+
+def _claims(found: Facts) -> Iterator[Entry]:
+    for claim in found.claims:
+        agree, against = sum(one.agree for one in claim.asks), sum(one.against for one in claim.asks)
+        said = f"{str(claim.answer).capitalize()}: {agree} of {agree + against} cells that can tell are so."
+        url = f"claims.html#{claim.id}"
+        untested = f"Untested. {claim.note or ''}".strip()
+        answer = said if agree + against else untested
+        yield Entry("folklore", claim.says.replace("`", ""), url, answer, "claim true false myth guide", 0.9)
 
 
 def _versions(found: Facts) -> Iterator[Entry]:
