@@ -361,6 +361,14 @@ def test_a_difference_that_does_not_repeat_is_flaky(project: Project, attempts: 
     assert group.cells[0].message.startswith("first: regressed (")
 
 
+@pytest.mark.parametrize(("head", "kind"), [(WORKS, "same"), (GRU, "regressed")])
+def test_a_record_of_before_a_remedy_was_named_makes_no_cell_flaky(project: Project, head: Attempt, kind: str) -> None:
+    record(zoo("gru", UNSQUEEZE, toolchain="old"))
+    project.limitations.write_text(small_project.RULE + "  remedies: [auto-cast]\n")
+    said = run(Runs(old_gru=[WORKS], new_gru=[head]), case_globs=("zoo/gru",))
+    assert {word: count for word, count in said.counts.items() if count} == {kind: 1}
+
+
 def test_of_a_toolchain_against_itself_two_runs_are_compared(project: Project) -> None:
     session, both = sides.read("old", ["old"], Choice(case_globs=("zoo/add", "zoo/gru")))
     assert upgrade(session, both, Runs()).groups == ()

@@ -12,7 +12,7 @@ from packaging.version import Version
 
 from tfparity.features.session import Session
 from tfparity.features.upgrade.compare import Answer, Change, Place
-from tfparity.features.upgrade.report import Across
+from tfparity.features.upgrade.report import Across, Sides
 from tfparity.inputs.matrix import Environment
 from tfparity.records.cells import PlannedCell
 from tfparity.records.vocabulary import shim_remedy
@@ -35,8 +35,10 @@ def _minor(version: str) -> tuple[int, ...]:
 class Ways:
     """Finds them, by the evidence of all toolchains of the matrix."""
 
-    def __init__(self, session: Session, base: str, head: str, answers: Mapping[Place, Answer]) -> None:
-        self.session, self.base, self.head, self.answers = session, base, head, answers
+    def __init__(self, session: Session, sides: Sides, answers: Mapping[Place, Answer]) -> None:
+        """answers: of HEAD."""
+        self.session, self.base, self.head, self.answers = session, sides.base, sides.head, answers
+        self.label = sides.head_label
         self._versions: dict[str, dict[str, str]] = {}
 
     def __call__(self, changes: Sequence[Change]) -> tuple[Across, ...]:
@@ -66,7 +68,7 @@ class Ways:
             for (case, route), answer in self.answers.items()
             if case in cases and route not in failing and answer.verdict.works
         )
-        return [Across("route", self.head, route, count, len(cases)) for route, count in works.most_common(MOST)]
+        return [Across("route", self.label, route, count, len(cases)) for route, count in works.most_common(MOST)]
 
     def _toolchains(self, cases: set[str]) -> list[Across]:
         works = Counter(

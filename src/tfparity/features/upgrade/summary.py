@@ -31,7 +31,7 @@ def report(
     lost: Sequence[Place] = (),
 ) -> Upgrade:
     """The report of those changes. lost: the cells that a second run left untested."""
-    groups = grouped(changes, Ways(session, sides.base, sides.head, head))
+    groups = grouped(changes, Ways(session, sides, head))
     counts = {kind.value: sum(change.kind is kind for change in changes) for kind in Kind}
     losing = {change.kind for change in changes if change.loses}
     worst = next((kind for kind in Kind if kind in losing), Kind.SAME)

@@ -147,6 +147,8 @@ def _confirmed(
     todo = [cell for cell in cells if cell.applicable and _place(cell) in doubted]
     if not todo:
         return list(changes), []
+    # A record of before a remedy was named says less than a run does now.
+    outdone = {_place(cell) for cell in todo if session.query.standing(cell).untried}
     found = answers.of_records(session, carry(todo, again=True))
     again, lost = {}, []
     for place, change in doubted.items():
@@ -156,12 +158,14 @@ def _confirmed(
         else:
             lost.append(place)
     kept = [change for change in changes if change.place not in lost]
-    return [
-        change
-        if change.place not in again or alike(change, again[change.place])
-        else _flaky(change, again[change.place])
-        for change in kept
-    ], lost
+    return [_again(change, again.get(change.place), outdone=change.place in outdone) for change in kept], lost
+
+
+def _again(first: Change, second: Change | None, *, outdone: bool) -> Change:
+    """What counts of a change and of what came out when both sides ran again."""
+    if second is None or alike(first, second):
+        return first
+    return second if outdone else _flaky(first, second)
 
 
 def _both(sides: Sides, change: Change) -> tuple[tuple[str, Answer], tuple[str, Answer]]:
