@@ -6,12 +6,20 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).parents[2]
 ACTION = YAML(typ="safe").load((ROOT / "action.yml").read_text(encoding="utf-8"))
+
+
+def workflow(name: str) -> dict[str, Any]:
+    """A workflow of this repository."""
+    text = (ROOT / ".github" / "workflows" / f"{name}.yml").read_text(encoding="utf-8")
+    loaded: dict[str, Any] = YAML(typ="safe").load(text)
+    return loaded
 
 
 def gate_arguments(tmp_path: Path, **given: str) -> list[str]:
@@ -70,4 +78,61 @@ def test_every_action_is_named_by_a_commit() -> None:
     files = [ROOT / "action.yml", *(ROOT / ".github" / "workflows").glob("*.yml")]
     used = [line for file in files for line in re.findall(r"uses: (.+)", file.read_text(encoding="utf-8"))]
     assert len(used) > 5
+    used.remove("./.tfparity # zizmor: ignore[self-repository]")  # checked out at the commit that the caller names
     assert [line for line in used if not re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v[\d.]+", line)] == []
+
+
+def test_the_reusable_workflow_hands_what_it_takes_to_the_action() -> None:
+    called = workflow("models")
+    declared = called["on"]["workflow_call"]["inputs"]
+    (step,) = [step for step in called["jobs"]["gate"]["steps"] if step["uses"] == "./.tfparity"]
+    handed = {name: text for name, text in step["with"].items() if "${{" in text}
+    assert handed == {name: f"${{{{ inputs.{name} }}}}" for name in declared if name not in ("tfparity", "commit")}
+    assert set(ACTION["inputs"]) - set(handed) == {"junit", "cache"}
+    for name in handed:
+        assert declared[name]["description"] == ACTION["inputs"][name]["description"]
+        assert declared[name].get("default") == ACTION["inputs"][name].get("default")
+
+
+#: In the place of python: a scout that ends so, having put something into matrix.yaml or not.
+SCOUT = """\
+#!/bin/sh
+case "$*" in *"-s scout"*) ;; *) echo page > docs/page.md; exit 0 ;; esac
+mkdir -p reports && echo said > reports/scout.md
+{change}
+exit {code}
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "ends", "found"),
+    [("echo new >> matrix.yaml; echo lock > lockfiles/new.txt", 1, 0, True), (":", 0, 0, False), (":", 1, 1, False)],
+)
+def test_the_scheduled_scout_tells_what_was_found_from_an_error(
+    tmp_path: Path, change: str, code: int, ends: int, found: bool
+) -> None:
+    for folder in ("docs", "lockfiles", "bin"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "README.md").touch()
+    (tmp_path / "matrix.yaml").write_text("schema: 1\n")
+    git = ("git", "-c", "user.name=t", "-c", "user.email=t@example.org")
+    for words in (("init", "-q"), ("add", "README.md", "matrix.yaml"), ("commit", "-qm", "first")):
+        subprocess.run([*git, *words], cwd=tmp_path, check=True)
+    stand_in = tmp_path / "bin" / "python"
+    stand_in.write_text(SCOUT.format(change=change, code=code))
+    stand_in.chmod(0o755)
+    (step,) = [step for step in workflow("scout")["jobs"]["try"]["steps"] if step.get("id") == "scout"]
+    done = subprocess.run(
+        ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
+        env={"PATH": f"{stand_in.parent}:{os.environ['PATH']}", "GITHUB_OUTPUT": str(tmp_path / "output")},
+        cwd=tmp_path,
+        check=False,
+    )
+    assert done.returncode == ends
+    told = (tmp_path / "output").read_text() if (tmp_path / "output").exists() else ""
+    assert told == ("found=true\n" if found else "")
+    if found:
+        subprocess.run([*git, "reset", "-q", "--hard"], cwd=tmp_path, check=True)
+        subprocess.run([*git, "apply", "--index", "reports/scout.patch"], cwd=tmp_path, check=True)
+        assert (tmp_path / "lockfiles" / "new.txt").read_text() == "lock\n"
+        assert (tmp_path / "docs" / "page.md").read_text() == "page\n"

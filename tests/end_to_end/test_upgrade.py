@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import time
 from pathlib import Path
@@ -162,6 +163,7 @@ def test_an_unnamed_head_is_resolved_and_run_on_the_spot(numpies: Folder) -> Non
     done = numpies.run("upgrade", "base", "numpy==2.0.2", "--html", "up.html")
     assert done.returncode == 30, done.stdout + done.stderr
     assert done.stdout.startswith("base with numpy==2.0.2 is worse for 1 model")
+    assert re.search(r"\n2 cells to run: about .*, with \d environments? to install \(.*GB\)\n", done.stderr)
     done = numpies.run("upgrade", "base", "numpy==99")
     assert done.returncode == 37, done.stdout + done.stderr
     assert "numpy==99" in done.stdout

@@ -108,7 +108,7 @@ def show(console: Console, report: GateReport, *, ends: bool = True) -> None:
         code = f", exit code {report.exit_code}, {worst}: {MEANINGS[worst]}" if ends else ""
         console.print(Text(f"gate: {count}{code}", "bold"), soft_wrap=True)
     else:
-        console.print(Text(f"gate: nothing moved in {len(report.checked)} cells", "green"))
+        console.print(Text(f"gate: nothing moved in {words.cells(len(report.checked))}", "green"))
 
 
 def summary(report: GateReport, records: Sequence[CellRecord], found: dict[str, Evidence]) -> str:
