@@ -116,6 +116,12 @@ class PackageError(TfparityError):
     exit_code = 27
 
 
+class SandboxError(TfparityError):
+    """A sandbox is required, and this machine allows none."""
+
+    exit_code = 29
+
+
 class MachineFault(TfparityError):
     """This machine ended a request: a signal from outside, a dead parent, a full disk; or it comes to another end than
     before where nothing changed. It says nothing of a toolchain.

@@ -50,7 +50,8 @@ def declare(to: Commands) -> None:
         ran.add_argument(option.flag, help=option.help, **option.settings)
     declare_score(ran)
     ran.add_argument("--case", action="append", metavar="GLOB", help="only these cases; repeatable")
-    ran.add_argument("--download", action="store_true", help="let uv fetch Python interpreters that are not here")
+    for option in (options.named("--sandbox"), options.named("--download")):
+        ran.add_argument(option.flag, help=option.help, **option.settings)
 
 
 def export(given: argparse.Namespace) -> int:
@@ -95,6 +96,7 @@ def run(given: argparse.Namespace) -> int:
         download=given.download,
         packages=packages,
         keep_environments=given.keep_environments,
+        sandbox=commands.sandboxing(given),
     )
     asked = under_test.session(choice, say)
     wanted = str(Path(given.route).absolute()) if given.route.endswith(".py") else given.route

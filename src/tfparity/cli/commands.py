@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tfparity.errors import MachineFault, TfparityError
 from tfparity.planning import options
+from tfparity.records.vocabulary import Sandboxing
 
 # What a command needs is imported there: --help answers in less time than pydantic takes to import, `table --check` in
 # less than the engine does.
@@ -125,6 +126,11 @@ def ran(session: Session, cells: Sequence[PlannedCell], *, again: bool = False) 
     console.print(f"{what}{asked.forecast(cells, asked.to_run(cells))}", markup=False)
     with progress.progress(console, cells, asked.costs(cells)) as display, asked.engine(display) as engine:
         return list(engine.run(cells))
+
+
+def sandboxing(given: argparse.Namespace) -> Sandboxing:
+    """What --sandbox says."""
+    return Sandboxing(given.sandbox or Sandboxing.AUTO)
 
 
 def raise_for_machine(records: Sequence[CellRecord]) -> None:

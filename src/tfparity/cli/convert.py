@@ -13,7 +13,7 @@ from tfparity.cli.commands import Commands
 def declare(to: Commands) -> None:
     """Declare the command."""
     choosing = (
-        *("--toolchain", "--route", "--input", "--output", "--axis", "--path", "--download"),
+        *("--toolchain", "--route", "--input", "--output", "--axis", "--path", "--download", "--sandbox"),
         *("--target", "--calibration"),
     )
     converted = to.add("convert", convert, only=choosing)

@@ -28,6 +28,7 @@ def declare(to: Commands) -> None:
             "--level",
             "--again",
             "--fresh-process",
+            "--sandbox",
             "--keep",
             "--keep-environments",
             "--download",

@@ -14,7 +14,7 @@ from tfparity.errors import UsageError
 
 def declare(to: Commands) -> None:
     """Declare the command."""
-    ran = to.add("runtimes", runtimes, only=("--input", "--download"))
+    ran = to.add("runtimes", runtimes, only=("--input", "--download", "--sandbox"))
     ran.add_argument(
         "artifact", type=Path, help="a SavedModel's folder, a .tflite file, or a folder that convert wrote"
     )
@@ -61,7 +61,9 @@ def runtimes(given: argparse.Namespace) -> int:
     answers = golden.read(given.golden) if given.golden is not None else None
     with (
         progress.Steps(terminal.console(sys.stderr)) as steps,
-        Runs(project, declared, paths.cache(), steps, download=given.download) as runs,
+        Runs(
+            project, declared, paths.cache(), steps, download=given.download, sandboxing=commands.sandboxing(given)
+        ) as runs,
     ):
         if answers is None:
             runtime = max(chosen, key=lambda one: one.as_of)

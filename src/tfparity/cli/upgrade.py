@@ -174,7 +174,9 @@ def _artifact(given: argparse.Namespace) -> int:
         environments = [side.environment for side in both]
         with (
             unnamed.gone(environments, project, cache, keep=given.keep_environments),
-            Runs(project, declared, cache, steps, download=given.download) as runs,
+            Runs(
+                project, declared, cache, steps, download=given.download, sandboxing=commands.sandboxing(given)
+            ) as runs,
         ):
             report = served.compare(runs, both, found, answers, command, with_switches=given.switches, told=steps.say)
     outputs.write(report, files)
@@ -187,7 +189,7 @@ def _refuse_what_chooses_cells(given: argparse.Namespace) -> None:
     for option in options.OPTIONS:
         value = getattr(given, option.name, None)
         if (
-            option.flag not in (*WITHOUT, "--download", "--keep-environments")
+            option.flag not in (*WITHOUT, "--download", "--keep-environments", "--sandbox")
             and value is not None
             and value is not False
         ):

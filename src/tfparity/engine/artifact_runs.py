@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,8 +15,9 @@ from typing import Self
 import numpy
 
 from tfparity import paths
-from tfparity.engine import bundles, context, switches, work_folder
+from tfparity.engine import bundles, context, sandbox, switches, work_folder
 from tfparity.engine.process_limits import Limits
+from tfparity.engine.sandbox import Inside, Sandbox
 from tfparity.engine.switches import AS_IT_IS, Setting, Switch
 from tfparity.engine.work_folder import WorkFolder
 from tfparity.engine.worker_client import Answer, Side, Takes, Worker
@@ -42,7 +44,7 @@ from tfparity.records.cells import Problem
 from tfparity.records.fingerprint import normalise
 from tfparity.records.keys import Json
 from tfparity.records.observer import Observer
-from tfparity.records.vocabulary import Outcome
+from tfparity.records.vocabulary import Outcome, Sandboxing
 from tfparity.worker import artifacts
 from tfparity.worker.declare import Input
 
@@ -138,10 +140,11 @@ class Runs:
         observer: Observer,
         *,
         download: bool = False,
+        sandboxing: Sandboxing = Sandboxing.OFF,
         openers: Mapping[str, str] | None = None,
     ) -> None:
         self.project, self.matrix, self.cache, self.observer = project, matrix, cache, observer
-        self._download = download
+        self._download, self._sandboxing = download, sandboxing
         self._openers = {"saved-model": "saved-model", "tflite": "tflite", "c-api": "c-api", **(openers or {})}
         self._folder = WorkFolder(work_folder.place(cache.work))
         self._count = 0
@@ -260,6 +263,16 @@ class Runs:
     def _limits(self) -> Limits:
         return context.limits(self.matrix)
 
+    @cached_property
+    def _sandbox(self) -> Sandbox | None:
+        return sandbox.chosen(self._sandboxing, self.observer.note)
+
+    def _inside(self) -> Inside | None:
+        """Where workers run: what they write goes to the run's own folder."""
+        if self._sandbox is None:
+            return None
+        return Inside(self._sandbox, (self._folder.folder,), (self.project.root, paths.PACKAGE, self.cache.root))
+
     def _worker(self, stack: ExitStack, runtime: Environment, opened_by: str, setting: Setting) -> Worker:
         """A warm worker of the runtime under those variables. Raises what an install raises, WorkerError where it does
         not import."""
@@ -278,6 +291,7 @@ class Runs:
         worker = Worker(
             Side(installed.python, tuple(runtime.shims), (imports,), variables=variables),
             self._folder.folder / f"{runtime.id}-{self._count}",
+            inside=self._inside(),
         )
         stack.enter_context(worker)
         failed = worker.failed_import

@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tfparity.engine import work_folder
+from tfparity import paths
+from tfparity.engine import sandbox, work_folder
 from tfparity.engine.process_limits import Limits
+from tfparity.engine.sandbox import Inside, Sandbox
 from tfparity.engine.store import Store
 from tfparity.inputs.calibration import Calibration
 from tfparity.inputs.limitations import Limitation
@@ -18,7 +21,7 @@ from tfparity.paths import Cache, Project
 from tfparity.planning.keys import Keys
 from tfparity.records.cells import Cell, CellId
 from tfparity.records.observer import Observer, Silent
-from tfparity.records.vocabulary import Target
+from tfparity.records.vocabulary import Sandboxing, Target
 from tfparity.worker.declare import Case
 
 if TYPE_CHECKING:
@@ -32,7 +35,8 @@ class Options:
     rules name, where a user's own model fails. `level`: 1, the stages; 2, with probes. `as_recorded`: cells that are
     made as they were recorded: at their level where `level` is None, and, of those that failed, by the remedies alone
     that they tried. `targets`: what is made of cells that work; None for those of `as_recorded`. `examples`: a user's
-    own for those that are made with examples. `runtimes`: ids of those on which what works is run, too."""
+    own for those that are made with examples. `runtimes`: ids of those on which what works is run, too. `sandbox`:
+    whether workers run in one."""
 
     jobs: int = 2
     all_opsets: bool = False
@@ -48,6 +52,7 @@ class Options:
     as_recorded: Mapping[CellId, Cell] = field(default_factory=dict)
     targets: tuple[Target, ...] | None = ()
     examples: Calibration | None = None
+    sandbox: Sandboxing = Sandboxing.OFF
 
 
 class Context:
@@ -78,6 +83,22 @@ class Context:
         self.not_built: dict[str, Exported] = {}
         self._remade: set[Path] = set()
         self._remade_lock = threading.Lock()
+
+    @cached_property
+    def _sandbox(self) -> Sandbox | None:
+        return sandbox.chosen(self.options.sandbox, self.observer.note)
+
+    def inside(self, *, exports: bool = False) -> Inside | None:
+        """Where a worker runs, None for no sandbox: it may write to the run's own folder, and one that `exports` to
+        bundles, too. Raises SandboxError where one is required and there is none."""
+        with self._remade_lock:
+            chosen = self._sandbox
+        if chosen is None:
+            return None
+        cases = {Path(case.file).parent for case in self.cases.values()}
+        read = (self.project.root, paths.PACKAGE, *self.options.path, *cases)
+        self.cache.bundles.mkdir(parents=True, exist_ok=True)
+        return Inside(chosen, (self.folder, *([self.cache.bundles] if exports else [])), (*read, self.cache.root))
 
     def first_again(self, folder: Path) -> bool:
         """Whether this run makes everything again and has not come to that folder of a bundle before."""

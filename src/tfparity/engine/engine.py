@@ -455,7 +455,7 @@ class Engine:
         """The warm worker of that side."""
         if self._scorer is None or not self._scorer.alive:
             folder = self.context.folder / f"target-{uuid.uuid4().hex[:8]}"
-            self._scorer = self._stack.enter_context(Worker(side, folder))
+            self._scorer = self._stack.enter_context(Worker(side, folder, inside=self.context.inside()))
         return self._scorer
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from tfparity.engine import process_limits as processes
 from tfparity.engine.process_limits import Limits
 from tfparity.errors import MachineFault
-from tfparity.records import machine
+from tfparity.records import machine, own_environment
 
 SECONDS = 300.0
 
@@ -70,12 +70,13 @@ def ask(
     A model that it cannot run gives a reply with the reason. It ends where `aborted` says so. Raises MachineFault
     where this machine ended it.
     """
+    own_environment.hide()
     process = subprocess.Popen(
         [sys.executable, "-I", str(SCRIPT), str(model), str(io), str(result), json.dumps(list(outputs)), runtime],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, **NO_TELEMETRY},
+        env={**own_environment.without_secrets(os.environ), **NO_TELEMETRY},
         text=True,
         errors="replace",
         start_new_session=True,

@@ -76,7 +76,7 @@ class Timed:
             return self.pool.worker(self.crossing.source if side == "source" else self.crossing.target)
         if self._own is None or not self._own.alive:
             ours = Side(Path(sys.executable), (), ("numpy", "onnxruntime"))
-            self._own = self.stack.enter_context(Worker(ours, self.folder / OWN))
+            self._own = self.stack.enter_context(Worker(ours, self.folder / OWN, inside=self.context.inside()))
         return self._own
 
     def artifact(self, target: Target) -> Path:

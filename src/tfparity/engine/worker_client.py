@@ -23,12 +23,14 @@ from typing import IO
 from pydantic import FiniteFloat, ValidationError
 
 from tfparity import paths
+from tfparity.engine import sandbox
 from tfparity.engine.process_limits import Limits, kill, watch
 from tfparity.engine.referee import NO_TELEMETRY
+from tfparity.engine.sandbox import Inside
 from tfparity.engine.store import ImportStep
 from tfparity.errors import MachineFault, WorkerError
 from tfparity.judging.judge import Signature
-from tfparity.records import machine, readers
+from tfparity.records import machine, own_environment, readers
 from tfparity.records.cells import Problem, StageReply
 from tfparity.records.fingerprint import printable
 from tfparity.records.keys import Json
@@ -238,12 +240,16 @@ def environment(side: Side, home: Path) -> dict[str, str]:
 class Worker:
     """One environment's side, warm while it can be. Use as a context manager; `ask` from any thread.
 
-    `folder`, with the requests and their logs, is removed at the end, unless `keep`.
+    `folder`, with the requests and their logs, is removed at the end, unless `keep`. `inside`: its sandbox, where it
+    has one: the parent is started in it, once, and so are its requests.
     """
 
-    def __init__(self, side: Side, folder: Path, *, fresh: bool = False, keep: bool = False) -> None:
+    def __init__(
+        self, side: Side, folder: Path, *, fresh: bool = False, keep: bool = False, inside: Inside | None = None
+    ) -> None:
         self.side = side
         self.folder = folder
+        self.inside = inside
         self.keep = keep
         self.fresh = fresh or sys.platform != "linux"
         self.imports: tuple[ImportStep, ...] = ()
@@ -310,6 +316,10 @@ class Worker:
             self.imports = self._interrupted(control, Outcome.TIMEOUT, f"still importing after {IMPORT_SECONDS:.0f} s")
         elif not ready:
             code = self._process.wait()
+            if self.inside is not None:
+                code = self.inside.sandbox.status(code)
+                if code == sandbox.REFUSED:
+                    raise WorkerError(f"no sandbox was made: {sandbox.refusal(control / messages.LOG)}; --sandbox off")
             outside = machine.ended_from_outside(code)
             if outside:
                 raise MachineFault(f"the worker was ended by {outside} while it imported", "import")
@@ -331,10 +341,16 @@ class Worker:
         return (*seen.imports, ImportStep(seen.importing or "?", outcome, 0.0, problem))
 
     def _spawn(self, control: Path) -> subprocess.Popen[str]:
+        command = [str(self.side.python), "-I", str(paths.WORKER), str(control)]
+        own_environment.hide()
+        if self.inside is not None:
+            if not os.access(self.side.python, os.X_OK):
+                raise _no_start(self.side, "no program there")
+            command = self.inside.around(command, self.folder)
         with (control / messages.LOG).open("w") as log:
             try:
                 return subprocess.Popen(
-                    [str(self.side.python), "-I", str(paths.WORKER), str(control)],
+                    command,
                     env=environment(self.side, self.home),
                     cwd=control,
                     text=True,
@@ -344,9 +360,7 @@ class Worker:
                     stderr=log,
                 )
             except OSError as wrong:
-                raise WorkerError(
-                    f"cannot start {self.side.python}: {wrong.strerror}; remove the environment to have it made again"
-                ) from None
+                raise _no_start(self.side, wrong.strerror) from None
 
     def _listen(self, stream: IO[str], ready: list[_Ready], heard: threading.Event, gone: threading.Event) -> None:
         with stream:
@@ -360,7 +374,7 @@ class Worker:
                     continue
                 with self._told:
                     if said.started and said.pid:
-                        self._started[said.started] = self._pids[said.started] = said.pid
+                        self._started[said.started] = self._pids[said.started] = self._outer(said.pid)
                     elif said.ended and said.status is not None:
                         self._ended[said.ended] = said.status
                         self._pids.pop(said.ended, None)
@@ -369,6 +383,12 @@ class Worker:
         with self._told:
             gone.set()
             self._told.notify_all()  # whoever waits looks again
+
+    def _outer(self, pid: int) -> int:
+        """The process that the parent calls by that number, as we call it."""
+        if self.inside is None or self._process is None:
+            return pid
+        return sandbox.outer(self._process.pid, pid)
 
     def kill(self) -> None:
         """End the parent and what it runs at once; requests under way come back as crashed."""
@@ -472,6 +492,10 @@ class Worker:
     def _still_runs(self, control: Path, seconds: float) -> bool:
         with self._told:
             return not self._told.wait_for(lambda: str(control) in self._ended or self._gone.is_set(), seconds)
+
+
+def _no_start(side: Side, why: str | None) -> WorkerError:
+    return WorkerError(f"cannot start {side.python}: {why}; remove the environment to have it made again")
 
 
 def _errors(stages: Sequence[StageReply], facts: Facts) -> Iterator[str]:

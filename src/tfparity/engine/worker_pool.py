@@ -15,7 +15,7 @@ from tfparity.errors import InstallError, WorkerError
 from tfparity.inputs.matrix import Environment
 from tfparity.planning.keys import Where
 from tfparity.records.cells import EnvironmentFacts
-from tfparity.records.vocabulary import Outcome
+from tfparity.records.vocabulary import Outcome, Sandboxing
 
 
 class WorkerPool:
@@ -48,11 +48,11 @@ class WorkerPool:
         Raises InstallError where its environment does not install, WorkerError where the run was interrupted, and what
         starting it raises else.
         """
-        with self._alone(where.key):
+        with self._alone(self._name(where)):
             self._go_on()
-            known = self._workers.get(where.key)
+            known = self._workers.get(self._name(where))
             if known is None or not known.alive:
-                known = self._workers[where.key] = self._start(where)
+                known = self._workers[self._name(where)] = self._start(where)
             return known
 
     def warm(self, *wheres: Where) -> list[Future[Worker]]:
@@ -79,6 +79,12 @@ class WorkerPool:
         for worker in started:
             worker.kill()
 
+    def _name(self, where: Where) -> str:
+        """What a side's worker goes by. Sides that import the same share one, but not in a sandbox: there the source
+        side alone may write to bundles."""
+        shared = self.context.options.sandbox is Sandboxing.OFF
+        return where.key if shared else f"{where.role} {where.key}"
+
     def _alone(self, name: str) -> threading.Lock:
         """The lock under which something of that name is made."""
         with self._lock:
@@ -89,12 +95,12 @@ class WorkerPool:
             raise WorkerError("the run was interrupted")
 
     def _runs(self, where: Where) -> bool:
-        known = self._workers.get(where.key)
+        known = self._workers.get(self._name(where))
         return known is not None and known.alive
 
     def _fails(self, where: Where) -> bool:
         """Whether a side is known to have no worker that answers."""
-        known = self._workers.get(where.key)
+        known = self._workers.get(self._name(where))
         if known is not None and known.failed_import:
             return True
         return isinstance(self._installed.get(where.environment.id), InstallError)
@@ -102,10 +108,11 @@ class WorkerPool:
     def _start(self, where: Where) -> Worker:
         installed, options = self._install(where.environment), self.context.options
         side = Side(installed.python, tuple(where.environment.shims), where.imports, where.preload, where.newest_opset)
+        inside = self.context.inside(exports=where.role == "source")
         with self._lock:
             self._go_on()
             folder = self.context.folder / f"{where.role}-{where.key[:12]}-{len(self._started)}"
-            worker = Worker(side, folder, fresh=options.fresh_process, keep=options.keep)
+            worker = Worker(side, folder, fresh=options.fresh_process, keep=options.keep, inside=inside)
             self._started.append(worker)
             self.stack.push(worker)
         self.context.observer.environment(where.environment.id, f"importing {', '.join(where.imports)}")

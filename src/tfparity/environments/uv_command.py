@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from tfparity.records import own_environment
 from tfparity.records.fingerprint import printable
 
 #: Settings of a user's that would change what is resolved. Where the index is, and how to reach it, stays theirs.
@@ -70,9 +71,13 @@ def uv() -> str:
 
 
 def run(command: Sequence[str], *, stdin: str = "", cwd: Path | None = None) -> Completed:
-    """Run a command without a terminal, outside any project's settings, until it ends."""
-    environment = {name: value for name, value in os.environ.items() if name not in CHANGES_RESOLUTION}
-    environment.update(NO_COLOR="1", UV_NO_PROGRESS="1", UV_PYTHON_DOWNLOADS="manual")
+    """Run a command without a terminal, outside any project's settings, until it ends. It may build what it installs,
+    which is other people's code."""
+    own_environment.hide()
+    given = own_environment.without_secrets(os.environ)
+    environment = {name: value for name, value in given.items() if name not in CHANGES_RESOLUTION}
+    # In a sandbox nothing is written beside a module, so that its bytecode has to be there.
+    environment.update(NO_COLOR="1", UV_NO_PROGRESS="1", UV_PYTHON_DOWNLOADS="manual", UV_COMPILE_BYTECODE="1")
     done = subprocess.run(
         list(command),
         input=stdin,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fnmatch
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +22,8 @@ from tfparity.features.session import Session
 from tfparity.planning import routes
 from tfparity.planning.keys import BUNDLE_FORMAT
 from tfparity.records.cells import CellRecord, PlannedCell
-from tfparity.records.observer import Silent
 from tfparity.records.vocabulary import Verdict
+from tfparity.report import progress, terminal
 from tfparity.worker import declare, messages
 from tfparity.worker.declare import Case
 
@@ -38,7 +39,7 @@ def export(asked: Session, folder: Path, told: Callable[[PlannedCell, int, str |
     if len(sources) > 1:
         raise UsageError(f"one folder holds the bundles of one source environment, not of {', '.join(sorted(sources))}")
     written = 0
-    with asked.engine(Silent()) as engine:
+    with asked.engine(progress.Notes(terminal.console(sys.stderr))) as engine:
         begun: set[str] = set()
         for cell in cells:
             if cell.case not in begun:  # a bundle gathers the exports of all routes
@@ -135,7 +136,7 @@ def run(asked: Session, shared: Sequence[Shared], name: str, route: str, side: S
     name. A bundle without an export for the route is not applicable."""
     project = asked.selection.project
     declared, located = routes.route(route, project), routes.locate(route, project)
-    with asked.engine(Silent()) as engine:
+    with asked.engine(progress.Notes(terminal.console(sys.stderr))) as engine:
         for one in shared:
             way = routes.way(declared, one.case)
             exporter = Path(way.exporter).stem

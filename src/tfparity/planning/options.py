@@ -16,7 +16,7 @@ from tfparity.inputs.own_models import Declared
 from tfparity.planning import case_choice, shards, targets
 from tfparity.planning.needs import Need
 from tfparity.planning.shards import Shard
-from tfparity.records.vocabulary import Target, Tier
+from tfparity.records.vocabulary import Sandboxing, Target, Tier
 
 DEFAULT = "default"
 
@@ -152,6 +152,12 @@ OPTIONS = (
     ),
     Option("--again", "run what is already in the store, too", {"action": "store_true"}),
     Option("--fresh-process", "a new process for every request instead of a fork", {"action": "store_true"}),
+    Option(
+        "--sandbox",
+        "auto (the default): what is converted runs without network and writes to the run's own folders alone, where "
+        "this system has a way to that; off; or required: nothing runs without (SECURITY.md)",
+        {"default": None, "choices": [wanted.value for wanted in Sandboxing]},
+    ),
     Option("--keep", "leave converted models and logs below work/kept-… in the cache folder", {"action": "store_true"}),
     Option(
         "--keep-environments",
@@ -202,6 +208,7 @@ class Choice:
     packages: tuple[str, ...] = ()
     again: bool = False
     fresh_process: bool = False
+    sandbox: Sandboxing = Sandboxing.AUTO
     keep: bool = False
     keep_environments: bool = False
     download: bool = False
@@ -234,6 +241,7 @@ def chosen(value: Callable[[str], Any]) -> Choice:
         budget=value("budget"),
         runtimes=tuple(value("runtime") or ()),
         packages=tuple(value("with") or ()),
+        sandbox=Sandboxing(value("sandbox") or Sandboxing.AUTO),
         level=value("level") or (level if level > 1 else None),
         targets=targets.named(value("target") or ()),
         calibration=Path(value("calibration")) if value("calibration") else None,

@@ -175,3 +175,11 @@ def opset_remedy(opset: int) -> str:
 def named(remedies: tuple[str, ...]) -> tuple[str, ...]:
     """Of a cell's remedies those that were tried by name: no shim of the environment, no opset."""
     return tuple(name for name in remedies if not name.startswith((_SHIM, _OPSET)))
+
+
+class Sandboxing(StrEnum):
+    """What --sandbox says of code under test: inside one where the system has one, never, or not without."""
+
+    AUTO = "auto"
+    OFF = "off"
+    REQUIRED = "required"

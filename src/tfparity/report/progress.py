@@ -18,6 +18,7 @@ from rich.text import Text
 
 from tfparity.planning import probes
 from tfparity.records.cells import CellId, CellRecord, PlannedCell
+from tfparity.records.observer import Silent
 from tfparity.records.vocabulary import Verdict
 from tfparity.report import probing, words
 from tfparity.report.forecast import Forecast
@@ -30,6 +31,7 @@ class Progress(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None: ...
+    def note(self, text: str) -> None: ...
     def environment(self, id: str, text: str) -> None: ...
     def cell_started(self, cell: PlannedCell) -> None: ...
     def cell_stage(self, cell: PlannedCell, stage: str) -> None: ...
@@ -91,6 +93,10 @@ class PlainProgress:
     def _say(self, line: Text) -> None:
         self._console.print(line, soft_wrap=True, highlight=False)
 
+    def note(self, text: str) -> None:
+        with self._lock:
+            self._say(Text(text))
+
     def environment(self, id: str, text: str) -> None:
         with self._lock:
             self._say(Text(f"{id}: {text}"))
@@ -116,6 +122,16 @@ class PlainProgress:
             if left and self._forecast.done < self._forecast.total:
                 line.append(f"  (about {words.duration(left)} left)")
             self._say(line)
+
+
+class Notes(Silent):
+    """Of a run nothing but what a person is to know of the whole."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def note(self, text: str) -> None:
+        self._console.print(Text(text), soft_wrap=True, highlight=False)
 
 
 class Steps:
@@ -145,6 +161,9 @@ class Steps:
         with self._lock:
             self._said = self._clock()
             self._console.print(Text(text), soft_wrap=True)
+
+    def note(self, text: str) -> None:
+        self.say(f"  {text}")
 
     def environment(self, id: str, text: str) -> None:
         if text.startswith("importing"):
@@ -215,6 +234,9 @@ class LiveProgress:
             tail = f", about {words.duration(left)} left" if left else ""
             self._spinner.update(text=Text(f" {self._forecast.done} of {self._forecast.total} cells{tail}"))
             return Group(*lines, self._spinner)
+
+    def note(self, text: str) -> None:
+        self._console.print(Text(text, "dim"), soft_wrap=True, highlight=False)
 
     def environment(self, id: str, text: str) -> None:
         with self._lock:

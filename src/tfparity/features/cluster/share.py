@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import platform
 import signal
 import subprocess
 import sys
@@ -107,6 +108,9 @@ class _Teller:
         with self._lock:
             pickle.dump(told, self._out)
             self._out.flush()
+
+    def note(self, text: str) -> None:
+        self.tell(Told(environment=(platform.node(), text)))
 
     def environment(self, id: str, text: str) -> None:
         self.tell(Told(environment=(id, text)))

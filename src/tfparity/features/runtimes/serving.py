@@ -24,6 +24,7 @@ from tfparity.engine.artifact_runs import Ran, Way
 from tfparity.inputs.artifact import Artifact
 from tfparity.inputs.golden import Array, Golden
 from tfparity.judging import answers
+from tfparity.records import own_environment
 from tfparity.records.cells import Problem
 from tfparity.records.vocabulary import Outcome
 
@@ -172,6 +173,7 @@ def _served(artifact: Artifact, program: str) -> Iterator[int]:
                     "--enable_batching=true",
                     f"--batching_parameters_file={folder / 'batching.config'}",
                 ],
+                env=own_environment.without_secrets(os.environ),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -1,0 +1,203 @@
+"""The sandbox around code under test: what there is on this machine, found once, and a command inside it.
+
+Whole parents of workers run inside, one per side of a toolchain; their requests are forked there.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from tfparity.engine import sandbox_process
+from tfparity.errors import SandboxError
+from tfparity.records.fingerprint import printable
+from tfparity.records.vocabulary import Sandboxing
+
+SCRIPT = Path(sandbox_process.__file__)
+
+#: The status of a command that did not run since no sandbox was made.
+REFUSED = sandbox_process.REFUSED
+
+#: Folders of the system's for what programs leave for a while: inside there are others in their place.
+PRIVATE = ("/tmp", "/var/tmp", "/run")  # noqa: S108 - nothing is made there
+
+#: Seconds that trying a way may take; a busy machine is slow to start a process.
+TRIAL_SECONDS = 60.0
+
+#: A number that no process has: /proc/sys/kernel/pid_max is at most that.
+NOBODY = 2**22
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """A way to run a command inside. program: bubblewrap's, None for namespaces that our own process makes."""
+
+    name: str
+    program: str | None = None
+
+    def around(self, command: Sequence[str], made: Path, writes: Sequence[Path], reads: Sequence[Path]) -> list[str]:
+        """That command, inside, where it may write to `writes` alone. `reads`: what it may read even where that lies
+        beside other programs' sockets; `made`: a folder for what the sandbox needs, emptied here."""
+        shutil.rmtree(made, ignore_errors=True)
+        made.mkdir(parents=True)
+        places = {
+            "writes": [str(place) for place in writes],
+            "reads": [command[0], *map(str, reads)],
+            "private": list(PRIVATE),
+            "made": [str(made)],
+        }
+        if self.program is None:
+            return [sys.executable, "-I", "-S", str(SCRIPT), json.dumps(places), *command]
+        return [self.program, *_bubblewrap(places, made), "--", *command]
+
+    def status(self, code: int) -> int:
+        """The command's own status: bubblewrap tells a signal as a shell does."""
+        return 128 - code if self.program is not None and code > 128 else code
+
+
+def _bubblewrap(places: dict[str, list[str]], made: Path) -> list[str]:
+    """What sandbox_process does, in bubblewrap's words."""
+    words = ["--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--die-with-parent"]
+    words += ["--cap-drop", "ALL", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
+    needed = [os.path.realpath(place) for place in (*places["writes"], *places["reads"])]
+    for number, place in enumerate(dict.fromkeys(map(os.path.realpath, places["private"]))):
+        if not Path(place).is_dir():
+            continue
+        inside = made / str(number)
+        inside.mkdir()
+        words += ["--bind", str(inside), place]
+        for entry in sandbox_process.shown(place, needed):
+            if entry.is_symlink():
+                words += ["--symlink", str(Path(entry.path).readlink()), entry.path]
+            else:
+                words += ["--ro-bind-try", entry.path, entry.path]
+    for place in map(os.path.realpath, places["writes"]):
+        words += ["--bind", place, place]
+    return words
+
+
+@dataclass(frozen=True)
+class Found:
+    """What there is: the sandbox, or why there is none."""
+
+    sandbox: Sandbox | None
+    why: str | None = None
+
+
+@functools.cache
+def available() -> Found:
+    """The first way that works on this machine, tried once: our own namespaces, then bubblewrap, which a system may
+    allow where it denies them to others."""
+    if sys.platform != "linux":
+        return Found(None, "there is none for this system")
+    refusals = []
+    program = shutil.which("bwrap")
+    ways = [Sandbox("user namespaces"), *([Sandbox("bubblewrap", program)] if program else [])]
+    for way in ways:
+        refused = tried(way)
+        if refused is None:
+            return Found(way)
+        refusals.append(f"{way.name}: {refused}")
+    if program is None:
+        refusals.append("bubblewrap (bwrap) is not installed")
+    return Found(None, "; ".join(refusals))
+
+
+def tried(way: Sandbox) -> str | None:
+    """Why that way does not work here, None where it does: a Python starts in it."""
+    with tempfile.TemporaryDirectory(prefix="tfparity-sandbox-") as made:
+        command = way.around([sys.executable, "-I", "-S", "-c", ""], Path(made) / "made", [Path(made)], [])
+        try:
+            done = subprocess.run(
+                command,
+                env={"PATH": os.environ.get("PATH", os.defpath)},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                timeout=TRIAL_SECONDS,
+                check=False,
+            )
+        except OSError as wrong:
+            return wrong.strerror or type(wrong).__name__
+        except subprocess.TimeoutExpired:
+            return f"does not start within {TRIAL_SECONDS:.0f} s"
+    return _last_line(done.stderr) or f"ended with status {done.returncode}" if done.returncode else None
+
+
+def refusal(log: Path) -> str:
+    """Why a sandbox was not made, out of the log of what was to run in it."""
+    try:
+        return _last_line(log.read_bytes()) or "no reason came back"
+    except OSError as wrong:
+        return wrong.strerror or "its log is gone"
+
+
+def _last_line(said: bytes) -> str | None:
+    lines = said.decode("utf-8", "replace").strip().splitlines()
+    return printable(lines[-1])[:300] if lines else None
+
+
+def chosen(wanted: Sandboxing, told: Callable[[str], None]) -> Sandbox | None:
+    """The sandbox that is wanted, None for none; `told` hears which, or why there is none. Raises SandboxError where
+    there is none and one is required."""
+    if wanted is Sandboxing.OFF:
+        return None
+    found = available()
+    if found.sandbox is not None:
+        told(f"sandbox: {found.sandbox.name}: no network, and nothing is written outside the run's own folders")
+    elif wanted is Sandboxing.REQUIRED:
+        raise SandboxError(
+            f"no sandbox here: {found.why}; allow user namespaces or install bubblewrap, or leave out "
+            "--sandbox required: what runs then has the network and may write where this user may"
+        )
+    else:
+        told(
+            f"sandbox: none ({found.why}): what runs has the network and may write where this user may; "
+            "--sandbox required refuses that, --sandbox off says nothing of it"
+        )
+    return found.sandbox
+
+
+@dataclass(frozen=True)
+class Inside:
+    """Where a worker runs: in that sandbox, with what it may write beside its own folder, and read."""
+
+    sandbox: Sandbox
+    writes: tuple[Path, ...] = ()
+    reads: tuple[Path, ...] = ()
+
+    def around(self, command: Sequence[str], folder: Path) -> list[str]:
+        """A worker's command; `folder` is its own."""
+        return self.sandbox.around(command, folder / "sandbox", (folder, *self.writes), (folder, *self.reads))
+
+
+def outer(top: int, inner: int) -> int:
+    """The number, as this process sees it, of a process below `top` that has the number `inner` in its namespace;
+    NOBODY where it is gone."""
+    try:
+        for child in psutil.Process(top).children(recursive=True):
+            if _inner(child.pid) == inner:
+                return child.pid
+    except psutil.Error:
+        pass
+    return NOBODY
+
+
+def _inner(process: int) -> int | None:
+    """The number of a process in the innermost namespace that it is in."""
+    try:
+        lines = Path(f"/proc/{process}/status").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return None
+    numbers = next((line.split()[1:] for line in lines if line.startswith("NSpid:")), [])
+    return int(numbers[-1]) if len(numbers) > 1 else None

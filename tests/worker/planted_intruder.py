@@ -1,0 +1,86 @@
+"""A converter that tries what a sandbox is there to deny, and writes what came of it into its folder.
+
+It runs inside a worker: standard library, Python 3.7 and later.
+"""
+
+import ctypes
+import json
+import os
+import signal
+import socket
+import sys
+
+from tfparity.worker.routes import Route
+
+
+def pin_threads(count):
+    pass
+
+
+def _tried(work):
+    try:
+        return "done: %s" % (work(),)
+    except Exception as denied:  # noqa: BLE001 - whatever denies it
+        return "denied: %s" % type(denied).__name__
+
+
+def _write(path):
+    with open(path, "w") as file:
+        file.write("x")
+
+
+def _secret(pid):
+    """Whether the environment of a process shows it."""
+    with open("/proc/%d/environ" % pid, "rb") as file:
+        return b"hunter2" in file.read()
+
+
+def _connect(where):
+    with socket.create_connection(("127.0.0.1", where["port"]), timeout=5):
+        return "connected"
+
+
+def _unix(where):
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(where["socket"])
+        return "connected"
+
+
+def _kill(pid):
+    os.kill(pid, signal.SIGTERM)
+    return "sent"
+
+
+def _remount():
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mount(b"none", b"/", None, ctypes.c_ulong(32 | 4096), None):
+        raise OSError(ctypes.get_errno(), "mount")
+
+
+def convert(bundle, artifact, request):
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "where.json")) as file:
+        where = json.load(file)
+    os.makedirs(artifact, exist_ok=True)
+    came = {
+        "own folder": _tried(lambda: _write(os.path.join(artifact, "x"))),
+        "home": _tried(lambda: _write(os.path.expanduser("~/x"))),
+        "tmp": _tried(lambda: _write("/tmp/%s" % where["name"])),
+        "shared memory": _tried(lambda: _write("/dev/shm/%s" % where["name"])),
+        "read a model": _tried(lambda: len(os.listdir(where["outside"]))),
+        "write outside": _tried(lambda: _write(os.path.join(where["outside"], "x"))),
+        "write to the bundle": _tried(lambda: _write(os.path.join(bundle, "x"))),
+        "write to the references": _tried(lambda: os.truncate(os.path.join(os.path.dirname(bundle), "io.npz"), 100)),
+        "write to the environment": _tried(lambda: _write(os.path.join(sys.prefix, where["name"]))),
+        "network": _tried(lambda: _connect(where)),
+        "socket": _tried(lambda: _unix(where)),
+        "kill it": _tried(lambda: _kill(where["pid"])),
+        "secret": _tried(lambda: _secret(where["pid"])),
+        "remount": _tried(_remount),
+    }
+    with open(os.path.join(artifact, "came.json"), "w") as file:
+        json.dump(came, file)
+
+
+ROUTE = Route(
+    1, "split", os.path.abspath(__file__), os.path.abspath(__file__), (13,), {}, {}, convert, None, pin_threads
+)

@@ -1,0 +1,266 @@
+"""What code under test may do inside the sandbox, by each way to one that this machine has, and without one."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tfparity import paths
+from tfparity.engine import sandbox
+from tfparity.engine.process_limits import Limits
+from tfparity.engine.sandbox import Inside, Sandbox
+from tfparity.engine.worker_client import Side, Worker
+from tfparity.records.cells import CellRecord
+from tfparity.records.vocabulary import Sandboxing
+
+HERE = Path(__file__).parent
+LIMITS = Limits(60, 1024)
+
+
+def ways() -> list[Sandbox]:
+    program = shutil.which("bwrap")
+    return [Sandbox("user namespaces"), *([Sandbox("bubblewrap", program)] if program else [])]
+
+
+@pytest.fixture(params=["user namespaces", "bubblewrap"])
+def way(request: pytest.FixtureRequest) -> Sandbox:
+    """Each way; one that this machine denies or lacks is skipped with its reason."""
+    known = {one.name: one for one in ways()}
+    if request.param not in known:
+        pytest.skip("bubblewrap (bwrap) is not installed")
+    refused = sandbox.tried(known[request.param])
+    if refused:
+        pytest.skip(f"{request.param}: {refused}")
+    return known[request.param]
+
+
+@pytest.fixture
+def any_way() -> Sandbox:
+    found = sandbox.available()
+    if found.sandbox is None:
+        pytest.skip(f"no sandbox: {found.why}")
+    return found.sandbox
+
+
+@pytest.fixture
+def victim() -> Iterator[subprocess.Popen[bytes]]:
+    """Another process of this user's, with a secret in its environment."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, env={"GITHUB_TOKEN": "hunter2"}
+    )
+    yield process
+    process.kill()
+    process.communicate()
+
+
+DENIED = (
+    "write outside",
+    "write to the bundle",
+    "write to the references",
+    "write to the environment",
+    "network",
+    "socket",
+    "kill it",
+    "secret",
+    "remount",
+)
+ALLOWED = ("own folder", "home", "tmp", "shared memory", "read a model")
+
+
+def intruded(
+    python: Path, tmp_path: Path, victim: subprocess.Popen[bytes], inside: Sandbox | None, *, fresh: bool = False
+) -> dict[str, str]:
+    """What the planted intruder came to, by what it tried."""
+    run, bundle, outside, open_to_all = (tmp_path / name for name in ("run", "bundle", "outside", "sockets"))
+    for folder in (run, bundle / "export", outside, open_to_all):
+        folder.mkdir(parents=True)
+    (bundle / "io.npz").write_bytes(b"0" * 200)
+    route = tmp_path / "planted_intruder.py"
+    shutil.copy(HERE / "planted_intruder.py", route)
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket(socket.AF_UNIX) as local:
+        path = Path(f"/tmp/tfparity-test-{os.getpid()}.socket")
+        local.bind(str(path))
+        local.listen()
+        where = {"port": server.getsockname()[1], "socket": str(path), "pid": victim.pid}
+        where.update(outside=str(outside), name=f"tfparity-test-{os.getpid()}")
+        (tmp_path / "where.json").write_text(json.dumps(where))
+        try:
+            within = Inside(inside, (run,), (tmp_path,)) if inside else None
+            with Worker(Side(python, (), ("numpy",)), run / "worker", fresh=fresh, inside=within) as worker:
+                assert worker.failed_import is None
+                request = {"route": str(route), "bundle": str(bundle / "export"), "artifact": str(run / "artifact")}
+                answer = worker.ask("convert", {**request, "case_file": "", "case": "", "remedies": []}, LIMITS)
+                assert answer.passed, answer.stages
+        finally:
+            path.unlink()
+    came: dict[str, str] = json.loads((run / "artifact" / "came.json").read_text())
+    return came
+
+
+@pytest.mark.parametrize("fresh", [False, True], ids=["forked", "fresh"])
+def test_inside_nothing_is_reached_but_its_own_folder(
+    interpreter: Callable[[str], Path], tmp_path: Path, victim: subprocess.Popen[bytes], way: Sandbox, fresh: bool
+) -> None:
+    came = intruded(interpreter("3.11"), tmp_path, victim, way, fresh=fresh)
+    assert sorted(came) == sorted((*DENIED, *ALLOWED))
+    assert {name: came[name] for name in ALLOWED if not came[name].startswith("done")} == {}
+    assert {name: came[name] for name in DENIED if not came[name].startswith("denied")} == {}
+    assert victim.poll() is None
+    assert (tmp_path / "bundle" / "io.npz").stat().st_size == 200
+    name = f"tfparity-test-{os.getpid()}"
+    assert not [place for place in ("/tmp", "/dev/shm") if (Path(place) / name).exists()]
+
+
+def test_the_intruder_reaches_most_of_it_without_a_sandbox(
+    interpreter: Callable[[str], Path], tmp_path: Path, victim: subprocess.Popen[bytes]
+) -> None:
+    """Else what is denied inside would say nothing."""
+    try:
+        came = intruded(interpreter("3.11"), tmp_path, victim, None)
+    finally:
+        for place in (Path("/tmp"), Path("/dev/shm"), interpreter("3.11").parent.parent):
+            (place / f"tfparity-test-{os.getpid()}").unlink(missing_ok=True)
+    reached = (
+        "write outside",
+        "write to the bundle",
+        "write to the references",
+        "network",
+        "socket",
+        "kill it",
+        "secret",
+    )
+    assert {name: came[name] for name in reached if not came[name].startswith("done")} == {}
+    assert came["secret"] == "done: True"
+    assert victim.wait(10) == -signal.SIGTERM
+
+
+@pytest.mark.parametrize("fresh", [False, True], ids=["forked", "fresh"])
+@pytest.mark.parametrize(
+    "fault",
+    ["faithful", "drop-an-op", "freeze-batch", "die-by-signal", "exit", "exit-at-once", "print-tricks", "fork"],
+)
+def test_a_sandbox_changes_no_verdict(
+    convert: Callable[..., CellRecord], any_way: Sandbox, fault: str, fresh: bool
+) -> None:
+    assert any_way
+    inside, outside = (
+        convert(fault, fresh_process=fresh, sandbox=wanted) for wanted in (Sandboxing.REQUIRED, Sandboxing.OFF)
+    )
+    assert inside.verdict == outside.verdict
+    assert inside.cell == outside.cell  # its key too: what is recorded is not stale
+    assert [attempt.error for attempt in inside.attempts] == [attempt.error for attempt in outside.attempts]
+
+
+def test_every_python_runs_inside(convert: Callable[..., CellRecord], any_way: Sandbox, python: str) -> None:
+    assert any_way
+    assert convert("faithful", python=python, sandbox=Sandboxing.REQUIRED).verdict == "works"
+
+
+@pytest.mark.parametrize(
+    ("fault", "limits", "outcome"),
+    [
+        ("hang", {"seconds": 3}, "timeout"),
+        ("eat-memory", {"memory_gib": 0.5}, "out-of-memory"),
+        ("fork-without-end", {}, "crash"),
+    ],
+)
+def test_limits_hold_inside(
+    convert: Callable[..., CellRecord], any_way: Sandbox, fault: str, limits: dict[str, float], outcome: str
+) -> None:
+    assert any_way
+    record = convert(fault, sandbox=Sandboxing.REQUIRED, **limits)
+    assert record.deciding is not None
+    assert (record.verdict, record.deciding.outcome) == ("broken", outcome)
+
+
+@pytest.mark.parametrize("fault", ["forge-references", "cut-references", "change-the-export"])
+def test_references_are_out_of_reach_inside(convert: Callable[..., CellRecord], any_way: Sandbox, fault: str) -> None:
+    assert any_way
+    record = convert(fault, sandbox=Sandboxing.REQUIRED)
+    assert record.verdict == "broken"
+    assert record.deciding is not None
+    assert record.deciding.error is not None
+    assert "Read-only file system" in record.deciding.error.message
+
+
+def ended(way: Sandbox, tmp_path: Path, program: str) -> int:
+    """The status of a Python program inside, as our side reads it."""
+    inside = Inside(way, (tmp_path,))
+    command = inside.around([sys.executable, "-I", "-c", program], tmp_path / "worker")
+    return way.status(subprocess.run(command, cwd=tmp_path, check=False).returncode)
+
+
+@pytest.mark.parametrize(
+    ("program", "status"),
+    [
+        ("", 0),
+        ("raise SystemExit(3)", 3),
+        *((f"import os; os.kill(os.getpid(), {number})", -number) for number in (6, 9, 11, 15)),
+        ("import ctypes; ctypes.string_at(0)", -11),
+    ],
+)
+def test_a_command_ends_inside_as_it_would_outside(way: Sandbox, tmp_path: Path, program: str, status: int) -> None:
+    assert ended(way, tmp_path, program) == status
+
+
+def test_what_a_command_leaves_running_ends_with_it(way: Sandbox, tmp_path: Path) -> None:
+    program = (
+        "import os, signal, time\n"
+        "if os.fork() == 0:\n"
+        "    os.setsid()\n"
+        "    signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "    while True:\n"
+        f"        open({str(tmp_path / 'alive')!r}, 'a').write('x')\n"
+        "        time.sleep(0.05)\n"
+        "time.sleep(0.5)\n"
+    )
+    assert ended(way, tmp_path, program) == 0
+    size = (tmp_path / "alive").stat().st_size
+    assert size
+    subprocess.run(["sleep", "0.3"], check=True)
+    assert (tmp_path / "alive").stat().st_size == size
+
+
+def test_proc_shows_none_of_our_variables_and_we_still_have_them() -> None:
+    program = (
+        "import os, subprocess, sys\n"
+        "from tfparity.records import own_environment\n"
+        "own_environment.hide()\n"
+        "shown = open(f'/proc/{os.getpid()}/environ', 'rb').read()\n"
+        "assert not shown.strip(bytes(1)), shown\n"
+        "assert os.environ['GITHUB_TOKEN'] == 'hunter2'\n"
+        "said = subprocess.run(['env'], capture_output=True, text=True, check=True).stdout\n"
+        "assert 'GITHUB_TOKEN=hunter2' in said\n"
+    )
+    given = {**os.environ, "GITHUB_TOKEN": "hunter2", "PYTHONPATH": str(paths.PACKAGE.parent)}
+    subprocess.run([sys.executable, "-c", program], env=given, check=True)
+
+
+@pytest.mark.parametrize("wanted", ["off", "auto"])
+def test_a_converter_finds_no_secret_in_our_process(convert: Callable[..., CellRecord], wanted: str) -> None:
+    """Of the process that runs these tests: what it starts can read what /proc shows of it."""
+    assert convert("faithful", sandbox=Sandboxing(wanted)).verdict == "works"
+    assert not Path("/proc/self/environ").read_bytes().strip(b"\0")
+
+
+#: Runs a command where this user may make no user namespace: of a namespace of its own that is the limit.
+DENIED_TO_ALL = ("unshare", "-Ur", "sh", "-c", 'echo 0 >/proc/sys/user/max_user_namespaces && exec "$@"', "sh")
+
+
+def test_where_the_system_denies_it_the_reason_is_told() -> None:
+    if subprocess.run([*DENIED_TO_ALL, "true"], stderr=subprocess.DEVNULL, check=False).returncode:
+        pytest.skip("no namespace can be made here in which others are denied")
+    program = "from tfparity.engine import sandbox; print(sandbox.available())"
+    given = {**os.environ, "PYTHONPATH": str(paths.PACKAGE.parent)}
+    command = [*DENIED_TO_ALL, sys.executable, "-c", program]
+    said = subprocess.run(command, env=given, capture_output=True, text=True, check=True).stdout
+    assert said.startswith("Found(sandbox=None, why='user namespaces: unshare: no more than /proc/sys/user/max_user_n")
