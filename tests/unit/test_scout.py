@@ -67,17 +67,21 @@ TODAY = "2026-11-01"
 
 
 class Index:
-    """uv over RELEASES. offline: it does not answer; conflict: what a resolution is refused with."""
+    """uv over RELEASES. offline: it does not answer; conflict: what a resolution is refused with; unbuilt: a
+    requirement that does not build."""
 
     def __init__(self) -> None:
         self.offline = False
         self.conflict: str | None = None
+        self.unbuilt: str | None = None
 
     def __call__(self, command: Sequence[str], *, stdin: str = "", cwd: Path | None = None) -> Completed:
         if self.offline:
             return Completed(2, "", "error: Failed to fetch: dns error")
         day = command[command.index("--exclude-newer") + 1]
         asked = stdin.split()
+        if self.unbuilt in asked:
+            return Completed(1, "", f"error: Failed to build {self.unbuilt}")
         newest = {name: self._newest(name, day) for name in asked if "==" not in name}
         if "--output-file" not in command:
             if None in newest.values():
@@ -182,6 +186,22 @@ def test_of_some_toolchains_alone_their_own_pins_and_days_count(resolver: Resolv
 def test_a_package_that_the_index_has_not_fails_no_other(resolver: Resolver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(RELEASES, "numpy", {})
     assert set(found(resolver)) == {"torch", "onnx", "keras"}
+
+
+def test_a_package_that_does_not_build_is_told_and_fails_no_other(
+    project: Project, index: Index, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    index.unbuilt = "onnx"
+    assert scout("--list") == FOUND
+    said = capsys.readouterr()
+    assert "torch 2.7.1 is new" in said.out
+    assert said.err == "uv could not list the releases of onnx: error: Failed to build onnx\n"
+    runs(monkeypatch)
+    index.unbuilt = "torch==2.7.1"
+    assert scout() == FOUND
+    said = capsys.readouterr()
+    assert "tf2.15-torch2.6 with torch 2.7.1 cannot be resolved:\n  uv could not resolve adhoc_" in said.out
+    assert said.out.splitlines()[-1].endswith(": tf2.14-split-onnx1.18.0")
 
 
 @pytest.mark.parametrize("words", [(), ("--list",), ("--package", "torch")])

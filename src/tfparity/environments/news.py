@@ -33,7 +33,8 @@ def newest(asked: Sequence[str], python: str, day: datetime.date, resolver: Reso
     """Package to the newest release, without pre-releases, that the index has on that day for that Python of each
     requirement ("torch", "torch>2.4,<2.6"); one that has none is left out.
 
-    Raises NetworkError, InterpreterError, LockError where uv fails for another reason.
+    Raises NetworkError, InterpreterError; LockError where uv fails for another reason at the only one, which is told
+    of one of several.
     """
     command = [
         *(uv_command.uv(), "pip", "compile", "-"),
@@ -46,11 +47,20 @@ def newest(asked: Sequence[str], python: str, day: datetime.date, resolver: Reso
         return packages_of(done.output)
     if uv_command.unreachable(done.errors):
         raise NetworkError(f"the package index cannot be reached to list the releases of {_named(asked)}")
-    if len(asked) > 1:  # one of them has none, and fails the rest
-        return {name: found for one in asked for name, found in newest([one], python, day, resolver).items()}
+    if len(asked) > 1:  # one of them fails the rest
+        return {name: found for one in asked for name, found in _told(one, python, day, resolver).items()}
     if "No solution found" not in done.errors:
         raise LockError(f"uv could not list the releases of {asked[0]}: {uv_command.masked(done.errors, {})}")
     return {}
+
+
+def _told(one: str, python: str, day: datetime.date, resolver: Resolver) -> dict[str, str]:
+    """`newest` of one of several; where uv fails for another reason than that there is none, that is told."""
+    try:
+        return newest([one], python, day, resolver)
+    except LockError as wrong:
+        resolver.progress(str(wrong))
+        return {}
 
 
 def news(matrix: Matrix, toolchains: Iterable[str], resolver: Resolver) -> list[News]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from tfparity.environments import changed, estimate, lock
 from tfparity.environments.changed import Resolver
 from tfparity.environments.news import News
-from tfparity.errors import UsageError
+from tfparity.errors import LockError, UsageError
 from tfparity.features import unnamed
 from tfparity.features.session import Session
 from tfparity.features.upgrade import sides
@@ -66,8 +66,12 @@ def chosen(found: Sequence[News], packages: Sequence[str], tracked: Iterable[str
 
 
 def candidate(matrix: Matrix, news: News, resolver: Resolver) -> Candidate:
-    """The base with that release, resolved as of yesterday. Raises as changed.over."""
-    made, id = changed.over(matrix, news.base, [f"{news.package}=={news.version}"], resolver)
+    """The base with that release, resolved as of yesterday; one that does not build is none, too. Raises as
+    changed.over."""
+    try:
+        made, id = changed.over(matrix, news.base, [f"{news.package}=={news.version}"], resolver)
+    except LockError as wrong:
+        return Candidate(news, matrix, news.base, str(wrong))
     locks = [lock.status(resolver.project, made.environments[one]) for one in made.toolchains[id].environments()]
     return Candidate(news, made, id, next((one.reason for one in locks if one.unresolvable), None))
 
