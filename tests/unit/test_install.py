@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import shutil
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,7 +13,7 @@ import pytest
 from filelock import FileLock
 
 from tfparity import paths
-from tfparity.environments import estimate, install, interpreters, lock, sizes
+from tfparity.environments import estimate, install, intact, interpreters, lock, sizes
 from tfparity.environments.lock import LockStatus
 from tfparity.environments.uv_command import Completed
 from tfparity.errors import (
@@ -62,7 +63,8 @@ class Uv:
         if command[1] == "venv":
             python = Path(command[-1]) / "bin" / "python"
             python.parent.mkdir(parents=True)
-            python.write_text("")
+            python.write_text("an interpreter")
+            (python.parent.parent / "pyvenv.cfg").write_text("home = /usr/bin")
         return Completed(0, "", "")
 
 
@@ -186,6 +188,85 @@ def test_an_interrupted_install_is_made_again(workshop: Workshop) -> None:
     workshop.ensure()
     assert (folder / install.COMPLETE).is_file()
     assert not (folder / "left-behind").exists()
+
+
+def packed(folder: Path) -> Path:
+    """An installed package with a list of its files, of which another package brought one too."""
+    packages = folder / "lib" / "python3.10" / "site-packages"
+    for name, size in (("one", 5), ("other", 9)):
+        (packages / f"{name}-1.dist-info").mkdir(parents=True)
+        record = f"{name}/__init__.py,sha256=x,4\nshared.py,,{size}\n{name}/made.pyc,,\n{name}-1.dist-info/RECORD,,\n"
+        (packages / f"{name}-1.dist-info" / "RECORD").write_text(record)
+        (packages / name).mkdir()
+        (packages / name / "__init__.py").write_text("1234")
+    (packages / "shared.py").write_text("12345")
+    return packages
+
+
+#: What a disk, a person or a package that removes too much makes of an environment.
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "a module is gone": lambda folder: (packages_of(folder) / "one" / "__init__.py").unlink(),
+    "a module is empty": lambda folder: (packages_of(folder) / "one" / "__init__.py").write_text(""),
+    "a module is cut off": lambda folder: (packages_of(folder) / "one" / "__init__.py").write_text("12"),
+    "a module may not be read": lambda folder: (packages_of(folder) / "one" / "__init__.py").chmod(0),
+    "a shared module is gone": lambda folder: (packages_of(folder) / "shared.py").unlink(),
+    "a package's folder is gone": lambda folder: shutil.rmtree(packages_of(folder) / "other"),
+    "a list is no text": lambda folder: (packages_of(folder) / "one-1.dist-info" / "RECORD").write_bytes(b"\xff,,3"),
+    "a list has no sizes": lambda folder: (packages_of(folder) / "one-1.dist-info" / "RECORD").write_text("a,b,c"),
+    "the interpreter is gone": lambda folder: (folder / "bin" / "python").unlink(),
+    "the interpreter is empty": lambda folder: (folder / "bin" / "python").write_text(""),
+    "its settings are gone": lambda folder: (folder / "pyvenv.cfg").unlink(),
+    "its settings are empty": lambda folder: (folder / "pyvenv.cfg").write_text(""),
+    "the mark is empty": lambda folder: (folder / install.COMPLETE).write_text(""),
+    "the mark is null": lambda folder: (folder / install.COMPLETE).write_text("null"),
+    "the mark is nested": lambda folder: (folder / install.COMPLETE).write_text("[" * 100_000),
+}
+
+
+def packages_of(folder: Path) -> Path:
+    return folder / "lib" / "python3.10" / "site-packages"
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_environment_is_made_again(workshop: Workshop, damage: Callable[[Path], object]) -> None:
+    workshop.uv.fetches = packed
+    folder = workshop.ensure().folder
+    assert len(workshop.uv.commands) == 2
+    damage(folder)
+    workshop.ensure()
+    assert len(workshop.uv.commands) == 4
+    assert "damaged, and made again" in workshop.said
+    assert intact.damaged(folder) == []
+
+
+def test_what_stands_beside_an_environments_files_is_no_damage(workshop: Workshop) -> None:
+    workshop.uv.fetches = packed
+    folder = workshop.ensure().folder
+    (packages_of(folder) / "one" / "made.pyc").write_text("")
+    (packages_of(folder) / "own.py").write_text("")
+    (packages_of(folder) / "shared.py").write_text("123456789")
+    workshop.ensure()
+    assert len(workshop.uv.commands) == 2
+
+
+def test_what_was_unlike_its_list_from_the_start_is_no_damage(workshop: Workshop) -> None:
+    def odd(folder: Path) -> None:
+        (packed(folder) / "one" / "__init__.py").write_text("another")
+
+    workshop.uv.fetches = odd
+    folder = workshop.ensure().folder
+    assert intact.damaged(folder) == ["lib/python3.10/site-packages/one/__init__.py"]
+    workshop.ensure()
+    assert len(workshop.uv.commands) == 2
+
+
+def test_an_environment_of_before_has_nothing_to_be_held_against(workshop: Workshop) -> None:
+    workshop.uv.fetches = packed
+    folder = workshop.ensure().folder
+    (folder / install.COMPLETE).write_text('{"environment": "small", "lock_sha256": "00"}')
+    (packages_of(folder) / "shared.py").unlink()
+    workshop.ensure()
+    assert len(workshop.uv.commands) == 2
 
 
 def test_too_little_disk_is_refused_with_figures_before_anything_is_fetched(workshop: Workshop) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from tfparity import paths
-from tfparity.environments import estimate, interpreters, lock, uv_command
+from tfparity.environments import estimate, intact, interpreters, lock, uv_command
 from tfparity.environments.lock import LockStatus, silent
 from tfparity.environments.uv_command import Completed, Runner
 from tfparity.errors import DiskError, InstallError, LockError, MachineFault, NetworkError, PackageError
@@ -68,11 +68,13 @@ def ensure(
         raise LockError(f"{locked.reason}: {f'run `{lock.COMMAND}`' if environment.published else 'resolve it again'}")
     folder = place(environment, locked, cache)
     installed = Installed(folder / "bin" / "python", folder, locked.sha256, locked.packages)
-    if (folder / COMPLETE).is_file() and installed.python.exists():
+    if _is_whole(installed):
         return installed
+    if (folder / COMPLETE).exists():
+        progress("damaged, and made again")
     paths.make_way(_lock_of(folder), cache.root)
     with FileLock(_lock_of(folder)):
-        if (folder / COMPLETE).is_file() and installed.python.exists():
+        if _is_whole(installed):
             return installed
         with _room(environment, locked, folder, free_bytes, progress):
             interpreter = interpreters.find(environment.python, download=download, run=run)
@@ -86,6 +88,19 @@ def ensure(
                 raise
         progress("installed")
     return installed
+
+
+def _is_whole(installed: Installed) -> bool:
+    """Whether an install came to its end, and what it left is still there. What was unlike its packages' own lists even
+    then, as where two bring one file, counts as it is; an older install says nothing of it, and is not looked at."""
+    try:
+        facts = json.loads((installed.folder / COMPLETE).read_text(encoding="utf-8"))
+        if not all(file.stat().st_size for file in (installed.python, installed.folder / "pyvenv.cfg")):
+            return False
+        unlike = facts.get("unlike")
+    except (OSError, ValueError, RecursionError, AttributeError):
+        return False
+    return unlike is None or intact.damaged(installed.folder) == unlike
 
 
 def place(environment: Environment, locked: LockStatus, cache: Cache) -> Path:
@@ -199,7 +214,7 @@ def _make(environment: Environment, locked: LockStatus, folder: Path, interprete
         raise _reason(environment, done, folder, path)
     if environment.over():
         _lay_over(environment, locked, folder, run)
-    facts = {"environment": environment.id, "lock_sha256": locked.sha256}
+    facts = {"environment": environment.id, "lock_sha256": locked.sha256, "unlike": intact.damaged(folder)}
     (folder / COMPLETE).write_text(json.dumps(facts) + "\n", encoding="utf-8")
 
 
