@@ -319,17 +319,62 @@ def missed(session: nox.Session, message: str) -> None:
 @nox.session(name="end-to-end", default=False)
 def end_to_end(session: nox.Session) -> None:
     """The front door for real on one small toolchain, held against the evidence; the site in a browser."""
-    chosen = ("tests/end_to_end", "tests/site", "--ignore", DEFAULT_ONLY, *SIDE_BY_SIDE, "--dist", "loadfile")
+    chosen = (
+        "tests/end_to_end",
+        "tests/scorecard",
+        "tests/site",
+        "--ignore",
+        DEFAULT_ONLY,
+        *SIDE_BY_SIDE,
+        "--dist",
+        "loadfile",
+    )
     run(session, prepare(session), "pytest", *chosen, *session.posargs)
 
 
 @nox.session(default=False)
+def scorecard(session: nox.Session) -> None:
+    """Plant hostile cells, kills, full disks, damaged and fuzzed files; count what is missed (-- --part 0.1)."""
+    session.run(prepare(session), "tests/scorecard", *session.posargs, external=True)
+
+
+@nox.session(default=False)
+def audit(session: nox.Session) -> None:
+    """Known vulnerabilities of our own requirements; skipped, and said so, where no service can be asked."""
+    runner = prepare(session)
+    found = Path(session.create_tmp()) / "audit.json"
+    found.unlink(missing_ok=True)
+    asked = ("--require-hashes", "--disable-pip", "--progress-spinner", "off", "--format", "json")
+    command = (runner, "-m", "pip_audit", *asked, "--output", str(found), "-r", str(REQUIREMENTS))
+    # 1: it found something, or could not ask, which leaves no file
+    session.run(*command, external=True, success_codes=[0, 1], silent=True)
+    looked_up, unknown, vulnerable = audit_of(found.read_text() if found.is_file() else "{}")
+    if vulnerable:
+        session.error(f"known vulnerabilities: {', '.join(vulnerable)}")
+    if not looked_up:
+        session.skip("NOT RUN: no service of known vulnerabilities can be reached from here")
+    if unknown:
+        session.warn(f"NOT RUN for what the service does not know: {', '.join(unknown)}")
+    session.log(f"{looked_up} requirements without a known vulnerability")
+
+
+def audit_of(text: str) -> tuple[int, list[str], list[str]]:
+    """Of pip-audit's JSON: how many requirements it could look up, those that its service does not know, and the
+    vulnerabilities."""
+    found = json.loads(text).get("dependencies", [])
+    unknown = [one["name"] for one in found if "skip_reason" in one]
+    vulnerable = [f"{one['name']} {one['version']}: {bad['id']}" for one in found for bad in one.get("vulns", ())]
+    return len(found) - len(unknown), unknown, vulnerable
+
+
+@nox.session(default=False)
 def lint(session: nox.Session) -> None:
-    """Style, types, the worker's Python 3.7, workflows, and that every generated file is fresh."""
+    """Style, types, what bandit finds, the worker's Python 3.7, workflows, and that every generated file is fresh."""
     runner = prepare(session)
     run(session, runner, "ruff", "check", ".")
     run(session, runner, "ruff", "format", "--check", ".")
     run(session, runner, "mypy")
+    run(session, runner, "bandit", "--quiet", "--recursive", "--configfile", "pyproject.toml", "src")
     vermin, zizmor = (str(Path(runner).with_name(name)) for name in ("vermin", "zizmor"))
     python37 = ("--quiet", "--no-tips", "--target=3.7-", "--violations", "src/tfparity/worker", "cases")
     session.run(vermin, *python37, external=True)

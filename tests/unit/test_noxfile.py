@@ -1,6 +1,7 @@
 """noxfile.py's own decisions: a stamp says what was installed, not what should have been."""
 
 import importlib.util
+import json
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -213,3 +214,24 @@ def test_a_session_of_that_name_is_there_and_ends_with_the_hint(loaded, monkeypa
         "there is no session 'compat(tf2.15)', did you mean -s \"compat(tf2.15-torch2.15)\"?",
         "there is no session 'xyzzy-and-more'; nox -l lists them",
     ]
+
+
+CLEAN = {"name": "one", "version": "1.0", "vulns": []}
+UNKNOWN = {"name": "other", "skip_reason": "Dependency not found"}
+VULNERABLE = {"name": "third", "version": "2.0", "vulns": [{"id": "CVE-1"}, {"id": "CVE-2"}]}
+
+
+@pytest.mark.parametrize(
+    ("dependencies", "looked_up", "unknown", "vulnerable"),
+    [
+        (None, 0, [], []),
+        ([], 0, [], []),
+        ([CLEAN], 1, [], []),
+        ([UNKNOWN], 0, ["other"], []),
+        ([CLEAN, UNKNOWN], 1, ["other"], []),
+        ([CLEAN, VULNERABLE], 2, [], ["third 2.0: CVE-1", "third 2.0: CVE-2"]),
+    ],
+)
+def test_what_the_service_does_not_know_is_not_audited(loaded, dependencies, looked_up, unknown, vulnerable):
+    text = "{}" if dependencies is None else json.dumps({"dependencies": dependencies})
+    assert loaded.audit_of(text) == (looked_up, unknown, vulnerable)

@@ -77,7 +77,7 @@ def _code(file: Path) -> CodeType:
     content = file.read_bytes()
     kept = _CODE.get(file, content)
     if kept is not None:
-        found = marshal.loads(kept)  # noqa: S302 - sealed, and as safe as the file beside it: its code is run next
+        found = marshal.loads(kept)  # nosec B302 # noqa: S302 - sealed, and as safe as the file beside it: its code is run next
         assert isinstance(found, CodeType)
         return found
     made = compile(content, str(file), "exec", dont_inherit=True)

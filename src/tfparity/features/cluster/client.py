@@ -82,7 +82,7 @@ class Cluster:
         client, topic = self._client, f"tfparity-{uuid.uuid4()}"
         assert client is not None
         workers = self._workers(client)
-        client.subscribe_topic(topic, lambda event: self._events.put(pickle.loads(event[1])))  # noqa: S301 - as Dask does with all
+        client.subscribe_topic(topic, lambda event: self._events.put(pickle.loads(event[1])))  # nosec B301 # noqa: S301 - as Dask does with all
         left = {cell.place for cell in cells if cell.applicable}
         pending: dict[Future[list[CellRecord]], Share] = {}
         for name, share in self._shares(cells, workers, topic):

@@ -84,7 +84,7 @@ def run(share: Share) -> list[CellRecord]:
         threading.Thread(target=watch, daemon=True).start()
         while True:
             try:
-                told: Told = pickle.load(stdout)  # noqa: S301 - of our own process
+                told: Told = pickle.load(stdout)  # nosec B301 # noqa: S301 - of our own process
             except EOFError:
                 break
             if told.wrong is not None:
@@ -127,7 +127,7 @@ class _Teller:
 def process() -> None:
     """The process of a share, which comes on stdin."""
     teller = _Teller()
-    share: Share = pickle.load(sys.stdin.buffer)  # noqa: S301 - of the task that started this
+    share: Share = pickle.load(sys.stdin.buffer)  # nosec B301 # noqa: S301 - of the task that started this
 
     def end_with_the_task() -> None:
         while os.read(0, 1):  # unbuffered: what waits in a buffer at its end, Python ends with an abort

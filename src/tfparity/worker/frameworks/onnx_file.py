@@ -138,7 +138,7 @@ def _evaluator(proto: Any) -> Any:
         try:
             upgraded = version_converter.convert_version(proto, opset)
             evaluator = ReferenceEvaluator(upgraded)
-        except Exception:  # whatever an opset between lacks, a later one may have
+        except Exception:  # nosec B112 # whatever an opset between lacks, a later one may have
             continue
         if weights <= {weight.name for weight in upgraded.graph.initializer}:  # by their names, they are moved
             return evaluator

@@ -28,9 +28,9 @@ def _read(path: str) -> Any:
     import torch
 
     try:  # of our own making: what a module keeps by get_extra_state may be any object
-        return torch.load(path, weights_only=False)
+        return torch.load(path, weights_only=False)  # nosec B614
     except TypeError:  # weights_only came with torch 1.13
-        return torch.load(path)
+        return torch.load(path)  # nosec B614
 
 
 SUBJECT = Subject(side="source", load=load, packages=("torch", "onnx", "numpy"), prepare=prepare)
