@@ -25,7 +25,8 @@ from folders import CASES, LIMITATIONS, MATRIX, PLANTED, variables
 from tfparity import paths
 from tfparity.errors import MachineFault
 
-#: Seconds that a conversion takes, so that there is something to kill; and after which a run counts as hanging.
+#: Seconds that a conversion takes, unless said otherwise, so that there is something to kill; and after which a run
+#: counts as hanging.
 CONVERSION, HANGING = 0.3, 120.0
 
 #: Seconds in which what a killed run leaves has to end by itself.
@@ -64,8 +65,8 @@ class Trials:
     The store has the attempts at one case, results/ has every cell under a key that is no longer its own.
     """
 
-    def __init__(self, root: Path) -> None:
-        self.root = root.resolve()
+    def __init__(self, root: Path, conversion: float = CONVERSION) -> None:
+        self.root, self.conversion = root.resolve(), conversion
         self.project, self.cache, self.first = (self.root / name for name in ("project", "cache", "first"))
         self.results = self.project / "results"
         self.environment = variables(self.project, self.cache)
@@ -95,7 +96,7 @@ class Trials:
         )
         assert begins in planted
         for route in ROUTES:
-            slow = planted.replace(begins, f"{begins}    time.sleep({CONVERSION})\n")
+            slow = planted.replace(begins, f"{begins}    time.sleep({self.conversion})\n")
             (self.project / route).write_text(slow, encoding="utf-8")
         named = ", ".join(f"{route}: small" for route in ROUTES)
         (self.project / "matrix.yaml").write_text(MATRIX.replace("ROUTES", named), encoding="utf-8")

@@ -1,0 +1,271 @@
+"""Hostile cells: converters that forge, hang, steal and touch, through real workers.
+
+Those of the suite are tests/worker/planted.py, which `suites` sets; here are those that only a whole run shows.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from ground import ERRORS, Done, Ground
+from machine import RECORD, edited, from_the_start
+from plants import Missed, NotHere, Plant, Point, plant
+
+KIND = "hostile cells"
+
+#: What only the environment of our own process has.
+SECRET = "ghs_planted0secret"
+
+#: What a converter writes where it should not.
+FORGED = b"forged"
+
+
+@dataclass(frozen=True)
+class Hostile:
+    """Lines of a converter, before it converts as it should; `{project}`, `{cache}`, `{home}`, `{port}` filled in.
+
+    verdicts: what its cells may come to. untouched: what it writes to, and holds afterwards what it did. everywhere: it
+    has to be contained without a sandbox, too.
+    """
+
+    name: str
+    point: Point
+    code: str
+    verdicts: tuple[str, ...] = ("broken", "")
+    untouched: tuple[str, ...] = ()
+    everywhere: bool = False
+    seconds: float = 90.0
+
+
+_MAIN = """
+import glob
+def _of_tfparity():
+    for path in glob.glob('/proc/[0-9]*/cmdline'):
+        try:
+            words = open(path, 'rb').read().split(b'\\0')
+        except OSError:
+            continue
+        if b'tfparity' in words and b'run' in words and b'{project}' in open(path[:-7] + 'environ', 'rb').read():
+            yield int(path.split('/')[2])
+"""
+
+HOSTILE = (
+    Hostile(
+        "reads our environment through /proc",
+        Point.REACH,
+        """
+import glob
+for path in glob.glob('/proc/[0-9]*/environ'):
+    try:
+        if b'planted0' in open(path, 'rb').read():
+            raise RuntimeError('stolen: ' + 'ghs_planted0' + 'secret')
+    except OSError:
+        pass
+""",
+        ("works",),
+        everywhere=True,
+    ),
+    Hostile(
+        "reads its own environment",
+        Point.REACH,
+        "if any('planted0' in text for text in os.environ.values()): raise RuntimeError('ghs_planted0' + 'secret')",
+        ("works",),
+        everywhere=True,
+    ),
+    Hostile(
+        "writes over the evidence",
+        Point.REACH,
+        _writes := """
+for path in ({paths}):
+    try:
+        open(path, 'w').write('forged')
+    except OSError:
+        pass
+""".replace("{paths}", "'{project}/results/small.json',"),
+        ("works", ""),
+    ),
+    Hostile(
+        "writes over matrix.yaml and our own source",
+        Point.REACH,
+        _writes.replace("'{project}/results/small.json'", "'{project}/matrix.yaml', '{project}/limitations.yaml'"),
+        ("works", ""),
+        ("{project}/matrix.yaml", "{project}/limitations.yaml"),
+    ),
+    Hostile(
+        "writes into the home folder",
+        Point.REACH,
+        _writes.replace("'{project}/results/small.json'", "'{home}/.profile'"),
+        ("works", ""),
+        ("{home}/.profile",),
+    ),
+    Hostile(
+        "writes into the store",
+        Point.REACH,
+        """
+import glob
+for path in glob.glob('{cache}/store/*/*/*.json'):
+    try:
+        text = open(path).read()
+        open(path, 'w').write(text.replace('"fail"', '"pass"').replace('"broken"', '"works"'))
+    except OSError:
+        pass
+""",
+        ("works", ""),
+        everywhere=True,
+    ),
+    Hostile(
+        "calls home",
+        Point.REACH,
+        """
+import socket
+try:
+    socket.create_connection(('127.0.0.1', {port}), 2).sendall(b'here')
+except OSError:
+    pass
+""",
+        ("works", ""),
+    ),
+    Hostile("stops its parent", Point.HANGS, "os.kill(os.getppid(), signal.SIGSTOP); time.sleep(600)"),
+    Hostile("stops itself", Point.HANGS, "os.kill(os.getpid(), signal.SIGSTOP)"),
+    Hostile("sleeps for ever", Point.HANGS, "time.sleep(600)"),
+    Hostile(
+        "listens to no signal",
+        Point.HANGS,
+        "[signal.signal(n, signal.SIG_IGN) for n in range(1, 32) if n not in (9, 19)]\nwhile True: pass",
+    ),
+    Hostile("writes for ever", Point.HANGS, "while True: os.write(1, b'x' * 2 ** 20)"),
+    Hostile(
+        "leaves a daemon that kills the parent",
+        Point.HANGS,
+        "parent = os.getppid()\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n"
+        "        os.kill(parent, 9)\n        time.sleep(600)\n    time.sleep(600)\ntime.sleep(600)",
+    ),
+    Hostile("kills the run", Point.SIGNALS, _MAIN + "\n[os.kill(pid, 9) for pid in _of_tfparity()]\n", ("works", "")),
+    Hostile(
+        "removes its folder",
+        Point.FORGED,
+        "import shutil; shutil.rmtree(os.getcwd(), ignore_errors=True)",
+        ("works", "broken", ""),
+    ),
+    Hostile(
+        "removes the bundle", Point.FORGED, "import shutil; shutil.rmtree(os.path.dirname(bundle), ignore_errors=True)"
+    ),
+    Hostile("closes every file", Point.FORGED, "os.closerange(0, 1000); raise RuntimeError('x' * 10 ** 7)"),
+    Hostile("gives a link for a model", Point.FORGED, "os.symlink('/', artifact); raise SystemExit(0)"),
+    Hostile(
+        "raises what cannot be said",
+        Point.FORGED,
+        "class Odd(Exception):\n    def __str__(self): raise Odd()\nraise Odd()",
+    ),
+    Hostile("recurses", Point.FORGED, "def again(): again()\nagain()"),
+    Hostile(
+        "says what a terminal would obey",
+        Point.TERMINALS,
+        "raise RuntimeError('\\x1b]0;owned\\x07\\x1b[2J\\u202e<b>]]>`|')",
+    ),
+)
+
+
+def _hostile(what: Hostile) -> Callable[[Ground, random.Random], None]:
+    def plant_it(ground: Ground, chance: random.Random) -> None:
+        from_the_start(ground)
+        with (ground.project / "matrix.yaml").open("a") as matrix:
+            matrix.write("\nlimits: {seconds: 6, memory-gib: 2}\n")
+        filled = {
+            "project": str(ground.project),
+            "cache": str(ground.cache),
+            "home": str(ground.home),
+            "secret": SECRET,
+        }
+        with closing(socket.create_server(("127.0.0.1", 0))) as server:
+            heard: list[bytes] = []
+            thread = threading.Thread(target=_listen, args=(server, heard), daemon=True)
+            thread.start()
+            filled["port"] = str(server.getsockname()[1])
+            code = _filled(what.code, filled)
+            lines = "".join(f"    {line}\n" for line in code.splitlines())
+            edited(ground, ("faithful.py",), lines)
+            untouched = {path: _content(path) for path in (Path(_filled(name, filled)) for name in what.untouched)}
+            done = ground.process(
+                *RECORD, variables={"GITHUB_TOKEN": SECRET, "ACTIONS_TOKEN": SECRET}, seconds=what.seconds
+            )
+        _contained(ground, what, done)
+        if what.point is Point.REACH and not what.everywhere and not _has_sandbox(done):
+            raise NotHere("requests have no sandbox here")
+        if ground.evidence() == FORGED:
+            raise Missed("it wrote over the evidence")
+        if heard:
+            raise Missed("it reached the network")
+        changed = [str(path) for path, content in untouched.items() if _content(path) != content]
+        if changed:
+            raise Missed(f"it wrote to {', '.join(changed)}")
+        ground.reset()
+        from_the_start(ground)
+        ground.next_run()
+
+    return plant_it
+
+
+def _contained(ground: Ground, what: Hostile, done: Done) -> None:
+    if not (what.name == "kills the run" and done.code == 137):
+        done.said_well()
+        ground.nothing_is_left()
+    ground.nothing_runs()
+    text = ground.evidence()
+    if SECRET.encode() in text + (done.out + done.err).encode():
+        raise Missed(f"the secret is out: {done.said}")
+    if text == FORGED:
+        return  # see `untouched`
+    found = {
+        (cell["case"], cell["route"]): cell["verdict"]
+        for cell in json.loads(text)["cells"]
+        if cell["key"].strip("0")  # those that this run recorded
+    }
+    for (case, route), verdict in found.items():
+        if route == "swap-outputs.py" and verdict != "broken":
+            raise Missed(f"{case} {route} is {verdict}")
+        if route == "faithful.py" and verdict not in what.verdicts:
+            raise Missed(f"{case} {route} is {verdict}")
+    if done.code not in ERRORS | {137} and len(found) < 6:
+        raise Missed(f"ended with {done.code}, and only {sorted(found)} are recorded: {done.said}")
+    swapped = [place for place in found if place[1] == "swap-outputs.py"]
+    if done.code != 137 and len(swapped) < 3:
+        raise Missed(f"of the other route only {swapped} are recorded: {done.code}: {done.said}")
+
+
+def _listen(server: socket.socket, heard: list[bytes]) -> None:
+    with suppress(OSError):
+        while True:
+            connection, _ = server.accept()
+            heard.append(b"connected")
+            connection.close()
+
+
+def _filled(text: str, by: dict[str, str]) -> str:
+    for name, value in by.items():
+        text = text.replace(f"{{{name}}}", value)
+    return text
+
+
+def _content(path: Path) -> bytes | None:
+    return path.read_bytes() if path.is_file() else None
+
+
+def _has_sandbox(done: Done) -> bool:
+    """Whether requests ran in one: a run without says so once."""
+    return "no sandbox" not in done.err and "without a sandbox" not in done.err
+
+
+PLANTS: tuple[Plant, ...] = tuple(
+    plant(
+        f"a converter that {what.name}", KIND, what.point, _hostile(what), slow=15 if what.point is Point.HANGS else 6
+    )
+    for what in HOSTILE
+)
