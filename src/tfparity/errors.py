@@ -126,13 +126,16 @@ class MachineFault(TfparityError):
     """This machine ended a request: a signal from outside, a dead parent, a full disk; or it comes to another end than
     before where nothing changed. It says nothing of a toolchain.
 
-    `stage`: the one that was running; `memory_mib`: the last reading of the request's memory, None without one.
+    `stage`: the one that was running; `memory_mib`: the last reading of the request's memory, None without one;
+    `no_memory`: it asked for memory that it did not get.
     """
 
     exit_code = 21
 
-    def __init__(self, message: str, stage: str | None = None, memory_mib: float | None = None) -> None:
-        self.stage, self.memory_mib = stage, memory_mib
+    def __init__(
+        self, message: str, stage: str | None = None, memory_mib: float | None = None, *, no_memory: bool = False
+    ) -> None:
+        self.stage, self.memory_mib, self.no_memory = stage, memory_mib, no_memory
         super().__init__(message)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from builders import attempt, broken
 
-from tfparity.engine import bundles
+from tfparity.engine import bundles, referee
 from tfparity.engine.bundles import BundleFacts, Exported, ExportFacts
 from tfparity.engine.cell_run import CellRun, stored_name
 from tfparity.engine.process_limits import Limits
@@ -32,6 +32,7 @@ class Both:
     faults: list[MachineFault] = field(default_factory=list)
     steps: list[tuple[str, Way]] = field(default_factory=list)
     folders: list[Path] = field(default_factory=list)
+    unrefereed: str | None = None
 
     def end(self, way: Way) -> Attempt:
         return self.ends.get(way) or broken("nothing helped", way[0], remedies=way[1])
@@ -46,8 +47,8 @@ class Both:
                 break
         return tuple(stages)
 
-    def export(self, opset: int, remedies: Sequence[str] = ()) -> Exported:
-        self.way = way = opset, tuple(remedies)
+    def export(self, opset: int, remedies: Sequence[str] = (), unrefereed: str | None = None) -> Exported:
+        self.way, self.unrefereed = way, _ = (opset, tuple(remedies)), unrefereed
         self.steps.append(("export", way))
         if self.faults:
             raise self.faults.pop(0)
@@ -290,14 +291,35 @@ def fault(memory: float | None, stage: str | None = "export") -> MachineFault:
     return MachineFault("ended by SIGKILL", stage, memory)
 
 
-def test_what_is_killed_twice_alone_with_much_memory_is_out_of_memory(both: Both) -> None:
-    both.faults = [fault(600), fault(700)]
+def no_memory() -> MachineFault:
+    return MachineFault("there is no memory", "export", no_memory=True)
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [[fault(600), fault(700)], [no_memory(), no_memory()], [fault(600), no_memory()], [no_memory(), fault(600)]],
+)
+def test_what_twice_alone_has_no_more_memory_is_out_of_memory(both: Both, faults: list[MachineFault]) -> None:
+    both.faults = list(faults)
     kept = Kept()
     made = run(both, alone=True, kept=kept).attempt(13)
     assert (made.stage, made.outcome) == ("export", "out-of-memory")
     assert made.error is not None
     assert made.error.type == "OutOfMemory"
     assert list(kept.known) == [(13, ())]
+
+
+@pytest.mark.parametrize(
+    "second",
+    [MachineFault("killed", referee.STAGE, 700.0), MachineFault("no memory", referee.STAGE, no_memory=True)],
+    ids=["killed", "no memory"],
+)
+def test_a_referee_that_has_no_more_memory_twice_alone_ends_as_by_a_limit(both: Both, second: MachineFault) -> None:
+    both.faults = [MachineFault("killed", referee.STAGE, 600.0), second]
+    both.ends = {(13, ()): attempt()}
+    assert judge.works(run(both, alone=True).attempt(13))
+    assert [step for step, _ in both.steps] == ["export"] * 3 + ["convert", "execute"]
+    assert referee.limited(both.unrefereed)
 
 
 def test_what_is_killed_once_counts_as_it_ends_then(both: Both) -> None:
@@ -309,12 +331,22 @@ def test_what_is_killed_once_counts_as_it_ends_then(both: Both) -> None:
     ("faults", "alone", "tries"),
     [
         ([fault(600), fault(600)], False, 1),
+        ([no_memory(), no_memory()], False, 1),
+        ([no_memory(), fault(512)], True, 2),
         ([fault(512), fault(600)], True, 1),
         ([fault(None), fault(600)], True, 1),
         ([fault(600, None), fault(600)], True, 1),
         ([fault(600), fault(512)], True, 2),
     ],
-    ids=["beside others", "half", "nobody knows", "in no stage", "half the second time"],
+    ids=[
+        "beside others",
+        "no memory beside others",
+        "no memory once",
+        "half",
+        "nobody knows",
+        "in no stage",
+        "half the second time",
+    ],
 )
 def test_another_fault_of_the_machine_is_raised(
     both: Both, faults: list[MachineFault], alone: bool, tries: int
@@ -394,10 +426,10 @@ def test_what_raises_leaves_no_folder_and_is_not_kept(both: Both, monkeypatch: p
 def test_attempts_before_the_one_that_the_machine_ends_are_kept(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
     export, kept = both.export, Kept()
 
-    def ended(opset: int, remedies: Sequence[str] = ()) -> Exported:
+    def ended(opset: int, remedies: Sequence[str] = (), unrefereed: str | None = None) -> Exported:
         if opset == 12:
             raise fault(None)
-        return export(opset, remedies)
+        return export(opset, remedies, unrefereed)
 
     monkeypatch.setattr(both, "export", ended)
     with pytest.raises(MachineFault):

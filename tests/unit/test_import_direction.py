@@ -27,12 +27,12 @@ LAYERS = (
 
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 
-#: What our side may import of the worker: shapes and declarations, and the code that finds a module by name. Of the
-#: packages no module: what a route or a remedy does is the worker's alone.
+#: What our side may import of the worker: shapes and declarations, the code that finds a module by name, and which
+#: errors are this machine's. Of the packages no module: what a route or a remedy does is the worker's alone.
 WORKER_PARTS_FOR_US = {
     f"worker.{name}"
     for name in (
-        *("messages", "declare", "plugins", "artifacts"),
+        *("messages", "declare", "plugins", "artifacts", "machine_errors"),
         *("routes", "exporters", "frameworks", "targets", "remedies", "shims", "subjects"),
     )
 }

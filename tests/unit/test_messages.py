@@ -1,5 +1,6 @@
 """A reply names the stage that runs, what each came to and why; only its own process may write it."""
 
+import errno
 import json
 import os
 import threading
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfparity.worker import messages
+from tfparity.worker import machine_errors, messages
 from tfparity.worker.messages import NotApplicable, Refused, Reply, StageFailed
 
 
@@ -39,7 +40,7 @@ def failed(reply: Reply, exception: BaseException, name: str = "convert") -> dic
 
 
 def test_a_reply_is_there_from_the_first_moment(tmp_path: Path, reply: Reply) -> None:
-    assert read(tmp_path) == {"stages": [], "running": None, "facts": {}, "done": False}
+    assert read(tmp_path) == {"stages": [], "running": None, "facts": {}, "machine": None, "done": False}
 
 
 def test_a_stage_that_passes_gives_its_value_and_is_recorded(tmp_path: Path, reply: Reply) -> None:
@@ -83,6 +84,32 @@ def test_a_memory_error_is_out_of_memory(reply: Reply, exception: MemoryError) -
     stage = failed(reply, exception)
     assert stage["outcome"] == "out-of-memory"
     assert stage["error"] == {"type": type(exception).__name__, "message": str(exception)}
+
+
+@pytest.mark.parametrize(
+    ("exception", "reason"),
+    [
+        (OSError(errno.EMFILE, "Too many open files"), machine_errors.FILES),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), machine_errors.MEMORY),
+        (OSError(errno.ENOSPC, "x", "y" * 9000), machine_errors.DISK),
+        (RuntimeError("x" * 4500 + "No space left on device" + "x" * 4500), machine_errors.DISK),
+        (MemoryError(), machine_errors.MEMORY),
+        (ValueError("no handler"), None),
+        (OSError(errno.ENOENT, "No such file"), None),
+    ],
+    ids=["files", "memory", "a long name", "in the midst of a long text", "MemoryError", "a failure", "a missing file"],
+)
+@pytest.mark.parametrize("behind", [False, True])
+def test_a_reply_says_whether_the_machine_was_behind_a_failure(
+    tmp_path: Path, reply: Reply, exception: Exception, reason: str | None, behind: bool
+) -> None:
+    if behind:
+        last = RuntimeError("it does not convert")
+        last.__cause__ = exception
+        failed(reply, last)
+    else:
+        failed(reply, exception)
+    assert read(tmp_path)["machine"] == reason
 
 
 def test_a_refusal_is_reported_under_its_own_type(reply: Reply) -> None:
@@ -163,7 +190,7 @@ def forked(reply: Reply, monkeypatch: pytest.MonkeyPatch) -> Reply:
 def test_a_forked_second_process_cannot_write_a_stage(tmp_path: Path, forked: Reply) -> None:
     with pytest.raises(Left):
         forked.stage("convert", dict)
-    assert read(tmp_path) == {"stages": [], "running": None, "facts": {}, "done": False}
+    assert read(tmp_path) == {"stages": [], "running": None, "facts": {}, "machine": None, "done": False}
 
 
 def test_a_forked_second_process_cannot_finish(tmp_path: Path, forked: Reply) -> None:

@@ -1,5 +1,6 @@
 """The referee's process, as planned: what it is given, what is made of how it ends, and what it answers."""
 
+import errno
 import json
 import sys
 from collections.abc import Callable, Mapping
@@ -58,7 +59,7 @@ class Watch:
     def __call__(self, group: int, alive: Callable[[float], bool], limits: Limits) -> Watched:
         self.limits = limits
         alive(1.0)
-        return Watched(self.stopped)
+        return Watched(self.stopped, [(1.0, 300.0)])
 
 
 @pytest.fixture
@@ -126,18 +127,30 @@ def test_what_a_limit_ended_is_told_as_such(
     assert referee.limited(found.error)
 
 
-@pytest.mark.parametrize(("lines", "status"), [((), -9), ((), -15), (('{"disk": "[Errno 28] No space left"}',), 0)])
+@pytest.mark.parametrize(
+    ("lines", "status"), [((), -9), ((), -15), (('{"machine": "the disk is full or failing"}',), 0)]
+)
 def test_what_this_machine_ended_is_no_answer(ask: Ask, lines: tuple[str, ...], status: int) -> None:
-    with pytest.raises(MachineFault, match="the referee"):
+    with pytest.raises(MachineFault, match="the referee") as fault:
         ask(Process(*lines, status=status))
+    assert (fault.value.stage, fault.value.memory_mib, fault.value.no_memory) == (referee.STAGE, 300.0, False)
 
 
-@pytest.mark.parametrize("text", ["[Errno 5] Input/output error", "[Errno 28] No space left on device"])
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[Errno 5] Input/output error", "disk"),
+        ("[Errno 28] No space left on device", "disk"),
+        ("[Errno 24] Too many open files", "files"),
+        ("std::bad_alloc", "memory"),
+    ],
+)
 @pytest.mark.parametrize("sample", [None, "3"])
-def test_a_disk_that_fails_it_is_no_answer(ask: Ask, text: str, sample: str | None) -> None:
+def test_a_machine_that_fails_it_is_no_answer(ask: Ask, text: str, reason: str, sample: str | None) -> None:
     said = {"failed": {sample: text}} if sample else {"error": {"type": "OSError", "message": text}}
-    with pytest.raises(MachineFault, match="disk"):
+    with pytest.raises(MachineFault, match=reason) as fault:
         ask(Process(json.dumps(said)))
+    assert fault.value.no_memory == (reason == "memory")
 
 
 @pytest.mark.parametrize("lines", [(), ("",), ("no json",), ("[]",), ("null",)])
@@ -222,6 +235,39 @@ def test_a_sample_of_another_size_that_the_referee_cannot_run_is_named(answered:
     said, results = answered(onnx("Neg", 2), {0: [1.0, 2.0], 3: [5.0]})
     assert list(said["failed"]) == ["3"]
     assert list(results) == ["output/0/z"]
+
+
+@pytest.mark.parametrize("samples", [{0: [1.0, 2.0]}, {0: [1.0, 2.0], 3: [5.0]}])
+@pytest.mark.parametrize(
+    ("raised", "reason"),
+    [
+        (OSError(errno.EMFILE, "Too many open files"), "files"),
+        (MemoryError(), "memory"),
+        (RuntimeError("x" * 700 + ": [Errno 28] No space left on device"), "disk"),
+    ],
+)
+def test_what_this_machine_does_to_a_run_is_told_before_its_text_is_cut(
+    answered: Answered,
+    monkeypatch: pytest.MonkeyPatch,
+    runtime: str,
+    samples: Mapping[int, Any],
+    raised: Exception,
+    reason: str,
+) -> None:
+    kind = {"onnxruntime": referee_process._OnnxRuntime, "onnx": referee_process._Evaluator}[runtime]
+    run, turns = kind.run, []
+
+    def ended(self: Any, feed: Any) -> Any:
+        turns.append(feed)
+        if len(turns) == len(samples):
+            raise raised
+        return run(self, feed)
+
+    monkeypatch.setattr(kind, "run", ended)
+    said, results = answered(onnx("Neg", "n"), samples)
+    assert list(said) == ["machine"]
+    assert reason in said["machine"]
+    assert results == {}
 
 
 @pytest.mark.parametrize("model", [onnx("NoSuchOperator", 2), b"no model"])

@@ -1,5 +1,6 @@
 """The source side: which case is meant, what references are."""
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import numpy
 import pytest
 
-from tfparity.worker import declare, plugins
+from tfparity.worker import declare, machine_errors, plugins
 from tfparity.worker.declare import Case, floating, normal
 from tfparity.worker.messages import Refused, Reply
 from tfparity.worker.requests import source
@@ -126,6 +127,29 @@ def test_where_float64_cannot_run_the_floor_is_inputs_moved_by_one_ulp(tmp_path:
     assert {name.split("/")[0] for name in stored} == {"input", "float32", "ulp"}
     before, after = stored["input/0/x"], stored["ulp/0/y"]
     assert ((after == numpy.nextafter(before, numpy.inf)) | (after == numpy.nextafter(before, -numpy.inf))).all()
+
+
+@pytest.mark.parametrize("number", sorted(machine_errors.NUMBERS))
+@pytest.mark.parametrize("behind", [False, True])
+def test_what_this_machine_did_to_float64_is_no_answer_of_the_model(tmp_path: Path, number: int, behind: bool) -> None:
+    refused = OSError(number, os.strerror(number))
+
+    def double(x: Any) -> list[Any]:
+        if not behind:
+            raise refused
+        raise RuntimeError("no kernel for double") from refused
+
+    with pytest.raises((OSError, RuntimeError)):
+        referenced(tmp_path, Framework(double=double), lambda x: [x])
+    assert not (tmp_path / "io.npz").exists()
+
+
+def test_a_float64_run_without_memory_is_out_of_memory(tmp_path: Path) -> None:
+    def double(x: Any) -> list[Any]:
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        referenced(tmp_path, Framework(double=double), lambda x: [x])
 
 
 def test_a_float64_run_that_stops_half_way_leaves_nothing_of_itself(tmp_path: Path) -> None:

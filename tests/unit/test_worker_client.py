@@ -18,7 +18,7 @@ from tfparity.errors import MachineFault
 from tfparity.judging.judge import Signature
 from tfparity.records.cells import Problem, StageReply
 from tfparity.records.vocabulary import Outcome
-from tfparity.worker import messages
+from tfparity.worker import machine_errors, messages
 
 LIMITS = Limits(60, 1024)
 
@@ -29,7 +29,14 @@ Ask = Callable[..., Answer]
 def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
     """A request whose process leaves that reply and ends with that status."""
 
-    def ask(kind: str, reply: object, status: int | None = 0, stopped: str | None = None, **given: Any) -> Answer:
+    def ask(
+        kind: str,
+        reply: object,
+        status: int | None = 0,
+        stopped: str | None = None,
+        limits: Limits = LIMITS,
+        **given: Any,
+    ) -> Answer:
         worker = Worker(Side(Path("/opt/python"), (), ()), tmp_path)
 
         def hand_over(control: Path) -> int:
@@ -48,7 +55,7 @@ def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
         monkeypatch.setattr(worker, "_hand_over", hand_over)
         monkeypatch.setattr(worker_client, "watch", watch)
         monkeypatch.setattr(worker_client, "kill", lambda _: None)
-        return worker.ask(kind, {"a": 1}, LIMITS, **given)
+        return worker.ask(kind, {"a": 1}, limits, **given)
 
     return ask
 
@@ -201,7 +208,7 @@ def test_what_a_limit_ended_says_so(ask: Ask, stopped: str, outcome: str, kind: 
 
 
 @pytest.mark.parametrize("reply", [None, [], {"stages": [stage("convert", "fine")], "done": True}])
-@pytest.mark.parametrize("status", [None, -9, -15, messages.DISK_FAILED])
+@pytest.mark.parametrize("status", [None, -9, -15, messages.MACHINE_FAILED])
 def test_what_the_machine_ended_is_no_crash_whatever_is_left_of_the_reply(
     ask: Ask, reply: object, status: int | None
 ) -> None:
@@ -210,10 +217,25 @@ def test_what_the_machine_ended_is_no_crash_whatever_is_left_of_the_reply(
     assert (fault.value.stage, fault.value.memory_mib) == ("convert", 200.0)
 
 
-def test_an_error_of_the_disk_is_the_machines(ask: Ask) -> None:
-    error = {"type": "OSError", "message": "[Errno 28] No space left on device"}
-    with pytest.raises(MachineFault, match="disk"):
-        ask("convert", {"stages": [stage("convert", "fail", error=error)], "done": True})
+@pytest.mark.parametrize("machine", [None, *sorted(set(machine_errors.NUMBERS.values()))])
+def test_what_the_worker_tells_as_the_machines_is_no_failure(ask: Ask, machine: str | None) -> None:
+    """Without it, the text alone tells."""
+    error = {"type": "OSError", "message": "it does not convert" if machine else "[Errno 28] No space left on device"}
+    reply = {"stages": [stage("convert", "fail", error=error)], "done": True, "machine": machine}
+    with pytest.raises(MachineFault, match=machine or "disk") as fault:
+        ask("convert", reply)
+    assert (fault.value.stage, fault.value.memory_mib) == ("convert", 200.0)
+    assert fault.value.no_memory == (machine == machine_errors.MEMORY)
+
+
+@pytest.mark.parametrize("outcome", ["fail", "out-of-memory"])
+def test_without_memory_near_its_limit_a_stage_is_out_of_memory(ask: Ask, outcome: str) -> None:
+    error = {"type": "E", "message": "no memory"}
+    reply = {"stages": [stage("convert", outcome, error=error)], "done": True, "machine": machine_errors.MEMORY}
+    last = ask("convert", reply, limits=Limits(60, 399)).stages[-1]
+    assert (last.outcome, last.error) == ("out-of-memory", Problem("E", "no memory"))
+    with pytest.raises(MachineFault):
+        ask("convert", reply, limits=Limits(60, 400))
 
 
 @pytest.mark.parametrize(

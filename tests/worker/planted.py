@@ -4,6 +4,7 @@ The converter's fault is the file's own name: a test copies this file as `swap-o
 library and numpy, Python 3.7 and later: it runs inside a worker.
 """
 
+import concurrent.futures
 import errno
 import glob
 import json
@@ -114,6 +115,8 @@ def run(model, given, double=False):
 
 
 def double(model):
+    if FAULT in MACHINE and "float64" in FAULT and _is_due():
+        _as_the_machine_does()
     return Net(model.graph, {name: value.astype("float64") for name, value in model.tensors.items()})
 
 
@@ -163,6 +166,16 @@ MACHINE = {
     "child-killed-once": 1,
     "disk-full-once": 1,
     "disk-full": 99,
+    "no-files-once": 1,
+    "no-memory-once": 1,
+    "memory-error-once": 1,
+    "memory-error": 99,
+    "behind-another-once": 1,
+    "in-a-long-text-once": 1,
+    "pool-killed-once": 1,
+    "shell-killed-once": 1,
+    "no-files-in-float64-once": 1,
+    "memory-error-in-float64-once": 1,
     "killed-at-one-case": 99,
 }
 
@@ -204,6 +217,21 @@ def _as_the_machine_does():
         subprocess.check_call([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"])
     elif kind == "disk-full":
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "model.pb")
+    elif kind.startswith("no-files"):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE), "model.pb")
+    elif kind == "no-memory":
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+    elif kind.startswith("memory-error"):
+        raise MemoryError
+    elif kind == "behind-another":
+        raise ValueError("the graph cannot be read") from OSError(errno.ENFILE, os.strerror(errno.ENFILE))
+    elif kind == "in-a-long-text":
+        raise RuntimeError("x" * 4500 + "No space left on device" + "x" * 4500)
+    elif kind == "pool-killed":
+        with concurrent.futures.ProcessPoolExecutor(1) as pool:
+            pool.submit(os._exit, 9).result()
+    elif kind == "shell-killed":
+        subprocess.check_call("sh -c 'kill -9 $$'; exit $?", shell=True)
     time.sleep(600)
 
 
@@ -275,7 +303,7 @@ def convert(bundle, artifact, request):
     elif FAULT == "killed-at-one-case" and request["case"] != "planted/net-1":
         pass
     elif FAULT in MACHINE:
-        if _is_due():
+        if "float64" not in FAULT and _is_due():
             _as_the_machine_does()
     elif FAULT == "hang":
         time.sleep(600)

@@ -8,6 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tfparity.engine import bundles
+from tfparity.paths import Cache
 from tfparity.planning import probes
 from tfparity.records.cells import Attempt, CellRecord
 from tfparity.records.observer import Silent
@@ -64,13 +66,33 @@ def test_a_planted_fault_gets_its_verdict_and_stage(
 
 
 @pytest.mark.parametrize(
-    "fault", ["killed-once", "terminated-once", "parent-killed-once", "child-killed-once", "disk-full-once"]
+    "fault",
+    [
+        "killed-once",
+        "terminated-once",
+        "parent-killed-once",
+        "child-killed-once",
+        "disk-full-once",
+        "no-files-once",
+        "no-memory-once",
+        "memory-error-once",
+        "behind-another-once",
+        "in-a-long-text-once",
+        "pool-killed-once",
+        "shell-killed-once",
+        "no-files-in-float64-once",
+        "memory-error-in-float64-once",
+    ],
 )
 @pytest.mark.parametrize("fresh_process", [False, True], ids=["forked", "fresh"])
-def test_what_the_machine_did_once_leaves_no_trace(convert: Converter, fault: str, fresh_process: bool) -> None:
+def test_what_the_machine_did_once_leaves_no_trace(
+    convert: Converter, cache: Cache, fault: str, fresh_process: bool
+) -> None:
     record = convert(fault, fresh_process=fresh_process)
     assert (record.verdict, record.reason) == ("works", None)
     assert [attempt.opset for attempt in record.attempts] == [13]
+    kept = [bundles.facts_of(made.parent) for made in cache.bundles.rglob(bundles.IO)]
+    assert {facts.floor for facts in kept if facts} == {"float64"}
 
 
 @pytest.mark.parametrize(
@@ -121,6 +143,11 @@ def test_of_two_jobs_the_cell_that_it_ends_again_is_untested_and_in_no_store(con
 
 def test_what_is_killed_twice_while_it_uses_much_memory_is_out_of_memory(convert: Converter) -> None:
     attempt = decisive(convert("killed-with-much-memory", memory_gib=0.5))
+    assert (attempt.stage, attempt.outcome) == ("convert", "out-of-memory")
+
+
+def test_what_asks_twice_for_memory_that_there_is_not_is_out_of_memory(convert: Converter) -> None:
+    attempt = decisive(convert("memory-error"))
     assert (attempt.stage, attempt.outcome) == ("convert", "out-of-memory")
 
 

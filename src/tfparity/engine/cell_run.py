@@ -29,9 +29,9 @@ OLDEST_OPSET = 9
 
 
 class Source(Protocol):
-    """Gives the export of a case."""
+    """Gives the export of a case. unrefereed: why no referee is asked, None where one is."""
 
-    def export(self, opset: int, remedies: Sequence[str] = ()) -> Exported: ...
+    def export(self, opset: int, remedies: Sequence[str] = (), unrefereed: str | None = None) -> Exported: ...
     def forget(self, exported: Exported) -> None: ...
 
 
@@ -59,6 +59,7 @@ class _Making:
     opset: int
     remedies: tuple[str, ...]
     folder: Path
+    unrefereed: str | None = None
     stages: list[StageReply] = field(default_factory=list)
     exported: Exported | None = None
     converted: Answer | None = None
@@ -182,31 +183,30 @@ class CellRun:
 
     def _made(self, opset: int, remedies: tuple[str, ...]) -> Attempt:
         """An attempt made now. What the system kills twice while it runs alone, with more than half of its memory limit
-        in use, is out of memory: a model that the kernel always kills would else stay untested for ever.
+        in use, is out of memory, and so is what twice gets no memory that it asks for: a model that the kernel always
+        kills would else stay untested for ever. A referee is then as one that a limit ended: the attempt goes on.
 
         Raises MachineFault where this machine ended it otherwise.
         """
         try:
             return self._make(opset, remedies)
         except MachineFault as fault:
-            if not (self.alone and self._fills_memory(fault)):
+            if not (self.alone and fills_memory(fault, self.limits)):
                 raise
         try:
             return self._make(opset, remedies)
         except MachineFault as fault:
-            if not self._fills_memory(fault):
+            if not fills_memory(fault, self.limits):
                 raise
-            problem = Problem("OutOfMemory", "killed twice by the system, with over half of the limit in use")
+            problem = out_of_memory(fault)
+            if fault.stage == referee.STAGE:
+                return self._make(opset, remedies, f"{problem.type}: {problem.message}")
             stage = StageReply(str(fault.stage), Outcome.OUT_OF_MEMORY, None, fault.memory_mib, problem)
             return self.target.judged(opset, [stage], remedies=remedies)
 
-    def _fills_memory(self, fault: MachineFault) -> bool:
-        known = fault.stage in list(Stage)
-        return known and (fault.memory_mib or 0.0) > self.limits.memory_mib / 2
-
-    def _make(self, opset: int, remedies: tuple[str, ...]) -> Attempt:
+    def _make(self, opset: int, remedies: tuple[str, ...], unrefereed: str | None = None) -> Attempt:
         """The steps of an attempt, until one fails; then what came of it is judged."""
-        making = _Making(opset, remedies, self.folder / f"cell-{uuid.uuid4().hex[:12]}")
+        making = _Making(opset, remedies, self.folder / f"cell-{uuid.uuid4().hex[:12]}", unrefereed)
         self.going()
         making.folder.mkdir()
         try:
@@ -244,7 +244,7 @@ class CellRun:
             making.stages.append(failed)
 
     def _export(self, making: _Making) -> None:
-        making.exported = self.source.export(making.opset, making.remedies)
+        making.exported = self.source.export(making.opset, making.remedies, making.unrefereed)
         making.stages += making.exported.stages
 
     def _convert(self, making: _Making) -> None:
@@ -269,6 +269,19 @@ class CellRun:
         if making.executed is None or making.converted is None:
             return judged
         return replace(judged, artifact=target_side.measured(making.folder, making.converted))
+
+
+def fills_memory(fault: MachineFault, limits: Limits) -> bool:
+    """Whether what this machine ended in a known stage had much of the memory that it may have, or asked for more."""
+    known = fault.stage in (*Stage, referee.STAGE)
+    return known and (fault.no_memory or limits.nearly_reached(fault.memory_mib))
+
+
+def out_of_memory(fault: MachineFault) -> Problem:
+    """What is told of the second of two such faults."""
+    if fault.no_memory:
+        return Problem("OutOfMemory", "asked twice for memory that the system did not give")
+    return Problem("OutOfMemory", "killed twice by the system, with over half of the limit in use")
 
 
 def _unsettled(made: Attempt) -> bool:

@@ -32,6 +32,10 @@ class Limits:
     seconds: float
     memory_mib: float
 
+    def nearly_reached(self, mib: float | None) -> bool:
+        """Whether a reading of memory is over half of the limit, so that what has no more of it had much."""
+        return (mib or 0.0) > self.memory_mib / 2
+
 
 @dataclass
 class Watched:

@@ -20,6 +20,9 @@ from tfparity.records import machine, own_environment
 
 SECONDS = 300.0
 
+#: The stage that a referee's process counts as where this machine ends it.
+STAGE = "referee"
+
 #: How the reason of a referee begins that a limit ended: it says nothing of the file.
 LIMITED = ("Timeout: ", "OutOfMemory: ", "TooManyProcesses: ")
 
@@ -67,8 +70,8 @@ def ask(
 ) -> RefereeReply:
     """Run the referee over every sample; `outputs` are those the case declares, `runtime` is what answers.
 
-    A model that it cannot run gives a reply with the reason. It ends where `aborted` says so. Raises MachineFault
-    where this machine ended it.
+    A model that it cannot run gives a reply with the reason. It ends where `aborted` says so. Raises MachineFault,
+    with the last reading of its memory, where this machine ended it.
     """
     own_environment.hide()
     process = subprocess.Popen(
@@ -92,8 +95,9 @@ def ask(
                 processes.kill(process.pid)
             return reader.is_alive()
 
-        stopped = processes.watch(process.pid, alive, Limits(SECONDS, memory_mib)).stopped
+        watched = processes.watch(process.pid, alive, Limits(SECONDS, memory_mib))
         status = process.wait()
+    stopped, last = watched.stopped, watched.last
     if stopped == "timeout":
         return RefereeReply(None, f"Timeout: still running after {SECONDS:.0f} s")
     if stopped == "crash":
@@ -102,19 +106,17 @@ def ask(
         return RefereeReply(None, f"OutOfMemory: more than {memory_mib:.0f} MiB")
     outside = machine.ended_from_outside(status)
     if outside:
-        raise MachineFault(f"the referee was ended by {outside}", "check")
+        raise MachineFault(f"the referee was ended by {outside}", STAGE, last)
     try:
         said = json.loads(printed[-1])
     except (IndexError, ValueError):
         return RefereeReply(None, f"Exit: ended with status {status}")
     if not isinstance(said, dict):
         return RefereeReply(None, f"Exit: ended with status {status}")
-    if "disk" in said:
-        raise MachineFault(f"the referee could not write its answer: {said['disk']}", "check")
     failed = {str(sample): str(reason) for sample, reason in said.get("failed", {}).items()}
     error = f"{said['error']['type']}: {said['error']['message']}" if "error" in said else None
-    for text in (error or "", *failed.values()):
-        caused = machine.caused(text)
-        if caused:
-            raise MachineFault(f"the referee could not answer: {caused}", "check")
+    caused = said.get("machine") or next(filter(None, map(machine.caused, (error or "", *failed.values()))), None)
+    if caused:
+        no_memory = caused == machine.NO_MEMORY
+        raise MachineFault(f"the referee could not answer: {caused}", STAGE, last, no_memory=no_memory)
     return RefereeReply(None, error) if error else RefereeReply(result, None, failed)

@@ -1,12 +1,13 @@
 """The referee's own process: `python -I referee_process.py MODEL.onnx IO.npz RESULT.npz OUTPUTS RUNTIME`.
 
 It answers every sample of io.npz and prints one line of JSON: {"failed": {sample: message}}, for samples of other
-sizes than the exported ones, {"error": {"type", "message"}}, or {"disk": why} where its answer could not be
-written. OUTPUTS is a JSON list of the declared names, RUNTIME one of RUNTIMES. Imports nothing of ours.
+sizes than the exported ones, {"error": {"type", "message"}}, or {"machine": why} where this machine let it not answer.
+OUTPUTS is a JSON list of the declared names, RUNTIME one of RUNTIMES. Of ours it loads worker.machine_errors alone.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -15,6 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+_SPEC = importlib.util.spec_from_file_location(
+    "machine_errors", Path(__file__).resolve().parents[1] / "worker" / "machine_errors.py"
+)
+assert _SPEC is not None and _SPEC.loader is not None
+machine_errors = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(machine_errors)
 
 
 def declared_names(found: Sequence[str], declared: Sequence[str]) -> list[str]:
@@ -65,38 +74,51 @@ RUNTIMES: dict[str, Callable[[str], _OnnxRuntime | _Evaluator]] = {"onnxruntime"
 
 
 def _main(model: str, io: str, result: str, declared: str, runtime: str) -> None:
-    import numpy
+    print(json.dumps(_said(model, io, result, declared, runtime)))
 
-    stored: dict[str, Any] = {}
+
+def _said(model: str, io: str, result: str, declared: str, runtime: str) -> dict[str, object]:
     try:
-        session = RUNTIMES[runtime](model)
-        names = declared_names(session.outputs, json.loads(declared))
-        wanted = set(session.inputs)
-        with numpy.load(io, allow_pickle=False) as given:
-            samples: dict[int, dict[str, NDArray[Any]]] = {}
-            for key in given.files:
-                kind, index, name = key.split("/", 2)
-                if kind == "input" and name in wanted:
-                    samples.setdefault(int(index), {})[name] = given[key]
-        failed = {}
-        for index, feed in sorted(samples.items()):
-            try:
-                for name, value in zip(names, session.run(feed), strict=True):
-                    stored[f"output/{index}/{name}"] = value
-            except Exception as unable:
-                if index == 0:
-                    raise
-                failed[index] = str(unable)[:300]
+        import numpy
+
+        stored, failed = _answers(model, io, declared, runtime)
     except Exception as unable:  # noqa: BLE001 - whatever the runtime raises is its verdict
-        print(json.dumps({"error": {"type": type(unable).__name__, "message": str(unable)[:600]}}))
-        return
+        caused = machine_errors.of(unable)
+        if caused:
+            return {"machine": caused}
+        return {"error": {"type": type(unable).__name__, "message": str(unable)[:600]}}
     try:
         with Path(result).open("wb") as file:
             numpy.savez(file, **stored)
     except OSError as full:
-        print(json.dumps({"disk": str(full)}))
-        return
-    print(json.dumps({"failed": failed}))
+        return {"machine": machine_errors.of(full) or str(full)}
+    return {"failed": failed}
+
+
+def _answers(model: str, io: str, declared: str, runtime: str) -> tuple[dict[str, Any], dict[int, str]]:
+    """The arrays of every sample, and by sample why it could not be run."""
+    import numpy
+
+    stored: dict[str, Any] = {}
+    failed: dict[int, str] = {}
+    session = RUNTIMES[runtime](model)
+    names = declared_names(session.outputs, json.loads(declared))
+    wanted = set(session.inputs)
+    with numpy.load(io, allow_pickle=False) as given:
+        samples: dict[int, dict[str, NDArray[Any]]] = {}
+        for key in given.files:
+            kind, index, name = key.split("/", 2)
+            if kind == "input" and name in wanted:
+                samples.setdefault(int(index), {})[name] = given[key]
+    for index, feed in sorted(samples.items()):
+        try:
+            for name, value in zip(names, session.run(feed), strict=True):
+                stored[f"output/{index}/{name}"] = value
+        except Exception as unable:
+            if index == 0 or machine_errors.of(unable):
+                raise
+            failed[index] = str(unable)[:300]
+    return stored, failed
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from tfparity import paths
 from tfparity.engine import bundles, referee
 from tfparity.engine.bundles import BundleFacts, Exported, ExportFacts
 from tfparity.engine.context import Context
+from tfparity.engine.referee import RefereeReply
 from tfparity.engine.worker_client import Answer, Worker
 from tfparity.errors import WorkerError
 from tfparity.planning import revisions, routes
@@ -64,8 +65,9 @@ class SourceSide:
     worker: Callable[[], Worker]
     on_stage: Callable[[str], None]
 
-    def export(self, opset: int, remedies: Sequence[str] = ()) -> Exported:
+    def export(self, opset: int, remedies: Sequence[str] = (), unrefereed: str | None = None) -> Exported:
         """The export at that opset, by those of the remedies that are the source's: from its bundle, or made now.
+        unrefereed: why no referee is asked, None where one is.
 
         What a limit ended is not kept: another machine may do it. Raises MachineFault where this machine ended it.
         """
@@ -82,11 +84,13 @@ class SourceSide:
             if kept is None and not own:
                 kept = context.not_built.get(key)
             if kept is None:
-                kept = self._make(made, folder, opset, own)
+                kept = self._make(made, folder, opset, own, unrefereed)
                 if not own and kept.stages[0].outcome is Outcome.FAIL:
                     context.not_built[key] = kept
             with suppress(OSError):  # used now, see bundles.prune; one that did not build has none
                 os.utime(folder / bundles.IO)
+        if unrefereed:  # the second referee alone may be what this machine ends
+            kept = replace(kept, referee=None, referee_error=unrefereed)
         if crossing.case.id in context.keys.own and kept.stages[0].passed:
             from tfparity.judging import own_models
 
@@ -154,7 +158,7 @@ class SourceSide:
             on_stage=self.on_stage,
         )
 
-    def _make(self, made: Path, folder: Path, opset: int, remedies: Sequence[str]) -> Exported:
+    def _make(self, made: Path, folder: Path, opset: int, remedies: Sequence[str], unrefereed: str | None) -> Exported:
         bundles.begin(made)
         for file in folder / bundles.IO, folder / bundles.DESCRIPTION:
             paths.make_way(file, self.context.cache.root)
@@ -163,7 +167,7 @@ class SourceSide:
         exported = self._answered(answer, made, folder, first=first)
         if not exported.passed:
             return exported
-        return self._refereed(exported)
+        return self._refereed(exported, unrefereed)
 
     def _ask(self, made: Path, folder: Path, opset: int, remedies: Sequence[str], *, reference: bool) -> Answer:
         case, project = self.crossing.case, self.context.project
@@ -220,7 +224,7 @@ class SourceSide:
         why = insensitive(case, facts.sensitivity, arrays)
         return Problem("InsensitiveCase", why) if why else None
 
-    def _refereed(self, exported: Exported) -> Exported:
+    def _refereed(self, exported: Exported, unrefereed: str | None) -> Exported:
         """The export with the referee's answer, kept; one whose referee a limit ended is not kept."""
         model, result = exported.folder / "model.onnx", bundles.referee_file(exported.folder)
         if not model.exists():
@@ -228,7 +232,10 @@ class SourceSide:
             return bundles.keep(exported, {})
         names = [output.name for output in self.crossing.case.outputs]
         aborted = self.context.aborted.is_set
-        said = referee.ask(model, exported.io, result, names, self.context.limits.memory_mib, aborted)
+        if unrefereed:
+            said = RefereeReply(None, unrefereed)
+        else:
+            said = referee.ask(model, exported.io, result, names, self.context.limits.memory_mib, aborted)
         exported = replace(exported, referee=said.result, referee_error=said.error)
         if referee.limited(said.error):  # this cell's own, since the next one that asks makes it again
             away = replace(exported, folder=bundles.give_away(exported.folder, self.context.folder))
@@ -250,8 +257,9 @@ class HandedOn:
     def forget(self, exported: Exported) -> None:
         """What was handed on stays as it is."""
 
-    def export(self, opset: int, remedies: Sequence[str] = ()) -> Exported:
+    def export(self, opset: int, remedies: Sequence[str] = (), unrefereed: str | None = None) -> Exported:
         """The export at that opset. Raises WorkerError where the bundle has none, or remedies are asked for."""
         if remedies or opset not in self.exports:
             raise WorkerError(f"the bundle has no export at opset {opset} by {', '.join(remedies) or 'no remedy'}")
-        return self.exports[opset]
+        kept = self.exports[opset]
+        return replace(kept, referee=None, referee_error=unrefereed) if unrefereed else kept

@@ -177,6 +177,7 @@ class _ReplyFile:
     stages: tuple[_Stage, ...] = ()
     facts: Facts = field(default_factory=Facts)
     running: str | None = None
+    machine: str | None = None
     done: bool = False
 
 
@@ -323,6 +324,8 @@ class Worker:
             outside = machine.ended_from_outside(code)
             if outside:
                 raise MachineFault(f"the worker was ended by {outside} while it imported", "import")
+            if code == messages.MACHINE_FAILED:
+                raise MachineFault(_NO_ROOM, "import")
             self.imports = self._interrupted(control, Outcome.CRASH, _ending(code, control / messages.LOG))
         else:
             newest = ready[0].facts.get("newest_opset")
@@ -360,6 +363,8 @@ class Worker:
                     stderr=log,
                 )
             except OSError as wrong:
+                if machine.refused(wrong):
+                    raise MachineFault(f"cannot start {self.side.python}: {wrong.strerror}", "import") from None
                 raise _no_start(self.side, wrong.strerror) from None
 
     def _listen(self, stream: IO[str], ready: list[_Ready], heard: threading.Event, gone: threading.Event) -> None:
@@ -469,10 +474,12 @@ class Worker:
                 _raise_for_machine(reached, status, watched.last)
             ended = _unfinished(reached, watched.stopped, status, limits, control, bad=reply is _BAD)
             stages.append(replace(ended, peak_mib=watched.peak(0, time.time())))
-        for text in _errors(stages, reply.facts):
-            caused = machine.caused(text)
-            if caused:
-                raise MachineFault(caused, stages[-1].stage, watched.last)
+        caused = reply.machine or next(filter(None, map(machine.caused, _errors(stages, reply.facts))), None)
+        if caused == machine.NO_MEMORY and limits.nearly_reached(watched.last) and not stages[-1].passed:
+            stages[-1] = replace(stages[-1], outcome=Outcome.OUT_OF_MEMORY)
+        elif caused:
+            no_memory = caused == machine.NO_MEMORY
+            raise MachineFault(printable(caused), stages[-1].stage, watched.last, no_memory=no_memory)
         return Answer(tuple(stages), reply.facts, control)
 
     def _hand_over(self, control: Path) -> int:
@@ -549,12 +556,16 @@ def _stage_reached(kind: str, reply: _ReplyFile) -> str:
     return reply.running or next((name for name in names if name not in past), names[-1])
 
 
+#: Of a process that could not say more.
+_NO_ROOM = "the disk is full or failing, or there is no memory or open file to be had"
+
+
 def _raise_for_machine(stage: str, status: int | None, memory_mib: float | None) -> None:
     """Raises MachineFault where a process that ended before its time did not end by its own code."""
     if status is None:
         raise MachineFault("the worker's parent process ended while it ran", stage, memory_mib)
-    if status == messages.DISK_FAILED:
-        raise MachineFault("the disk is full or failing", stage, memory_mib)
+    if status == messages.MACHINE_FAILED:
+        raise MachineFault(_NO_ROOM, stage, memory_mib)
     outside = machine.ended_from_outside(status)
     if outside:
         raise MachineFault(f"ended by {outside}", stage, memory_mib)

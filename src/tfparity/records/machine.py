@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import errno
-import re
 import signal
+
+from tfparity.worker import machine_errors
 
 #: Signals that come from outside: the kernel's OOM killer, a service manager, a terminal, a resource limit. Code under
 #: test that crashes ends by SIGSEGV, SIGABRT, SIGFPE, SIGILL, SIGBUS.
@@ -19,15 +19,6 @@ OUTSIDE = frozenset(
         signal.SIGXFSZ,
     )
 )
-
-#: Errors of the disk in an error's text: ENOSPC, EDQUOT, EFBIG, EIO.
-_DISK = re.compile(
-    r"no space left on device|disk quota exceeded|\[errno 27\] file too large|\[errno 5\] input/output error",
-    re.IGNORECASE,
-)
-
-#: What subprocess.CalledProcessError says of a child that a signal ended.
-_CHILD = re.compile(r"died with <Signals\.(SIG[A-Z]+)")
 
 
 def signal_name(number: int) -> str:
@@ -45,36 +36,22 @@ def ended_from_outside(status: int | None) -> str | None:
     return f"{signal_name(-status)} from outside"
 
 
-#: What the system refuses because this machine has too little or is broken, whoever asks.
-_REFUSALS = frozenset(
-    (
-        errno.ENOSPC,
-        errno.EDQUOT,
-        errno.EFBIG,
-        errno.EIO,
-        errno.EMFILE,
-        errno.ENFILE,
-        errno.ENOMEM,
-    )
-)
-
-
 def refused(wrong: OSError) -> bool:
     """Whether the system refused something of ours for want of this machine, and not because of the file: one that is
     missing, that may not be read or that is damaged."""
-    return wrong.errno in _REFUSALS
+    return wrong.errno in machine_errors.NUMBERS
 
 
 def disk_failed(text: str) -> bool:
     """Whether an error's text is that of a disk that is full, over its quota or broken."""
-    return bool(_DISK.search(text))
+    return machine_errors.of_text(text) == machine_errors.DISK
 
 
 def caused(text: str) -> str | None:
-    """Why this machine is behind an error of that text: the disk, or a signal that ended a child; else None."""
-    if disk_failed(text):
-        return "the disk is full or failing"
-    child = _CHILD.search(text)
-    if child and signal.Signals.__members__.get(child[1]) in OUTSIDE:
-        return f"{child[1]} from outside to a child process"
-    return None
+    """Why this machine is behind an error of that text: the disk, memory, open files, or a signal that ended a child;
+    else None."""
+    return machine_errors.of_text(text)
+
+
+#: The reason of `caused` where there is no memory.
+NO_MEMORY = machine_errors.MEMORY

@@ -4,20 +4,20 @@ A request directory holds `request.json` (ours), `reply.json` (the worker's) and
 printed). The reply names the stage that is running: if the process dies, that stage has failed.
 """
 
-import errno
 import json
 import os
 import threading
 import time
 from typing import Any, Callable, Dict, List, Optional, TypeVar
 
+from tfparity.worker import machine_errors
+
 REQUEST = "request.json"
 REPLY = "reply.json"
 LOG = "log.txt"
 
-#: Exit status of a request whose reply could not be written for want of disk, and the errors that mean it.
-DISK_FAILED = 74
-DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+#: Exit status of a request that this machine ended and that could not say so (see machine_errors).
+MACHINE_FAILED = 74
 
 #: Longest error text that a reply carries, in characters: the head and the tail of a longer one are kept.
 MESSAGE_LIMIT = 4000
@@ -92,22 +92,26 @@ class Reply:
         self.stages: List[Dict[str, Any]] = []
         self.facts: Dict[str, Any] = {}
         self.running: Optional[str] = None
+        self.machine: Optional[str] = None
         self.done = False
         self._write()
 
     def _write(self) -> None:
         if os.getpid() != self.owner:
             os._exit(0)
-        write_json(self.path, {"stages": self.stages, "running": self.running, "facts": self.facts, "done": self.done})
+        told = {"stages": self.stages, "running": self.running, "facts": self.facts, "done": self.done}
+        write_json(self.path, dict(told, machine=self.machine))
 
     def stage(self, name: str, work: Callable[[], T]) -> T:
-        """Run `work` as stage `name`; raises StageFailed after recording why it failed."""
+        """Run `work` as stage `name`; raises StageFailed after recording why it failed, and whether this machine was
+        behind it, which a text that is cut may not tell."""
         self.running = name
         self._write()
         began, clock = time.time(), time.perf_counter()
         try:
             value = work()
         except Exception as exception:
+            self.machine = machine_errors.of(exception)
             self._ended(name, _outcome(exception), began, clock, error(exception))
             raise StageFailed(name) from exception
         self._ended(name, "pass", began, clock, None)

@@ -20,7 +20,7 @@ import traceback
 from functools import partial
 from typing import Any, Dict, List, Optional
 
-from tfparity.worker import exporters, messages, shims
+from tfparity.worker import exporters, machine_errors, messages, shims
 from tfparity.worker.messages import Reply, StageFailed
 
 #: prctl(PR_SET_CHILD_SUBREAPER): what leaves its group is handed to its request, and with that one's end to the
@@ -33,7 +33,7 @@ def prepare(side: Dict[str, Any], progress: str) -> Dict[str, Any]:
 
     side: {"shims": [...], "imports": [...], "preload": [...], "newest_opset": exporter or None}. `progress` names the
     file that holds the module being imported, so that a crash is attributed to it. A failed module in "preload" matters
-    only to the cases that need it.
+    only to the cases that need it. Raises what this machine caused.
     """
     imports: List[Dict[str, Any]] = []
 
@@ -44,6 +44,7 @@ def prepare(side: Dict[str, Any], progress: str) -> Dict[str, Any]:
         try:
             work()
         except Exception as exception:
+            machine_errors.let_through(exception)
             failure = messages.error(exception)
             traceback.print_exc()
         seconds = time.perf_counter() - clock
@@ -79,6 +80,8 @@ def _prepare_apart(side: Dict[str, Any], progress: str) -> Dict[str, Any]:
             status = 0
         except SystemExit as leaving:
             status = leaving.code if isinstance(leaving.code, int) else 1
+        except BaseException as wrong:
+            status = _failed(wrong)
         finally:
             os._exit(status)
     _, status = os.waitpid(pid, 0)
@@ -126,7 +129,11 @@ def serve(directory: str) -> int:
 
     side = messages.read_json(os.path.join(directory, messages.REQUEST))
     importing = prepare if side["warm"] else _prepare_apart
-    say(ready=True, **importing(side, os.path.join(directory, "imports.json")))
+    try:
+        ready = importing(side, os.path.join(directory, "imports.json"))
+    except Exception as wrong:
+        return _failed(wrong)
+    say(ready=True, **ready)
     running: Dict[int, str] = {}
     pending = b""
     open_input = True
@@ -198,16 +205,21 @@ def _child(directory: str, asked: float, replies: Any, bare: Optional[Dict[str, 
     except SystemExit as leaving:
         status = leaving.code if isinstance(leaving.code, int) else 1
     except BaseException as wrong:
-        if isinstance(wrong, OSError) and wrong.errno in messages.DISK_ERRORS:
-            status = messages.DISK_FAILED
-        else:
-            traceback.print_exc()
+        status = _failed(wrong)
     finally:
         try:  # a full disk must not change the status
             sys.stdout.flush()
             sys.stderr.flush()
         finally:
             os._exit(status)
+
+
+def _failed(wrong: BaseException) -> int:
+    """The exit status of a process that ends by an exception, which the log tells unless this machine caused it."""
+    if machine_errors.of(wrong):
+        return messages.MACHINE_FAILED
+    traceback.print_exc()
+    return 70
 
 
 def _kill_group(group: int) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-import shutil
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -273,5 +272,7 @@ def _carry(folder: Path, remedies: Sequence[str], shims: Sequence[str]) -> None:
                 "tfparity.worker.messages", "carried.messages"
             )
             paths.write_text(own / module, text)
-    shutil.copy(paths.WORKER / "messages.py", folder / "messages.py")
+    for module in ("messages.py", "machine_errors.py"):
+        text = (paths.WORKER / module).read_text(encoding="utf-8")
+        paths.write_text(folder / module, text.replace("from tfparity.worker import", "from carried import"))
     paths.write_text(folder / "__init__.py", "")

@@ -3,6 +3,7 @@
 import copy
 from typing import Any, Callable, Dict, Iterator, List, Tuple
 
+from tfparity.worker import machine_errors
 from tfparity.worker.declare import Case
 from tfparity.worker.frameworks import Framework
 from tfparity.worker.messages import NotApplicable, Refused
@@ -138,7 +139,8 @@ def _evaluator(proto: Any) -> Any:
         try:
             upgraded = version_converter.convert_version(proto, opset)
             evaluator = ReferenceEvaluator(upgraded)
-        except Exception:  # nosec B112 # whatever an opset between lacks, a later one may have
+        except Exception as unable:  # whatever an opset between lacks, a later one may have
+            machine_errors.let_through(unable)
             continue
         if weights <= {weight.name for weight in upgraded.graph.initializer}:  # by their names, they are moved
             return evaluator

@@ -7,7 +7,7 @@ in float32 ("float32/…"), in float64 ("float64/…") and with weights and inpu
 
 from typing import Any, Dict, List
 
-from tfparity.worker import arrays, frameworks, probing, routes
+from tfparity.worker import arrays, frameworks, machine_errors, probing, routes
 from tfparity.worker.declare import Case
 from tfparity.worker.frameworks import Framework
 from tfparity.worker.messages import Reply, error
@@ -62,6 +62,7 @@ def _answered(
             if len(found) != len(case.outputs) or not all(map(same, found, framework.run(model, given))):
                 raise ValueError("two runs on the same input differ")
         except Exception as unable:
+            machine_errors.let_through(unable)
             refused[str(place)] = "%s: %s" % (type(unable).__name__, str(unable)[:200])
             continue
         runs = {"float32": found}
@@ -84,7 +85,8 @@ def _made(make: Any, *given: Any) -> Any:
     """What `make` gives; None where the model has no such form."""
     try:
         return make(*given)
-    except Exception:
+    except Exception as unable:
+        machine_errors.let_through(unable)
         return None
 
 
@@ -92,7 +94,8 @@ def _run(framework: Any, model: Any, given: List[Any], **options: bool) -> List[
     """The outputs; none where this form of the model does not run."""
     try:
         return list(framework.run(model, given, **options))
-    except Exception:
+    except Exception as unable:
+        machine_errors.let_through(unable)
         return []
 
 
@@ -119,6 +122,7 @@ def probe(request: Dict[str, Any], reply: Reply) -> None:
                     for name, value in by_name(found, request["outputs"]):
                         stored["output/%d/%s" % (turn, name)] = numpy.array(value)
                 except Exception as exception:
+                    machine_errors.let_through(exception)
                     failed["%d/%d" % (number, turn)] = error(exception)
                     reply.fact("failed", failed)
             arrays.write_npz(part["result"], stored)

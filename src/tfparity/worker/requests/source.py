@@ -12,7 +12,7 @@ import traceback
 from contextlib import suppress
 from typing import Any, Dict, List, Optional, Tuple
 
-from tfparity.worker import arrays, exporters, frameworks, plugins, remedies, sensitivity
+from tfparity.worker import arrays, exporters, frameworks, machine_errors, plugins, remedies, sensitivity
 from tfparity.worker.declare import Case, registered
 from tfparity.worker.exporters._onnx_files import MODEL
 from tfparity.worker.frameworks import Framework
@@ -153,6 +153,7 @@ def references(case: Case, framework: Framework, model: Any, path: str, reply: R
     except Refused:
         raise
     except Exception as unable:
+        machine_errors.let_through(unable)
         for key in [key for key in stored if key.startswith("float64/")]:
             del stored[key]
         reply.fact("floor", "ulp")

@@ -6,7 +6,7 @@ returned; our side compares what it returned.
 
 from typing import Any, Callable, Dict, Iterator, List
 
-from tfparity.worker import arrays, pickles, remedies, routes, targets
+from tfparity.worker import arrays, machine_errors, pickles, remedies, routes, targets
 from tfparity.worker.messages import Refused, Reply, error
 
 
@@ -81,6 +81,7 @@ def execute(request: Dict[str, Any], reply: Reply, load: Callable[[str], Any]) -
                 try:
                     run(sample["index"])
                 except Exception as exception:
+                    machine_errors.let_through(exception)
                     failed[str(sample["index"])] = error(exception)
         arrays.write_npz(request["result"], stored)
         reply.fact("failed", failed)
