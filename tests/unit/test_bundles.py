@@ -23,6 +23,7 @@ from tfparity.engine.bundles import BundleFacts, Exported, ExportFacts, prune
 from tfparity.errors import MachineFault
 from tfparity.records.cells import Model, Problem, StageReply
 from tfparity.records.vocabulary import Outcome
+from tfparity.worker import machine_errors
 
 # The model
 
@@ -227,6 +228,21 @@ def test_arrays_are_read_as_they_were_written(tmp_path: Path, arrays: dict[str, 
 
 def test_where_there_is_no_file_there_are_no_arrays(tmp_path: Path) -> None:
     assert bundles.read_arrays(None) == bundles.read_arrays(tmp_path / "none.npz") == {}
+
+
+@pytest.mark.parametrize("number", [*sorted(machine_errors.NUMBERS), errno.EACCES, errno.ENOENT])
+def test_an_export_that_this_machine_cannot_read_is_not_changed(
+    made: Exported, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refused(_: Exported) -> tuple[str, str]:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(bundles, "seal", refused)
+    if number in machine_errors.NUMBERS:
+        with pytest.raises(MachineFault, match="cannot be read"):
+            bundles.changed(made)
+    else:
+        assert bundles.changed(made)
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.EMFILE, errno.ENOMEM, errno.ENOSPC])

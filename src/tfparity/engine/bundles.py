@@ -205,10 +205,12 @@ def seal(exported: Exported) -> tuple[str, str]:
 
 def changed(exported: Exported) -> bool:
     """Whether an export that was kept, or its inputs and references, are no more what they were: a converter that
-    rewrites the references could make any answer right."""
+    rewrites the references could make any answer right. Raises MachineFault where this machine cannot read them."""
     try:
         return exported.seal is not None and seal(exported) != exported.seal
-    except OSError:
+    except OSError as wrong:
+        if machine.refused(wrong):
+            raise MachineFault(f"a bundle cannot be read: {wrong.strerror}") from None
         return True
 
 
