@@ -109,6 +109,11 @@ class Cache:
         """Control directories and artifacts of running requests."""
         return self.root / "work"
 
+    @property
+    def reading(self) -> Path:
+        """Exports by names of the runs that read them: no converter may write there."""
+        return self.root / "reading"
+
 
 @functools.cache
 def worker_modules(kind: str) -> tuple[str, ...]:

@@ -198,10 +198,33 @@ def test_what_is_gone_has_changed(made: Exported) -> None:
     assert bundles.changed(made)
 
 
+@pytest.mark.parametrize("linked", [True, False])
+def test_what_is_read_apart_outlives_its_bundle(
+    made: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, linked: bool
+) -> None:
+    def unsupported(*_: object, **__: object) -> None:
+        raise OSError(errno.EPERM, "no links here")
+
+    if not linked:
+        monkeypatch.setattr(os, "link", unsupported)
+    seen = bundles.apart(made, tmp_path / "run" / "own")
+    assert (seen.seal, seen.own) == (made.seal, tmp_path / "run" / "own")
+    assert (made.folder / "model.onnx").samefile(seen.folder / "model.onnx") == linked
+    bundles.begin(made.folder)
+    (made.folder / "model.onnx").write_bytes(b"made again")
+    made.io.unlink()
+    assert not bundles.changed(seen)
+    assert seen.referee is not None
+    assert (seen.referee.read_bytes(), (seen.folder / "weights" / "1").read_bytes()) == (b"onnx", b"onnx")
+    assert list(bundles.read_arrays(seen.io)) == ["input/0/x"]
+    (seen.folder / "model.onnx").write_bytes(b"evil")
+    assert bundles.changed(seen)
+
+
 def test_what_is_forgotten_counts_no_more_whatever_its_descriptions_say(made: Exported) -> None:
     (made.folder / "model.onnx").write_bytes(b"evil")
     made = bundles.keep(made, {})
-    bundles.forget(made)
+    bundles.forget(made.folder, made.folder.parent)
     assert kept(made) is None
     assert bundles.facts_of(made.folder.parent) is None
 

@@ -14,7 +14,7 @@ from builders import case as family
 from builders import context, crossing
 from test_sensitivity import ALIVE, references
 
-from tfparity.engine import referee
+from tfparity.engine import bundles, referee
 from tfparity.engine.bundles import Exported
 from tfparity.engine.context import Context
 from tfparity.engine.process_limits import Limits
@@ -27,7 +27,7 @@ from tfparity.planning.keys import BUNDLE_FORMAT, Crossing, Keys
 from tfparity.planning.probes import Call
 from tfparity.records.cells import StageReply
 from tfparity.records.vocabulary import Outcome
-from tfparity.worker import declare
+from tfparity.worker import arrays, declare
 
 #: The bundle's key, and the name of its first export.
 KEY, FIRST = "bundle", "onnx-legacy-13-today---"
@@ -68,7 +68,7 @@ class Source:
             if not outcome.passed:
                 return Answer(tuple(stages), Facts(**facts, where="/models/net.py:3"), Path())
             if name == "build" and request["reference"]:
-                numpy.savez(request["io"], **self.arrays())
+                arrays.write_npz(request["io"], self.arrays())
                 facts.update(sensitivity=self.sensitivity, unseen=self.unseen, floor="float64", parameters=3)
         if self.model:
             (Path(request["artifact"]) / "model.onnx").write_bytes(b"onnx")
@@ -108,6 +108,13 @@ def bundle(tmp_path: Path) -> Path:
 Export = Callable[..., Exported]
 
 
+def in_bundle(found: Exported, bundle: Path) -> Exported:
+    """An export that lies apart as it lies in its bundle."""
+    folder = bundle / found.folder.name
+    answer = folder / found.referee.name if found.referee else None
+    return replace(found, folder=folder, io=bundle / "io.npz", referee=answer, own=None)
+
+
 @pytest.fixture
 def export(tmp_path: Path, source: Source, monkeypatch: pytest.MonkeyPatch) -> Export:
     """Exports, each as if by a run of its own unless a `run` is given."""
@@ -127,6 +134,8 @@ def export(tmp_path: Path, source: Source, monkeypatch: pytest.MonkeyPatch) -> E
         key: str = "today---",
         run: Context | None = None,
         heard: list[str] | None = None,
+        apart: bool = False,
+        unrefereed: str | None = None,
     ) -> Exported:
         source.case = declared = declared or family()
         run = run or context(tmp_path, declared)
@@ -135,7 +144,8 @@ def export(tmp_path: Path, source: Source, monkeypatch: pytest.MonkeyPatch) -> E
         crosses = replace(crosses, way=replace(crosses.way, exporter=exporter))
         stages: list[str] = heard if heard is not None else []
         side = SourceSide(run, crosses, lambda: source, stages.append)  # type: ignore[arg-type,return-value]
-        return side.export(opset, remedies)
+        found = side.export(opset, remedies, unrefereed)
+        return found if apart or found.own is None else in_bundle(found, tmp_path / "cache" / "bundles" / KEY[:2] / KEY)
 
     return export
 
@@ -308,11 +318,60 @@ def test_what_a_limit_made_the_referee_say_is_not_kept(
     assert len(source.asked) == 2
 
 
+@pytest.mark.parametrize("how", ["again", "by another key", "damaged", "forgotten", "pruned"])
+def test_who_reads_an_export_keeps_it_while_a_run_beside_it_makes_it_again(
+    tmp_path: Path, bundle: Path, source: Source, export: Export, how: str
+) -> None:
+    mine = export(apart=True)
+    source.outputs = {"output": [0.0, 2.0]}
+    if how == "damaged":
+        (bundle / "bundle.json").unlink()
+        (bundle / FIRST / "export.json").unlink()
+    elif how == "forgotten":
+        bundles.forget(bundle / FIRST, bundle)
+    elif how == "pruned":
+        bundles.remove(bundle, "bundle.json")
+    if how == "again":
+        other = export(apart=True, run=context(tmp_path, family(), again=True))
+    else:
+        other = export(apart=True, key="tomorrow" if how == "by another key" else "today---")
+    assert len(source.asked) == 2
+    assert not bundles.changed(mine)
+    assert not bundles.changed(other)
+    assert bundles.read_arrays(mine.io)["float32/0/output"].tolist() == [0.0, 1.0]
+    assert mine.own != other.own
+
+
+def test_what_a_reader_changes_is_forgotten_in_its_bundle(tmp_path: Path, source: Source, export: Export) -> None:
+    run = context(tmp_path, family())
+    mine = export(apart=True, run=run)
+    (mine.folder / "model.onnx").write_bytes(b"evil")
+    assert bundles.changed(mine)
+    side = SourceSide(run, crossing(run), lambda: source, print)  # type: ignore[arg-type,return-value]
+    side.forget(mine)
+    assert not bundles.changed(export(apart=True))
+    assert len(source.asked) == 2
+
+
+def test_without_a_referee_an_export_says_why_and_is_not_kept(
+    source: Source, export: Export, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the first nor the second is asked."""
+    why = "OutOfMemory: killed twice by the system"
+    export()
+    assert export(unrefereed=why).referee_error == why
+    monkeypatch.setattr(referee, "ask", lambda *_: pytest.fail("it was asked"))
+    for _ in range(2):
+        found = export(12, unrefereed=why)
+        assert (found.passed, found.referee, found.referee_error) == (True, None, why)
+    assert len(source.asked) == 3
+
+
 def test_an_export_that_is_not_kept_stays_its_cells_when_another_asks(
     source: Source, export: Export, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(referee, "ask", lambda *_: RefereeReply(None, "Timeout: still running after 300 s"))
-    first, second = export(), export()
+    first, second = export(apart=True), export(apart=True)
     assert first.folder != second.folder
     for made in (first, second):
         assert (made.folder / "model.onnx").read_bytes() == b"onnx"

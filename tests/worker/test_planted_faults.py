@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -187,6 +189,19 @@ def test_what_a_converter_prints_is_harmless_in_the_record(convert: Converter) -
     assert error is not None
     assert error.message.isprintable()
     assert "second line of the tricky message" in error.message
+
+
+def test_a_run_that_makes_an_export_again_takes_nothing_from_one_that_reads_it(
+    convert: Converter, tmp_path: Path
+) -> None:
+    with ThreadPoolExecutor(1) as beside:
+        first = beside.submit(convert, "wait-for-another")
+        while not (tmp_path / "first.told").exists():
+            assert not first.done()
+            time.sleep(0.01)
+        assert convert("wait-for-another").verdict == "works"
+        record = first.result()
+    assert (record.verdict, [attempt.opset for attempt in record.attempts]) == ("works", [13])
 
 
 @pytest.mark.parametrize("fault", ["forge-references", "cut-references", "change-the-export"])

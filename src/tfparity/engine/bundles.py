@@ -8,9 +8,10 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import struct
 import time
-import uuid
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -96,7 +97,8 @@ class Exported:
     """The source side of an attempt: its stages, what the file is, what the referee said of it.
 
     where: "file:line" of the case's code, where it did not build. notes: what a verdict on it will not tell. seal: the
-    digests of `io` and of the files in `folder`, as they were when they were made; None of what was not kept.
+    digests of `io` and of the files in `folder`, as they were when they were made; None of what was not kept. own: the
+    folder of the run's own that it lies in (see `apart`), None where it lies in its bundle.
     """
 
     stages: tuple[StageReply, ...]
@@ -109,6 +111,7 @@ class Exported:
     where: str | None = None
     notes: tuple[Note, ...] = ()
     seal: tuple[str, str] | None = None
+    own: Path | None = None
 
     @property
     def passed(self) -> bool:
@@ -214,10 +217,10 @@ def changed(exported: Exported) -> bool:
         return True
 
 
-def forget(exported: Exported) -> None:
-    """An export and its bundle don't count any more, whatever stands in them; the files stay for who reads them now."""
-    paths.discard(exported.io.parent / DESCRIPTION)
-    paths.discard(exported.folder / _EXPORT)
+def forget(made: Path, folder: Path) -> None:
+    """The export in `made` and its bundle don't count any more, whatever stands in them."""
+    paths.discard(folder / DESCRIPTION)
+    paths.discard(made / _EXPORT)
 
 
 def _digest(folder: Path) -> str:
@@ -272,11 +275,25 @@ def begin(made: Path) -> None:
     made.mkdir()
 
 
-def give_away(made: Path, folder: Path) -> Path:
-    """Take an export that is not kept out of its bundle, into a folder of the run's own; where it is now."""
-    taken = folder / f"{made.name}-{uuid.uuid4().hex[:12]}"
-    taken.parent.mkdir(parents=True, exist_ok=True)
-    return made.rename(taken)
+def apart(exported: Exported, own: Path) -> Exported:
+    """The export and its references by names in `own`, a folder that is made: a run beside this one that makes them
+    again takes away no file from who reads them here. Raises OSError."""
+    own.mkdir(parents=True)
+    for name in (IO, DESCRIPTION):
+        if (exported.io.parent / name).is_file():
+            _link(exported.io.parent / name, own / name)
+    folder = own / exported.folder.name
+    shutil.copytree(exported.folder, folder, symlinks=True, copy_function=_link)
+    answer = folder / exported.referee.name if exported.referee else None
+    return replace(exported, folder=folder, io=own / IO, referee=answer, own=own)
+
+
+def _link(file: str | Path, place: str | Path) -> None:
+    """The same file by another name; a copy where the disk has no such links."""
+    try:
+        os.link(file, place, follow_symlinks=False)
+    except OSError:
+        shutil.copy2(file, place, follow_symlinks=False)
 
 
 def read_arrays(path: Path | None, at_most: int = LARGEST) -> dict[str, Array]:

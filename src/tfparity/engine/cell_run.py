@@ -223,6 +223,8 @@ class CellRun:
         finally:
             if not self.keep and making.folder not in self.artifacts.values():
                 shutil.rmtree(making.folder, ignore_errors=True)
+            if making.exported and making.exported.own:
+                shutil.rmtree(making.exported.own, ignore_errors=True)
 
     def _check_bundle(self, making: _Making) -> None:
         """A converter that changed what it was given to read has crashed: it could make any answer right. Beside other

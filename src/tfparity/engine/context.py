@@ -57,7 +57,8 @@ class Options:
 
 class Context:
     """The project, its cases and keys, the store, the limits of a request. `folder` is the run's own, made and removed
-    by the engine; `aborted` is set when all that runs has to end. `keys`: where somebody has them already."""
+    by the engine; so is `reading`, where exports lie by names of its own and no converter may write. `aborted` is set
+    when all that runs has to end. `keys`: where somebody has them already."""
 
     def __init__(
         self,
@@ -78,6 +79,7 @@ class Context:
         self.limits = limits(matrix)
         self.store = Store(cache.store)
         self.folder: Path = work_folder.place(cache.work, keep=self.options.keep)
+        self.reading: Path = work_folder.place(cache.reading)
         self.aborted = threading.Event()
         #: By the bundle's key the exports of this run that did not build: by another route they would not either.
         self.not_built: dict[str, Exported] = {}

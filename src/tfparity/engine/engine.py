@@ -85,7 +85,7 @@ class Engine:
     def __init__(self, context: Context, seconds: Mapping[CellId, float] | None = None) -> None:
         self.context = context
         self._seconds = seconds or {}
-        self._folder = WorkFolder(context.folder)
+        self._folders = ExitStack()
         self._stop = threading.Event()
         self._deadline: float | None = None
         self._stack = ExitStack()
@@ -93,7 +93,10 @@ class Engine:
         self._scorer: Worker | None = None
 
     def __enter__(self) -> Engine:
-        self._folder.__enter__()
+        with ExitStack() as entered:
+            for folder in (self.context.folder, self.context.reading):
+                entered.enter_context(WorkFolder(folder))
+            self._folders = entered.pop_all()
         return self
 
     def __exit__(
@@ -101,7 +104,7 @@ class Engine:
     ) -> None:
         self._stop.set()
         self._stack.close()
-        self._folder.__exit__(kind, value, trace)
+        self._folders.__exit__(kind, value, trace)
 
     def stop(self) -> None:
         """Finish the cells that run and begin no other: the rest comes back as untested."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -66,8 +67,8 @@ class SourceSide:
     on_stage: Callable[[str], None]
 
     def export(self, opset: int, remedies: Sequence[str] = (), unrefereed: str | None = None) -> Exported:
-        """The export at that opset, by those of the remedies that are the source's: from its bundle, or made now.
-        unrefereed: why no referee is asked, None where one is.
+        """The export at that opset, by those of the remedies that are the source's: from its bundle, or made now; one
+        that passed by names of the run's own. unrefereed: why no referee is asked, None where one is.
 
         What a limit ended is not kept: another machine may do it. Raises MachineFault where this machine ended it.
         """
@@ -89,6 +90,8 @@ class SourceSide:
                     context.not_built[key] = kept
             with suppress(OSError):  # used now, see bundles.prune; one that did not build has none
                 os.utime(folder / bundles.IO)
+            if kept.passed:
+                kept = bundles.apart(kept, context.reading / f"bundle-{uuid.uuid4().hex[:12]}")
         if unrefereed:  # the second referee alone may be what this machine ends
             kept = replace(kept, referee=None, referee_error=unrefereed)
         if crossing.case.id in context.keys.own and kept.stages[0].passed:
@@ -237,15 +240,15 @@ class SourceSide:
         else:
             said = referee.ask(model, exported.io, result, names, self.context.limits.memory_mib, aborted)
         exported = replace(exported, referee=said.result, referee_error=said.error)
-        if referee.limited(said.error):  # this cell's own, since the next one that asks makes it again
-            away = replace(exported, folder=bundles.give_away(exported.folder, self.context.folder))
-            return replace(away, seal=bundles.seal(away))
+        if referee.limited(said.error):  # the next one that asks makes it again
+            return replace(exported, seal=bundles.seal(exported))
         return bundles.keep(exported, said.failed)
 
     def forget(self, exported: Exported) -> None:
         """Have a bundle that was changed from outside made again by the next that asks for it."""
-        with _held(exported.io.parent, self.context.cache.root):
-            bundles.forget(exported)
+        folder = Path(paths.by_key(self.context.cache.bundles, self.context.keys.bundle(self.crossing)))
+        with _held(folder, self.context.cache.root):
+            bundles.forget(folder / exported.folder.name, folder)
 
 
 @dataclass(frozen=True)

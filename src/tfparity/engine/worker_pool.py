@@ -36,6 +36,7 @@ class WorkerPool:
         self._killed = False
         self.places: dict[str, str] = {
             str(context.folder): "<tmp>",
+            str(context.reading): "<tmp>",
             str(context.cache.bundles): "<tmp>",
             str(paths.home()): "<home>",
             str(paths.PACKAGE): "<tfparity>",
