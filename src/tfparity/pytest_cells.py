@@ -22,6 +22,9 @@ def test_cell(
         found = "\n  ".join([head, *(one.text for one in record.beside)])
         if falls:
             pytest.fail(found, pytrace=False)
+        if record.left_out:
+            lacking = "; ".join(f"{name} was not tried: {why}" for name, why in record.left_out.items())
+            pytest.fail(f"{record.id} works, and {lacking}; run it again", pytrace=False)
         if probed:
             pytest.xfail(f"{found}\nA limitation says why.")
         return

@@ -9,12 +9,14 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import builders
 import pytest
 from builders import SOURCE, SPLIT, TARGET, attempt, broken, case, context, facts
 
+from tfparity.cli import commands
 from tfparity.engine import assembly
 from tfparity.engine import engine as engines
 from tfparity.engine.context import Context
@@ -362,6 +364,80 @@ def test_many_that_the_machine_ends_run_again_one_by_one(engine: Make, planned: 
     planned.endings = {name: [KILLED, again] for name in NAMES}
     assert len(run(engine(jobs=4))) == 4
     assert planned.alone == [False] * 4 + [True] * 4
+
+
+@pytest.fixture
+def beside(planned: Planned, monkeypatch: pytest.MonkeyPatch) -> list[MachineFault]:
+    """What this machine does, in turn, to the probes of zoo/a; else they find nothing."""
+    faults: list[MachineFault] = []
+
+    class Probed(Run):
+        target, artifacts = None, MappingProxyType({})
+
+    class Asks:
+        def __init__(self, *given: Any) -> None:
+            self.case = given[6].case
+
+        def found(self) -> dict[str, Any]:
+            if self.case == "zoo/a" and faults:
+                raise faults.pop(0)
+            return {}
+
+    monkeypatch.setattr(
+        assembly, "of_planned", lambda *given, **_: Probed(planned, given[2].planned.case, given[0].options.jobs == 1)
+    )
+    monkeypatch.setattr(assembly, "source_side", lambda *_: None)
+    monkeypatch.setattr(engines, "Probing", Asks)
+    return faults
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_what_the_machine_ends_once_beside_a_verdict_runs_again_alone(
+    engine: Make, beside: list[MachineFault], planned: Planned, heard: Heard, jobs: int
+) -> None:
+    beside[:] = [KILLED]
+    records = {record.case: record for record in run(engine(level=2, jobs=jobs))}
+    assert {name: (record.verdict, record.whole) for name, record in records.items()} == dict.fromkeys(
+        NAMES, ("works", True)
+    )
+    assert {record.cell.level for record in records.values() if record.cell} == {2}
+    assert (planned.begun.count("zoo/a"), planned.alone[-1]) == (2, True)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_what_it_ends_twice_beside_a_verdict_is_left_out(
+    engine: Make, beside: list[MachineFault], planned: Planned, jobs: int
+) -> None:
+    beside[:] = [KILLED, MachineFault("the disk is full or failing", "probe")]
+    records = {record.case: record for record in run(engine(level=2, jobs=jobs))}
+    ended = records["zoo/a"]
+    assert ended.cell is not None
+    assert (ended.verdict, ended.interrupted, ended.whole, ended.cell.level) == ("works", False, False, 1)
+    assert ended.left_out == {"level 2": "the disk is full or failing, during probe"}
+    assert all(records[name].whole for name in NAMES[1:])
+
+
+def test_a_verdict_stays_where_the_machine_ends_its_second_run(
+    engine: Make, beside: list[MachineFault], planned: Planned
+) -> None:
+    beside[:] = [KILLED]
+    planned.endings["zoo/a"] = [[attempt()], KILLED]
+    (record,) = run(engine(level=2), cells("zoo/a"))
+    assert record.cell is not None
+    assert (record.verdict, list(record.left_out)) == ("works", ["level 2"])
+
+
+def test_what_is_left_out_of_a_record_has_the_exit_code_of_an_interrupted_cell(
+    engine: Make, beside: list[MachineFault], capsys: pytest.CaptureFixture[str]
+) -> None:
+    beside[:] = [KILLED, KILLED]
+    records = run(engine(level=2))
+    with pytest.raises(MachineFault, match="this machine ended 1 of 4 cells"):
+        commands.raise_for_machine(records)
+    told = capsys.readouterr().err
+    assert "zoo/a" in told
+    assert "level 2 was not tried: ended by SIGKILL from outside, during convert" in told
+    commands.raise_for_machine([record for record in records if record.case != "zoo/a"])
 
 
 @pytest.mark.parametrize("flakes", [1, 2])

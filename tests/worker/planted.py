@@ -176,6 +176,10 @@ MACHINE = {
     "shell-killed-once": 1,
     "no-files-in-float64-once": 1,
     "memory-error-in-float64-once": 1,
+    "killed-at-batch-9-once": 1,
+    "killed-at-batch-9": 99,
+    "killed-with-much-memory-at-batch-9": 99,
+    "no-files-at-batch-9": 99,
     "killed-at-one-case": 99,
 }
 
@@ -202,7 +206,7 @@ def _is_due():
 
 
 def _as_the_machine_does():
-    kind = FAULT.replace("-once", "").replace("-at-one-case", "")
+    kind = FAULT.replace("-once", "").replace("-at-one-case", "").replace("-at-batch-9", "")
     if kind == "killed":
         os.kill(os.getpid(), signal.SIGKILL)
     elif kind == "terminated":
@@ -316,7 +320,7 @@ def convert(bundle, artifact, request):
     elif FAULT == "killed-at-one-case" and request["case"] != "planted/net-1":
         pass
     elif FAULT in MACHINE:
-        if "float64" not in FAULT and _is_due():
+        if "float64" not in FAULT and "batch-9" not in FAULT and _is_due():
             _as_the_machine_does()
     elif FAULT == "hang":
         time.sleep(600)
@@ -397,6 +401,8 @@ class Runner:
             answers = [answer * 0 for answer in answers]
         if FAULT == "crash-at-batch-9" and len(images) == 9:
             os.kill(os.getpid(), signal.SIGSEGV)
+        if FAULT in MACHINE and "batch-9" in FAULT and len(images) == 9 and _is_due():
+            _as_the_machine_does()
         if FAULT == "huge-outputs":
             answers = [numpy.zeros(2**22, "float32")] * 2
         if FAULT == "wrong-on-3.7" and sys.version_info < (3, 8):

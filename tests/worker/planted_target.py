@@ -7,6 +7,8 @@ What it does is the file's own name: a test copies this file as `aborts.py`. The
 import json
 import os
 import shutil
+import signal
+import time
 
 from tfparity.worker import plugins
 from tfparity.worker.targets import Target
@@ -19,6 +21,13 @@ def make(artifact, folder, examples):
 
     if DOES == "aborts":
         os.abort()
+    if DOES.startswith("killed"):
+        eaten = b"x" * (360 * 2**20) if "memory" in DOES else b"x"
+        time.sleep(8 if "memory" in DOES else 0)  # readings are sparse on a busy machine
+        told = __file__ + ".told"
+        if "once" not in DOES or not os.path.exists(told):
+            open(told, "w").close()
+            os.kill(os.getpid(), len(eaten) and signal.SIGKILL)
     if DOES == "raises":
         raise ValueError("this operator has no 8-bit form")
     shutil.copytree(artifact, folder)

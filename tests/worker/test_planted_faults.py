@@ -191,6 +191,35 @@ def test_what_a_converter_prints_is_harmless_in_the_record(convert: Converter) -
     assert "second line of the tricky message" in error.message
 
 
+def test_what_the_machine_did_once_to_a_probe_leaves_no_trace(convert: Converter) -> None:
+    record = convert("killed-at-batch-9-once", level=2)
+    assert record.cell is not None
+    assert (record.verdict, record.left_out, record.cell.level) == ("works", {}, 2)
+    assert probes.verdict(record.cell) == "works"
+
+
+@pytest.mark.parametrize(("kind", "said"), [("killed", "ended by SIGKILL"), ("no-files", "no more files")])
+def test_what_the_machine_does_to_probes_leaves_the_verdict(convert: Converter, kind: str, said: str) -> None:
+    """They are left out, and the next run tries them again."""
+    for _ in range(2):
+        record = convert(f"{kind}-at-batch-9", level=2, again=False)
+        assert record.cell is not None
+        assert (record.verdict, record.interrupted, record.cell.level, record.cell.probes) == ("works", False, 1, {})
+        assert (list(record.left_out), record.whole) == (["level 2"], False)
+        assert record.left_out["level 2"].startswith(said)
+        assert record.beside == ()
+
+
+def test_a_probe_that_is_killed_twice_with_much_memory_is_out_of_memory(convert: Converter) -> None:
+    record = convert("killed-with-much-memory-at-batch-9", level=2, memory_gib=0.5)
+    assert record.cell is not None
+    assert (record.verdict, record.left_out, record.cell.level) == ("works", {}, 2)
+    ended = {name for name, entry in record.cell.probes.items() if entry.outcome == "out-of-memory"}
+    assert ended
+    assert {"pass", "out-of-memory"} <= {entry.outcome.value for entry in record.cell.probes.values()}
+    assert {failure.type for failure in record.beside} == {"OutOfMemory"}
+
+
 def test_a_run_that_makes_an_export_again_takes_nothing_from_one_that_reads_it(
     convert: Converter, tmp_path: Path
 ) -> None:

@@ -92,6 +92,31 @@ def test_what_fails_is_a_failure_of_that_target_alone(
     assert made(record, Target.TFLITE_DYNAMIC)[1].verdict is Verdict.WORKS
 
 
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("does", ["killed-once", "killed"])
+def test_a_target_that_the_machine_ends_is_left_out_and_nothing_else(
+    convert: Converter, plant: Plant, does: str, jobs: int
+) -> None:
+    plant(Target.TFLITE_INT8, does)
+    plant(Target.TFLITE_DYNAMIC, "rounds")
+    record = convert("faithful", targets=(Target.TFLITE_INT8, Target.TFLITE_DYNAMIC), jobs=jobs)
+    assert record.cell is not None
+    assert (record.verdict, record.interrupted) == (Verdict.WORKS, False)
+    there = [Target.TFLITE_INT8, Target.TFLITE_DYNAMIC] if does == "killed-once" else [Target.TFLITE_DYNAMIC]
+    assert sorted(record.cell.targets) == sorted(there)
+    left_out = {} if does == "killed-once" else {"target tflite-int8": "ended by SIGKILL from outside, during target"}
+    assert record.left_out == left_out
+
+
+def test_a_target_that_is_killed_twice_with_much_memory_is_out_of_memory(convert: Converter, plant: Plant) -> None:
+    plant(Target.TFLITE_INT8, "killed-with-much-memory")
+    record = convert("faithful", targets=(Target.TFLITE_INT8,), memory_gib=0.5)
+    entry, deployed = made(record, Target.TFLITE_INT8)
+    assert (entry.outcome, deployed.verdict, record.left_out) == (Outcome.OUT_OF_MEMORY, Verdict.BROKEN, {})
+    (failure,) = record.beside
+    assert failure.message.startswith("tflite-int8, made: killed twice by the system")
+
+
 def test_a_target_adds_an_entry_and_leaves_the_cell_and_its_key(convert: Converter, plant: Plant) -> None:
     plant(Target.TFLITE_DYNAMIC, "rounds")
     plain, record = convert("faithful"), convert("faithful", targets=(Target.TFLITE_DYNAMIC,))

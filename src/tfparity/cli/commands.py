@@ -134,12 +134,16 @@ def sandboxing(given: argparse.Namespace) -> Sandboxing:
 
 
 def raise_for_machine(records: Sequence[CellRecord]) -> None:
-    """Raises MachineFault where this machine ended cells: nothing is known of them."""
-    interrupted = [record for record in records if record.interrupted]
-    for record in interrupted:
-        print(f"tfparity: {record.id} is untested: {record.reason}", file=sys.stderr)
-    if interrupted:
+    """Raises MachineFault where this machine ended cells, or what was asked for beside their verdicts: nothing is known
+    of that."""
+    ended = [record for record in records if not record.whole]
+    for record in ended:
+        for name, why in record.left_out.items():
+            print(f"tfparity: {record.id}: {name} was not tried: {why}", file=sys.stderr)
+        if record.interrupted:
+            print(f"tfparity: {record.id} is untested: {record.reason}", file=sys.stderr)
+    if ended:
         raise MachineFault(
-            f"this machine ended {len(interrupted)} of {len(records)} cells, and nothing is recorded of them: "
+            f"this machine ended {len(ended)} of {len(records)} cells, and nothing is recorded of what it ended: "
             "look at its memory and disk, then run them again"
         )

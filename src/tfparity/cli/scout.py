@@ -98,7 +98,7 @@ def _carry(session: Session, interrupted: list[CellRecord]) -> Carry:
 
     def carry(cells: Sequence[PlannedCell], *, again: bool) -> list[CellRecord]:
         records = commands.ran(session, cells, again=again)
-        interrupted.extend(record for record in records if record.interrupted)
+        interrupted.extend(record for record in records if not record.whole)
         return records
 
     return carry

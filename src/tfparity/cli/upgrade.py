@@ -109,7 +109,7 @@ def upgrade(given: argparse.Namespace) -> int:
 
     def carry(cells: Sequence[PlannedCell], *, again: bool) -> list[CellRecord]:
         records = commands.ran(session, cells, again=again)
-        interrupted[:] = [record for record in records if record.interrupted]
+        interrupted[:] = [record for record in records if not record.whole]
         return records
 
     session.read()

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from tfparity.engine import bundles, referee, target_side
 from tfparity.engine.bundles import Exported
@@ -23,6 +23,8 @@ from tfparity.judging import judge
 from tfparity.planning import remedies
 from tfparity.records.cells import Attempt, Problem, StageReply
 from tfparity.records.vocabulary import Outcome, Stage
+
+T = TypeVar("T")
 
 #: The oldest opset of the window that --all-opsets fills.
 OLDEST_OPSET = 9
@@ -188,21 +190,32 @@ class CellRun:
 
         Raises MachineFault where this machine ended it otherwise.
         """
-        try:
-            return self._make(opset, remedies)
-        except MachineFault as fault:
-            if not (self.alone and fills_memory(fault, self.limits)):
-                raise
-        try:
-            return self._make(opset, remedies)
-        except MachineFault as fault:
-            if not fills_memory(fault, self.limits):
-                raise
-            problem = out_of_memory(fault)
-            if fault.stage == referee.STAGE:
-                return self._make(opset, remedies, f"{problem.type}: {problem.message}")
-            stage = StageReply(str(fault.stage), Outcome.OUT_OF_MEMORY, None, fault.memory_mib, problem)
+
+        def ended(stage: StageReply) -> Attempt:
+            if stage.stage == referee.STAGE and stage.error:
+                return self._make(opset, remedies, f"{stage.error.type}: {stage.error.message}")
             return self.target.judged(opset, [stage], remedies=remedies)
+
+        return self.twice(lambda: self._make(opset, remedies), ended)
+
+    def twice(self, make: Callable[[], T], ended: Callable[[StageReply], T]) -> T:
+        """What `make` gives; where it has no more memory twice, alone on the machine, what `ended` makes of the stage
+        that this ended. Raises MachineFault where this machine ended it otherwise."""
+        try:
+            return make()
+        except MachineFault as fault:
+            if not (self.alone and _fills_memory(fault, self.limits)):
+                raise
+        try:
+            return make()
+        except MachineFault as fault:
+            if not _fills_memory(fault, self.limits):
+                raise
+            said = "killed twice by the system, with over half of the limit in use"
+            if fault.no_memory:
+                said = "asked twice for memory that the system did not give"
+            problem = Problem("OutOfMemory", said)
+            return ended(StageReply(str(fault.stage), Outcome.OUT_OF_MEMORY, None, fault.memory_mib, problem))
 
     def _make(self, opset: int, remedies: tuple[str, ...], unrefereed: str | None = None) -> Attempt:
         """The steps of an attempt, until one fails; then what came of it is judged."""
@@ -273,17 +286,10 @@ class CellRun:
         return replace(judged, artifact=target_side.measured(making.folder, making.converted))
 
 
-def fills_memory(fault: MachineFault, limits: Limits) -> bool:
+def _fills_memory(fault: MachineFault, limits: Limits) -> bool:
     """Whether what this machine ended in a known stage had much of the memory that it may have, or asked for more."""
     known = fault.stage in (*Stage, referee.STAGE)
     return known and (fault.no_memory or limits.nearly_reached(fault.memory_mib))
-
-
-def out_of_memory(fault: MachineFault) -> Problem:
-    """What is told of the second of two such faults."""
-    if fault.no_memory:
-        return Problem("OutOfMemory", "asked twice for memory that the system did not give")
-    return Problem("OutOfMemory", "killed twice by the system, with over half of the limit in use")
 
 
 def _unsettled(made: Attempt) -> bool:

@@ -25,13 +25,15 @@ from tfparity.worker import artifacts
 
 @dataclass(frozen=True)
 class OnRuntimes:
-    """A cell that works, for the runtimes of the context's options. key: the cell's."""
+    """A cell that works, for the runtimes of the context's options. key: the cell's; left_out: hears of a runtime that
+    this machine could not try."""
 
     context: Context
     pool: WorkerPool
     crossing: Crossing
     run: CellRun
     key: str
+    left_out: Callable[[str, MachineFault], None]
 
     def found(self, opset: int, remedies: tuple[str, ...], artifact: Callable[[], Path]) -> dict[str, StoredProbe]:
         """What each runtime came to, by id: from the store, or now. None of one that runs other artifacts alone, or
@@ -47,10 +49,11 @@ class OnRuntimes:
             if kept is None:
                 try:
                     kept = self._ran(runtime, opset, remedies, artifact(), key)
-                except (InstallError, MachineFault) as wrong:
-                    if self.context.aborted.is_set():
-                        raise
+                except InstallError as wrong:
                     self.context.observer.environment(id, f"not tried with {self.crossing.case.id}: {wrong}")
+                    continue
+                except MachineFault as fault:
+                    self.left_out(id, fault)
                     continue
                 self.context.store.put_probe(key, kept)
             found[id] = kept

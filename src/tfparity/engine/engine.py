@@ -25,6 +25,7 @@ from tfparity.engine.cell_runtimes import OnRuntimes
 from tfparity.engine.context import Context
 from tfparity.engine.probing import Probing
 from tfparity.engine.source_side import Answered
+from tfparity.engine.store import StoredTarget
 from tfparity.engine.target_side import Examples
 from tfparity.engine.targets import Delivered, Targeting
 from tfparity.engine.timed import Timed
@@ -79,7 +80,8 @@ class Engine:
     Raises DiskError, NetworkError, InterpreterError, WorkerError and OSError: they say nothing of a toolchain, and come
     after the records of the cells that had ended. An
     environment that does not install or import is a record like any other. A cell that this machine ended is tried once
-    more, alone, and then untested: its record has no cell to keep.
+    more, alone, and then untested: its record has no cell to keep. What it ended beside a verdict (probes, a target, a
+    runtime) is likewise tried once more, and then left out of the record.
     """
 
     def __init__(self, context: Context, seconds: Mapping[CellId, float] | None = None) -> None:
@@ -171,8 +173,8 @@ class Engine:
                             continue
                         if wrong is not None and ended.cell is None:  # it did not come to its end
                             continue
-                        if ended.interrupted:
-                            said = f"{ended.case}: {ended.reason}; it runs once more, alone, at the end"
+                        if not ended.whole:
+                            said = f"{ended.case}: {_why(ended)}; it runs once more, alone, at the end"
                             self.context.observer.environment(ended.toolchain, said)
                             again.append((next(cell for cell in cells if cell.place == ended.place), ended))
                             continue
@@ -183,7 +185,8 @@ class Engine:
                         second = self._cell(cell, pool, alone=True)
                         # Where the budget leaves no second run, what ended the first is still the reason.
                         left_out = second.verdict is Verdict.UNTESTED and not second.interrupted
-                        yield self._told(first if left_out else second)
+                        worse = first.cell is not None and second.cell is None
+                        yield self._told(first if left_out or worse else second)
                 except GeneratorExit:  # the caller has enough: what runs comes to its end
                     self._stop.set()
                     raise
@@ -216,8 +219,7 @@ class Engine:
         except MachineFault as fault:
             if self.context.aborted.is_set():
                 raise
-            reason = f"{fault}{f', during {fault.stage}' if fault.stage else ''}"
-            return CellRecord(*planned.place, Verdict.UNTESTED, reason, interrupted=True)
+            return CellRecord(*planned.place, Verdict.UNTESTED, _told(fault), interrupted=True)
 
     def _known(self, planned: PlannedCell, pool: WorkerPool) -> CellRecord | None:
         """What the store alone tells of a cell; None where something has to run."""
@@ -295,7 +297,7 @@ class Engine:
             run.going()
             run.keep_artifact = True
             if (opset, remedies) not in run.artifacts and not judge.works(run.attempt(opset, remedies)):
-                raise _contradicted(crossing.planned)
+                raise Contradicted(crossing.planned)
             run.ran = True
             return run.artifacts[opset, remedies]
 
@@ -310,12 +312,19 @@ class Engine:
 
         def answers(asked: Mapping[str, tuple[int, Sequence[Call]]]) -> Mapping[str, Answered]:
             run.going()
-            return side.answer(asked)
+            try:
+                return side.answer(asked)
+            except MachineFault as fault:  # of a stage that is torch's
+                raise MachineFault(f"{fault}, while torch answered") from None
 
         side = assembly.source_side(self.context, pool, crossing)
         artifact = self._artifact(crossing, run, cell)
         again = self.context.options.again
-        found = Probing(cell.key, self.context.store, run.target, answers, artifact, again).found()
+        probes = Probing(cell.key, self.context.store, run.target, answers, artifact, again, run)
+        try:
+            found = probes.found()
+        except MachineFault as fault:
+            return self._without(record, "level 2", fault)
         cell = replace(cell, level=2, probes=probing.entries(found))
         return replace(record, cell=cell, beside=(*record.beside, *probing.failures(found)))
 
@@ -337,7 +346,12 @@ class Engine:
             self._examples(crossing.case),
             self.context.options.again,
         )
-        found = targeting.found([target for target in wanted if without[target] is None])
+        found: dict[str, StoredTarget] = {}
+        for target in (target for target in wanted if without[target] is None):
+            try:
+                found |= targeting.found([target])
+            except MachineFault as fault:
+                record = self._without(record, f"target {target}", fault)
         return replace(
             record,
             cell=replace(cell, targets=targets.entries(found)),
@@ -350,11 +364,23 @@ class Engine:
         """The record of a cell that works with what the runtimes came to that are asked for."""
         cell = record.cell
         assert cell is not None
+
+        def left_out(id: str, fault: MachineFault) -> None:
+            nonlocal record
+            record = self._without(record, f"runtime {id}", fault)
+
         artifact = self._artifact(crossing, run, cell)
-        ran = OnRuntimes(self.context, pool, crossing, run, cell.key)
+        ran = OnRuntimes(self.context, pool, crossing, run, cell.key, left_out)
         found = ran.found(cell.opset or 0, cell.named, artifact)
         cell = replace(cell, runtimes=probing.entries(found))
         return replace(record, cell=cell, beside=(*record.beside, *probing.failures(found)))
+
+    def _without(self, record: CellRecord, name: str, fault: MachineFault) -> CellRecord:
+        """The record without what stands beside the verdict under that name. Raises the fault of an aborted run, and
+        one that says something of the verdict itself."""
+        if self.context.aborted.is_set() or isinstance(fault, Contradicted):
+            raise fault
+        return replace(record, left_out={**record.left_out, name: _told(fault)})
 
     def _examples(self, case: Case) -> Examples | None:
         """A user's own examples, laid out for a worker; None without them."""
@@ -417,7 +443,7 @@ class Engine:
         opset = attempt.opset or 0
         attempt = run.attempt(opset, attempt.remedies)
         if not judge.works(attempt):
-            raise _contradicted(planned)
+            raise Contradicted(planned)
         try:
             with ExitStack() as stack:
                 yield Timed(self.context, pool, stack, crossing, run, attempt)
@@ -468,10 +494,21 @@ def _not_taken(place: CellId, found: Attempt, attempts: Sequence[Attempt], *, ca
     return CellRecord(*place, Verdict.NOT_APPLICABLE, reason, attempts=tuple(attempts), cached=cached)
 
 
-def _contradicted(planned: PlannedCell) -> MachineFault:
-    """What is raised where an attempt that the store has as working does not work when it is made again: of two ends
-    under the same revisions neither can be told of the cell."""
-    return MachineFault(f"{planned.id}: worked before and does not now; run it with --again")
+def _told(fault: MachineFault) -> str:
+    return f"{fault}{f', during {fault.stage}' if fault.stage else ''}"
+
+
+def _why(record: CellRecord) -> str:
+    """What this machine ended of a cell, and how."""
+    return record.reason or "; ".join(f"{name} was not tried: {why}" for name, why in record.left_out.items())
+
+
+class Contradicted(MachineFault):
+    """An attempt that the store has as working does not work when it is made again: of two ends under the same
+    revisions neither can be told of the cell."""
+
+    def __init__(self, planned: PlannedCell) -> None:
+        super().__init__(f"{planned.id}: worked before and does not now; run it with --again")
 
 
 def _not_known() -> None:

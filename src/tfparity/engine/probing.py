@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tfparity.engine import bundles
+from tfparity.engine.cell_run import CellRun
 from tfparity.engine.source_side import Answered
 from tfparity.engine.store import Store, StoredProbe
 from tfparity.engine.target_side import TargetSide
 from tfparity.engine.worker_client import Answer
+from tfparity.errors import MachineFault
 from tfparity.planning import keys, probes
 from tfparity.planning.probes import Call, Kind, Line, Probe
-from tfparity.records.cells import Entry, Failure, Problem, coarse, finite
+from tfparity.records.cells import Entry, Failure, Problem, StageReply, coarse, finite
 from tfparity.records.fingerprint import normalise
 from tfparity.records.keys import Json
 from tfparity.records.vocabulary import Outcome, Stage
@@ -96,7 +99,7 @@ class _Making:
 @dataclass(frozen=True)
 class Probing:
     """The probes of a cell. key: the cell's; answers: of the source side; artifact: gives the folder of the attempt
-    that converted it, made again where it is gone."""
+    that converted it, made again where it is gone; run: the cell's, which may be alone on the machine."""
 
     key: str
     store: Store
@@ -104,18 +107,39 @@ class Probing:
     answers: Ask
     artifact: Callable[[], Path]
     again: bool = False
+    run: CellRun | None = None
 
     def found(self) -> dict[str, StoredProbe]:
         """What every probe found, by name: from the store, or now. Raises MachineFault."""
         by_key = {name: keys.probe(self.key, name) for name in probes.NAMES}
         kept = {name: None if self.again else self.store.probe(key) for name, key in by_key.items()}
-        made = self._made([name for name, stored in kept.items() if stored is None])
+        made = self._tried([name for name, stored in kept.items() if stored is None])
         found: dict[str, StoredProbe] = {}
         for name, key in by_key.items():
             found[name] = kept[name] or self._judged(made[name], key)
             if kept[name] is None and found[name].entry.outcome is not Outcome.UNTESTED:
                 self.store.put_probe(key, found[name])
         return found
+
+    def _tried(self, names: Sequence[str]) -> dict[str, _Making]:
+        """Those probes carried out; where this machine ends them though the cell is alone, one by one, so that the one
+        that has no memory is known."""
+        try:
+            return self._made(names)
+        except MachineFault:
+            if self.run is None or not self.run.alone:
+                raise
+        made = {}
+        for name in names:
+            made.update(self.run.twice(partial(self._made, [name]), partial(self._ended, name)))
+        return made
+
+    def _ended(self, name: str, stage: StageReply) -> dict[str, _Making]:
+        """A probe that had no more memory at that stage. Raises MachineFault where it was none of the artifact's."""
+        problem = stage.error or Problem("OutOfMemory", "")
+        if stage.stage not in (Stage.LOAD, Stage.PROBE):
+            raise MachineFault(problem.message, stage.stage)
+        return {name: _Making(name, probes.load(name), [], (stage.outcome, problem))}
 
     def _made(self, names: Sequence[str]) -> dict[str, _Making]:
         """Those probes carried out side by side: every line, then between what is right and what is wrong."""

@@ -12,6 +12,7 @@ from tfparity.engine.cell_run import CellRun
 from tfparity.engine.store import Store, StoredTarget
 from tfparity.engine.target_side import Examples
 from tfparity.engine.worker_client import Made
+from tfparity.errors import MachineFault
 from tfparity.judging import judge
 from tfparity.planning import keys, targets
 from tfparity.records.cells import (
@@ -20,6 +21,7 @@ from tfparity.records.cells import (
     Deployed,
     Entry,
     Failure,
+    StageReply,
     TargetRun,
     coarse,
     finite,
@@ -240,10 +242,20 @@ class Targeting:
         return found
 
     def _made(self, target: Target) -> Delivered:
-        self.artifact()
-        if target is self.own:
-            return of_route(self.run, target, self.attempt)
-        return deliver(self.run, target, self.attempt, self.examples)[1]
+        def make() -> Delivered:
+            self.artifact()
+            if target is self.own:
+                return of_route(self.run, target, self.attempt)
+            return deliver(self.run, target, self.attempt, self.examples)[1]
+
+        def ended(stage: StageReply) -> Delivered:
+            if Stage(stage.stage).position < Stage.LOAD.position:  # not the target's
+                raise MachineFault(stage.error.message if stage.error else "", stage.stage)
+            place = self.run.target.place(target, self.artifact())
+            attempt = self.run.target.judged(self.attempt.opset or 0, [stage], remedies=self.attempt.remedies)
+            return Delivered(target, attempt, None, place)
+
+        return self.run.twice(make, ended)
 
 
 def entries(found: Mapping[str, StoredTarget]) -> dict[str, Entry]:

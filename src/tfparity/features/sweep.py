@@ -129,7 +129,7 @@ def _run(
             session.recorder.record(kept)
         swept.turned.update((before[record.place].value, record.verdict.value) for record in kept)
         swept.probed += [record.cell for record in kept if record.cell is not None and record.cell.level > 1]
-        swept.interrupted += [record for record in done if record.interrupted]
+        swept.interrupted += [record for record in done if not record.whole]
         swept.left += len(piece.cells) - len(kept)
 
 

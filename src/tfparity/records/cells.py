@@ -338,7 +338,8 @@ class CellRecord:
     by id. `beside`: the failures that entries beside the verdict name. `targets`: what was measured of targets, by
     name; `without`: targets that were asked for and that the route cannot give, and why. `cached`: nothing ran, the
     store had it all.
-    `interrupted`: untested, because this machine ended what ran; `reason` says how.
+    `interrupted`: untested, because this machine ended what ran; `reason` says how. `left_out`: what was asked for
+    beside the verdict (level 2, a target, a runtime) and is not there, because this machine ended it, and how.
     """
 
     toolchain: str
@@ -354,6 +355,12 @@ class CellRecord:
     without: Mapping[str, str] = field(default_factory=dict)
     cached: bool = False
     interrupted: bool = False
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def whole(self) -> bool:
+        """Whether this machine let the run come to all that was asked for."""
+        return not self.interrupted and not self.left_out
 
     @property
     def place(self) -> CellId:
