@@ -1,4 +1,4 @@
-"""What is recorded stays what it is: bytes of results/, digests of all cases, and keys of all recorded cells.
+"""What is recorded stays what it is: digests of the files in results/, of all cases, and keys of all recorded cells.
 
 Run as a program it writes the list anew: python tests/unit/test_golden.py
 """
@@ -22,6 +22,7 @@ from tfparity.records.vocabulary import Verdict
 
 PROJECT = paths.project(Path(__file__).parents[2])
 GOLDEN = Path(__file__).with_name("golden.json")
+FILES = [path for path in PROJECT.results.rglob("*.json") if path.is_file()]
 
 
 def digest(value: object) -> str:
@@ -30,7 +31,7 @@ def digest(value: object) -> str:
 
 def present() -> dict[str, dict[str, str]]:
     """By what it is of: a digest of every case, by file; of every recorded cell's key as it is computed now, by
-    toolchain."""
+    toolchain; of every file in results/."""
     selection = Selection(Choice(toolchains=("all",), tier="all"), PROJECT)
     cases: dict[str, dict[str, str]] = {}
     for id, case in selection.cases.items():
@@ -42,11 +43,12 @@ def present() -> dict[str, dict[str, str]]:
             planned = PlannedCell(name, cell.case, cell.route)
             found[f"{cell.case} {cell.route}"] = selection.keys.cell(planned, cell)
         keys[name] = digest(found)
-    return {"cases": {name: digest(found) for name, found in sorted(cases.items())}, "keys": keys}
+    results = {path.relative_to(PROJECT.results).as_posix(): paths.digest([path])[:16] for path in sorted(FILES)}
+    return {"cases": {name: digest(found) for name, found in sorted(cases.items())}, "keys": keys, "results": results}
 
 
-def test_no_case_and_no_key_moves_unnoticed() -> None:
-    """A new case, a new recorded cell or a raised revision is a reason to write the list anew, and to say so."""
+def test_no_case_no_key_and_no_recorded_figure_moves_unnoticed() -> None:
+    """A new case, new evidence or a raised revision is a reason to write the list anew, and to say so."""
     known = json.loads(GOLDEN.read_text(encoding="utf-8"))
     assert present() == known, "if it is meant: python tests/unit/test_golden.py"
 
