@@ -40,6 +40,24 @@ def test_a_full_disk_is_a_disk_error(monkeypatch, capsys, number):
     assert said == f"tfparity: results/small.json: {os.strerror(number)}; make room: /mine is safe to delete\n"
 
 
+@pytest.mark.parametrize(
+    ("number", "code", "remedy"),
+    [
+        (errno.EFBIG, 18, "; raise the limit of a file's size (ulimit -f)"),
+        (errno.EIO, 18, "; look at the disk"),
+        (errno.EMFILE, 10, ""),
+        (errno.ENOMEM, 10, ""),
+        (errno.EACCES, 10, ""),
+    ],
+)
+@pytest.mark.parametrize("place", ["results/small.json", None])
+def test_a_disk_that_fails_otherwise_has_its_own_remedy(monkeypatch, capsys, number, code, remedy, place):
+    wrong = OSError(number, os.strerror(number), place) if place else OSError(number, os.strerror(number))
+    named = f"results/small.json: {os.strerror(number)}" if place else os.strerror(number)
+    output = ", where the output goes" if place is None and code == 18 else ""
+    assert ended(monkeypatch, capsys, wrong) == (code, f"tfparity: {named}{output}{remedy}\n")
+
+
 def test_an_error_of_the_system_without_words_has_its_name(monkeypatch, capsys):
     assert ended(monkeypatch, capsys, TimeoutError()) == (10, "tfparity: TimeoutError\n")
 

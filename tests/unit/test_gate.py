@@ -547,7 +547,7 @@ def test_the_gate_annotates_in_a_workflow_alone(
 ) -> None:
     session().recorder.record(current(*CELLS))
     came = current(zoo("add", UNSQUEEZE), *CELLS[1:])
-    monkeypatch.setattr(cli.commands, "carried_out", lambda _: came)
+    monkeypatch.setattr(cli.commands, "carried_out", lambda *_: came)
     monkeypatch.setenv("GITHUB_ACTIONS", "true" if on_github else "")
     monkeypatch.setenv("GITHUB_WORKSPACE", str(project.root))
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)

@@ -423,6 +423,7 @@ class Ends(Engine):
     ],
 )
 @pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("command", [("run", "--record"), ("gate", "--update")])
 def test_what_had_ended_is_recorded_where_something_ends_the_run(
     project: Project,
     tmp_path: Path,
@@ -432,13 +433,13 @@ def test_what_had_ended_is_recorded_where_something_ends_the_run(
     code: int,
     said: str,
     full: bool,
+    command: tuple[str, str],
 ) -> None:
     monkeypatch.setattr(Session, "engine", lambda *_: Ends([FAILS], wrong))
     monkeypatch.setattr(progress, "progress", lambda *_: nullcontext())
     if full:
         monkeypatch.setattr(files, "save", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space", "old")))
-    asked = ["--cases", "mine.py", "--results", "results", "--record"]
-    assert cli.main(["run", *asked]) == code
+    assert cli.main([*command, "--cases", "mine.py", "--results", "results"]) == code
     lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("tfparity: ")]
     assert (len(lines), said in lines[0]) == (1, True)
     kept = session(results=tmp_path / "results").query.recorded

@@ -177,7 +177,7 @@ def test_an_update_leaves_a_flaky_cell_as_it_was_recorded(
     put(project, "2026-11-10")
     gated()
     came = current(zoo("add", BROKEN), zoo("gru", BROKEN))
-    monkeypatch.setattr(cli.commands, "carried_out", lambda _: came)
+    monkeypatch.setattr(cli.commands, "carried_out", lambda *_: came)
     words = ["--toolchain", "old", "--route", "onnx-tf", "--case", "zoo/add", "--case", "zoo/gru"]
     assert cli.main(["gate", "--update", *words]) == 0
     assert "what came out of 1 cell; 1 cell in quarantine: as recorded before" in capsys.readouterr().out

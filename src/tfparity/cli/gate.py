@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from tfparity import paths
 from tfparity.cli import commands
 from tfparity.cli.commands import Commands
 from tfparity.errors import UsageError
+from tfparity.records.cells import CellRecord
 
 
 def declare(to: Commands) -> None:
@@ -41,8 +43,13 @@ def gate(given: argparse.Namespace) -> int:
         if path is not None:
             make_room(option, path)
     asked.as_recorded = True
-    records = commands.carried_out(asked)
     quarantine = asked.selection.quarantine
+
+    def keep(records: Sequence[CellRecord]) -> None:
+        """Record cells that ended where something ends the run before its end."""
+        asked.recorder.record(record for record in records if quarantine.of(record.place) is None)
+
+    records = commands.carried_out(asked, keep if given.update else None)
     in_workflow = os.environ.get("GITHUB_ACTIONS") == "true"
     code = report.report(
         asked,

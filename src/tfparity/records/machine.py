@@ -42,6 +42,11 @@ def refused(wrong: OSError) -> bool:
     return wrong.errno in machine_errors.NUMBERS
 
 
+def disk_refused(wrong: OSError) -> bool:
+    """Whether that is for want of the disk: it is full, over its quota or broken, or a file may not grow."""
+    return machine_errors.NUMBERS.get(wrong.errno or 0) == machine_errors.DISK
+
+
 def disk_failed(text: str) -> bool:
     """Whether an error's text is that of a disk that is full, over its quota or broken."""
     return machine_errors.of_text(text) == machine_errors.DISK

@@ -6,6 +6,7 @@ import errno
 
 from tfparity import paths
 from tfparity.errors import DiskError, TfparityError
+from tfparity.records import machine
 
 
 def in_a_line(wrong: TfparityError | OSError) -> TfparityError:
@@ -15,8 +16,14 @@ def in_a_line(wrong: TfparityError | OSError) -> TfparityError:
     reason = wrong.strerror or str(wrong) or type(wrong).__name__
     places = " → ".join(str(name) for name in (wrong.filename, wrong.filename2) if name is not None)
     said = f"{places}: {reason}" if places else reason
-    if wrong.errno in (errno.ENOSPC, errno.EDQUOT):
-        if not places:  # what the output goes to has no name here
-            return DiskError(f"{said}, where the output goes")
-        return DiskError(f"{said}; make room: {paths.cache().root} is safe to delete")
-    return TfparityError(said)
+    if not machine.disk_refused(wrong):
+        return TfparityError(said)
+    if not places:  # what the output goes to has no name here
+        said = f"{said}, where the output goes"
+    elif wrong.errno in (errno.ENOSPC, errno.EDQUOT):
+        said = f"{said}; make room: {paths.cache().root} is safe to delete"
+    if wrong.errno == errno.EFBIG:
+        said = f"{said}; raise the limit of a file's size (ulimit -f)"
+    if wrong.errno == errno.EIO:
+        said = f"{said}; look at the disk"
+    return DiskError(said)
