@@ -404,6 +404,47 @@ EFFECTS = {
     "a call in a class": ("def add(n):\n    return n\n\n\nclass A:\n    n = add(1)\n", "add(1)"),
     "a call of a package": ("import kinds\n\nkinds.set_default(1)\n", "default(1)"),
     "a call of an imported function": ("from kinds import seed\n\nseed(1)\n", "seed(1)"),
+    "a call of another name of a module": ("import kinds\n\nk = kinds\nk.add(1)\n", "add(1)"),
+    "code in a text": ('exec("SIZE = 1")\n', "SIZE = 1"),
+    "the names of the module": ("globals().update(SIZE=1)\n", "SIZE=1"),
+    "a method of an object of its own": (
+        "class Table:\n    def update(self):\n        return 1\n\n\ntable = Table()\ntable.update()\n",
+        "return 1",
+    ),
+    "a function within a branch": ("if 2:\n\n    def block():\n        return 1\n\n    block()\n", "return 1"),
+    "a function under a builtin's name": ("def dict():\n    return 1\n\n\ndict()\n", "return 1"),
+    **{
+        name: (f"def patch(*_, **__):\n    return 1\n\n\n{code}\n", "return 1")
+        for name, code in {
+            "another name of a function": "run = patch\nrun()",
+            "another name, a builtin's": "len = patch\nlen()",
+            "a default": "def block(x=patch()):\n    pass",
+            "a default of a keyword": "def block(*, x=patch()):\n    pass",
+            "a default of a lambda": "block = lambda x=patch(): x",
+            "a default of a method": "class Block:\n    def f(self, x=patch()):\n        pass",
+            "a base": "class Block(type(patch())):\n    pass",
+            "an annotation": "def block(x: patch()):\n    pass",
+            "an annotation of what is given back": "def block() -> patch():\n    pass",
+            "an annotation of a name": "depth: patch() = 2",
+            "a lambda that is called": "(lambda: patch())()",
+            "a loop over functions": "for f in (patch,):\n    f()",
+            "a function that maps": "_ = list(map(lambda _: patch(), [2]))",
+            "a function that sorts": "_ = sorted([2], key=patch)",
+            "a comprehension": "_ = [patch() for _ in (2,)]",
+            "a text": '_ = f"{patch()}"',
+            "an element of a table": 'TABLES = {"a": patch}\nTABLES["a"]()',
+            "what a table's method gives": 'TABLES = {"a": patch}\nTABLES.get("a")()',
+            "an argument of a case": '@case("family/zero", inputs=[normal(patch())])\ndef zero():\n    pass',
+            "a function that declares": (
+                'def _more(name):\n    patch()\n\n    @case("family/" + name, inputs=[normal(2)])\n'
+                '    def made():\n        pass\n\n\n_more("zero")'
+            ),
+            "a function that declares by another's name": (
+                "def _more(make):\n    make()\n\n    @case('family/zero', inputs=[normal(2)])\n"
+                "    def made():\n        pass\n\n\n_more(patch)"
+            ),
+        }.items()
+    },
 }
 
 
@@ -433,6 +474,11 @@ def test_a_file_that_changes_what_no_name_tells_counts_as_a_whole(
         "class Block(dict):\n    depth = 1\n\n    @property\n    def width(self):\n        return 1\n",
         "def block():\n    return configure(1)\n",
         "block = lambda: configure(1)\n",
+        "WIDE = sorted({'a': 1})\nDEEP = {'a': 1}.get('a', len('abc'))\n",
+        "TEXT = 'a1'.replace('a', 'b').join(['1', '3'])\n",
+        "def _two(n):\n    label = n.lower().strip()\n    return _sized(label, 3)\n\n\n_two('Seven')\n",
+        "def block(x: int = 1, *, y: float = 3.0) -> list[int]:\n    return [x]\n",
+        "class Block(dict):\n    def f(self, x=(1, 3)):\n        return x\n",
     ],
 )
 def test_what_only_declares_and_names_leaves_other_cases_as_they_are(

@@ -139,63 +139,175 @@ def _binds(node: ast.stmt, reading: _Reading) -> Iterator[tuple[str, Statement]]
             yield name, reading.statement
 
 
+#: Builtins that change nothing but what they give; none that calls what it is given, unless by `key`.
+_PURE = frozenset(
+    (
+        *("abs", "bool", "bytes", "complex", "dict", "divmod", "enumerate", "float", "frozenset", "int", "len", "list"),
+        *("max", "min", "print", "range", "repr", "reversed", "round", "set", "slice", "sorted", "str", "sum", "tuple"),
+        "zip",
+    )
+)
+
+#: Methods of tables, sets and texts that only read them.
+_READS = frozenset(
+    (
+        *("capitalize", "copy", "count", "difference", "endswith", "format", "get", "index", "intersection", "items"),
+        *("join", "keys", "lower", "lstrip", "removeprefix", "removesuffix", "replace", "rsplit", "rstrip", "split"),
+        *("splitlines", "startswith", "strip", "title", "union", "upper", "values", "zfill"),
+    )
+)
+
+#: Those that change a table, whose name then tells the change (see _Reading).
+_CHANGES = frozenset(
+    ("add", "append", "discard", "extend", "insert", "pop", "remove", "reverse", "setdefault", "sort", "update")
+)
+
+#: What an expression is that gives a table or a value, and no code.
+_DATA = (
+    *(ast.Constant, ast.JoinedStr, ast.Dict, ast.List, ast.Set, ast.Tuple, ast.BinOp, ast.UnaryOp, ast.Compare),
+    *(ast.DictComp, ast.ListComp, ast.SetComp, ast.GeneratorExp),
+)
+
+
 class _Effects:
     """Whether a file, as it is imported, can change what none of its statements names: by a decorator other than
-    `case`, a base class that hears of its subclasses, or a call of a function of its own that declares no case, or of
-    what it imports from elsewhere."""
+    `case`, a base class that hears of its subclasses, or a call of anything but pure builtins, methods of tables,
+    tfparity's own functions and functions of the file that declare cases and call nothing else either."""
 
     def __init__(self, called: Collection[str]) -> None:
         self._called = called
-        self._imported: set[str] = set()
-        self._functions: dict[str, Statement] = {}
-        self._declaring: set[str] = set()
-        self._calls: set[str] = set()
+        self._bound: dict[str, int] = {}
+        self._ours: set[str] = set()
+        self._tables: dict[str, bool] = {}
+        self._functions: dict[str, tuple[ast.stmt, _Reading]] = {}
+        self._calls: list[tuple[ast.Call, frozenset[str]]] = []
         self._registers = False
 
     def read(self, node: ast.stmt, reading: _Reading) -> None:
         """Take a top-level statement into account."""
         if isinstance(node, ast.Import | ast.ImportFrom):
             of = node.module or "" if isinstance(node, ast.ImportFrom) else ""
-            self._imported.update(
-                (one.asname or one.name).split(".")[0]
-                for one in node.names
-                if (of or one.name).split(".")[0] != "tfparity"
-            )
+            for one in node.names:
+                name = (one.asname or one.name).split(".")[0]
+                self._bind(name)
+                if (of or one.name).split(".")[0] == "tfparity":
+                    self._ours.add(name)
         elif isinstance(node, _Scope):
-            self._functions[node.name] = reading.statement
-            if reading.declares:
-                self._declaring.add(node.name)
-        self._run(node, reading)
+            self._bind(node.name)
+            self._functions[node.name] = node, reading
+        else:
+            for name in _makes(node):
+                self._bind(name)
+                self._tables[name] = False
+            self._take_table(node)
+        self._run(node, reading, frozenset())
 
-    def _run(self, node: ast.AST, reading: _Reading) -> None:
-        """What runs on import: all but the insides of functions."""
-        if isinstance(node, _Scope):
-            self._registers |= not all(_plain(one) or reading.is_case(one) for one in node.decorator_list)
-            if isinstance(node, ast.ClassDef):
-                heard = any(isinstance(one, _Scope) and one.name == "__init_subclass__" for one in node.body)
-                self._registers |= heard or bool(node.keywords)
-                for part in node.body:
-                    self._run(part, reading)
-            return
-        if isinstance(node, ast.Lambda):
-            return
-        if isinstance(node, ast.Call) and not reading.is_case(node):
-            root: ast.AST = node.func
-            while isinstance(root, ast.Attribute | ast.Subscript | ast.Call):
-                root = root.func if isinstance(root, ast.Call) else root.value
-            if isinstance(root, ast.Name):
-                self._calls.add(root.id)
-        for child in ast.iter_child_nodes(node):
-            self._run(child, reading)
+    def _bind(self, name: str) -> None:
+        self._bound[name] = self._bound.get(name, 0) + 1
+
+    def _take_table(self, node: ast.stmt) -> None:
+        """A name that is bound once, to a table or a value."""
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        value = getattr(node, "value", None)
+        pure = isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in _PURE
+        for target in targets:
+            if isinstance(target, ast.Name):
+                self._tables[target.id] = self._bound[target.id] == 1 and (isinstance(value, _DATA) or pure)
+
+    def _run(self, node: ast.AST, reading: _Reading, local: frozenset[str]) -> None:
+        """What runs on import: all but the insides of functions. `local`: names of the function that runs."""
+        if isinstance(node, ast.Lambda | ast.FunctionDef | ast.AsyncFunctionDef):
+            given = node.args
+            parts: list[ast.AST | None] = [*given.defaults, *given.kw_defaults]
+            if not isinstance(node, ast.Lambda):
+                every = (*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg)
+                parts += [*(one.annotation for one in every if one), node.returns]
+                parts += self._decorated(node, reading)
+        elif isinstance(node, ast.ClassDef):
+            heard = any(isinstance(one, _Scope) and one.name == "__init_subclass__" for one in node.body)
+            self._registers |= heard or bool(node.keywords)
+            parts = [*node.bases, *node.body, *self._decorated(node, reading)]
+        else:
+            if isinstance(node, ast.Call) and not reading.is_case(node):
+                self._calls.append((node, local))
+            parts = list(ast.iter_child_nodes(node))
+        for part in parts:
+            if part is not None:
+                self._run(part, reading, local)
+
+    def _decorated(
+        self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef, reading: _Reading
+    ) -> list[ast.AST]:
+        """The decorators' parts that run; whether there is one that is none of ours."""
+        self._registers |= not all(_plain(one) or reading.is_case(one) for one in node.decorator_list)
+        return list(node.decorator_list)
 
     def unnamed(self) -> bool:
         """Whether there is such a change."""
-        declaring, more = set[str](), self._declaring
-        while more:  # what calls a function that declares cases declares them too
+        declaring = self._declaring()
+        seen: set[str] = set()
+        for call, local in self._calls:  # grows by the calls of each function that is called
+            name = call.func.id if isinstance(call.func, ast.Name) else None
+            if name in declaring and name not in local and self._bound[name] == 1:
+                if name not in seen:
+                    seen.add(name)
+                    self._enter(*self._functions[name])
+            elif not self._is_pure(call, local):
+                return True
+        return self._registers
+
+    def _declaring(self) -> set[str]:
+        """The functions that declare cases, or that name one which does."""
+        declaring, more = set[str](), {name for name, (_, made) in self._functions.items() if made.declares}
+        while more:
             declaring |= more
-            named = {name for name, made in self._functions.items() if not declaring.isdisjoint(made.names)}
+            named = {
+                name for name, (_, made) in self._functions.items() if not declaring.isdisjoint(made.statement.names)
+            }
             more = named - declaring
-        return self._registers or bool(self._calls & (self._imported | (self._functions.keys() - declaring)))
+        return {name for name in declaring if not isinstance(self._functions[name][0], ast.ClassDef)}
+
+    def _enter(self, node: ast.stmt, reading: _Reading) -> None:
+        """The inside of a function that is called on import."""
+        for part in getattr(node, "body", ()):
+            self._run(part, reading, frozenset(_makes(node)))
+
+    def _is_pure(self, call: ast.Call, local: frozenset[str]) -> bool:
+        """Whether a call changes nothing but what it gives, or a table by its name."""
+        func = call.func
+        if any(keyword.arg == "key" for keyword in call.keywords):
+            return False
+        if isinstance(func, ast.Name):
+            builtin = func.id in _PURE and not {func.id, "*"} & self._bound.keys()
+            ours = func.id in self._ours and self._bound[func.id] == 1
+            return func.id not in local and (builtin or ours)
+        if isinstance(func, ast.Call):  # case(...)(lambda: …)
+            return isinstance(func.func, ast.Name) and func.func.id in self._called
+        if not isinstance(func, ast.Attribute):
+            return False
+        of = func.value
+        if isinstance(of, ast.Name) and of.id in self._ours and of.id not in local:
+            return self._bound[of.id] == 1
+        if func.attr not in _READS | _CHANGES:
+            return False
+        if isinstance(of, ast.Name) and of.id in local:
+            return func.attr in _READS
+        if isinstance(of, ast.Name):
+            return self._tables.get(of.id, False)
+        return isinstance(of, _DATA) or (isinstance(of, ast.Call) and self._is_pure(of, local))
+
+
+def _makes(node: ast.stmt) -> Iterator[str]:
+    """The names that are made anywhere in a statement, of parameters, definitions and imports too; not its own."""
+    for part in ast.walk(node):
+        if isinstance(part, ast.Name) and not isinstance(part.ctx, ast.Load):
+            yield part.id
+        elif isinstance(part, ast.arg):
+            yield part.arg
+        elif isinstance(part, _Scope) and part is not node:
+            yield part.name
+        elif isinstance(part, ast.alias):
+            yield (part.asname or part.name).split(".")[0]
 
 
 def _plain(decorator: ast.expr) -> bool:
