@@ -197,6 +197,13 @@ def outcome(one: CellRecord, *others: CellRecord, own: bool = True, regressed: b
     return "passed", ""
 
 
+def test_what_this_machine_left_out_of_a_cell_that_works_fails_its_test(project: Project) -> None:
+    assert outcome(WORKS) == ("passed", "")
+    how, said = outcome(replace(WORKS, left_out={"level 2": "ended by SIGKILL from outside"}))
+    assert how == "Failed"
+    assert said.endswith("works, and level 2 was not tried: ended by SIGKILL from outside; run it again")
+
+
 def test_a_cell_is_expected_to_fail_where_another_route_converts_the_model(project: Project) -> None:
     assert outcome(UNKNOWN, WORKS) == ("XFailed", "onnx-tf-dynamo converts it")
     assert outcome(UNKNOWN, UNTESTED) == ("XFailed", "another route is untested")
