@@ -194,7 +194,11 @@ def _hostile(what: Hostile) -> Callable[[Ground, random.Random], None]:
             edited(ground, ("faithful.py",), lines)
             untouched = {path: _content(path) for path in (Path(_filled(name, filled)) for name in what.untouched)}
             done = ground.process(
-                *RECORD, variables={"GITHUB_TOKEN": SECRET, "ACTIONS_TOKEN": SECRET}, seconds=what.seconds
+                *RECORD,
+                "--case",
+                "planted/net",
+                variables={"GITHUB_TOKEN": SECRET, "ACTIONS_TOKEN": SECRET},
+                seconds=what.seconds,
             )
         _contained(ground, what, done)
         if what.point is Point.REACH and not what.everywhere and not _has_sandbox(done):
@@ -206,9 +210,8 @@ def _hostile(what: Hostile) -> Callable[[Ground, random.Random], None]:
         changed = [str(path) for path, content in untouched.items() if _content(path) != content]
         if changed:
             raise Missed(f"it wrote to {', '.join(changed)}")
-        ground.reset()
-        from_the_start(ground)
-        ground.next_run()
+        ground.put_back()
+        ground.next_run("--jobs", "2")
 
     return plant_it
 
@@ -233,11 +236,12 @@ def _contained(ground: Ground, what: Hostile, done: Done) -> None:
             raise Missed(f"{case} {route} is {verdict}")
         if route == "faithful.py" and verdict not in what.verdicts:
             raise Missed(f"{case} {route} is {verdict}")
-    if done.code not in ERRORS | {137} and len(found) < 6:
+    if done.code == 137:
+        return
+    if done.code not in ERRORS and len(found) < 2:
         raise Missed(f"ended with {done.code}, and only {sorted(found)} are recorded: {done.said}")
-    swapped = [place for place in found if place[1] == "swap-outputs.py"]
-    if done.code != 137 and len(swapped) < 3:
-        raise Missed(f"of the other route only {swapped} are recorded: {done.code}: {done.said}")
+    if ("planted/net", "swap-outputs.py") not in found:
+        raise Missed(f"the other cell is not recorded: {done.code}: {done.said}")
 
 
 def _listen(server: socket.socket, heard: list[bytes]) -> None:

@@ -31,7 +31,9 @@ from plants import Missed
 
 import tfparity
 from tfparity import cli, errors
+from tfparity.engine import bundles, store
 from tfparity.features.gate import compare
+from tfparity.records import readers
 
 #: Exit codes by which a command says that something is not as it should be, and those of errors, which have a message.
 ERRORS = {
@@ -43,7 +45,7 @@ FINDINGS = {0, 1, *compare.EXIT_CODES.values()}
 SIGNALLED = {128 + signal.SIGINT, 128 + signal.SIGTERM, 128 + signal.SIGHUP}
 
 #: Seconds after which a command hangs, and MiB of memory above which it takes more than a file is worth.
-HANGING, MEMORY = 60.0, 1500.0
+HANGING, MEMORY = 120.0, 1500.0
 
 #: Of an error, of argparse, and of `lock --check`, which tells every lockfile that does not fit.
 _MESSAGE = re.compile(r"^(python -m )?tfparity.*: \S|run `nox -s lock`", re.MULTILINE)
@@ -112,15 +114,22 @@ class Ground:
             raise RuntimeError(f"the ground itself is not sound: {done.code}: {done.said}")
 
     def reset(self) -> None:
-        """Everything as a run without a plant left it; what a plant that was missed left running is ended."""
+        """Everything as a run without a plant left it."""
+        for place in self._places():
+            _as_it_was(self._masters / place.name, place)
+        for left in list(self.home.iterdir()):
+            _removed(left)
+
+    def clear(self) -> None:
+        """End what a plant that was missed left running."""
         for process in self.trials._running():
             with suppress(psutil.Error):
                 process.kill()
-        for place in self._places():
-            _removed(place)
-            shutil.copytree(self._masters / place.name, place, symlinks=True)
-        _removed(self.home)
-        self.home.mkdir()
+
+    def put_back(self) -> None:
+        """What a person wrote as it was; the cache stays as a plant left it, results/ is as before any run."""
+        _as_it_was(self._masters / self.project.name, self.project)
+        (self.results / "small.json").write_bytes(self.trials.before)
 
     def evidence(self) -> bytes:
         """What stands in results/ of the toolchain; nothing where it cannot be read."""
@@ -287,7 +296,6 @@ class Running:
         for reader in self._readers:
             reader.join(kills.ENDING)
         if len(self._said) < 2:
-            self._ground.reset()
             raise Missed("what it started holds its output open after its end")
         return Done(code if code >= 0 else 128 - code, self._said["stdout"], self._said["stderr"], took)
 
@@ -316,10 +324,47 @@ def _waited(pid: int, seconds: float) -> tuple[int | None, resource.struct_rusag
 
 
 def _load_everything() -> None:
-    """Import what any command may: a fork has it at once."""
+    """Import what any command may, and make the readers that any has: a fork has them at once."""
     for found in pkgutil.walk_packages(tfparity.__path__, "tfparity."):
-        if not found.name.startswith(("tfparity.worker.", "tfparity.__main__", "tfparity.pytest_plugin")):
-            importlib.import_module(found.name)
+        if not found.name.endswith(("__main__", "pytest_plugin")):
+            with suppress(ImportError):  # what only an environment under test has
+                importlib.import_module(found.name)
+    importlib.import_module("rich._emoji_codes")
+    for kind in (store._Attempts, store._Imports, bundles._Description, bundles._ExportFile):
+        readers.reader(kind)
+
+
+def _as_it_was(master: Path, place: Path) -> None:
+    """Make a folder what its master is, by copying what is of another kind, size, time or mode."""
+    if not place.is_dir() or place.is_symlink():
+        _removed(place)
+        shutil.copytree(master, place, symlinks=True)
+        return
+    place.chmod(stat.S_IMODE(master.stat().st_mode))
+    extra = {path.name for path in place.iterdir()}
+    for original in master.iterdir():
+        mine = place / original.name
+        extra.discard(original.name)
+        if original.is_symlink():
+            if not (mine.is_symlink() and mine.readlink() == original.readlink()):
+                _removed(mine)
+                mine.symlink_to(original.readlink())
+        elif original.is_dir():
+            _as_it_was(original, mine)
+        elif _known_by(mine) != _known_by(original):
+            _removed(mine)
+            shutil.copy2(original, mine)
+    for name in extra:
+        _removed(place / name)
+
+
+def _known_by(file: Path) -> tuple[int, ...] | None:
+    """What a change of a file changes."""
+    try:
+        there = file.lstat()
+    except OSError:
+        return None
+    return there.st_mode, there.st_size, there.st_mtime_ns
 
 
 def _removed(folder: Path) -> None:
@@ -334,7 +379,7 @@ def _removed(folder: Path) -> None:
         else:
             function(path)
 
-    if folder.is_symlink() or folder.is_file():
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         folder.unlink()
     elif folder.is_dir():
         shutil.rmtree(folder, onerror=opened)

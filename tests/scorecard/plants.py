@@ -93,7 +93,10 @@ def plant(
 
     def several(ground: Ground, tally: Tally, chance: random.Random, times: int) -> None:
         for _ in range(times):
+            missed = len(tally.missed)
             tally.one(name, lambda: function(ground, chance))
+            if len(tally.missed) > missed:
+                ground.clear()
 
     return Plant(name, kind, point, several, times, 1, slow)
 
