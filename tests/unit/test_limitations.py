@@ -382,3 +382,10 @@ def test_a_rule_may_be_of_several_stages(tmp_path):
 def test_what_every_probe_says_is_no_reason(text):
     assert not reason(text)
     assert reason("ProbeExtremes: right for inputs without denormals (at denormals")
+
+
+def test_the_advice_names_the_automatic_remedies():
+    for rule in load(paths.project().limitations):
+        assert all(name in rule.advice for name in rule.remedies), rule.id
+        assert rule.advice.startswith(rule.remedy.rstrip(".")), rule.id
+        assert rule.remedies or rule.advice == rule.remedy, rule.id

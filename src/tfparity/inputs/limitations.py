@@ -205,6 +205,12 @@ class Limitation(BaseModel):
         return self
 
     @property
+    def advice(self) -> str:
+        """What a person can do, with the automatic remedies that the remedy's text does not name itself."""
+        unnamed = [name for name in self.remedies if name not in self.remedy]
+        return f"{self.remedy.rstrip('.')} (automatic: {', '.join(unnamed)})." if unnamed else self.remedy
+
+    @property
     def understood(self) -> bool:
         """Whether the cause is known."""
         return self.cause != UNKNOWN

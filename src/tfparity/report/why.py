@@ -74,7 +74,7 @@ def explained(limitation: Limitation) -> str:
     cause = limitation.cause.strip().rstrip(".")
     if not limitation.understood:
         cause = f"cause {cause}: {(limitation.investigated or '').strip().rstrip('.')}"
-    remedy = limitation.remedy.strip().rstrip(".")
+    remedy = limitation.advice.strip().rstrip(".")
     told = f"{cause}." if remedy == NO_REMEDY else f"{cause}. Remedy: {remedy}."
     return f"{told} ({named(limitation)})"
 

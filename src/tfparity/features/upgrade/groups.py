@@ -57,7 +57,7 @@ def _group(kind: Kind, mine: Sequence[Change], ways: Ways) -> Group:
         limitation=rule.id if rule else None,
         cause=rule.cause if rule else None,
         link=rule.link if rule and rule.link != NO_LINK else None,
-        remedy=rule.remedy if rule and rule.remedy != NO_REMEDY else None,
+        remedy=rule.advice if rule and rule.remedy != NO_REMEDY else None,
         fingerprint=failure.fingerprint if failure else None,
         error=printable(words.failure(failure)) if failure else None,
         across=ways(mine) if asked else (),

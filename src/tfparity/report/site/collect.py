@@ -180,7 +180,7 @@ class Facts:
                     operators=rule.operators,
                     cause=rule.cause,
                     link=rule.link,
-                    remedy=rule.remedy,
+                    remedy=rule.advice,
                     remedies=rule.remedies,
                     shown=rule.shown,
                     investigated=rule.investigated,
