@@ -19,7 +19,7 @@ from tfparity.features.session import Session
 from tfparity.inputs.limitations import Limitation
 from tfparity.planning import options
 from tfparity.records.cells import CellRecord, PlannedCell
-from tfparity.report import progress, terminal
+from tfparity.report import plain, progress, terminal
 from tfparity.report.ending import in_a_line
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def ends_in_a_line() -> Iterator[None]:
         yield
     except (TfparityError, OSError) as wrong:
         ended = in_a_line(wrong)
-        pytest.exit(str(ended), returncode=ended.exit_code)
+        pytest.exit(plain.shown(str(ended)), returncode=ended.exit_code)
 
 
 def read_all(config: pytest.Config, session: Session) -> int | None:
@@ -71,7 +71,7 @@ def read_all(config: pytest.Config, session: Session) -> int | None:
 def _told(wrong: TfparityError | OSError) -> int:
     """Tell an error in a line; the code to end with."""
     ended = in_a_line(wrong)
-    print(f"tfparity: {ended}", file=sys.stderr)
+    print(plain.shown(f"tfparity: {ended}"), file=sys.stderr)
     return ended.exit_code
 
 
@@ -84,7 +84,7 @@ class Run:
     def __init__(self, session: Session) -> None:
         self.session = session
         # Capturing has not begun, or is suspended, where this is made: this is the person's own terminal.
-        self.console = terminal.console(os.fdopen(os.dup(2), "w"))
+        self.console = terminal.console(plain.take(os.fdopen(os.dup(2), "w"), quiet=True))
         self.selected: list[PlannedCell] = []
         self.records: dict[str, CellRecord] = {}
         self.failed = False
@@ -134,7 +134,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
         config.stash[RUN] = Run(Session(choice(config)))
         return None
     try:
-        session = under_test.session(choice(config), lambda text: print(text, file=sys.stderr, flush=True))
+        session = under_test.session(choice(config), lambda text: print(plain.shown(text), file=sys.stderr, flush=True))
     except (TfparityError, OSError) as wrong:
         return _told(wrong)
     config.stash[RUN] = Run(session)
@@ -239,7 +239,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     run = config.stash[RUN]
     if run.records:
         stream = terminalreporter._tw._file  # noqa: SLF001 - the stream that pytest itself writes to
-        console = terminal.console(stream, colours=terminalreporter.hasmarkup or None)
+        console = terminal.console(plain.take(stream), colours=terminalreporter.hasmarkup or None)
         session, records = run.session, run.ordered()
         names = session.choice.all_names
         terminal.show(console, records, session.explain, session.explain_probes, all_names=names)

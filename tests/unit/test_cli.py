@@ -2,12 +2,18 @@
 
 import errno
 import os
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import builders
 import pytest
+import small_project
 
 from tfparity import cli
 from tfparity.errors import DiskError, TfparityError, UsageError
+from tfparity.features import bundle_exchange
+from tfparity.report import terminal
 from tfparity.report.ending import in_a_line
 
 
@@ -106,3 +112,66 @@ def test_the_folder_of_a_report_is_made_before_the_run(tmp_path, monkeypatch):
 def test_options_of_lock_that_exclude_each_other_are_refused(capsys, options, said):
     assert cli.main(["lock", *options]) == UsageError.exit_code
     assert said in capsys.readouterr().err
+
+
+#: What a terminal would obey; in a path as it may stand there.
+SEQUENCE = "\x1b[2J\x1b]0;owned\x07\u202e"
+
+
+def _case_file(tmp_path: Path, _: pytest.MonkeyPatch) -> list[str]:
+    file = tmp_path / "evil.py"
+    file.write_text(f"raise ValueError({SEQUENCE!r} + 'evil')\n")
+    return ["plan", "--cases", str(file)]
+
+
+def _path_of_cases(tmp_path: Path, _: pytest.MonkeyPatch) -> list[str]:
+    return ["plan", "--cases", str(tmp_path / f"{SEQUENCE}evil.py")]
+
+
+def _folder_of_bundles(tmp_path: Path, _: pytest.MonkeyPatch) -> list[str]:
+    return ["bundles", "run", str(tmp_path / f"{SEQUENCE}evil")]
+
+
+def _exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    def exported(asked: Any, _: Path, told: Any) -> int:
+        told(asked.cells[0]._replace(case=f"{SEQUENCE}evil"), 13, f"{SEQUENCE}evil")
+        return 0
+
+    monkeypatch.setattr(bundle_exchange, "export", exported)
+    return ["bundles", "export", str(tmp_path / f"{SEQUENCE}evil")]
+
+
+def _handed_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    named = replace(small_project.record("add", builders.attempt()), case=f"{SEQUENCE}evil")
+    monkeypatch.setattr(bundle_exchange, "read", lambda *_: [named])
+    monkeypatch.setattr(bundle_exchange, "target", lambda *_: ("old", None))
+    monkeypatch.setattr(bundle_exchange, "run", lambda *_: iter([named]))
+    return ["bundles", "run", str(tmp_path)]
+
+
+def _cause(_: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    def recommend(_: object) -> int:
+        """Say a rule's cause."""
+        cause = builders.rule("mine", cause=f"{SEQUENCE}evil")
+        broken = small_project.record("add", builders.broken())
+        terminal.show(cli.commands.console(), [broken], lambda _: cause)
+        return 0
+
+    monkeypatch.setattr(cli.environments, "interpreters", recommend)
+    return ["interpreters"]
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [_case_file, _path_of_cases, _folder_of_bundles, _exported, _handed_on, _cause],
+    ids=lambda one: one.__name__,
+)
+def test_no_sequence_of_others_reaches_the_screen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], hostile: Any
+) -> None:
+    small_project.make(tmp_path / "project", monkeypatch)
+    arguments = hostile(tmp_path, monkeypatch)
+    cli.main(arguments)
+    said = "".join(capsys.readouterr())
+    assert "evil" in said
+    assert all(character.isprintable() or character == "\n" for character in said)

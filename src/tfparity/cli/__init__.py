@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import gc
-import os
 import sys
 from collections.abc import Sequence
 
@@ -33,23 +32,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit code is 0, 1 (something is not as it should be), that of an error, or 130."""
     # A plan is a hundred thousand objects that live to the end: looking for cycles among them took a fifth of the time.
     gc.set_threshold(100_000, 50, 100)
-    for stream in (sys.stdout, sys.stderr):
-        plain.take(stream)
+    with plain.screens():
+        return _ended(arguments)
+
+
+def _ended(arguments: Sequence[str] | None) -> int:
     try:
-        given = _parser().parse_args(arguments)
-        return int(given.command(given))
+        given = _given(arguments)
+        code = int(given.command(given))
+        sys.stdout.flush()
+        return code
     except KeyboardInterrupt:
         print("tfparity: interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # the reader went away, as `| head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        plain.give_up(sys.stdout)
         return 0
     except (TfparityError, OSError) as wrong:
         from tfparity.report.ending import in_a_line
 
         ended = in_a_line(wrong)
         print(f"tfparity: {ended}", file=sys.stderr)
+        try:
+            sys.stdout.flush()
+        except OSError:  # a full disk: Python would say so again, with a code of its own
+            plain.give_up(sys.stdout)
         return ended.exit_code
+
+
+def _given(arguments: Sequence[str] | None) -> argparse.Namespace:
+    try:
+        return _parser().parse_args(arguments)
+    except SystemExit:  # help is printed
+        sys.stdout.flush()
+        raise
 
 
 def command() -> None:

@@ -81,10 +81,15 @@ def normalise(text: str, places: Mapping[str, str]) -> str:
 
 def printable(text: str) -> str:
     """`text` on one line without control, invisible and direction characters: safe for XML and a terminal."""
+    return _SPACE.sub(" ", visible(text)).strip()
+
+
+def visible(text: str) -> str:
+    """`text` with a space for each character that no person sees, and without sequences for a terminal."""
+    if text.isascii() and text.isprintable():
+        return text
     text = _ANSI.sub("", text)
-    if not text.isascii() or not text.isprintable():
-        text = "".join(" " if unicodedata.category(character) in _UNSEEN else character for character in text)
-    return _SPACE.sub(" ", text).strip()
+    return "".join(" " if unicodedata.category(character) in _UNSEEN else character for character in text)
 
 
 def _cut(text: str) -> str:

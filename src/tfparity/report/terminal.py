@@ -5,19 +5,20 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TextIO
+from typing import TextIO, cast
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.measure import Measurement
 from rich.padding import Padding
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 from tfparity.inputs.limitations import Limitation
 from tfparity.records.cells import CellRecord, Note
 from tfparity.records.vocabulary import Stage, Verdict
-from tfparity.report import probing, runtimes, targets, words
+from tfparity.report import plain, probing, runtimes, targets, words
 from tfparity.report.why import packages, why
 
 #: Which limitation explains a record, if any.
@@ -32,28 +33,62 @@ ASIDE = (Verdict.NOT_APPLICABLE, Verdict.UNRESOLVABLE, Verdict.UNTESTED)
 #: Reasons stand beside the cells where so many characters are left for them; on a narrower terminal, below.
 ROOM_FOR_REASONS = 60
 
+#: As many characters as a column that folds its text needs to be read.
+ROOM_TO_FOLD = 20
+
 #: The width of a file or a pipe: a row is a line there, however long.
 ENDLESS = 1_000_000
 
 
-def console(stream: TextIO, *, colours: bool | None = None) -> Console:
+class _Filtering(Console):
+    """Adds colours of its own to texts, of which none reaches the terminal as a sequence."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=plain.shown(segment.text))
+
+
+def console(stream: TextIO | plain.Screen, *, colours: bool | None = None) -> Console:
     """A console on the stream: as wide as the terminal, or ENDLESS where there is none."""
-    made = Console(file=stream, force_terminal=colours, highlight=False)
+    file = cast("TextIO", stream.unfiltered() if isinstance(stream, plain.Screen) else stream)
+    made = _Filtering(file=file, force_terminal=colours, highlight=False)
     if not stream.isatty() and "COLUMNS" not in os.environ:
         made.width = ENDLESS
     return made
 
 
 def put(out: Console, table: Table) -> None:
-    """Print a table; where there is no terminal a line for each row, with nothing around it."""
+    """Print a table; on a terminal too narrow for it each row as lines; where there is no terminal a line for each row,
+    with nothing around it."""
     if out.width < ENDLESS:
-        out.print(table)
+        if _least(out, table) <= out.width:
+            out.print(table)
+            return
+        for values in zip(*(list(column.cells) for column in table.columns), strict=True):
+            out.print(values[0], overflow="fold")
+            for column, value in zip(table.columns[1:], values[1:], strict=True):
+                indented(out, Text.assemble(_text(column.header), ": ", _text(value)))
         return
     table.box, table.expand = None, False
     for line in out.render_lines(table, pad=False):
         row = Text.assemble(*((segment.text, segment.style or "") for segment in line))
         row.rstrip()
         out.print(row)
+
+
+def _least(out: Console, table: Table) -> int:
+    """The columns of a terminal below which the table would cut what stands in it."""
+    endless = out.options.update(width=ENDLESS)
+    least = 0
+    for column in table.columns:
+        sizes = [Measurement.get(out, endless, value) for value in (column.header, *column.cells)]
+        folds = column.overflow == "fold" and not column.no_wrap
+        least += ROOM_TO_FOLD if folds else max(size.maximum if column.no_wrap else size.minimum for size in sizes)
+    return least + 2 * len(table.columns)
+
+
+def _text(value: RenderableType) -> Text:
+    return value if isinstance(value, Text) else Text(str(value))
 
 
 def indented(out: Console, text: Text) -> None:
@@ -82,10 +117,13 @@ def show(
             forms = (_table(rows, routes), _table(rows, routes, axes=True))
             bare, with_axes = (Measurement.get(out, out.options.update(width=ENDLESS), form).maximum for form in forms)
             beside = out.width >= with_axes + ROOM_FOR_REASONS
-            put(
-                out,
-                _table(rows, routes, axes=True, reasons=reasons) if beside else forms[out.width >= with_axes > bare],
-            )
+            if beside:
+                form = _table(rows, routes, axes=True, reasons=reasons)
+            elif bare > out.width:
+                form = _table(rows, routes, folds=True)
+            else:
+                form = forms[out.width >= with_axes > bare]
+            put(out, form)
             for record in rows:
                 if reasons[record.id] and not beside:
                     indented(out, Text(f"{record.case} ({routes[record.id]}): {reasons[record.id]}"))
@@ -154,11 +192,12 @@ def _table(
     *,
     axes: bool = False,
     reasons: Mapping[str, str] | None = None,
+    folds: bool = False,
 ) -> Table:
-    """A row per record, with a column of routes, by a record's id, where there are several."""
+    """A row per record, with a column of routes, by a record's id, where there are several; folds: of long names."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     several = len({route for record in records for route in routes[record.id].split(", ")}) > 1
-    table.add_column("case", no_wrap=True)
+    table.add_column("case", no_wrap=not folds, overflow="fold", min_width=ROOM_TO_FOLD if folds else None)
     if several:
         table.add_column("route", style="dim", no_wrap=True)
     table.add_column("verdict", no_wrap=True)
