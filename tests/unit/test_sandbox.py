@@ -22,7 +22,7 @@ DENIED = Found(None, "user namespaces: unshare: Operation not permitted; bubblew
     [
         (Sandboxing.AUTO, Found(NAMESPACES), NAMESPACES, "sandbox: user namespaces"),
         (Sandboxing.REQUIRED, Found(NAMESPACES), NAMESPACES, "sandbox: user namespaces"),
-        (Sandboxing.AUTO, DENIED, None, "sandbox: none (user namespaces: unshare: Operation not permitted"),
+        (Sandboxing.AUTO, DENIED, None, "no sandbox here (user namespaces: unshare: Operation not permitted"),
         (Sandboxing.OFF, Found(NAMESPACES), None, None),
         (Sandboxing.OFF, DENIED, None, None),
     ],

@@ -29,7 +29,7 @@ SCRIPT = Path(sandbox_process.__file__)
 REFUSED = sandbox_process.REFUSED
 
 #: Folders of the system's for what programs leave for a while: inside there are others in their place.
-PRIVATE = ("/tmp", "/var/tmp", "/run")  # noqa: S108 - nothing is made there
+PRIVATE = ("/tmp", "/var/tmp", "/run")  # noqa: S108 - nothing is made there  # nosec B108
 
 #: Seconds that trying a way may take; a busy machine is slow to start a process.
 TRIAL_SECONDS = 60.0
@@ -162,7 +162,7 @@ def chosen(wanted: Sandboxing, told: Callable[[str], None]) -> Sandbox | None:
         )
     else:
         told(
-            f"sandbox: none ({found.why}): what runs has the network and may write where this user may; "
+            f"no sandbox here ({found.why}): what runs has the network and may write where this user may; "
             "--sandbox required refuses that, --sandbox off says nothing of it"
         )
     return found.sandbox

@@ -49,7 +49,7 @@ _DEVICES = ("null", "zero", "full", "random", "urandom")
 #: Parts of /proc that change the system for whom the system's root is: a process of root's, even without capabilities.
 _SYSTEM = ("sys", "sysrq-trigger", "irq", "bus", "fs")
 
-_SHARED_MEMORY = "/dev/shm"  # noqa: S108 - one of its own
+_SHARED_MEMORY = "/dev/shm"  # noqa: S108 - one of its own  # nosec B108
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -208,7 +208,7 @@ def _first(places: dict[str, list[str]], made: Path, command: Sequence[str], tol
         if runs == 0:
             os.chdir(here)  # what was there is read-only now
             _without_capabilities()
-            os.execv(command[0], list(command))  # noqa: S606 - no shell is wanted
+            os.execv(command[0], list(command))  # noqa: S606 - no shell is wanted  # nosec B606
     except OSError as wrong:
         _refuse(wrong)
     _leave_streams()
