@@ -155,7 +155,10 @@ except OSError:
         ("works", "broken", ""),
     ),
     Hostile(
-        "removes the bundle", Point.FORGED, "import shutil; shutil.rmtree(os.path.dirname(bundle), ignore_errors=True)"
+        "removes the bundle",
+        Point.FORGED,
+        "import shutil; shutil.rmtree(os.path.dirname(bundle), ignore_errors=True)",
+        ("works", "broken", ""),  # in a sandbox the bundle stays
     ),
     Hostile("closes every file", Point.FORGED, "os.closerange(0, 1000); raise RuntimeError('x' * 10 ** 7)"),
     Hostile("gives a link for a model", Point.FORGED, "os.symlink('/', artifact); raise SystemExit(0)"),
