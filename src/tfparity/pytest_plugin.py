@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tfparity import signals
 from tfparity.errors import TfparityError
 from tfparity.features import own_models, under_test, unnamed
 from tfparity.features.session import Session
@@ -133,6 +134,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     if config.option.help or config.option.version:
         config.stash[RUN] = Run(Session(choice(config)))
         return None
+    signals.take()
     try:
         session = under_test.session(choice(config), lambda text: print(plain.shown(text), file=sys.stderr, flush=True))
     except (TfparityError, OSError) as wrong:

@@ -13,7 +13,7 @@ from tfparity.paths import PACKAGE
 #: know each other.
 LAYERS = (
     ("errors",),
-    ("paths",),
+    ("paths", "signals"),
     ("records",),
     ("inputs",),
     ("environments", "judging"),

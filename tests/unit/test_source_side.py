@@ -2,7 +2,9 @@
 
 import json
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +23,7 @@ from tfparity.engine.process_limits import Limits
 from tfparity.engine.referee import RefereeReply
 from tfparity.engine.source_side import HandedOn, SourceSide
 from tfparity.engine.worker_client import Answer, Facts
-from tfparity.errors import WorkerError
+from tfparity.errors import TfparityError, WorkerError
 from tfparity.inputs import limitations
 from tfparity.planning.keys import BUNDLE_FORMAT, Crossing, Keys
 from tfparity.planning.probes import Call
@@ -233,12 +235,17 @@ def test_the_referee_is_told_which_outputs_are_declared_and_when_to_end(
     tmp_path: Path, source: Source, export: Export, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[Any] = []
-    monkeypatch.setattr(referee, "ask", lambda *given: told.append(given) or RefereeReply(None, "none"))
+
+    def ask(*given: Any) -> RefereeReply:
+        told.append(given)
+        run.aborted.set()
+        return RefereeReply(None, "none")
+
+    monkeypatch.setattr(referee, "ask", ask)
     source.sensitivity = {"input:input": (1.0, 1.0), "output:output": (1.0, 0.0), "output:other": (0.0, 1.0)}
     source.outputs["other"] = [1.0]
     declared = family("output", "other")
     run = context(tmp_path, declared)
-    run.aborted.set()
     made = export(declared=declared, run=run)
     assert made.passed
     ((model, io, result, outputs, memory, aborted),) = told
@@ -547,3 +554,20 @@ def test_references_that_are_none_are_a_crash_of_their_case(
     assert stage.error is not None
     assert (stage.error.type, "io.npz lacks" in stage.error.message) == ("BadReply", True)
     assert not (bundle / "bundle.json").exists()
+
+
+def test_who_waits_for_another_runs_export_is_told_and_can_be_interrupted(
+    tmp_path: Path, export: Export, bundle: Path
+) -> None:
+    """The other may take as long as a request may."""
+    run = context(tmp_path, family())
+    heard: list[str] = []
+    bundle.mkdir(parents=True)
+    with bundles.lock(bundle), ThreadPoolExecutor(1) as thread:
+        waiting = thread.submit(export, run=run, heard=heard)
+        while not heard:
+            time.sleep(0.01)
+        assert not waiting.done()
+        run.aborted.set()
+        assert isinstance(waiting.exception(10), TfparityError)
+    assert heard == ["waiting for another run that exports it"]

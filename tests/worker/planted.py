@@ -163,6 +163,8 @@ MACHINE = {
     "terminated-once": 1,
     "killed-with-much-memory": 99,
     "parent-killed-once": 1,
+    "parent-stopped-once": 1,
+    "parent-stopped": 99,
     "child-killed-once": 1,
     "disk-full-once": 1,
     "disk-full": 99,
@@ -217,6 +219,8 @@ def _as_the_machine_does():
         os.kill(os.getpid(), len(eaten) and signal.SIGKILL)
     elif kind == "parent-killed":
         os.kill(os.getppid(), signal.SIGKILL)
+    elif kind == "parent-stopped":
+        os.kill(os.getppid(), signal.SIGSTOP)
     elif kind == "child-killed":
         subprocess.check_call([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"])
     elif kind == "disk-full":
@@ -270,6 +274,30 @@ def _forge(folder, changed):
         json.dump(dict(description, io_sha256=digest), file)
 
 
+_DAEMONS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "daemons")
+
+
+def _become_daemons():
+    """Three that left their group: one as it is, one that is another program, one with nothing of its parents'."""
+    found = []
+    for kind in ("as it is", "another program", "nothing"):
+        pid = os.fork()
+        if pid == 0:
+            os.setsid()
+            if kind == "as it is":
+                time.sleep(600)
+            os.closerange(0, 50)
+            if kind == "nothing":
+                os.chdir("/")
+            os.execve("/bin/sleep", ["sleep", "600"], {} if kind == "nothing" else dict(os.environ))
+        found.append(pid)
+    time.sleep(0.5)  # the request is looked at ten times a second
+    with open(_DAEMONS + ".new", "w") as file:
+        file.write(" ".join(map(str, found)))
+    os.rename(_DAEMONS + ".new", _DAEMONS)
+    time.sleep(600)
+
+
 def convert(bundle, artifact, request):
     import numpy
 
@@ -315,6 +343,10 @@ def convert(bundle, artifact, request):
     elif FAULT == "die-by-signal":
         os.kill(os.getpid(), signal.SIGSEGV)
     elif FAULT == "kill-the-parent":
+        if os.fork() == 0:
+            _become_daemons()
+        while not os.path.exists(_DAEMONS):
+            time.sleep(0.01)
         os.kill(os.getppid(), signal.SIGKILL)
         time.sleep(600)
     elif FAULT == "killed-at-one-case" and request["case"] != "planted/net-1":

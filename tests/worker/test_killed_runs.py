@@ -19,6 +19,7 @@ from tfparity import paths
 from tfparity.engine.context import Context
 from tfparity.engine.work_folder import WorkFolder, place
 from tfparity.engine.worker_pool import WorkerPool
+from tfparity.environments import uv_command
 from tfparity.errors import MachineFault
 from tfparity.inputs import matrix
 from tfparity.paths import Cache, Project
@@ -132,3 +133,64 @@ def test_the_next_write_removes_what_a_killed_writer_left(tmp_path: Path, writer
     paths.write_text(path, "whole again")
     assert [file.name for file in tmp_path.iterdir()] == ["small.json"]
     assert path.read_text() == "whole again"
+
+
+def test_the_next_run_ends_what_a_killed_one_left_in_its_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "work" / "killed"
+    (folder / "convert-1").mkdir(parents=True)
+    (folder / ".lock").touch()
+    inside, outside = (
+        subprocess.Popen(["sleep", "600"], cwd=cwd, start_new_session=True) for cwd in (folder / "convert-1", tmp_path)
+    )
+    try:
+        os.kill(inside.pid, signal.SIGSTOP)
+        with WorkFolder(place(tmp_path / "work")):
+            assert inside.wait(10) == -signal.SIGKILL
+            assert not folder.exists()
+        assert outside.poll() is None
+    finally:
+        outside.kill()
+        outside.wait()
+
+
+def test_uv_and_what_it_builds_end_at_once() -> None:
+    """A thread that waits for uv would hold who is to end."""
+    with ThreadPoolExecutor(1) as thread:
+        waiting = thread.submit(uv_command.run, ["sh", "-c", "sleep 600 & echo $! >&2; wait"])
+        while not uv_command._running:
+            time.sleep(0.01)
+        time.sleep(0.2)
+        uv_command.end()
+        done = waiting.result(10)
+    assert done.status == -signal.SIGKILL
+    _, left = psutil.wait_procs([psutil.Process(int(done.errors))] if psutil.pid_exists(int(done.errors)) else [], 5)
+    assert not left
+
+
+def test_an_interrupt_ends_uv(monkeypatch: pytest.MonkeyPatch) -> None:
+    started = []
+
+    def interrupted(process: subprocess.Popen[str], _: str) -> None:
+        started.append(process)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(subprocess.Popen, "communicate", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        uv_command.run(["sleep", "600"])
+    assert started[0].poll() == -signal.SIGKILL
+
+
+def test_what_a_killed_run_left_installing_ends_before_the_next_installs_there(tmp_path: Path) -> None:
+    sleep = "import time; time.sleep(600)"
+    there, beside = (
+        subprocess.Popen(["uv", "-c", sleep, f"{tmp_path}/{name}/bin/python"], executable=sys.executable)
+        for name in ("environment", "environment-2")
+    )
+    try:
+        uv_command.end_left(tmp_path / "environment")
+        there.wait(10)
+        assert beside.poll() is None
+    finally:
+        for process in (there, beside):
+            process.kill()
+            process.wait()

@@ -73,6 +73,7 @@ def test_a_planted_fault_gets_its_verdict_and_stage(
         "killed-once",
         "terminated-once",
         "parent-killed-once",
+        "parent-stopped-once",
         "child-killed-once",
         "disk-full-once",
         "no-files-once",
@@ -99,7 +100,11 @@ def test_what_the_machine_did_once_leaves_no_trace(
 
 @pytest.mark.parametrize(
     ("fault", "said"),
-    [("killed", "ended by SIGKILL from outside, during convert"), ("disk-full", "the disk is full")],
+    [
+        ("killed", "ended by SIGKILL from outside, during convert"),
+        ("disk-full", "the disk is full"),
+        ("parent-stopped", "the worker's parent process was stopped from outside, and was killed"),
+    ],
 )
 def test_what_the_machine_does_again_is_untested_and_kept_nowhere(convert: Converter, fault: str, said: str) -> None:
     for _ in range(2):  # the second finds nothing in the store
@@ -153,10 +158,13 @@ def test_what_asks_twice_for_memory_that_there_is_not_is_out_of_memory(convert: 
     assert (attempt.stage, attempt.outcome) == ("convert", "out-of-memory")
 
 
-def test_a_converter_that_kills_its_parent_says_nothing_and_others_go_on(convert: Converter) -> None:
+def test_a_converter_that_kills_its_parent_says_nothing_and_others_go_on(convert: Converter, tmp_path: Path) -> None:
     record = convert("kill-the-parent")
     assert (record.verdict, record.interrupted) == ("untested", True)
     assert "parent" in str(record.reason)
+    daemons = [int(pid) for pid in (tmp_path / "daemons").read_text().split()]
+    assert len(daemons) == 3
+    assert not any(psutil.pid_exists(daemon) for daemon in daemons)
     assert convert("faithful").verdict == "works"
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -66,3 +69,16 @@ def test_a_file_that_is_no_model_has_a_reason_of_its_own(ask: Ask) -> None:
 def test_a_referee_of_an_aborted_run_is_killed(ask: Ask) -> None:
     with pytest.raises(MachineFault, match="SIGKILL"):
         ask(NEG, "y", aborted=True)
+
+
+def test_the_referee_ends_where_who_asked_is_gone(tmp_path: Path) -> None:
+    """Nobody else holds it to its limits."""
+    model = tmp_path / "model.onnx"
+    os.mkfifo(model)  # which is waited for
+    command = [sys.executable, "-I", str(referee.SCRIPT), str(model), "io.npz", "result.npz", "[]", "onnx"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, cwd=tmp_path)
+    with model.open("wb"):
+        assert process.poll() is None
+        assert process.stdin is not None
+        process.stdin.close()
+        assert process.wait(30) == 1

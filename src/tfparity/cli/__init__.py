@@ -7,6 +7,7 @@ import gc
 import sys
 from collections.abc import Sequence
 
+from tfparity import signals
 from tfparity.cli import (
     bisect,
     bundles,
@@ -25,11 +26,10 @@ from tfparity.cli.commands import Commands
 from tfparity.errors import TfparityError
 from tfparity.report import plain
 
-INTERRUPTED = 130
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; the exit code is 0, 1 (something is not as it should be), that of an error, or 130."""
+    """Run a command; the exit code is 0, 1 (something is not as it should be), that of an error, or of the signal that
+    ended it: 130, 143, 129."""
     # A plan is a hundred thousand objects that live to the end: looking for cycles among them took a fifth of the time.
     gc.set_threshold(100_000, 50, 100)
     with plain.screens():
@@ -42,9 +42,9 @@ def _ended(arguments: Sequence[str] | None) -> int:
         code = int(given.command(given))
         sys.stdout.flush()
         return code
-    except KeyboardInterrupt:
-        print("tfparity: interrupted", file=sys.stderr)
-        return INTERRUPTED
+    except KeyboardInterrupt as interrupt:
+        print(f"tfparity: interrupted{f' by {interrupt}' if str(interrupt) else ''}", file=sys.stderr)
+        return signals.exit_code(interrupt)
     except BrokenPipeError:  # the reader went away, as `| head` does
         plain.give_up(sys.stdout)
         return 0
@@ -70,6 +70,7 @@ def _given(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 def command() -> None:
     """The program `tfparity`."""
+    signals.take()
     sys.exit(main())
 
 

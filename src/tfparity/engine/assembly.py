@@ -15,7 +15,7 @@ from tfparity.engine.store import StoredAttempt
 from tfparity.engine.target_side import TargetSide
 from tfparity.engine.worker_client import Answer, Worker
 from tfparity.engine.worker_pool import WorkerPool
-from tfparity.errors import InstallError, TfparityError
+from tfparity.errors import InstallError
 from tfparity.judging.judge import SecondReferee
 from tfparity.planning import routes
 from tfparity.planning.keys import Crossing
@@ -45,10 +45,6 @@ def of_planned(context: Context, pool: WorkerPool, crossing: Crossing, *, tries_
     def newest_opset() -> int | None:
         return pool.worker(crossing.source).facts.newest_opset
 
-    def going() -> None:
-        if context.aborted.is_set():
-            raise TfparityError("the run was interrupted")
-
     path = [str(folder) for folder in context.options.path]
     return CellRun(
         opsets=crossing.way.opsets,
@@ -68,7 +64,7 @@ def of_planned(context: Context, pool: WorkerPool, crossing: Crossing, *, tries_
         remedies=named if tries_remedies else None,
         remedy_seconds=float(context.matrix.limits.remedy_seconds),
         newest_opset=newest_opset,
-        going=going,
+        going=context.go_on,
         keep=context.options.keep,
         alone=context.options.jobs == 1,
     )

@@ -14,6 +14,7 @@ from tfparity.engine import sandbox, work_folder
 from tfparity.engine.process_limits import Limits
 from tfparity.engine.sandbox import Inside, Sandbox
 from tfparity.engine.store import Store
+from tfparity.errors import TfparityError
 from tfparity.inputs.calibration import Calibration
 from tfparity.inputs.limitations import Limitation
 from tfparity.inputs.matrix import Matrix
@@ -101,6 +102,11 @@ class Context:
         read = (self.project.root, paths.PACKAGE, *self.options.path, *cases)
         self.cache.bundles.mkdir(parents=True, exist_ok=True)
         return Inside(chosen, (self.folder, *([self.cache.bundles] if exports else [])), (*read, self.cache.root))
+
+    def go_on(self) -> None:
+        """Raises TfparityError where the run is interrupted."""
+        if self.aborted.is_set():
+            raise TfparityError("the run was interrupted")
 
     def first_again(self, folder: Path) -> bool:
         """Whether this run makes everything again and has not come to that folder of a bundle before."""

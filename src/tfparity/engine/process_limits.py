@@ -40,10 +40,11 @@ class Limits:
 @dataclass
 class Watched:
     """How a watch ended: None, "timeout", "out-of-memory" or "crash" (too many processes), and what was
-    seen: (time, MiB) pairs."""
+    seen: (time, MiB) pairs; the group's processes."""
 
     stopped: str | None = None
     memory: list[tuple[float, float]] = field(default_factory=list)
+    members: set[int] = field(default_factory=set)
 
     def peak(self, began: float, ended: float) -> float | None:
         """The largest MiB seen between two times, None where no look fell between them."""
@@ -74,6 +75,7 @@ def watch(
     next_look = 0.0
     while alive(POLL):
         members = _members(group)
+        watched.members.update(members)
         # Resident memory is cheap to read and never below PSS, which costs a walk over all pages.
         heavy = sum(_resident_mib(pid) for pid in members) > limits.memory_mib
         if heavy or time.monotonic() >= next_look:
@@ -106,6 +108,18 @@ def kill(group: int) -> None:
             return
         except (ProcessLookupError, PermissionError):
             continue
+
+
+def is_stopped(pid: int, requests: set[int]) -> bool:
+    """Whether a worker's parent process is stopped, by SIGSTOP, or what made its sandbox, whose child it is.
+    `requests`: its children, which may stop themselves."""
+    try:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_STOPPED:
+            return True
+        return any(is_stopped(child.pid, requests) for child in process.children() if child.pid not in requests)
+    except psutil.Error:
+        return False
 
 
 def _members(group: int) -> list[int]:

@@ -76,7 +76,7 @@ def ask(
     own_environment.hide()
     process = subprocess.Popen(
         [sys.executable, "-I", str(SCRIPT), str(model), str(io), str(result), json.dumps(list(outputs)), runtime],
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,  # it ends where we do
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env={**own_environment.without_secrets(os.environ), **NO_TELEMETRY},

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -121,5 +123,17 @@ def _answers(model: str, io: str, declared: str, runtime: str) -> tuple[dict[str
     return stored, failed
 
 
+def _end_with_parent() -> None:
+    """Nobody holds this process to its limits once who asks is gone: its input ends then."""
+
+    def wait() -> None:
+        while os.read(0, 1):
+            pass
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
 if __name__ == "__main__":
+    _end_with_parent()
     _main(*sys.argv[1:])

@@ -20,7 +20,7 @@ from tfparity.errors import WorkerError
 from tfparity.planning import revisions, routes
 from tfparity.planning.keys import Crossing
 from tfparity.planning.probes import Call
-from tfparity.records import keys
+from tfparity.records import keys, waiting
 from tfparity.records.cells import Problem
 from tfparity.records.keys import Json
 from tfparity.records.vocabulary import Outcome
@@ -46,14 +46,15 @@ def _by_text(places: Mapping[int, str]) -> dict[str, Json]:
 
 
 @contextmanager
-def _held(folder: Path, cache: Path) -> Iterator[None]:
-    """A bundle's folder, for one thread of one process. `cache`: the folder of the cache."""
+def _held(folder: Path, context: Context, waits: Callable[[], None] = waiting.nothing) -> Iterator[None]:
+    """A bundle's folder, for one thread of one process; raises where the run is interrupted before another process is
+    done with it, which `waits` tells."""
     with _locks_lock:
         lock = _locks.setdefault(folder, threading.Lock())
     with lock:
-        paths.make_way(folder / bundles.LOCK, cache)
-        with bundles.lock(folder):
-            paths.make_way(folder / bundles.LOCK, cache)  # bundles.prune may just have held the lock
+        paths.make_way(folder / bundles.LOCK, context.cache.root)
+        with waiting.held(bundles.lock(folder), context.go_on, waits):
+            paths.make_way(folder / bundles.LOCK, context.cache.root)  # bundles.prune may just have held the lock
             yield
 
 
@@ -78,7 +79,7 @@ class SourceSide:
         folder = Path(paths.by_key(context.cache.bundles, key))
         export_key = context.keys.export(crossing, referee.version(), own)
         made = folder / f"{Path(crossing.way.exporter).stem}-{opset}-{export_key[:8]}"
-        with _held(folder, context.cache.root):
+        with _held(folder, context, self._waits):
             if context.first_again(folder):
                 paths.discard(folder / bundles.DESCRIPTION)
             kept = None if context.first_again(made) else bundles.kept_export(made, folder)
@@ -115,7 +116,7 @@ class SourceSide:
             files[name] = folder / f"probe-{name}-{made[:12]}.npz"
             specs[files[name]] = spec
         failed = None
-        with _held(folder, context.cache.root):
+        with _held(folder, context, self._waits):
             missing = [io for io in specs if context.first_again(io) or bundles.kept_answers(io) is None]
             for io in missing:
                 paths.make_way(io, context.cache.root)
@@ -244,10 +245,13 @@ class SourceSide:
             return replace(exported, seal=bundles.seal(exported))
         return bundles.keep(exported, said.failed)
 
+    def _waits(self) -> None:
+        self.on_stage("waiting for another run that exports it")
+
     def forget(self, exported: Exported) -> None:
         """Have a bundle that was changed from outside made again by the next that asks for it."""
         folder = Path(paths.by_key(self.context.cache.bundles, self.context.keys.bundle(self.crossing)))
-        with _held(folder, self.context.cache.root):
+        with _held(folder, self.context):
             bundles.forget(folder / exported.folder.name, folder)
 
 

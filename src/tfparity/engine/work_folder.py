@@ -76,4 +76,16 @@ def _remove_abandoned(work: Path) -> None:
             if not lock.exists() and time.time() - folder.stat().st_mtime < UNLOCKED_SECONDS:
                 continue
             with FileLock(lock, timeout=0):
+                _end_what_runs_in(folder)
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _end_what_runs_in(folder: Path) -> None:
+    """End what a killed run left: a worker that was stopped, a converter's daemon. Each began in a folder of the
+    run's."""
+    import psutil
+
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if Path(process.cwd()).is_relative_to(folder):
+                process.kill()

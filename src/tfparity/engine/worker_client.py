@@ -23,8 +23,8 @@ from typing import IO
 from pydantic import FiniteFloat, ValidationError
 
 from tfparity import paths
-from tfparity.engine import sandbox
-from tfparity.engine.process_limits import Limits, kill, watch
+from tfparity.engine import orphans, sandbox
+from tfparity.engine.process_limits import Limits, is_stopped, kill, watch
 from tfparity.engine.referee import NO_TELEMETRY
 from tfparity.engine.sandbox import Inside
 from tfparity.engine.store import ImportStep
@@ -42,6 +42,10 @@ IMPORT_SECONDS = 600.0
 
 #: Bytes of a reply, and characters of a line, beyond which it is none: reading it would take our own memory.
 REPLY_LIMIT = 16 * 2**20
+
+#: Seconds in which a parent process has to start a request, and after which one that is stopped is killed.
+STARTED_SECONDS = 60.0
+STOPPED_SECONDS = 3.0
 
 #: The stages of each kind of request, in order.
 STAGES = {
@@ -264,6 +268,9 @@ class Worker:
         self._gone = threading.Event()
         self._killed = threading.Event()
         self._ended: dict[str, int] = {}
+        self._seen: set[int] = set()  # processes of requests
+        self._stopped_since: float | None = None
+        self._why_gone = "ended"
 
     def __enter__(self) -> Worker:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -304,6 +311,7 @@ class Worker:
         """Start the parent and wait until everything is imported."""
         control = self._request_folder("import")
         messages.write_json(str(control / messages.REQUEST), {**self.side.request(), "warm": not self.fresh})
+        orphans.adopt()
         self._process = self._spawn(control)
         if self._killed.is_set():  # before there was a process to end
             kill(self._process.pid)
@@ -312,7 +320,7 @@ class Worker:
         heard = threading.Event()
         self._gone = gone = threading.Event()
         threading.Thread(target=self._listen, args=(self._process.stdout, ready, heard, gone), daemon=True).start()
-        if not heard.wait(IMPORT_SECONDS):
+        if not self._waited(heard):
             kill(self._process.pid)
             self.imports = self._interrupted(control, Outcome.TIMEOUT, f"still importing after {IMPORT_SECONDS:.0f} s")
         elif not ready:
@@ -323,6 +331,7 @@ class Worker:
                     raise WorkerError(f"no sandbox was made: {sandbox.refusal(control / messages.LOG)}; --sandbox off")
             outside = machine.ended_from_outside(code)
             if outside:
+                self._end_orphans()
                 raise MachineFault(f"the worker was ended by {outside} while it imported", "import")
             if code == messages.MACHINE_FAILED:
                 raise MachineFault(_NO_ROOM, "import")
@@ -334,6 +343,28 @@ class Worker:
         caused = machine.caused(failed.error.message) if failed and failed.error else None
         if caused:
             raise MachineFault(caused, "import")
+
+    def _waited(self, heard: threading.Event) -> bool:
+        """Wait for the end of the imports; whether it came."""
+        began = time.monotonic()
+        while not heard.wait(min(1.0, IMPORT_SECONDS)):
+            self._look_after_parent()
+            if time.monotonic() - began > IMPORT_SECONDS:
+                return False
+        return True
+
+    def _look_after_parent(self) -> None:
+        """End a parent process that is stopped: it answers nobody, and no limit is held where it ends nothing."""
+        process, now = self._process, time.monotonic()
+        if process is None or now < (self._stopped_since or 0.0):
+            return
+        if not is_stopped(process.pid, set(self._running())):
+            self._stopped_since = None
+        elif self._stopped_since is None:
+            self._stopped_since = now + STOPPED_SECONDS
+        else:
+            self._why_gone = "was stopped from outside, and was killed"
+            self.kill()
 
     def _interrupted(self, control: Path, outcome: Outcome, message: str) -> tuple[ImportStep, ...]:
         try:
@@ -404,6 +435,10 @@ class Worker:
                 kill(child)
             kill(process.pid)
 
+    def _end_orphans(self) -> None:
+        """End what lost the parent process, of requests that ended too."""
+        orphans.end(self.folder, self._seen | set(self._running()), self._process.pid if self._process else None)
+
     def _running(self) -> list[int]:
         with self._told:
             return list(self._pids.values())
@@ -420,6 +455,7 @@ class Worker:
         except subprocess.TimeoutExpired:
             kill(process.pid)
             process.wait()
+        self._end_orphans()
 
     def _request_folder(self, kind: str) -> Path:
         control = self.folder / f"{kind}-{uuid.uuid4().hex[:12]}"
@@ -443,6 +479,7 @@ class Worker:
         seen: list[str] = []
 
         def look() -> None:
+            self._look_after_parent()
             running = None
             with suppress(MachineFault):  # when the request has ended is time enough
                 running = _reply(control, kind).running
@@ -454,9 +491,12 @@ class Worker:
         watched = watch(
             pid, lambda wait: self._still_runs(control, wait), limits, log=control / messages.LOG, look=look
         )
-        if str(control) not in self._ended:
-            kill(pid)  # its parent is gone, and nobody else ends it
+        self._seen |= watched.members
         status = self._ended.pop(str(control), None)
+        if status is None:  # its parent is gone or does not answer, and nobody else ends it
+            kill(pid)
+            self.kill()
+            self._end_orphans()
         reply = _reply(control, kind)
         stages = [
             StageReply(
@@ -470,8 +510,8 @@ class Worker:
         ]
         if not _finished(kind, reply):
             reached = _stage_reached(kind, reply)
-            if watched.stopped is None:
-                _raise_for_machine(reached, status, watched.last)
+            if watched.stopped is None or status is None:
+                _raise_for_machine(reached, status, watched.last, self._why_gone)
             ended = _unfinished(reached, watched.stopped, status, limits, control, bad=reply is _BAD)
             stages.append(replace(ended, peak_mib=watched.peak(0, time.time())))
         caused = reply.machine or next(filter(None, map(machine.caused, _errors(stages, reply.facts))), None)
@@ -491,9 +531,18 @@ class Worker:
             except OSError:
                 raise MachineFault("the worker's parent process is gone") from None
         with self._told:
-            self._told.wait_for(lambda: str(control) in self._started or self._gone.is_set(), 60)
+            until = time.monotonic() + STARTED_SECONDS
+            while not self._told.wait_for(lambda: str(control) in self._started or self._gone.is_set(), 0.5):
+                if time.monotonic() > until:
+                    break
+                self._told.release()  # which killing it takes
+                try:
+                    self._look_after_parent()
+                finally:
+                    self._told.acquire()
             if str(control) not in self._started:
-                raise MachineFault("the worker's parent process ended or does not answer")
+                gone = self._why_gone if self._gone.is_set() else "does not answer"
+                raise MachineFault(f"the worker's parent process {gone}")
             return self._started.pop(str(control))
 
     def _still_runs(self, control: Path, seconds: float) -> bool:
@@ -560,10 +609,10 @@ def _stage_reached(kind: str, reply: _ReplyFile) -> str:
 _NO_ROOM = "the disk is full or failing, or there is no memory or open file to be had"
 
 
-def _raise_for_machine(stage: str, status: int | None, memory_mib: float | None) -> None:
+def _raise_for_machine(stage: str, status: int | None, memory_mib: float | None, why_gone: str) -> None:
     """Raises MachineFault where a process that ended before its time did not end by its own code."""
     if status is None:
-        raise MachineFault("the worker's parent process ended while it ran", stage, memory_mib)
+        raise MachineFault(f"the worker's parent process {why_gone} while it ran", stage, memory_mib)
     if status == messages.MACHINE_FAILED:
         raise MachineFault(_NO_ROOM, stage, memory_mib)
     outside = machine.ended_from_outside(status)

@@ -10,7 +10,7 @@ from tfparity import paths
 from tfparity.engine.context import Context
 from tfparity.engine.store import ImportStep
 from tfparity.engine.worker_client import Side, Worker
-from tfparity.environments import install
+from tfparity.environments import install, uv_command
 from tfparity.errors import InstallError, WorkerError
 from tfparity.inputs.matrix import Environment
 from tfparity.planning.keys import Where
@@ -79,6 +79,7 @@ class WorkerPool:
             started = list(self._started)
         for worker in started:
             worker.kill()
+        uv_command.end()
 
     def _name(self, where: Where) -> str:
         """What a side's worker goes by. Sides that import the same share one, but not in a sandbox: there the source
@@ -139,6 +140,7 @@ class WorkerPool:
                         self.context.cache,
                         progress=lambda text: self.context.observer.environment(environment.id, text),
                         download=self.context.options.download,
+                        going=self._go_on,
                     )
                 except InstallError as wrong:
                     self._installed[environment.id] = wrong

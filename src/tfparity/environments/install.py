@@ -21,7 +21,7 @@ from tfparity.environments.uv_command import Completed, Runner
 from tfparity.errors import DiskError, InstallError, LockError, MachineFault, NetworkError, PackageError
 from tfparity.inputs.matrix import Environment
 from tfparity.paths import Cache, Project
-from tfparity.records import machine
+from tfparity.records import machine, waiting
 
 #: Says in an environment's folder that the install came to its end: an interrupted one has none and is made again.
 COMPLETE = "tfparity-complete.json"
@@ -53,10 +53,12 @@ def ensure(
     download: bool = False,
     run: Runner = uv_command.run,
     free_bytes: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
+    going: Callable[[], None] = waiting.nothing,
 ) -> Installed:
     """The environment, installed from its lockfile if it is not there yet; one process at a time makes it.
 
-    Several may be made at once, where the disk has room for all of them together; else one waits for the others.
+    `going` raises where it is to be made no more. Several may be made at
+    once, where the disk has room for all of them together; else one waits for the others.
     Raises LockError (no lockfile that fits, or unresolvable), InterpreterError, DiskError before anything is
     fetched, NetworkError where the index does not give what is locked, InstallError where a package does not build,
     PackageError where one under test does not lie over it, MachineFault; each with uv's own reason.
@@ -73,11 +75,17 @@ def ensure(
     if (folder / COMPLETE).exists():
         progress("damaged, and made again")
     paths.make_way(_lock_of(folder), cache.root)
-    with FileLock(_lock_of(folder)):
+
+    def waits() -> None:
+        progress("waiting for another run that installs it")
+
+    with waiting.held(FileLock(_lock_of(folder)), going, waits):
         if _is_whole(installed):
             return installed
-        with _room(environment, locked, folder, free_bytes, progress):
+        with _room(environment, locked, folder, free_bytes, progress, going):
             interpreter = interpreters.find(environment.python, download=download, run=run)
+            going()
+            uv_command.end_left(folder)
             paths.discard(folder)
             try:
                 told = f"installing {len(locked.packages)} packages on Python {environment.python}"
@@ -129,6 +137,7 @@ def _room(
     folder: Path,
     free_bytes: Callable[[Path], int],
     progress: Callable[[str], None],
+    going: Callable[[], None],
 ) -> Iterator[None]:
     """Disk for an install, set aside while it lasts.
 
@@ -153,6 +162,7 @@ def _room(
         if not waits:
             progress("waiting for other installs: the disk may not have room for all of them")
         waits = True
+        going()
         time.sleep(ROOM_SECONDS)
     try:
         yield

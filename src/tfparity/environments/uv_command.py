@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -78,18 +80,55 @@ def run(command: Sequence[str], *, stdin: str = "", cwd: Path | None = None) -> 
     environment = {name: value for name, value in given.items() if name not in CHANGES_RESOLUTION}
     # In a sandbox nothing is written beside a module, so that its bytecode has to be there.
     environment.update(NO_COLOR="1", UV_NO_PROGRESS="1", UV_PYTHON_DOWNLOADS="manual", UV_COMPILE_BYTECODE="1")
-    done = subprocess.run(
+    process = subprocess.Popen(
         list(command),
-        input=stdin,
         cwd=cwd or tempfile.gettempdir(),
         env=environment,
-        capture_output=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         encoding="utf-8",
         errors="replace",
-        check=False,
+        start_new_session=True,
     )
-    return Completed(done.returncode, done.stdout, done.stderr)
+    with process:
+        _running.add(process.pid)
+        try:
+            output, errors = process.communicate(stdin)
+        except BaseException:
+            _end(process.pid)
+            raise
+        finally:
+            _running.discard(process.pid)
+    return Completed(process.returncode, output, errors)
+
+
+#: The commands under way in this process. Its set is changed and copied whole: a signal's handler may look at any time.
+_running: set[int] = set()
+
+
+def end() -> None:
+    """End the commands under way, with the builds that they started: each comes back as one that was killed."""
+    for process in tuple(_running):
+        _end(process)
+
+
+def _end(group: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, signal.SIGKILL)
+
+
+def end_left(folder: Path) -> None:
+    """End what a run that was killed left installing into that environment, which nobody else installs into now."""
+    import psutil
+
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            words = process.cmdline()
+            if words and Path(words[0]).name == "uv" and any(word.startswith(f"{folder}/") for word in words):
+                process.kill()
+                process.wait(10)
 
 
 def unreachable(text: str) -> bool:

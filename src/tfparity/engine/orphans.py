@@ -1,0 +1,59 @@
+"""What a worker leaves where its parent process is gone before it: adopted by our own process, and ended with the
+worker."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from collections.abc import Set as AbstractSet
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+#: prctl(PR_SET_CHILD_SUBREAPER), of Linux: processes that lose their parent come to the nearest such ancestor.
+_PR_SET_CHILD_SUBREAPER = 36
+
+#: Times that children are looked for anew: the children of what was ended come to us in their turn.
+ROUNDS = 50
+
+
+def adopt() -> None:
+    """From now on this process is told of those that its workers leave."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def end(folder: Path, known: AbstractSet[int], parent: int | None) -> None:
+    """End what came to us of a worker: processes seen among its requests' (`known`), that run below its folder or were
+    started with it as their home, and whatever they leave. `parent`: its own process, which somebody waits for."""
+    if sys.platform != "linux":
+        return
+    seen = set(known)
+    for _ in range(ROUNDS):
+        left = [child for child in _children() if child.pid != parent and _is_of(child, folder, seen)]
+        if not left:
+            return
+        for child in left:
+            with suppress(psutil.Error):
+                seen.update(one.pid for one in child.children(recursive=True))
+                child.kill()
+        for child in left:
+            with suppress(psutil.Error):
+                child.wait(1)
+
+
+def _children() -> list[psutil.Process]:
+    try:
+        return psutil.Process(os.getpid()).children()
+    except psutil.Error:
+        return []
+
+
+def _is_of(process: psutil.Process, folder: Path, seen: AbstractSet[int]) -> bool:
+    with suppress(psutil.Error, OSError):
+        if process.pid in seen or os.getsid(process.pid) in seen:
+            return True
+        return Path(process.cwd()).is_relative_to(folder) or process.environ().get("HOME") == str(folder / "home")
+    return False

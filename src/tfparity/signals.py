@@ -1,0 +1,45 @@
+"""Signals that end a command: SIGTERM and SIGHUP as Ctrl-C does, so that nothing stays behind."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+
+#: A shell's exit code of what a signal ended, less the signal.
+BASE = 128
+
+
+class Ended(KeyboardInterrupt):
+    """A signal ends the command."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__(signal.Signals(number).name)
+
+
+def exit_code(interrupt: KeyboardInterrupt) -> int:
+    """130 of SIGINT, 143 of SIGTERM, 129 of SIGHUP."""
+    return BASE + (interrupt.number if isinstance(interrupt, Ended) else signal.SIGINT)
+
+
+def take() -> None:
+    """From now on SIGINT, SIGTERM and SIGHUP raise Ended in the main thread; a signal that somebody ignores (nohup) or
+    handles already is left to them."""
+    for number, usual in (
+        (signal.SIGINT, signal.default_int_handler),
+        (signal.SIGTERM, signal.SIG_DFL),
+        (getattr(signal, "SIGHUP", None), signal.SIG_DFL),
+    ):
+        if number is not None and signal.getsignal(number) is usual:
+            signal.signal(number, _end)
+
+
+def _end(number: int, _: FrameType | None) -> None:
+    for other in (signal.SIGTERM, getattr(signal, "SIGHUP", None)):
+        if other is not None and signal.getsignal(other) is _end:
+            signal.signal(other, signal.SIG_IGN)  # what ends here is not cut off again; SIGINT and SIGKILL still do
+    uv = sys.modules.get("tfparity.environments.uv_command")
+    if uv is not None:  # threads that wait for it would hold the main one
+        uv.end()
+    raise Ended(number)
