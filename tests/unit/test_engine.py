@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
 import builders
 import pytest
@@ -25,7 +25,7 @@ from tfparity.errors import DiskError, MachineFault, TfparityError
 from tfparity.planning.keys import Crossing, Where
 from tfparity.records.cells import Attempt, CellId, CellRecord, EnvironmentFacts, PlannedCell
 from tfparity.records.observer import Silent
-from tfparity.records.vocabulary import Verdict
+from tfparity.records.vocabulary import Outcome, Verdict
 
 SECONDS = 10
 
@@ -94,8 +94,11 @@ class Pool:
     def kill(self) -> None:
         self.killed.set()
 
+    #: Of environments of which nothing is known.
+    lost: ClassVar[dict[str, Any]] = {}
+
     def facts(self, side: Where) -> EnvironmentFacts:
-        return facts(lock_sha256=side.environment.id)
+        return facts(lock_sha256=side.environment.id, **self.lost)
 
 
 class Heard(Silent):
@@ -248,6 +251,25 @@ def test_further_opsets_are_recorded_and_decide_nothing(engine: Make, planned: P
     assert more.cell is not None
     assert [line.opset for line in more.cell.attempts] == [13, 9, 10]
     assert replace(more.cell, attempts=plain.cell.attempts) == plain.cell
+
+
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        (attempt(13), "pass"),
+        (attempt(13, "build", "fail", "no such module"), "pass"),
+        (attempt(13, "import", "fail", "no such module"), "untested"),
+        (attempt(13, "install", "fail", "no wheel"), "untested"),
+    ],
+)
+def test_an_attempt_tells_of_an_environment_where_nothing_else_does(
+    engine: Make, planned: Planned, monkeypatch: pytest.MonkeyPatch, made: Attempt, told: str
+) -> None:
+    """As where the store lost how its imports went."""
+    monkeypatch.setattr(Pool, "lost", {"install": Outcome.UNTESTED, "import_": Outcome.UNTESTED})
+    planned.endings["zoo/a"] = [[made]]
+    (record,) = run(engine(), cells("zoo/a"))
+    assert {(facts.install, facts.import_) for facts in record.environments.values()} == {(told, told)}
 
 
 def test_the_shims_of_both_environments_are_remedies(engine: Make) -> None:

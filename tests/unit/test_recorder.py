@@ -17,7 +17,7 @@ from tfparity.errors import UsageError
 from tfparity.evidence import files
 from tfparity.evidence.document import document, update
 from tfparity.evidence.query import Query
-from tfparity.evidence.recorder import Recorder
+from tfparity.evidence.recorder import LOCK, Recorder
 from tfparity.evidence.runs import runs, update_runs
 from tfparity.features.session import Session
 from tfparity.inputs.matrix import Matrix
@@ -316,7 +316,7 @@ def test_the_evidence_of_this_repository_has_no_cell_that_is_planned_no_more() -
     assert Query(Selection(EVERYTHING, project)).unplanned() == []
 
 
-@pytest.mark.parametrize("place", ["file", "file/below", "loop", "file/../file/results"])
+@pytest.mark.parametrize("place", ["file", "file/below", "loop", "file/../file/results", "lock", "runs"])
 @pytest.mark.parametrize("command", [["run", "--record"], ["gate", "--update"]])
 def test_results_that_cannot_be_written_are_refused_before_anything_runs(
     project: Project,
@@ -327,6 +327,9 @@ def test_results_that_cannot_be_written_are_refused_before_anything_runs(
 ) -> None:
     (project.root / "file").write_text("")
     (project.root / "loop").symlink_to(project.root / "loop")
+    (project.root / "lock" / LOCK).mkdir(parents=True)
+    (project.root / "runs").mkdir()
+    (project.root / "runs" / "runs").write_text("")
     monkeypatch.setattr(Session, "engine", lambda *_: pytest.fail("something ran"))
     assert cli.main([*command, "--cases", "cases", "--results", str(project.root / place)]) == UsageError.exit_code
     assert "no results can be written there" in capsys.readouterr().err

@@ -38,7 +38,7 @@ from tfparity.planning import targets as planned_targets
 from tfparity.planning.keys import Crossing
 from tfparity.planning.probes import Call
 from tfparity.records.cells import Attempt, Cell, CellId, CellRecord, EnvironmentFacts, PlannedCell
-from tfparity.records.vocabulary import Outcome, Target, Tier, Verdict
+from tfparity.records.vocabulary import Outcome, Stage, Target, Tier, Verdict
 from tfparity.worker.declare import Case
 
 #: Bytes of bundles kept between runs.
@@ -249,7 +249,7 @@ class Engine:
         cell = judge.cell(*place, attempts, shims=crossing.shims, extra=extra)
         unlocked = self._unlocked(place.toolchain)
         cell = replace(cell, key=self.context.keys.cell(crossing.planned, cell), unlocked=unlocked)
-        facts = self._facts(crossing, pool)
+        facts = self._facts(crossing, pool, attempts)
         record = CellRecord(*place, cell.verdict, None, cell, (*attempts, *extra), facts, cached=not run.ran)
         if cell.verdict.works and self._asks_beside(crossing):
             try:
@@ -259,7 +259,7 @@ class Engine:
                 for folder in run.artifacts.values():
                     if not self.context.options.keep:
                         shutil.rmtree(folder, ignore_errors=True)
-            record = replace(record, environments=self._facts(crossing, pool), cached=not run.ran)
+            record = replace(record, environments=self._facts(crossing, pool, attempts), cached=not run.ran)
         return record
 
     def _unlocked(self, toolchain: str) -> bool:
@@ -267,9 +267,16 @@ class Engine:
         known = self.context.matrix.toolchains.get(toolchain)
         return known is not None and known.over is not None
 
-    def _facts(self, crossing: Crossing, pool: WorkerPool) -> dict[str, EnvironmentFacts]:
-        """Both sides' environments as evidence tells of them."""
-        return {side.environment.id: pool.facts(side) for side in (crossing.source, crossing.target)}
+    def _facts(self, crossing: Crossing, pool: WorkerPool, attempts: Sequence[Attempt]) -> dict[str, EnvironmentFacts]:
+        """Both sides' environments as evidence tells of them. An attempt that came to a model imported both, also where
+        nothing is left that says so."""
+        found = {side.environment.id: pool.facts(side) for side in (crossing.source, crossing.target)}
+        if not any(attempt.stage.position > Stage.IMPORT.position for attempt in attempts):
+            return found
+        for id, facts in found.items():
+            if facts.install is Outcome.UNTESTED:
+                found[id] = replace(facts, install=Outcome.PASS, import_=Outcome.PASS)
+        return found
 
     def _level(self, planned: PlannedCell) -> int:
         options = self.context.options
@@ -412,7 +419,7 @@ class Engine:
         run.keep_artifact = True
         attempt = judge.decisive(run.attempts())
         crossing = self.context.keys.crossing(planned)
-        facts = self._facts(crossing, self._pool(planned.toolchain))
+        facts = self._facts(crossing, self._pool(planned.toolchain), [attempt])
         if not judge.works(attempt):
             return Converted(crossing, attempt, None, {}, None, facts)
         made: dict[Target, Delivered] = {}

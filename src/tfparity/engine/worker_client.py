@@ -450,6 +450,8 @@ class Worker:
         if process.stdin is not None:
             with suppress(BrokenPipeError):  # it is gone already
                 process.stdin.close()
+        if is_stopped(process.pid, set(self._running())):
+            kill(process.pid)
         try:
             process.wait(10)
         except subprocess.TimeoutExpired:

@@ -35,8 +35,10 @@ class Recorder:
         folder = self.selection.project.results
         try:
             (folder / "runs").mkdir(parents=True, exist_ok=True)
+            with self._results():
+                pass
         except OSError as wrong:
-            raise UsageError(f"{folder}: no results can be written there: {wrong.strerror}") from None
+            raise UsageError(f"{folder}: no results can be written there: {wrong.strerror or wrong}") from None
         for place in (folder, folder / "runs"):
             if not os.access(place, os.W_OK):
                 raise UsageError(f"{place}: may not be written, and results are to be recorded there")
