@@ -310,7 +310,7 @@ class Worker:
     def _start(self) -> None:
         """Start the parent and wait until everything is imported."""
         control = self._request_folder("import")
-        messages.write_json(str(control / messages.REQUEST), {**self.side.request(), "warm": not self.fresh})
+        paths.write_text(control / messages.REQUEST, json.dumps({**self.side.request(), "warm": not self.fresh}))
         orphans.adopt()
         self._process = self._spawn(control)
         if self._killed.is_set():  # before there was a process to end
@@ -477,7 +477,9 @@ class Worker:
         Raises MachineFault for what this machine did to it.
         """
         control = self._request_folder(kind)
-        messages.write_json(str(control / messages.REQUEST), {"kind": kind, **request})
+        paths.write_text(
+            control / messages.REQUEST, json.dumps({"kind": kind, **request})
+        )  # which an error of the disk names
         seen: list[str] = []
 
         def look() -> None:
