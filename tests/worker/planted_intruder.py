@@ -73,8 +73,8 @@ def convert(bundle, artifact, request):
         "write to the environment": _tried(lambda: _write(os.path.join(sys.prefix, where["name"]))),
         "network": _tried(lambda: _connect(where)),
         "socket": _tried(lambda: _unix(where)),
-        "kill it": _tried(lambda: _kill(where["pid"])),
         "secret": _tried(lambda: _secret(where["pid"])),
+        "kill it": _tried(lambda: _kill(where["pid"])),
         "remount": _tried(_remount),
     }
     with open(os.path.join(artifact, "came.json"), "w") as file:
