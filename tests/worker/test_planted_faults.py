@@ -85,6 +85,7 @@ def test_a_planted_fault_gets_its_verdict_and_stage(
         "shell-killed-once",
         "no-files-in-float64-once",
         "memory-error-in-float64-once",
+        "no-files-in-the-list-of-operators-once",
     ],
 )
 @pytest.mark.parametrize("fresh_process", [False, True], ids=["forked", "fresh"])
@@ -94,6 +95,9 @@ def test_what_the_machine_did_once_leaves_no_trace(
     record = convert(fault, fresh_process=fresh_process)
     assert (record.verdict, record.reason) == ("works", None)
     assert [attempt.opset for attempt in record.attempts] == [13]
+    model = decisive(record).model
+    assert model is not None
+    assert model.operators == ("convolve", "linear", "mean", "normalize", "pad", "relu")
     kept = [bundles.facts_of(made.parent) for made in cache.bundles.rglob(bundles.IO)]
     assert {facts.floor for facts in kept if facts} == {"float64"}
 

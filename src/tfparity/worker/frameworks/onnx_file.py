@@ -133,6 +133,7 @@ def _evaluator(proto: Any) -> Any:
     try:
         return ReferenceEvaluator(proto)
     except (NotImplementedError, RuntimeError) as unable:
+        machine_errors.let_through(unable)
         lacking = unable
     weights = {weight.name for weight in proto.graph.initializer}
     for opset in range(opset_of(proto) + 1, defs.onnx_opset_version() + 1):

@@ -9,7 +9,6 @@ import os
 import sys
 import sysconfig
 import traceback
-from contextlib import suppress
 from typing import Any, Dict, List, Optional, Tuple
 
 from tfparity.worker import arrays, exporters, frameworks, machine_errors, plugins, remedies, sensitivity
@@ -84,8 +83,10 @@ def handle(directory: str, request: Dict[str, Any], reply: Reply) -> None:
     reply.stage("check", lambda: reply.fact("file_opset", exporter.check(request["artifact"])))
     listed = exporter.operators
     if listed:
-        with suppress(Exception):  # a list for people, in no verdict
+        try:
             reply.fact("operators", listed(request["artifact"]))
+        except Exception as unable:  # a list for people, in no verdict
+            machine_errors.let_through(unable)
 
 
 def rewritten(artifact: str, chosen: List[str]) -> None:
