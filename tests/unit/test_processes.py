@@ -103,6 +103,21 @@ def test_a_sudden_allocation_is_seen_at_the_next_poll(group: Group) -> None:
     assert group.readings == 2
 
 
+@pytest.mark.parametrize(
+    ("resident", "last"),
+    [([10.0, 60.0, 60.0], 58.0), ([10.0, 5.0, 5.0], 8.0), ([10.0, 60.0, 0.0], 58.0), ([10.0, 60.0, 30.0], 28.0)],
+    ids=["grown", "shrunk", "ended after it grew", "grown and shrunk"],
+)
+def test_what_a_group_grew_by_since_the_costly_reading_is_in_the_last_one(
+    group: Group, resident: list[float], last: float
+) -> None:
+    seen = iter(resident)
+    group.resident = lambda: next(seen)
+    found = group.watch()
+    assert [mib for _, mib in found.memory] == [8.0]
+    assert found.last == last
+
+
 def test_the_costly_reading_takes_a_small_share_of_the_time(group: Group) -> None:
     group.polls = 1000
 

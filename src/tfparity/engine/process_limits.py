@@ -40,10 +40,11 @@ class Limits:
 @dataclass
 class Watched:
     """How a watch ended: None, "timeout", "out-of-memory" or "crash" (too many processes), and what was
-    seen: (time, MiB) pairs; the group's processes."""
+    seen: (time, MiB) pairs; MiB by which resident memory grew since the last of them; the group's processes."""
 
     stopped: str | None = None
     memory: list[tuple[float, float]] = field(default_factory=list)
+    grown: float = 0.0
     members: set[int] = field(default_factory=set)
 
     def peak(self, began: float, ended: float) -> float | None:
@@ -53,8 +54,8 @@ class Watched:
 
     @property
     def last(self) -> float | None:
-        """The last reading in MiB, None without one."""
-        return self.memory[-1][1] if self.memory else None
+        """The last reading in MiB, with what the group grew by since then; None without one."""
+        return self.memory[-1][1] + max(0.0, self.grown) if self.memory else None
 
 
 def watch(
@@ -73,15 +74,20 @@ def watch(
     watched = Watched()
     started = time.monotonic()
     next_look = 0.0
+    before = 0.0
     while alive(POLL):
         members = _members(group)
         watched.members.update(members)
         # Resident memory is cheap to read and never below PSS, which costs a walk over all pages.
-        heavy = sum(_resident_mib(pid) for pid in members) > limits.memory_mib
+        resident = sum(_resident_mib(pid) for pid in members)
+        if resident:  # none of what has ended
+            watched.grown = resident - before
+        heavy = resident > limits.memory_mib
         if heavy or time.monotonic() >= next_look:
             looked = time.monotonic()
             mib = sum(_pss_mib(pid) for pid in members)
             watched.memory.append((time.time(), mib))
+            before, watched.grown = resident, 0.0
             next_look = time.monotonic() + max(PSS_POLL, PSS_SHARE * (time.monotonic() - looked))
             if mib > limits.memory_mib:
                 watched.stopped = "out-of-memory"
