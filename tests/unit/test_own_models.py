@@ -217,7 +217,8 @@ def test_a_cell_fails_where_no_route_converts_the_model(project: Project) -> Non
         "Failed",
         (
             "old/mine/add/onnx-tf is broken and no chosen route converts it: The release lacks the handler. "
-            "Remedy: Export at opset 12. (unsqueeze, https://example.org/issues/1)"
+            "Remedy: Export at opset 12 (automatic: pad-handler, squeeze-handlers). "
+            "(unsqueeze, https://example.org/issues/1)"
         ),
     )
     kind, said = outcome(UNKNOWN)
@@ -248,7 +249,7 @@ def test_what_is_left_to_do_names_cause_remedy_and_remedies_not_tried(
 ) -> None:
     tried = cell(broken(UNSQUEEZE), broken(UNSQUEEZE, remedies=("pad-handler",)))
     said = shown(session(), tried, capsys=capsys)
-    assert "mine/add onnx-tf on old: The release lacks the handler. Remedy: Export at opset 12." in said
+    assert "mine/add onnx-tf on old: The release lacks the handler. Remedy: Export at opset 12 (automatic: pad-" in said
     assert "not tried yet: squeeze-handlers; run it again with --try-remedies" in said
     assert UNSQUEEZE not in said
     both = cell(
@@ -324,7 +325,10 @@ def test_what_is_left_to_do_for_a_model_that_a_probe_finds_wrong(
     )
     project.limitations.write_text(project.limitations.read_text() + PROBES)
     said = shown(session(), probed(SIZES), capsys=capsys)
-    assert "diverged: The step is infinite. Remedy: Clamp it. (of-one, https://example.org/issues/2)" in said
+    assert (
+        "diverged: The step is infinite. Remedy: Clamp it (automatic: stable-functions). (of-one, https://example.org/issues/2)"
+        in said
+    )
     assert "cured by stable-functions, see docs/remedies.md" in said
     assert "no limitation" not in said
 
