@@ -10,6 +10,9 @@ from tfparity.records.vocabulary import Verdict
 from tfparity.report import markdown
 from tfparity.worker import remedies, targets
 
+#: So many lines of cases stand under a remedy, the rest is counted.
+NAMED = 8
+
 #: Which part of a remedy acts where, in the order of a crossing.
 _PARTS = {"declare": "the case", "exporting": "the export", "rewrite": "the file", "converting": "the conversion"}
 
@@ -82,14 +85,16 @@ def _block(table: Table, name: str, cells: Sequence[Standing]) -> str:
         assert cell.cell is not None
         others = ", ".join(one for one in cell.cell.remedies if one != name)
         by_case.setdefault((cell.planned.case, cell.planned.route, others), []).append(cell.planned.toolchain)
-    listed = "\n".join(
+    lines = [
         f"- {markdown.code(case)} ({route}{others and f', with {markdown.text(others)}'}): {', '.join(toolchains)}"
-        for (case, route, others), toolchains in by_case.items()
-    )
+        for (case, route, others), toolchains in list(by_case.items())[:NAMED]
+    ]
+    if len(by_case) > NAMED:
+        lines.append(f"- and {len(by_case) - NAMED} more cases")
     parts = [
         f'## <a id="{name}"></a>{name}',
         says,
         f"Tried on: {', '.join(rules)}.",
-        markdown.folded(f"{len(cells)} cells", listed) if cells else "It got no recorded cell across.",
+        markdown.folded(f"{len(cells)} cells", "\n".join(lines)) if cells else "It got no recorded cell across.",
     ]
     return "\n\n".join(parts)
