@@ -111,6 +111,37 @@ def test_an_export_that_lost_a_file_is_none(made: Exported, name: str) -> None:
     assert kept(made) is None
 
 
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("export.json", '"file_opset": 13', '"file_opset": null'),
+        ("export.json", '"file_opset": 13', '"file_opset": 14'),
+        ("export.json", '"operators": ["Conv", ', '"operators": ['),
+        ("export.json", '"seconds": 1.25', '"seconds": 9'),
+        ("export.json", '{"seal": "', '{"seal": "0'),
+        ("export.json", '{"seal": "', '{"seal": null, "was": "'),
+        ("bundle.json", '"floor": "ulp"', '"floor": "float64"'),
+        ("bundle.json", '"parameters": 12', '"parameters": null'),
+        ("bundle.json", '"a.weight": [0.5', '"a.weight": [0.7'),
+    ],
+)
+def test_what_was_changed_and_has_the_right_form_still_is_none(made: Exported, name: str, old: str, new: str) -> None:
+    file = next(made.folder.parent.rglob(name))
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new, 1))
+    assert kept(made) is None
+
+
+@pytest.mark.parametrize("name", ["export.json", "bundle.json"])
+def test_what_has_no_seal_is_taken_as_it_is(made: Exported, name: str) -> None:
+    file = next(made.folder.parent.rglob(name))
+    content = json.loads(file.read_text())
+    del content["seal"]
+    file.write_text(json.dumps(content))
+    assert kept(made) == made
+
+
 def test_an_export_that_is_begun_again_is_none(made: Exported) -> None:
     bundles.begin(made.folder)
     assert kept(made) is None

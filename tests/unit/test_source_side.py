@@ -512,7 +512,7 @@ def test_a_bundle_that_was_taken_from_the_folder_counts_as_used(export: Export) 
 def test_what_a_reply_holds_is_what_a_bundle_keeps(bundle: Path, export: Export) -> None:
     made = export()
     kept = json.loads((bundle / FIRST / "export.json").read_text())
-    assert set(kept) == {"files", "sha256", "stages", "facts", "referee_error", "referee_failed"}
+    assert set(kept) == {"seal", "files", "sha256", "stages", "facts", "referee_error", "referee_failed"}
     assert kept["facts"] == {"file_opset": 13, "operators": []}
     assert [stage["stage"] for stage in kept["stages"]] == [stage.stage for stage in made.stages]
 

@@ -278,6 +278,7 @@ def _forge(folder, changed):
     described = os.path.join(folder, "bundle.json")
     with open(described) as file:
         description = json.load(file)
+    description.pop("seal", None)  # as a bundle of before
     with open(described, "w") as file:
         json.dump(dict(description, io_sha256=digest), file)
 

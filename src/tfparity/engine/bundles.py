@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -21,7 +22,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
-from pydantic import ValidationError
 
 from tfparity import paths
 from tfparity.errors import MachineFault, WorkerError
@@ -179,9 +179,9 @@ def facts_of(folder: Path) -> BundleFacts | None:
 
 def _described(folder: Path) -> _Description | None:
     try:
-        found = readers.reader(_Description).validate_json((folder / DESCRIPTION).read_bytes())
+        found = readers.reader(_Description).validate_json(_read(folder / DESCRIPTION))
         return found if paths.digest([folder / IO]) == found.io_sha256 else None
-    except (OSError, ValidationError):
+    except (OSError, ValueError):
         return None
 
 
@@ -231,10 +231,10 @@ def kept_export(made: Path, folder: Path) -> Exported | None:
     """The export in `made`, a folder of the bundle `folder`; None where either is not there as a whole."""
     common = _described(folder)
     try:
-        kept = readers.reader(_ExportFile).validate_json((made / _EXPORT).read_bytes())
+        kept = readers.reader(_ExportFile).validate_json(_read(made / _EXPORT))
         whole = all((made / name).stat().st_size == size for name, size in kept.files.items())
         whole = whole and _digest(made) == kept.sha256
-    except (OSError, ValidationError, ValueError):
+    except (OSError, ValueError):
         return None
     if common is None or not whole or not kept.stages:
         return None
@@ -262,9 +262,9 @@ def keep_answers(io: Path, unanswered: Mapping[int, str]) -> None:
 def kept_answers(io: Path) -> frozenset[int] | None:
     """The places of the calls without an answer in a probe's file; None where the file is not there as a whole."""
     try:
-        kept = readers.reader(_AnswersFile).validate_json(io.with_suffix(".json").read_bytes())
+        kept = readers.reader(_AnswersFile).validate_json(_read(io.with_suffix(".json")))
         whole = io.stat().st_size == kept.size
-    except (OSError, ValidationError):
+    except (OSError, ValueError):
         return None
     return frozenset(kept.unanswered) if whole else None
 
@@ -392,7 +392,26 @@ def _write(file: Path, content: Mapping[str, object]) -> None:
     """What makes a folder or a file count, in the place of whatever stands there."""
     if file.is_dir():
         paths.discard(file)
-    paths.write_text(file, json.dumps(content))
+    text = json.dumps(content).encode()
+    paths.write_bytes(file, _seal_of(text) + text[1:])
+
+
+def _read(file: Path) -> bytes:
+    """What `_write` wrote. Raises OSError, ValueError where it is something else now; one without a seal, as older ones
+    and those of other authors, is taken as it is."""
+    text = file.read_bytes()
+    if text.startswith(_SEAL):
+        kept = b"{" + text[len(_seal_of(b"")) :]
+        if text != _seal_of(kept) + kept[1:]:
+            raise ValueError(f"{file.name} is not as it was written")
+    return text
+
+
+def _seal_of(text: bytes) -> bytes:
+    return _SEAL + b' "%s", ' % hashlib.sha256(text).hexdigest().encode()
+
+
+_SEAL = b'{"seal":'
 
 
 def _files(folder: Path) -> list[Path]:
