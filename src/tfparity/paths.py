@@ -4,11 +4,13 @@ cache's."""
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import hashlib
 import os
 import re
 import shutil
+import stat
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -209,6 +211,16 @@ def make_way(file: Path, root: Path) -> None:
         if (folder.exists() or folder.is_symlink()) and not folder.is_dir():
             discard(folder)
     file.parent.mkdir(parents=True, exist_ok=True)
+
+
+def open_untrusted(path: Path, flags: int = os.O_RDONLY) -> int:
+    """A descriptor of a file in a folder that code under test may write to: a plain file, else OSError. A link is not
+    followed, and nobody waits for who writes into a pipe."""
+    descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "is no plain file", str(path))
+    return descriptor
 
 
 def write_text(path: Path, text: str) -> None:

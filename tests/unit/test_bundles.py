@@ -472,3 +472,12 @@ def test_a_bundle_that_was_just_used_stays(tmp_path: Path) -> None:
         bundle(tmp_path, name, used=used)
     prune(tmp_path, 0)
     assert left(tmp_path) == {"bb"}
+
+
+def test_what_describes_a_bundle_is_written_over_no_link(tmp_path: Path) -> None:
+    other, file = tmp_path / "other", tmp_path / "export.json"
+    other.write_text("a file of somebody's")
+    file.symlink_to(other)
+    bundles._write(file, {"facts": 1})
+    assert other.read_text() == "a file of somebody's"
+    assert not file.is_symlink()

@@ -186,3 +186,16 @@ def test_who_has_no_home_is_asked_for_a_cache(monkeypatch: pytest.MonkeyPatch) -
         paths.cache()
     monkeypatch.setenv("TFPARITY_CACHE", "/cache")
     assert paths.cache().root == Path("/cache")
+
+
+def test_a_file_of_code_under_test_is_opened_where_it_is_a_plain_one(tmp_path: Path) -> None:
+    plain, link, pipe, folder = (tmp_path / name for name in ("plain", "link", "pipe", "folder"))
+    plain.write_bytes(b"content")
+    link.symlink_to(plain)
+    os.mkfifo(pipe)
+    folder.mkdir()
+    with os.fdopen(paths.open_untrusted(plain), "rb") as file:
+        assert file.read() == b"content"
+    for other in (link, pipe, folder, tmp_path / "gone", Path("/dev/zero")):
+        with pytest.raises(OSError, match=r"."):
+            paths.open_untrusted(other)

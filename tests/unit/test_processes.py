@@ -274,3 +274,15 @@ def test_a_log_within_its_limit_stays(tmp_path: Path, group: Group, monkeypatch:
 
 def test_a_log_that_is_not_there_is_no_error(tmp_path: Path, group: Group) -> None:
     assert group.watch(log=tmp_path / "none").stopped is None
+
+
+def test_a_log_is_emptied_and_what_it_links_to_is_not(tmp_path: Path) -> None:
+    log, other, link = tmp_path / "log.txt", tmp_path / "other", tmp_path / "link.txt"
+    for file in (log, other):
+        with file.open("wb") as long:
+            long.truncate(processes.LOG_LIMIT + 1)
+    link.symlink_to(other)
+    processes._cap(log)
+    processes._cap(link)
+    assert log.stat().st_size == 0
+    assert other.stat().st_size == processes.LOG_LIMIT + 1

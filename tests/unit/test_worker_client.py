@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tfparity import paths
 from tfparity.engine import worker_client
 from tfparity.engine.process_limits import Limits, Watched
 from tfparity.engine.worker_client import STAGES, Answer, Facts, Made, Side, Worker
@@ -256,14 +257,14 @@ def test_an_error_of_the_disk_that_fails_no_stage_is_the_machines(ask: Ask, fact
 def test_a_reply_that_cannot_be_read_is_the_machines_unless_the_file_forbids_it(
     ask: Ask, monkeypatch: pytest.MonkeyPatch, number: int, machines: bool
 ) -> None:
-    opened = Path.open
+    opened = paths.open_untrusted
 
-    def refused(path: Path, mode: str = "r", **given: Any) -> Any:
-        if path.name == messages.REPLY and mode == "rb":
+    def refused(path: Path, flags: int = os.O_RDONLY) -> int:
+        if path.name == messages.REPLY:
             raise OSError(number, os.strerror(number))
-        return opened(path, mode, **given)
+        return opened(path, flags)
 
-    monkeypatch.setattr(Path, "open", refused)
+    monkeypatch.setattr(paths, "open_untrusted", refused)
     if machines:
         with pytest.raises(MachineFault, match="a reply cannot be read"):
             ask("convert", told("convert"))
@@ -312,3 +313,20 @@ def test_a_worker_starts_whatever_an_exporter_says_of_its_newest_opset(
         assert [step.module for step in worker.imports] == ["torch"]
         assert worker.failed_import is None
         assert worker.facts.newest_opset == newest
+
+
+# Files in the place of which code under test put something else
+
+
+@pytest.mark.parametrize("put", ["pipe", "link", "endless"])
+def test_nothing_is_waited_for_and_no_link_followed(tmp_path: Path, put: str) -> None:
+    """A pipe that nobody writes into, a link to another file, one to a file without an end."""
+    (tmp_path / "other").write_text("Check failed: of another file")
+    for name in (messages.REPLY, messages.LOG):
+        place = tmp_path / name
+        if put == "pipe":
+            os.mkfifo(place)
+        else:
+            place.symlink_to(tmp_path / "other" if put == "link" else "/dev/zero")
+    assert worker_client._reply(tmp_path, "convert") is worker_client._BAD
+    assert worker_client._ending(1, tmp_path / messages.LOG) == "exited with status 1"

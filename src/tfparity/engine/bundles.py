@@ -390,7 +390,7 @@ def remove(folder: Path, description: str) -> None:
 
 def _write(file: Path, content: Mapping[str, object]) -> None:
     """What makes a folder or a file count, in the place of whatever stands there."""
-    if file.is_dir():
+    if file.is_symlink() or (file.exists() and not file.is_file()):  # of a folder that an exporter may write to
         paths.discard(file)
     text = json.dumps(content).encode()
     paths.write_bytes(file, _seal_of(text) + text[1:])

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import psutil
 
+from tfparity import paths
+
 #: Seconds between two looks at a running group.
 POLL = 0.1
 
@@ -160,7 +162,11 @@ def _pss_mib(pid: int) -> float:
 def _cap(log: Path) -> None:
     """Empty a log that grew too long: the writer appends, so what it prints next is kept."""
     try:
-        if log.stat().st_size > LOG_LIMIT:
-            os.truncate(log, 0)
+        descriptor = paths.open_untrusted(log, os.O_WRONLY)
     except OSError:
-        pass
+        return
+    try:
+        if os.fstat(descriptor).st_size > LOG_LIMIT:
+            os.ftruncate(descriptor, 0)
+    finally:
+        os.close(descriptor)

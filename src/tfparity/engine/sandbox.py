@@ -120,6 +120,7 @@ def tried(way: Sandbox) -> str | None:
         try:
             done = subprocess.run(
                 command,
+                cwd=made,
                 env={"PATH": os.environ.get("PATH", os.defpath)},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

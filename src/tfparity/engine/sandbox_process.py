@@ -99,8 +99,12 @@ def _plain(entry: os.DirEntry[str]) -> bool:
     return entry.is_symlink() or entry.is_dir(follow_symlinks=False) or entry.is_file(follow_symlinks=False)
 
 
+def _holds(entry: os.DirEntry[str], needed: Sequence[str]) -> bool:
+    return any(place == entry.path or place.startswith(f"{entry.path}/") for place in needed)
+
+
 def _is_shown(entry: os.DirEntry[str], needed: Sequence[str]) -> bool:
-    if any(place == entry.path or place.startswith(f"{entry.path}/") for place in needed):
+    if _holds(entry, needed):
         return True
     if not entry.is_dir(follow_symlinks=False):
         return _plain(entry)
@@ -113,9 +117,10 @@ def _is_shown(entry: os.DirEntry[str], needed: Sequence[str]) -> bool:
 
 def shown(place: str, needed: Sequence[str]) -> list[os.DirEntry[str]]:
     """What is to be seen of a folder for temporary files, to be read: models may lie there. Sockets, and folders that
-    directly hold some, lead to other programs; they are seen where something `needed` lies in them."""
+    directly hold some, lead to other programs; they are seen where something `needed` lies in them. Of /run, which is
+    the programs' own, nothing else is."""
     with os.scandir(place) as found:
-        return [entry for entry in found if _is_shown(entry, needed)]
+        return [entry for entry in found if (place != "/run" or _holds(entry, needed)) and _is_shown(entry, needed)]
 
 
 def _private(place: str, made: Path, needed: Sequence[str]) -> None:

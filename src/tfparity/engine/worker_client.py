@@ -273,8 +273,8 @@ class Worker:
         self._why_gone = "ended"
 
     def __enter__(self) -> Worker:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.home.mkdir(exist_ok=True)
+        self.folder.mkdir(parents=True)  # one that is there already, code under test made
+        self.home.mkdir()
         self._start()
         if not self.fresh and self.failed_import is None:
             answer = self.ask("selftest", {}, Limits(120, 8192))
@@ -573,7 +573,7 @@ def _stages(kind: str) -> Sequence[str]:
 
 def _bounded(file: Path) -> bytes:
     """A file that a worker wrote. Raises OSError, ValueError where it is too long to be one."""
-    with file.open("rb") as opened:
+    with os.fdopen(paths.open_untrusted(file), "rb") as opened:
         content = opened.read(REPLY_LIMIT + 1)
     if len(content) > REPLY_LIMIT:
         raise ValueError(f"longer than {REPLY_LIMIT} bytes")
@@ -642,6 +642,9 @@ def _unfinished(
     return StageReply(stage, Outcome(stopped or Outcome.CRASH), None, None, problem)
 
 
+#: Of a log, how much of its end is looked at.
+LAST_BYTES = 65536
+
 #: What a C++ runtime prints before it aborts; anything else in a log is chatter.
 _LAST_WORDS = ("Check failed", "Fatal Python error", "terminate called", "what():", "Assertion", "LLVM ERROR")
 
@@ -650,9 +653,9 @@ def _ending(status: int, log: Path) -> str:
     """How a process ended, with the last words of a runtime that gave any."""
     how = f"ended by {machine.signal_name(-status)}" if status < 0 else f"exited with status {status}"
     try:
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - 65536))
-            lines = file.read().decode("utf-8", "replace").splitlines()
+        with os.fdopen(paths.open_untrusted(log), "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - LAST_BYTES))
+            lines = file.read(LAST_BYTES).decode("utf-8", "replace").splitlines()
     except OSError:
         return how
     words = [line.strip() for line in lines if any(word in line for word in _LAST_WORDS)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
@@ -113,7 +114,7 @@ class WorkerPool:
         inside = self.context.inside(exports=where.role == "source")
         with self._lock:
             self._go_on()
-            folder = self.context.folder / f"{where.role}-{where.key[:12]}-{len(self._started)}"
+            folder = self.context.folder / f"{where.role}-{where.key[:12]}-{secrets.token_hex(6)}"
             worker = Worker(side, folder, fresh=options.fresh_process, keep=options.keep, inside=inside)
             self._started.append(worker)
             self.stack.push(worker)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import os
 import zipfile
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import numpy
 from numpy.lib import format as npy
+
+from tfparity import paths
 
 Array = numpy.ndarray[Any, Any]
 
@@ -54,9 +57,9 @@ def _head(stream: IO[bytes]) -> tuple[tuple[int, ...], numpy.dtype[Any]]:
 def exchanged(path: Path) -> dict[str, Head]:
     """The heads of a file as workers and bundles exchange it, which is not compressed: its arrays take no more room
     than the file. Raises ValueError of any other, OSError, and as `heads`."""
-    with zipfile.ZipFile(path) as archive:
+    with os.fdopen(paths.open_untrusted(path), "rb") as file, zipfile.ZipFile(file) as archive:
         members = archive.infolist()
-        if sum(member.file_size for member in members) > path.stat().st_size:
+        if sum(member.file_size for member in members) > os.fstat(file.fileno()).st_size:
             raise ValueError("its arrays take more room than the file")
         found = heads(archive)
     for name, head in found.items():
@@ -74,5 +77,5 @@ def read(path: Path, at_most: int) -> dict[str, Array]:
     size = sum(head.size for head in exchanged(path).values())
     if size > at_most:
         raise TooLarge(f"its arrays take {size} bytes, and {at_most} are expected at most")
-    with path.open("rb") as file, numpy.load(file, allow_pickle=False) as stored:
+    with os.fdopen(paths.open_untrusted(path), "rb") as file, numpy.load(file, allow_pickle=False) as stored:
         return {name: stored[name] for name in stored.files}
