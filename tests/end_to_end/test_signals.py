@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -15,6 +16,14 @@ from folders import PLANTED, Folder
 
 #: A run of which one cell ends and the other does not.
 HANGING = ["--route", "faithful.py", "--route", "hang.py", "--jobs", "1", "--record"]
+
+
+@pytest.fixture(autouse=True)
+def heard() -> Iterator[None]:
+    """Whoever runs these tests may have SIGHUP ignored, as nohup does; a run of theirs would ignore it, too."""
+    kept = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, kept)
 
 
 def begun(small: Folder, *arguments: str) -> subprocess.Popen[str]:

@@ -25,8 +25,10 @@ import psutil
 from ground import ERRORS, Done, Ground, Running
 from plants import Missed, NotHere, Plant, Point, plant
 
-from tfparity.environments import install, intact
+from tfparity import paths
+from tfparity.environments import install, intact, lock
 from tfparity.errors import DiskError, InstallError, LockError, MachineFault, NetworkError
+from tfparity.inputs import matrix
 
 RECORD = ("run", "--record", "--jobs", "2")
 UNTESTED = MachineFault.exit_code
@@ -540,10 +542,11 @@ def _own_environment(ground: Ground) -> Path:
     """The environment as a copy of this ground's own, which may be damaged."""
     ground.reset()
     link = ground.cache / "environments"
-    shared = link.resolve()
+    project = paths.project(ground.project)
+    (environment,) = matrix.load(project.matrix).environments.values()
+    installed = install.place(environment, lock.status(project, environment), paths.Cache(ground.cache)).resolve()
     link.unlink()
     link.mkdir()
-    (installed,) = [path for path in shared.iterdir() if path.is_dir() and path.name.startswith("small-")]
     subprocess.run(["cp", "-a", "--reflink=auto", str(installed), str(link)], check=True)
     shutil.rmtree(ground.cache / "store")
     mark = link / installed.name / install.COMPLETE

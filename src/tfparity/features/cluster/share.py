@@ -129,10 +129,13 @@ def process() -> None:
     teller = _Teller()
     share: Share = pickle.load(sys.stdin.buffer)  # nosec B301 # noqa: S301 - of the task that started this
 
+    over = threading.Event()
+
     def end_with_the_task() -> None:
         while os.read(0, 1):  # unbuffered: what waits in a buffer at its end, Python ends with an abort
             pass
-        os.kill(os.getpid(), signal.SIGINT)
+        if not over.is_set():
+            os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=end_with_the_task, daemon=True).start()
     try:
@@ -141,6 +144,8 @@ def process() -> None:
         teller.tell(Told(wrong=wrong))
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
+    finally:
+        over.set()  # the task closes stdin, too, where it has read all
 
 
 def _run(share: Share, teller: _Teller) -> None:
