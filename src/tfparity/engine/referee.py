@@ -90,9 +90,9 @@ def ask(
         reader.start()
 
         def alive(seconds: float) -> bool:
-            reader.join(seconds)
             if aborted():
                 processes.kill(process.pid)
+            reader.join(seconds)
             return reader.is_alive()
 
         watched = processes.watch(process.pid, alive, Limits(SECONDS, memory_mib))
