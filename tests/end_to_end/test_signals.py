@@ -20,10 +20,13 @@ HANGING = ["--route", "faithful.py", "--route", "hang.py", "--jobs", "1", "--rec
 
 @pytest.fixture(autouse=True)
 def heard() -> Iterator[None]:
-    """Whoever runs these tests may have SIGHUP ignored, as nohup does; a run of theirs would ignore it, too."""
-    kept = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    """Whoever runs these tests may have signals ignored, as nohup and a shell's background do; so would a run."""
+    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    for number in kept:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     yield
-    signal.signal(signal.SIGHUP, kept)
+    for number, handler in kept.items():
+        signal.signal(number, handler)
 
 
 def begun(small: Folder, *arguments: str) -> subprocess.Popen[str]:

@@ -222,7 +222,7 @@ def test_a_cell_opens_by_its_link_and_says_everything(site: Path, opened: Open) 
         assert part in said, part
     page.keyboard.press("Escape")
     expect(cell).to_be_hidden()
-    assert "cell=" not in page.url
+    expect(page).not_to_have_url(re.compile("cell="))
     page.go_back()
     expect(cell).to_be_visible()
 
