@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +46,14 @@ def net():
     planted = next(module for path, module in plugins._loaded.items() if hasattr(module, "GRAPH"))
     return planted.Net(planted.GRAPH, planted.weights(numpy, 0))
 """
+
+
+def several(names: Sequence[str]) -> str:
+    """A case file of that network under each of these names."""
+    head, net = CASES.split("@case(", 1)
+    named = [net.replace("planted/net", f"planted/{name}").replace("def net", f"def {name}") for name in names]
+    return "\n\n".join([head.rstrip(), *(f"@case({one}" for one in named)])
+
 
 LIMITATIONS = """\
 - id: swapped

@@ -17,11 +17,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from folders import CASES, LIMITATIONS, Folder
+from folders import LIMITATIONS, Folder, several
 
 from tfparity.errors import SchedulerError
 
-HEAD, NET = CASES.split("@case(", 1)
 NAMES = ("net", "net_two", "net_three", "net_four")
 ENDED = re.compile(r"\[ *\d+/")
 
@@ -87,9 +86,7 @@ class Machines:
 
 @pytest.fixture
 def machines(small: Folder, tmp_path: Path) -> Iterator[Machines]:
-    named = [NET.replace("planted/net", f"planted/{name}").replace("def net", f"def {name}") for name in NAMES]
-    zoo = "\n\n".join([HEAD.rstrip(), *(f"@case({one}" for one in named)])
-    (small.root / "cases" / "planted_cases.py").write_text(zoo, encoding="utf-8")
+    (small.root / "cases" / "planted_cases.py").write_text(several(NAMES), encoding="utf-8")
     (small.root / "limitations.yaml").write_text(LIMITATIONS.replace("[planted/net]", '["planted/*"]'))
     folder = tmp_path / "machines"
     folder.mkdir()

@@ -7,19 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from folders import CASES, LIMITATIONS, Folder
+from folders import LIMITATIONS, Folder, several
 
-HEAD, NET = CASES.split("@case(", 1)
 NAMES = ("net", "net_two", "net_three")
 
 
-def case(name: str) -> str:
-    return f"@case({NET}".replace("planted/net", f"planted/{name}").replace("def net", f"def {name}")
-
-
 def test_a_run_in_shares_is_one_run(small: Folder, tmp_path: Path) -> None:
-    zoo = "\n\n".join([HEAD.rstrip(), *map(case, NAMES)])
-    (small.root / "cases" / "planted_cases.py").write_text(zoo, encoding="utf-8")
+    (small.root / "cases" / "planted_cases.py").write_text(several(NAMES), encoding="utf-8")
     (small.root / "limitations.yaml").write_text(LIMITATIONS.replace("[planted/net]", '["planted/*"]'))
     whole = small.run("run", "--record")
     assert whole.returncode == 0, whole.stderr

@@ -16,7 +16,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tfparity.errors import SchedulerError, TfparityError, UsageError
 from tfparity.features import shards
@@ -25,7 +25,7 @@ from tfparity.features.cluster.share import LOOKS, Share, Told
 from tfparity.features.session import Session
 from tfparity.planning.options import Choice
 from tfparity.planning.shards import Shard
-from tfparity.records.cells import CellRecord, PlannedCell
+from tfparity.records.cells import CellId, CellRecord, PlannedCell
 from tfparity.records.observer import Observer
 from tfparity.records.vocabulary import Verdict
 
@@ -89,12 +89,17 @@ class Cluster:
             future = client.submit(shares.run, share, key=f"{name}-{topic[-8:]}", pure=False)
             future.add_done_callback(self._events.put)
             pending[future] = share
+        doubted: dict[CellId, CellRecord] = {}
         try:
             while pending:
                 for record in self._next(client, pending):
-                    if record.place in left:  # else a share that was begun again had told of it
+                    if record.interrupted:  # where its share is begun again, a whole one may come
+                        doubted[record.place] = record
+                    elif record.place in left:  # else a share that was begun again had told of it
                         left.remove(record.place)
                         yield self._told(record)
+            for place in left & doubted.keys():
+                yield self._told(doubted[place])
         finally:
             client.cancel(list(pending), force=True)
 
@@ -141,7 +146,7 @@ class Cluster:
     def _workers(self, client: Client) -> int:
         """How many workers there are, at least one. Raises SchedulerError where one has no tfparity like this one."""
         here = shares.revision()
-        found: dict[str, Any] = client.run(shares.revision, on_error="return")
+        found: dict[str, object] = client.run(shares.revision, on_error="return")
         if not found:
             raise SchedulerError(
                 f"--scheduler {self._address}: has no workers; start some: `dask worker {self._address} --nthreads 1`"
@@ -161,7 +166,7 @@ class Cluster:
         session = self._session
         toolchains = list(dict.fromkeys(cell.toolchain for cell in cells if cell.applicable))
         parts = -(-workers // max(1, len(toolchains)))
-        costs, made = session.costs(cells), []
+        costs, made, revision = session.costs(cells), [], shares.revision()
         for toolchain in toolchains:
             mine = [cell for cell in cells if cell.applicable and cell.toolchain == toolchain]
             for number in range(1, parts + 1):
@@ -169,7 +174,9 @@ class Cluster:
                 if part:
                     places = tuple(cell.place for cell in part)
                     choice = replace(session.choice, toolchains=(toolchain,), record=False, shard=None, recorded=False)
-                    share = Share(replace(choice, needs=()), places, shards.run_digest(session.selection, part), topic)
+                    share = Share(
+                        replace(choice, needs=()), places, shards.run_digest(session.selection, part), revision, topic
+                    )
                     made.append((sum(costs[place] for place in places), f"{toolchain} {number}/{parts}", share))
         made.sort(key=lambda one: -one[0])
         return [(name, share) for _, name, share in made]

@@ -28,12 +28,13 @@ LOOKS = 1.0
 
 @dataclass(frozen=True)
 class Share:
-    """The cells of one toolchain at those places. digest: of what they are run of (shards.run_digest); topic: where
-    the cluster's events of this run go."""
+    """The cells of one toolchain at those places. digest: of what they are run of (shards.run_digest); revision:
+    of the code that they are run by; topic: where the cluster's events of this run go."""
 
     choice: Choice
     places: tuple[CellId, ...]
     digest: str
+    revision: str
     topic: str
 
 
@@ -149,6 +150,8 @@ def process() -> None:
 
 
 def _run(share: Share, teller: _Teller) -> None:
+    if share.revision != revision():  # of a worker that joined later
+        raise SchedulerError(f"worker at {paths.PACKAGE}: its tfparity is another one: bring it to the same commit")
     session = Session(share.choice)
     cells = session.selection.every_cell(share.choice.toolchains, share.places)
     if len(cells) != len(share.places) or shards.run_digest(session.selection, cells) != share.digest:
