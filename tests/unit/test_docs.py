@@ -4,12 +4,18 @@ import re
 from collections import Counter
 from functools import cache
 from pathlib import Path
+from signal import SIGHUP, SIGINT, SIGTERM
 from urllib.parse import unquote
 
 import pytest
 from builders import planned, record
 
+from tfparity import errors, signals
+from tfparity.evidence import slowdowns
 from tfparity.evidence.query import Standing, Table
+from tfparity.features.gate import compare as gate
+from tfparity.features.upgrade import kinds as upgrade
+from tfparity.features.upgrade import scout
 from tfparity.records.vocabulary import Verdict
 from tfparity.report import readme
 from tfparity.report.pages import MADE
@@ -164,3 +170,38 @@ def test_what_is_generated_can_be_read_as_a_page() -> None:
     made = [page for page in (ROOT / "docs").rglob("*.md") if page.read_text(encoding="utf-8").startswith(MADE)]
     assert len(made) > 10
     assert {page.name: size for page in made if (size := page.stat().st_size) > 60_000} == {}
+
+
+def exit_codes() -> dict[str, int]:
+    """Every exit code that something of ours ends with, by what it stands for."""
+    kinds = [errors.TfparityError]
+    for kind in kinds:
+        kinds += [deeper for deeper in kind.__subclasses__() if deeper not in kinds]
+    return {
+        **{kind.__name__: kind.exit_code for kind in kinds},
+        **gate.EXIT_CODES,
+        **{str(kind): code for kind, code in upgrade.EXIT_CODES.items()},
+        "no answer": upgrade.NO_ANSWER,
+        "slower than recorded": slowdowns.EXIT_CODE,
+        "something new": scout.FOUND,
+        **{number.name: signals.exit_code(signals.Ended(number)) for number in (SIGHUP, SIGINT, SIGTERM)},
+    }
+
+
+def documented(page: str) -> set[int]:
+    """The exit codes in the first column of docs/running.md's table, ranges counted through."""
+    rows = re.findall(r"^\| (\d[\d, to]*) \|", page, re.MULTILINE)
+    found: set[int] = set()
+    for part in (part for row in rows for part in row.split(", ")):
+        first, _, last = part.partition(" to ")
+        found.update(range(int(first), int(last or first) + 1))
+    return found
+
+
+@pytest.mark.parametrize(("what", "code"), exit_codes().items())
+def test_every_exit_code_is_documented(what: str, code: int) -> None:
+    assert code in documented((ROOT / "docs" / "running.md").read_text(encoding="utf-8")), what
+
+
+def test_a_code_that_the_table_lacks_is_seen() -> None:
+    assert documented("| 0 | well |\n| 30 to 32, 43 | gate |\n| 39 | also |\nexit code 41") == {0, 30, 31, 32, 43, 39}
