@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import os
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -12,7 +13,7 @@ import pytest
 import small_project
 
 from tfparity import paths
-from tfparity.environments import changed, install, interpreters, lock
+from tfparity.environments import changed, in_use, install, interpreters, lock
 from tfparity.environments.adhoc import AdhocEnvironment
 from tfparity.environments.changed import Resolver
 from tfparity.environments.uv_command import Completed
@@ -231,6 +232,45 @@ def test_what_another_command_has_in_use_stays_until_that_ends(
     with unnamed.gone([own], resolver.project, resolver.cache, keep=False):
         other.unlink()  # it ends, and leaves it to the one that goes on
     assert folder.exists() is not runs
+
+
+@pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.parametrize("published", [True, False])
+def test_a_command_says_what_it_has_in_use_for_as_long_as_it_lasts(
+    declared: Matrix, resolver: Resolver, monkeypatch: pytest.MonkeyPatch, keep: bool, published: bool
+) -> None:
+    """Whether or not it removes it itself: another one's clean-up leaves it alone."""
+    own = made(changed.over(declared, "one", ["torch==2.4.0"], resolver))
+    one = declared.environments["tf-side"] if published else own
+    locked = lock.status(resolver.project, one)
+    folder = install_at(resolver, one)
+    mine = os.getpid()
+    with unnamed.gone([one], resolver.project, resolver.cache, keep=keep):
+        monkeypatch.setattr(os, "getpid", lambda: 4711)  # another command that cleans up
+        monkeypatch.setattr(paths, "is_running", lambda pid: pid == mine)
+        assert not install.remove(one, locked, resolver.cache)
+        assert (folder / install.COMPLETE).exists()
+        monkeypatch.undo()
+    assert install.remove(one, locked, resolver.cache)
+    assert list(resolver.cache.environments.glob("*.user")) == []
+
+
+def test_what_is_marked_while_it_is_removed_stays_whole(
+    declared: Matrix, resolver: Resolver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command that marks it and finds it whole keeps it; one that comes later finds it unmade."""
+    own = made(changed.over(declared, "one", ["torch==2.4.0"], resolver))
+    folder = install_at(resolver, own)
+    seen = []
+
+    def elsewhere(_: Path) -> bool:
+        seen.append((folder / install.COMPLETE).exists())
+        return True
+
+    monkeypatch.setattr(in_use, "elsewhere", elsewhere)
+    assert not install.remove(own, lock.status(resolver.project, own), resolver.cache)
+    assert seen == [False]
+    assert [file.name for file in folder.iterdir()] == [install.COMPLETE]
 
 
 # As an upgrade's HEAD

@@ -351,7 +351,7 @@ def test_where_the_disk_asks_for_it_what_the_sweep_installed_itself_goes(
     free = {"gb": 100.0}
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(free["gb"] * 1e9))
     removed: list[str] = []
-    monkeypatch.setattr(install, "remove", lambda environment, *_: removed.append(environment.id))
+    monkeypatch.setattr(install, "remove", lambda environment, *_: removed.append(environment.id) or True)
     there = {"old"}  # before the sweep began
     monkeypatch.setattr(Selection, "installed", lambda _, environment: environment.id in there)
     said: list[str] = []

@@ -15,7 +15,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from tfparity import paths
-from tfparity.environments import estimate, intact, interpreters, lock, uv_command
+from tfparity.environments import estimate, in_use, intact, interpreters, lock, uv_command
 from tfparity.environments.lock import LockStatus, silent
 from tfparity.environments.uv_command import Completed, Runner
 from tfparity.errors import DiskError, InstallError, LockError, MachineFault, NetworkError, PackageError
@@ -55,7 +55,8 @@ def ensure(
     free_bytes: Callable[[Path], int] = lambda folder: shutil.disk_usage(folder).free,
     going: Callable[[], None] = waiting.nothing,
 ) -> Installed:
-    """The environment, installed from its lockfile if it is not there yet; one process at a time makes it.
+    """The environment, installed from its lockfile if it is not there yet; one process at a time makes it. It is marked
+    as in use until this process ends.
 
     `going` raises where it is to be made no more. Several may be made at
     once, where the disk has room for all of them together; else one waits for the others.
@@ -70,6 +71,7 @@ def ensure(
         raise LockError(f"{locked.reason}: {f'run `{lock.COMMAND}`' if environment.published else 'resolve it again'}")
     folder = place(environment, locked, cache)
     installed = Installed(folder / "bin" / "python", folder, locked.sha256, locked.packages)
+    in_use.mark(folder)  # before it is looked at: see remove
     if _is_whole(installed):
         return installed
     if (folder / COMPLETE).exists():
@@ -117,12 +119,22 @@ def place(environment: Environment, locked: LockStatus, cache: Cache) -> Path:
     return cache.environments / f"{environment.id}-{made_of[:12]}"
 
 
-def remove(environment: Environment, locked: LockStatus, cache: Cache) -> None:
-    """Remove an environment from the cache; it is made again where it is asked for."""
+def remove(environment: Environment, locked: LockStatus, cache: Cache) -> bool:
+    """Remove an environment from the cache; it is made again where it is asked for. False where another command that
+    runs has it in use: then it stays."""
     folder = place(environment, locked, cache)
+    aside = folder / f"{COMPLETE}.aside"
     with FileLock(_lock_of(folder)):
-        (folder / COMPLETE).unlink(missing_ok=True)  # first: what is cut off from here on is no environment
+        # Out of the way before the others' marks are looked at: who marks it later finds none that is whole.
+        with suppress(FileNotFoundError):
+            (folder / COMPLETE).replace(aside)
+        if in_use.elsewhere(folder):
+            with suppress(FileNotFoundError):
+                aside.replace(folder / COMPLETE)
+            return False
         shutil.rmtree(folder, ignore_errors=True)
+        in_use.forget(folder)
+    return True
 
 
 def _lock_of(folder: Path) -> Path:

@@ -149,8 +149,8 @@ class _Room:
         for environment in self._removable(needed):
             if self._free() >= asked:
                 break
-            self.say(f"{environment.id}: removed to make room; it is installed again where it is needed")
-            install.remove(environment, selection.keys.locked(environment), selection.cache)
+            if install.remove(environment, selection.keys.locked(environment), selection.cache):
+                self.say(f"{environment.id}: removed to make room; it is installed again where it is needed")
             del self._mine[environment.id]
         for environment in (*missing, *(one for one in needed if one.id in self._mine)):
             self._mine.pop(environment.id, None)  # used last now
