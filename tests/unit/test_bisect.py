@@ -10,8 +10,8 @@ import builders
 import pytest
 import small_project
 
-from tfparity import cli
-from tfparity.environments import changed, interpreters, lock, mixed, uv_command
+from tfparity import cli, paths
+from tfparity.environments import changed, install, interpreters, lock, mixed, uv_command
 from tfparity.environments.adhoc import AdhocEnvironment
 from tfparity.environments.changed import Resolver
 from tfparity.environments.lock import LockStatus
@@ -43,7 +43,14 @@ toolchains:
 """
 
 #: What the index has between the two.
-RELEASES = {"tensorflow": ["2.16.1", "2.16.2", "2.17.0"], "onnx": ["1.16.0", "1.17.0", "1.18.0", "1.19.0"]}
+RELEASES = {
+    "tensorflow": ["2.16.1", "2.16.2", "2.17.0"],
+    "onnx": ["1.16.0", "1.17.0", "1.18.0", "1.19.0"],
+    "torch": ["2.1.1", "2.1.2"],
+}
+
+#: What goes with which torch.
+TORCHVISION = {"2.1.0": "0.16.0", "2.1.1": "0.16.1", "2.1.2": "0.16.2", "2.2.0": "0.17.0"}
 
 CONFLICT = (
     "error: No solution found when resolving dependencies\n"
@@ -68,8 +75,12 @@ class Index:
         if "--output-file" not in command:
             return self._newest(stdin.strip())
         self.resolved += 1
-        pins = dict(line.split("==") for line in stdin.split())
-        if (pins["torch"] == "2.1.0") != (pins["torchvision"] == "0.16.0"):
+        pins = dict(line.split("==") for line in stdin.split() if "==" in line)
+        if "torch>=2.1.0,<=2.2.0" in stdin.split():
+            pins["torch"] = "2.2.0"
+        if "torchvision>=0.16.0,<=0.17.0" in stdin.split():
+            pins["torchvision"] = TORCHVISION[pins["torch"]]
+        if TORCHVISION[pins["torch"]] != pins["torchvision"]:
             said = "No solution found: torch and torchvision"
             return Completed(1, "", said)
         if version(pins["onnx"]) >= (1, 19) and version(pins["tensorflow"]) < (2, 16):
@@ -175,7 +186,45 @@ def test_packages_that_only_resolve_together_are_blamed_together(project: Projec
     said = found(torch_breaks)
     assert "fails from torch 2.2.0 and torchvision 0.17.0 on" in said.sentence
     assert "cannot be told apart" in said.sentence
+    assert said.sentence.endswith("(torch 2.1.2 is the last that works).")
     assert said.command.startswith("nox -s upgrade -- good torch==2.2.0 torchvision==0.17.0 ")
+
+
+@pytest.mark.parametrize(("first", "before", "along"), [("2.1.1", "2.1.0", "0.16.1"), ("2.1.2", "2.1.1", "0.16.2")])
+def test_of_packages_that_move_together_the_releases_of_the_one_that_leads_are_searched(
+    project: Project, first: str, before: str, along: str
+) -> None:
+    """The other goes along at whatever version the resolver finds for it."""
+
+    def torch_breaks(packages: dict[str, str]) -> Attempt:
+        return builders.broken() if version(packages["torch"]) >= version(first) else builders.attempt()
+
+    said = found(torch_breaks)
+    assert f"fails from torch {first} and torchvision {along} on, which cannot be told apart" in said.sentence
+    assert said.sentence.endswith(f"(torch {before} is the last that works).")
+    assert (said.works == "lockfiles/good.txt") is (before == "2.1.0")
+    assert said.command.startswith(f"nox -s upgrade -- good torch=={first} torchvision=={along} ")
+
+
+def test_releases_of_which_nothing_can_be_told_are_not_called_working(project: Project) -> None:
+    def world(packages: dict[str, str]) -> Attempt:
+        if packages["tensorflow"].startswith("2.16"):
+            return builders.broken("another reason than that")
+        return NO_KERAS if packages["keras"].startswith("3") else builders.attempt()
+
+    assert found(world).sentence.endswith(
+        "(tensorflow 2.15.1 is the last known to work: of 2 releases after it nothing can be told)."
+    )
+
+
+def test_releases_that_are_too_many_to_list_are_not_called_tried(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mixed, "MOST_RELEASES", 2)
+    assert found(keras_breaks).sentence == (
+        "zoo/add by onnx-tf fails from tensorflow 2.18.0 on, which brings keras 3.0.5 "
+        "(tensorflow 2.15.1 works; more than 2 releases lie between, and none of them was tried)."
+    )
 
 
 def test_a_set_that_does_not_resolve_is_bisected_without_a_run(project: Project) -> None:
@@ -261,8 +310,51 @@ def test_what_this_machine_ended_ends_it(project: Project, monkeypatch: pytest.M
 
 
 def test_the_budget_is_said_first(project: Project) -> None:
+    record_both(NO_KERAS)
     search, _ = bisection(keras_breaks)
     assert search.budget().startswith("4 differ: 2 to 8 mixtures, each an environment of about ")
+
+
+@pytest.mark.parametrize("bad", ["bad", "never"])
+def test_a_plan_says_the_cost_of_ends_that_are_not_recorded_and_runs_nothing(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], bad: str
+) -> None:
+    asked = ["bisect", "good", bad, "--case", "zoo/add", "--route", "onnx-tf"]
+    monkeypatch.setattr(cli.commands, "ran", lambda *_, **__: pytest.fail("something ran"))
+    assert cli.main([*asked, "--plan"]) == 0
+    ends = {"bad": "2 cells", "never": "1 cell"}[bad]
+    assert capsys.readouterr().out.startswith(f"zoo/add by onnx-tf, good to {bad}: {ends} to run: about ")
+    order: list[str] = []
+
+    def ran(_: Session, cells: Sequence[PlannedCell]) -> list[CellRecord]:
+        order.append(capsys.readouterr().out)
+        return [small_project.record("add", builders.broken(), toolchain=cells[0].toolchain)]
+
+    monkeypatch.setattr(cli.commands, "ran", ran)
+    assert cli.main(asked) == UsageError.exit_code
+    assert "first, to know how both do; " in order[0]  # the cost, before anything ran
+
+
+def test_what_another_command_has_in_use_of_a_mixture_stays(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two searches between the same toolchains make the same mixtures, in one cache: the last one out removes them."""
+    monkeypatch.setattr(paths, "is_running", lambda pid: pid == 4711)
+    search, _ = bisection(keras_breaks)
+    selection = search.session.selection
+    made = search.mixture([change for change in search.changes() if change.name == "onnx"])
+    (environment,) = [made.matrix.environments[id] for id in made.matrix.toolchains[made.id].environments()]
+    folder = install.place(environment, made.locks[0], selection.cache)
+    folder.mkdir(parents=True)
+    (folder / install.COMPLETE).write_text("{}")
+    other = folder.with_name(f".{folder.name}.4711.user")
+    other.touch()
+    over = Session(Choice(toolchains=(made.id,)), selection.project, selection.cache, made.matrix)
+    search._make_room(over)
+    search.clear()
+    assert (folder / install.COMPLETE).read_text() == "{}"
+    search._make_room(over)
+    other.unlink()
+    search.clear()
+    assert not folder.exists()
 
 
 def test_the_command_takes_the_case_of_the_largest_group(project: Project, capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,7 +22,7 @@ def declare(to: Commands) -> None:
     made = to.add("bisect", bisect, without=(*WITHOUT, "--budget", "--tier", "--keep-environments", "--quarantine"))
     made.add_argument("good", metavar="GOOD", help="a toolchain on which the case works")
     made.add_argument("bad", metavar="BAD", help="a toolchain on which it does not")
-    made.add_argument("--plan", action="store_true", help="only say what it may cost")
+    made.add_argument("--plan", action="store_true", help="only say what it may cost: nothing runs")
 
 
 def bisect(given: argparse.Namespace) -> int:
@@ -47,11 +47,12 @@ def bisect(given: argparse.Namespace) -> int:
     selection = session.selection
     resolver = Resolver(selection.project, selection.cache, changed.yesterday(), asked.download)
     search = Bisection(session, good, bad, resolver, run, say)
-    search.begin()
+    search.look()
     print(f"{case} by {route}, {good} to {bad}: {search.budget()}", flush=True)
     if given.plan:
         return 0
     try:
+        search.begin()
         found = search.found()
     finally:
         search.clear()

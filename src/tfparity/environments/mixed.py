@@ -41,9 +41,11 @@ def mixed(
     chosen: Collection[str],
     resolver: Resolver,
     versions: Mapping[str, str] | None = None,
+    along: Collection[str] = (),
 ) -> tuple[Environment, LockStatus]:
     """`good` with what is chosen of `differing` from `bad`, resolved; what its pins bring keeps good's version where it
-    can. versions: of chosen packages, others than bad's. Raises as adhoc.made."""
+    can. versions: of chosen packages, others than bad's. along: chosen packages that both pin and that take whatever
+    version between the two goes with the rest, the newest that does. Raises as adhoc.made."""
     if not chosen:
         return good, lock.status(resolver.project, good)
     held = lock.status(resolver.project, good).packages
@@ -53,6 +55,8 @@ def mixed(
         if (version := (bad if name in chosen else good).pins.get(name)) is not None
     }
     pins.update({name: version for name, version in (versions or {}).items() if name in pins})
+    wanted = [between(name, good, bad) for name in along if name in good.pins and name in pins]
+    pins = {name: version for name, version in pins.items() if name not in along or name not in good.pins}
     mine = [name for name in good.shims if f"{SHIM}{name}" not in chosen]
     overrides = [line for name, lines in _overrides(good).items() if name not in chosen for line in lines]
     overrides += [line for name, lines in _overrides(bad).items() if name in chosen for line in lines]
@@ -63,11 +67,18 @@ def mixed(
         as_of=max(good.as_of, bad.as_of),
         overrides=overrides,
         shims=[*mine, *(name for name in bad.shims if f"{SHIM}{name}" in chosen and name not in mine)],
+        wanted=wanted,
         kept=[f"{name}=={version}" for name, version in held.items() if name not in pins and name not in chosen],
         download=resolver.download,
         run=resolver.run,
         progress=resolver.progress,
     )
+
+
+def between(name: str, good: Environment, bad: Environment) -> str:
+    """The requirement of a package that both pin, from the older of their versions to the newer."""
+    low, high = sorted((good.pins[name], bad.pins[name]), key=Version)
+    return f"{name}>={low},<={high}"
 
 
 def _overrides(environment: Environment) -> dict[str, tuple[str, ...]]:
@@ -111,9 +122,9 @@ def conflict(reason: str) -> frozenset[str]:
     return frozenset(re.findall(r"\b([a-z0-9][a-z0-9._-]*)(?:\[[^\]]*\])?(?=[<>=!~]=?\d)", reason))
 
 
-def releases(name: str, low: str, high: str, environment: Environment, resolver: Resolver) -> list[str]:
+def releases(name: str, low: str, high: str, environment: Environment, resolver: Resolver) -> list[str] | None:
     """The releases of a package from one version to a newer one, both among them, as uv finds them for the
-    environment's Python and day, without pre-releases; without those between where there are more than MOST_RELEASES.
+    environment's Python and day, without pre-releases; None where there are more than MOST_RELEASES between.
 
     Raises NetworkError, InterpreterError.
     """
@@ -123,4 +134,4 @@ def releases(name: str, low: str, high: str, environment: Environment, resolver:
         if not older:
             return [low, *reversed(found)]
         found.append(older[name])
-    return [low, high]
+    return None

@@ -8,17 +8,17 @@ from __future__ import annotations
 import math
 import shlex
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 from packaging.version import Version
 
-from tfparity.environments import adhoc, changed, estimate, install, mixed
+from tfparity.environments import adhoc, changed, estimate, in_use, install, mixed
 from tfparity.environments.changed import Resolver
 from tfparity.environments.lock import LockStatus
 from tfparity.errors import LockError, MachineFault, UsageError
-from tfparity.features.bisect.search import Outcome, Smallest, first_bad, smallest
+from tfparity.features.bisect.search import First, Outcome, Smallest, first_bad, smallest
 from tfparity.features.session import Session
 from tfparity.inputs.matrix import Environment, Matrix
 from tfparity.planning.estimate import INSTALL_SECONDS, WARM_SECONDS
@@ -78,6 +78,19 @@ class Found:
     tests: int
 
 
+@dataclass(frozen=True)
+class Lead:
+    """The package whose releases were searched. good, bad: the last that works and the first that fails; between: of so
+    many releases between these nothing can be told; None where there are too many to list. along: what moved with it,
+    see mixed.mixed."""
+
+    change: Change
+    good: str
+    bad: str
+    between: int | None
+    along: tuple[Change, ...]
+
+
 class Run(Protocol):
     """Runs cells of a session."""
 
@@ -104,7 +117,9 @@ class Bisection:
         self._planned = cells
         self._mine: list[Environment] = []
         self._failing: tuple[Cell, Failure] | None = None
-        self._conflict: frozenset[str] | None = None
+        planned = cells[bad]
+        unresolvable = planned.verdict is Verdict.UNRESOLVABLE
+        self._conflict = mixed.conflict(planned.reason or "") if unresolvable else None
 
     @property
     def pairs(self) -> list[Pair]:
@@ -122,15 +137,17 @@ class Bisection:
         return [Change(name, pair.side) for pair in self.pairs for name in mixed.differing(pair.good, pair.bad)]
 
     def budget(self) -> str:
-        """What it may cost, in a line."""
+        """What it may cost, in a line; nothing runs for that."""
         count = len(self.changes())
         least, most = max(1, math.ceil(math.log2(max(count, 2)))), 2 * count
+        ends = self._unknown()
+        first = f"{self.session.forecast(ends, ends)} first, to know how both do; " if ends else ""
         if self._conflict is not None:
-            return f"{count} differ: {least} to {most} mixtures to resolve, and none to install"
+            return f"{first}{count} differ: {least} to {most} mixtures to resolve, and none to install"
         gb = max(estimate.installed_gb(lock.packages) for lock in self._locks(self.bad))
         each = self.session.cost(self._planned[self.bad]) + INSTALL_SECONDS + WARM_SECONDS
         return (
-            f"{count} differ: {least} to {most} mixtures, each an environment of about {gb} GB, "
+            f"{first}{count} differ: {least} to {most} mixtures, each an environment of about {gb} GB, "
             f"{words.duration(least * each)} to {words.duration(most * each)}; stopped, the same command goes on"
         )
 
@@ -140,31 +157,48 @@ class Bisection:
 
     # The two ends
 
-    def begin(self) -> None:
-        """Learn how both toolchains do, from evidence or by a run. Raises UsageError where GOOD does not work, or BAD
+    def look(self) -> None:
+        """Learn how both toolchains do as far as that is recorded. Raises UsageError where GOOD does not work, or BAD
         does."""
-        good = self._answer(self.good)
-        if good[0] is None or not good[0].verdict.works:
-            raise UsageError(f"{self.case} by {self.route} does not work on {self.good}: there is nothing to bisect")
-        planned = self._planned[self.bad]
-        if planned.verdict is Verdict.UNRESOLVABLE:
-            self._conflict = mixed.conflict(planned.reason or "")
-            return
-        cell, failure = self._answer(self.bad)
-        if cell is None or not cell.verdict.failing or failure is None:
-            how = cell.verdict if cell else planned.verdict or Verdict.UNTESTED
-            raise UsageError(
-                f"{self.case} by {self.route} is not broken on {self.bad} but {how}: there is nothing to bisect"
-            )
-        self._failing = cell, failure
+        for toolchain in (self.good, self.bad):
+            if self._recorded(toolchain):
+                standing = self.session.query.standing(self._planned[toolchain])
+                self._take(toolchain, standing.cell, standing.error)
+            elif not self._planned[toolchain].applicable:
+                self._take(toolchain, None, None)
 
-    def _answer(self, toolchain: str) -> tuple[Cell | None, Failure | None]:
-        planned = self._planned[toolchain]
-        standing = self.session.query.standing(planned)
+    def begin(self) -> None:
+        """Run what is not recorded of both toolchains. Raises as `look`."""
+        self.look()
+        for planned in self._unknown():
+            self._take(planned.toolchain, *self._ran(self.session, planned))
+
+    def _recorded(self, toolchain: str) -> bool:
+        standing = self.session.query.standing(self._planned[toolchain])
         # Mixtures try every remedy: a recorded failure that has not tells nothing of them.
-        if standing.verdict.ran and not standing.untried:
-            return standing.cell, standing.error
-        return self._ran(self.session, planned) if planned.applicable else (None, None)
+        return standing.verdict.ran and not standing.untried
+
+    def _unknown(self) -> list[PlannedCell]:
+        """The cells of both toolchains that have to run."""
+        return [cell for id, cell in self._ends() if cell.applicable and not self._recorded(id)]
+
+    def _ends(self) -> list[tuple[str, PlannedCell]]:
+        return [(id, self._planned[id]) for id in (self.good, self.bad)]
+
+    def _take(self, toolchain: str, cell: Cell | None, failure: Failure | None) -> None:
+        """Take down how one of them does. Raises UsageError where there is nothing to bisect."""
+        if toolchain == self.good:
+            if cell is None or not cell.verdict.works:
+                raise UsageError(
+                    f"{self.case} by {self.route} does not work on {self.good}: there is nothing to bisect"
+                )
+        elif self._conflict is None:
+            if cell is None or not cell.verdict.failing or failure is None:
+                how = cell.verdict if cell else self._planned[self.bad].verdict or Verdict.UNTESTED
+                raise UsageError(
+                    f"{self.case} by {self.route} is not broken on {self.bad} but {how}: there is nothing to bisect"
+                )
+            self._failing = cell, failure
 
     def _ran(self, session: Session, planned: PlannedCell) -> tuple[Cell | None, Failure | None]:
         """The cell that a run makes, explained, and its failure. Raises MachineFault."""
@@ -179,8 +213,11 @@ class Bisection:
 
     # Mixtures
 
-    def mixture(self, chosen: Sequence[Change], versions: dict[str, str] | None = None) -> Mixture:
-        """GOOD with these changes of BAD. Raises LockError where one does not build."""
+    def mixture(
+        self, chosen: Sequence[Change], versions: Mapping[str, str] | None = None, along: Collection[Change] = ()
+    ) -> Mixture:
+        """GOOD with these changes of BAD; versions, along: see mixed.mixed. Raises LockError where one does not
+        build."""
         made = [
             mixed.mixed(
                 pair.good,
@@ -188,6 +225,7 @@ class Bisection:
                 [change.name for change in chosen if change.side == pair.side],
                 self.resolver,
                 versions,
+                [change.name for change in along if change.side == pair.side],
             )
             for pair in self.pairs
         ]
@@ -205,10 +243,12 @@ class Bisection:
         matrix = known or adhoc.extended(self.matrix, toolchain, environments)
         return Mixture(matrix, toolchain.id, tuple(lock for _, lock in made))
 
-    def test(self, chosen: Sequence[Change], versions: dict[str, str] | None = None) -> Outcome:
+    def test(
+        self, chosen: Sequence[Change], versions: Mapping[str, str] | None = None, along: Collection[Change] = ()
+    ) -> Outcome:
         """What comes of a mixture."""
         try:
-            mixture = self.mixture(chosen, versions)
+            mixture = self.mixture(chosen, versions, along)
         except LockError as wrong:
             outcome, why = Outcome.UNKNOWN, f"does not build: {wrong}"
         else:
@@ -259,10 +299,16 @@ class Bisection:
             and shutil.disk_usage(selection.cache.root).free / 1e9 < needed + install.LEFT_FREE_GB
         ):
             self.remove(self._mine.pop(0))
-        self._mine += [one for one in missing if not one.published]
+        self._mine += [one for one in selection.environments if not one.published and self._leaves(one, missing)]
+
+    def _leaves(self, environment: Environment, missing: Collection[Environment]) -> bool:
+        """Whether this search is to remove it: it made it, or else another command that runs, which may end first."""
+        selection = self.session.selection
+        folder = install.place(environment, selection.keys.locked(environment), selection.cache)
+        return environment not in self._mine and (environment in missing or in_use.elsewhere(folder))
 
     def remove(self, environment: Environment) -> None:
-        """Remove the environment of a mixture."""
+        """Remove the environment of a mixture, unless another command that runs has it in use."""
         selection = self.session.selection
         install.remove(environment, selection.keys.locked(environment), selection.cache)
 
@@ -274,27 +320,29 @@ class Bisection:
     # The answer
 
     def found(self) -> Found:
-        """Search for the smallest set of changes, then for the first release of a package that alone is to blame."""
+        """Search for the smallest set of changes, then for the first release of the package that is to blame, or that
+        leads those that only move together."""
         changes = self.changes()
         if not changes:
             raise UsageError(f"{self.good} and {self.bad} have the same pins, Python and shims")
         blamed = smallest(changes, lambda chosen: self.test(list(chosen)), self._suspects(changes))
-        versions: dict[str, str] = {}
-        before: str | None = None
-        if len(blamed.changes) == 1:
-            before, versions = self._release(blamed.changes[0])
-        own = before is None or before in self._pins(self.good, blamed.changes[0])
-        good = (
-            self.mixture(blamed.good) if own else self.mixture(blamed.changes, {blamed.changes[0].name: before or ""})
-        )
-        bad = self.mixture(blamed.changes, versions)
+        lead = self._lead(blamed)
+        good, bad = self.mixture(blamed.good), self.mixture(blamed.changes)
+        if lead is not None and lead.good not in self._pins(self.good, lead.change):
+            good = self._at(blamed, lead, lead.good)
+        if lead is not None and lead.bad not in self._pins(self.bad, lead.change):
+            bad = self._at(blamed, lead, lead.bad)
+        named = {change: self._version(change, lead, bad) for change in blamed.changes}
         return Found(
-            self._sentence(blamed, versions, before, good, bad),
+            self._sentence(blamed, named, lead, good, bad),
             _files(good),
             _files(bad),
-            self._command(blamed.changes, versions),
+            self._command(named),
             blamed.tests,
         )
+
+    def _at(self, blamed: Smallest[Change], lead: Lead, release: str) -> Mixture:
+        return self.mixture(blamed.changes, {lead.change.name: release}, lead.along)
 
     def _pins(self, toolchain: str, change: Change) -> list[str]:
         """The version at which a toolchain pins what changes; none where it does not."""
@@ -311,25 +359,50 @@ class Bisection:
         name = "torch" if failure.stage.of_source else "tensorflow"
         return [change for change in changes if change.name == name]
 
-    def _release(self, blamed: Change) -> tuple[str | None, dict[str, str]]:
-        """Of a package that is pinned on both toolchains, the last release that works and the first that fails."""
-        (pair,) = [pair for pair in self.pairs if pair.side == blamed.side]
-        good, bad = pair.good.pins.get(blamed.name), pair.bad.pins.get(blamed.name)
-        if good is None or bad is None or good == bad:
-            return None, {}
+    def _lead(self, blamed: Smallest[Change]) -> Lead | None:
+        """Of a package that is pinned on both toolchains, the last release that works and the first that fails. Of
+        several that only move together it is the one that most likely is to blame, or that others follow; what moves
+        with it is resolved along."""
+        alone = len(blamed.changes) == 1
+        if not alone and (not blamed.together or self._conflict is not None):
+            return None
+        pinned = [change for change in blamed.changes if self._moves(change)]
+        suspects = self._suspects(pinned)
+        followed = [
+            change for change in pinned if any(one.name in changed.FOLLOWERS.get(change.name, ()) for one in pinned)
+        ]
+        first = next(iter([*suspects, *followed, *pinned]), None)
+        if first is None:
+            return None
+        low, high = (self._pins(id, first)[0] for id in (self.good, self.bad))
+        along = tuple(change for change in pinned if change != first)
+        (pair,) = [pair for pair in self.pairs if pair.side == first.side]
         newest = pair.bad if pair.bad.as_of >= pair.good.as_of else pair.good
-        low, high = sorted((good, bad), key=Version)
-        listed = mixed.releases(blamed.name, low, high, newest, self.resolver)
-        if listed[0] != good:
+        listed = mixed.releases(
+            first.name, min(low, high, key=Version), max(low, high, key=Version), newest, self.resolver
+        )
+        if listed is None:
+            return Lead(first, low, high, None, along)
+        if listed[0] != low:
             listed.reverse()
-        self.say(f"{blamed}: {len(listed)} releases from {good} to {bad}")
-        first = first_bad(listed, lambda release: self.test([blamed], {blamed.name: release}))
-        return first.good, {blamed.name: first.bad}
+        self.say(f"{first}: {len(listed)} releases from {low} to {high}")
+        found: First[str] = first_bad(listed, lambda release: self.test(blamed.changes, {first.name: release}, along))
+        return Lead(first, found.good, found.bad, len(found.between), along)
+
+    def _moves(self, change: Change) -> bool:
+        """Whether GOOD and BAD pin what changes, at different versions."""
+        good, bad = self._pins(self.good, change), self._pins(self.bad, change)
+        return bool(good and bad) and good != bad
 
     def _sentence(
-        self, blamed: Smallest[Change], versions: dict[str, str], before: str | None, good: Mixture, bad: Mixture
+        self,
+        blamed: Smallest[Change],
+        named: Mapping[Change, str | None],
+        lead: Lead | None,
+        good: Mixture,
+        bad: Mixture,
     ) -> str:
-        names = [self._named(change, versions) for change in blamed.changes]
+        names = [self._named(change, version) for change, version in named.items()]
         listed = " and ".join(names) if len(names) < 3 else f"{', '.join(names[:-1])} and {names[-1]}"
         asked = [change.name for change in blamed.changes]
         moved = mixed.brought(good.packages, bad.packages, asked) if bad.refusal is None else []
@@ -339,7 +412,7 @@ class Bisection:
             if blamed.together
             else ""
         )
-        until = f" ({blamed.changes[0]} {before} is the last that works)" if before else ""
+        until = f" ({_until(lead)})" if lead else ""
         what = "cannot be resolved" if self._conflict is not None else "fails"
         with_what = ""
         if self._conflict is not None:
@@ -347,25 +420,39 @@ class Bisection:
             with_what = f": it does not go with {' and '.join(others)}" if others else ""
         return f"{self.case} by {self.route} {what} from {listed} on{brings}{together}{until}{with_what}."
 
-    def _named(self, change: Change, versions: dict[str, str]) -> str:
+    def _version(self, change: Change, lead: Lead | None, bad: Mixture) -> str | None:
+        """The version of a package in the mixture that fails; None of what is no package, or is dropped there."""
+        if lead is not None and change == lead.change:
+            return lead.bad
+        (place,) = [place for place, pair in enumerate(self.pairs) if pair.side == change.side]
+        pin = self.pairs[place].bad.pins.get(change.name)
+        moves = lead is not None and change in lead.along and bad.refusal is None
+        return bad.locks[place].packages.get(change.name, pin) if moves else pin
+
+    def _named(self, change: Change, version: str | None) -> str:
         (pair,) = [pair for pair in self.pairs if pair.side == change.side]
         if change.name == mixed.PYTHON:
             return f"Python {pair.bad.python}"
         if change.name.startswith(mixed.SHIM):
             added = change.name.removeprefix(mixed.SHIM) in pair.bad.shims
             return f"{change} {'added' if added else 'dropped'}"
-        version = versions.get(change.name, pair.bad.pins.get(change.name))
         return f"{change.name} {version}" if version else f"{change} dropped"
 
-    def _command(self, blamed: Sequence[Change], versions: dict[str, str]) -> str:
-        pins = []
-        for change in blamed:
-            (pair,) = [pair for pair in self.pairs if pair.side == change.side]
-            version = versions.get(change.name, pair.bad.pins.get(change.name))
-            if version:
-                pins.append(f"{change.name}=={version}")
-        head = [self.good, *pins] if len(pins) == len(blamed) else [self.good, self.bad]
+    def _command(self, named: Mapping[Change, str | None]) -> str:
+        pins = [f"{change.name}=={version}" for change, version in named.items() if version]
+        head = [self.good, *pins] if len(pins) == len(named) else [self.good, self.bad]
         return f"nox -s upgrade -- {shlex.join([*head, '--case', self.case, '--route', self.route])}"
+
+
+def _until(lead: Lead) -> str:
+    """What is known of the releases before the first that fails."""
+    last = f"{lead.change} {lead.good}"
+    if lead.between is None:
+        return f"{last} works; more than {mixed.MOST_RELEASES} releases lie between, and none of them was tried"
+    if lead.between:
+        between = "the release" if lead.between == 1 else f"{lead.between} releases"
+        return f"{last} is the last known to work: of {between} after it nothing can be told"
+    return f"{last} is the last that works"
 
 
 def _files(mixture: Mixture) -> str:
