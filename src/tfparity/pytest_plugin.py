@@ -15,11 +15,11 @@ import pytest
 
 from tfparity import signals
 from tfparity.errors import TfparityError
-from tfparity.features import own_models, under_test, unnamed
+from tfparity.features import flaky, own_models, under_test, unnamed
 from tfparity.features.session import Session
 from tfparity.inputs.limitations import Limitation
 from tfparity.planning import options
-from tfparity.records.cells import CellRecord, PlannedCell
+from tfparity.records.cells import CellId, CellRecord, PlannedCell
 from tfparity.report import plain, progress, terminal
 from tfparity.report.ending import in_a_line
 
@@ -126,7 +126,7 @@ class Run:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    add_options(parser, "cells to run", without=("--quarantine",))
+    add_options(parser, "cells to run")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -174,7 +174,7 @@ def pytest_report_collectionfinish(config: pytest.Config) -> str | None:
         )
     if not runnable or config.option.collectonly:
         return None
-    return run.session.forecast(runnable, run.session.to_run(runnable))
+    return "\n".join([*flaky.notes(run.session), run.session.forecast(runnable, run.session.to_run(runnable))])
 
 
 @pytest.fixture
@@ -212,6 +212,12 @@ def own(request: pytest.FixtureRequest, cell: PlannedCell, record: CellRecord) -
         return [run.record(other) for other in run.selected if other.case == cell.case]
 
 
+@pytest.fixture
+def excused(request: pytest.FixtureRequest, record: CellRecord, own: list[CellRecord] | None) -> dict[CellId, str]:
+    """Of the record, and of all of a user's own model, those that flaky.yaml excuses: why, and what came out."""
+    return flaky.excused(request.config.stash[RUN].session, [record, *(own or [])])
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_report_teststatus(report: pytest.TestReport, config: pytest.Config) -> tuple[str, str, str] | None:
     """Our own progress says how cells end; pytest's letters would run through it."""
@@ -245,5 +251,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         session, records = run.session, run.ordered()
         names = session.choice.all_names
         terminal.show(console, records, session.explain, session.explain_probes, all_names=names)
+        flaky.show(console, flaky.excused(session, records))
         left = {**own_models.stuck(session, records), **own_models.fallen(session, records)}
         own_models.show(console, session, left)

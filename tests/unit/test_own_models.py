@@ -191,7 +191,9 @@ def outcome(one: CellRecord, *others: CellRecord, own: bool = True, regressed: b
     """How its test ends, and with what words."""
     asked = session()
     try:
-        pytest_cells.test_cell(one, asked.explain(one), regressed, asked.falls(one), [one, *others] if own else None)
+        pytest_cells.test_cell(
+            one, asked.explain(one), regressed, asked.falls(one), [one, *others] if own else None, {}
+        )
     except (pytest.fail.Exception, pytest.skip.Exception, pytest.xfail.Exception) as ended:
         return type(ended).__name__, str(ended)
     return "passed", ""

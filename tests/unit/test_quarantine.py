@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +12,10 @@ import pytest
 import small_project
 from small_project import current
 
-from tfparity import cli
-from tfparity.errors import QuarantineError
-from tfparity.features.gate import report
+from tfparity import cli, pytest_cells
+from tfparity.errors import MachineFault, QuarantineError
+from tfparity.features import flaky, own_models, score
+from tfparity.features.gate import compare, report
 from tfparity.features.gate.compare import GateReport
 from tfparity.features.gate.junit import junit
 from tfparity.features.session import Session
@@ -23,7 +25,10 @@ from tfparity.features.upgrade.upgrade import upgrade
 from tfparity.inputs import quarantine
 from tfparity.paths import Project
 from tfparity.planning.options import Choice
+from tfparity.planning.selection import Selection
 from tfparity.records.cells import Attempt, CellRecord, PlannedCell
+from tfparity.records.observer import Silent
+from tfparity.report import progress
 
 WORKS, BROKEN = builders.attempt(dynamic={"batch": True}), builders.broken()
 
@@ -69,6 +74,10 @@ def zoo(case: str, *attempts: Attempt, toolchain: str = "old") -> CellRecord:
             "flaky.yaml:4: reason: 'flaky' is no re",
         ),
         ("id: gru", "id: ''", "flaky.yaml:1: id: "),
+        *(
+            ("case: zoo/gru", f'case: "{wide}"', f"flaky.yaml:2: case: {wide!r} is too wide")
+            for wide in ("*", "**", "?*", "*/*", "zoo/*", "zoo/??*", "zoo/[a-z]*", "[a-z]*/gru", "*gru*", "zoo/gr*")
+        ),
         ("- id: gru\n", "id: gru\n", "flaky.yaml"),
     ],
 )
@@ -78,7 +87,8 @@ def test_what_is_wrong_with_it_is_one_message(
     text = GRU.format(until="2026-12-31")
     assert old in text
     project.flaky.write_text(text.replace(old, new))
-    for words in (["gate"], ["upgrade", "old", "new"]):
+    commands = (["gate"], ["upgrade", "old", "new"], ["run"], ["sweep"], ["scout", "--list"])
+    for words in commands:
         assert cli.main(words) == QuarantineError.exit_code
         error = capsys.readouterr().err
         assert said in error
@@ -95,7 +105,7 @@ def test_a_file_of_ones_own_that_is_not_there_is_refused(project: Project, capsy
     [
         ({}, True),
         ({"route": "onnx-tf", "toolchain": "old"}, True),
-        ({"case": "zoo/*", "toolchain": "o*"}, True),
+        ({"case": "zoo/gru*", "toolchain": "o*"}, True),
         ({"case": "zoo/add"}, False),
         ({"route": "onnx-tf-dynamo"}, False),
         ({"toolchain": "new"}, False),
@@ -185,6 +195,192 @@ def test_an_update_leaves_a_flaky_cell_as_it_was_recorded(
     assert {cell.case: cell.verdict.value for cell in recorded} == {"zoo/add": "broken", "zoo/gru": "works"}
 
 
+# Entries that are of nothing
+
+
+@pytest.mark.parametrize(
+    ("entry", "toolchains", "idle"),
+    [
+        ({}, ("old",), False),
+        ({"case": "zoo/grue"}, ("old",), True),
+        ({"case": "zoo/gru2*"}, ("old",), True),
+        ({"route": "onnx-tff"}, ("old",), True),
+        ({"toolchain": "older"}, ("old",), True),
+        ({"toolchain": "new"}, ("old",), False),  # that was not chosen: nobody knows
+        ({"case": "zoo/relu"}, ("old",), False),
+        ({"case": "zoo/relu"}, ("all",), False),
+        ({"case": "zoo/relu", "toolchain": "old"}, ("old",), True),  # needs torch 2: there it cannot be
+        ({"toolchain": "never"}, ("all",), True),  # cannot be resolved
+        ({"until": "2026-11-09", "case": "zoo/grue"}, ("old",), False),  # over, and so no excuse anyway
+    ],
+)
+def test_an_entry_of_no_cell_is_a_finding_of_the_gate_and_told_by_the_others(
+    project: Project, capsys: pytest.CaptureFixture[str], entry: dict[str, str], toolchains: tuple[str, ...], idle: bool
+) -> None:
+    whole = {"id": "gru", "case": "zoo/gru", "reason": "its threads race", "until": "2026-11-20", **entry}
+    project.flaky.write_text("- " + "\n  ".join(f"{name}: {value}" for name, value in whole.items()) + "\n")
+    asked = Session(Choice(toolchains=toolchains, tier="all"))
+    assert bool(asked.selection.idle_quarantine()) is idle
+    said = [line for line in flaky.notes(asked) if "idle" in line]
+    assert said == ([f"flaky.yaml:1: gru is idle: no toolchain has such a cell ({whole['case']})"] if idle else [])
+    findings = [one for one in report.judged(asked, []).findings if one.kind == "quarantine-idle"]
+    assert len(findings) == idle
+    if idle:
+        assert compare.EXIT_CODES["quarantine-idle"] == 44
+        assert findings[0].place == (str(project.flaky), 1)
+
+
+def test_of_models_of_ones_own_the_entries_of_the_zoo_are_not_idle(project: Project, tmp_path: Path) -> None:
+    put(project, "2026-11-20")
+    mine = tmp_path / "mine.py"
+    mine.write_text(small_project.CASES.format(cases=small_project.ONE.format(name="own", requires={})))
+    own = tmp_path / "own.yaml"
+    own.write_text(GRU.format(until="2026-11-20"))
+    asked = Session(Choice(toolchains=("old",), sources=(str(mine),), quarantine=own))
+    assert [one.file for one in asked.selection.idle_quarantine()] == [own]
+
+
+# A run, compat, a sweep and a score
+
+
+class Engine:
+    """Gives those records."""
+
+    def __init__(self, records: list[CellRecord]) -> None:
+        self.records = records
+        self.asked: list[PlannedCell] = []
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def run(self, cells: list[PlannedCell]) -> list[CellRecord]:
+        self.asked += cells
+        return [one for cell in cells for one in self.records if one.place == cell.place]
+
+
+def engine(monkeypatch: pytest.MonkeyPatch, *records: CellRecord) -> Engine:
+    made = Engine(list(records))
+    monkeypatch.setattr(Session, "engine", lambda *_: made)
+    monkeypatch.setattr(progress, "progress", lambda *_: nullcontext(Silent()))
+    return made
+
+
+def flat(text: str) -> str:
+    return " ".join(text.split())
+
+
+RUN = ["run", "--toolchain", "old", "--route", "onnx-tf", "--case", "zoo/add", "--case", "zoo/gru"]
+
+
+@pytest.mark.parametrize(
+    ("until", "gru", "code", "said"),
+    [
+        ("2026-11-10", BROKEN, 0, "quarantined as gru until 2026-11-10: the order of its threads"),
+        ("2026-11-10", WORKS, 0, "moves the answer; works this time"),
+        ("2026-11-09", BROKEN, 1, "flaky.yaml:1: gru ended on 2026-11-09, and counts again"),
+    ],
+)
+def test_a_run_tells_of_a_flaky_cell_and_does_not_count_it(
+    project: Project,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    until: str,
+    gru: Attempt,
+    code: int,
+    said: str,
+) -> None:
+    put(project, until)
+    Session(small_project.EVERYTHING).recorder.record(current(zoo("add"), zoo("gru")))
+    engine(monkeypatch, *current(zoo("add"), zoo("gru", gru)))
+    assert cli.main(RUN) == code
+    told = capsys.readouterr()
+    assert said in flat(told.out + told.err)
+    assert ("results/ has it working" in told.err) is bool(code)
+
+
+def test_what_this_machine_ended_of_a_flaky_cell_is_no_answer(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(project, "2026-11-10")
+    ended = replace(builders.not_run("zoo/gru", "untested", "a full disk"), toolchain="old", interrupted=True)
+    engine(monkeypatch, *current(zoo("add")), ended)
+    assert cli.main(RUN) == MachineFault.exit_code
+
+
+def test_a_flaky_cell_of_the_zoo_may_fail_its_test_and_another_may_not(project: Project) -> None:
+    put(project, "2026-11-10")
+
+    def ends(record: CellRecord, *others: CellRecord, own: bool = False) -> str:
+        asked = Session(Choice(toolchains=("old",)))
+        records = [record, *others]
+        try:
+            pytest_cells.test_cell(record, None, True, False, records if own else None, flaky.excused(asked, records))
+        except (pytest.fail.Exception, pytest.xfail.Exception) as ended:
+            return f"{type(ended).__name__}: {ended}"
+        return "passed"
+
+    assert ends(zoo("gru")) == "passed"
+    assert ends(zoo("gru", BROKEN)).startswith("XFailed: quarantined as gru until 2026-11-10: the order of its threads")
+    assert ends(zoo("add", BROKEN)).startswith("Failed: ")
+    interrupted = replace(builders.not_run("zoo/gru", "untested", "a full disk"), toolchain="old", interrupted=True)
+    assert ends(interrupted).startswith("Failed: ")
+    # Of a model by several routes, the flaky one may be the one that converts it.
+    other = small_project.record("gru", BROKEN, route="onnx-tf-dynamo")
+    assert ends(other, zoo("gru", BROKEN), own=True).startswith("Failed: ")  # recorded to work
+    project.flaky.write_text(GRU.format(until="2026-11-10").replace("onnx-tf\n", "hf-from-pt\n"))
+    assert ends(zoo("gru", BROKEN), own=True).startswith("Failed: ")
+
+
+def test_a_model_of_ones_own_is_not_stuck_where_a_flaky_route_may_convert_it(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(project, "2026-11-10")
+    asked = Session(Choice(toolchains=("old",)))
+    monkeypatch.setattr(type(asked.selection), "is_own", lambda *_: True)
+    cells = [zoo("gru", BROKEN), small_project.record("gru", BROKEN, route="onnx-tf-dynamo")]
+    assert own_models.stuck(asked, cells) == {}
+    assert list(own_models.stuck(asked, cells[1:])) == ["zoo/gru"]
+
+
+def test_a_sweep_leaves_a_flaky_cell_as_it_was_recorded_and_says_so(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(project, "2026-11-10")
+    project.limitations.write_text(f"{small_project.RULE}  remedies: [squeeze-handlers]\n")
+    failing = builders.broken(small_project.UNSQUEEZE)
+    Session(small_project.EVERYTHING).recorder.record(current(zoo("add", failing), zoo("gru", failing)))
+    helped = builders.attempt(remedies=["squeeze-handlers"])
+    ran = engine(monkeypatch, *current(zoo("add", failing, helped), zoo("gru", failing, helped)))
+    assert cli.main(["sweep", "--route", "onnx-tf", "--need", "untried"]) == 0
+    assert [cell.case for cell in ran.asked] == ["zoo/add"]
+    said = flat(capsys.readouterr().err)
+    assert "1 cell in quarantine by flaky.yaml: left as recorded: old/zoo/gru/onnx-tf" in said
+    recorded = Session(small_project.EVERYTHING).query.recorded["old"].cells
+    assert {cell.case: cell.verdict.works for cell in recorded} == {"zoo/add": True, "zoo/gru": False}
+
+
+@pytest.mark.parametrize(
+    ("gru", "message"),
+    [(BROKEN, "moves the answer; newly-failing: broken instead of works"), (WORKS, "moves the answer; passing")],
+)
+def test_a_score_has_a_word_of_its_own_for_a_flaky_cell(project: Project, gru: Attempt, message: str) -> None:
+    put(project, "2026-11-10", GRU + "  toolchain: old\n")
+    Session(small_project.EVERYTHING).recorder.record(current(zoo("add"), zoo("gru")))
+    declared = Selection(small_project.EVERYTHING).matrix
+    over = declared.toolchains["old"].model_copy(update={"id": "adhoc_0", "over": "old"})
+    matrix = declared.model_copy(update={"toolchains": {**declared.toolchains, "adhoc_0": over}})
+    asked = Session(Choice(toolchains=("adhoc_0",), packages=("onnx-tf=mine.whl",)), declared=matrix)
+    found = score.score(asked, [zoo("add", toolchain="adhoc_0"), zoo("gru", gru, toolchain="adhoc_0")])
+    assert (found.exit_code, found.counts["quarantined"], found.counts["newly-failing"]) == (0, 1, 0)
+    (cell,) = [cell for cell in found.cells if cell.kind is score.Kind.QUARANTINED]
+    assert message in cell.message
+    assert found.compared == 1
+    alone = score.score(asked, [zoo("gru", gru, toolchain="adhoc_0")])
+    assert alone.exit_code == 41  # nothing is known of what was not compared
+
+
 # An upgrade
 
 
@@ -267,7 +463,9 @@ def test_an_upgrade_tells_of_an_entry_that_is_over_and_counts_its_cells(
     Session(small_project.EVERYTHING).recorder.record(current(zoo("gru"), zoo("gru", BROKEN, toolchain="new")))
     assert cli.main(["upgrade", "old", "new", "--case", "zoo/gru", "--route", "onnx-tf"]) == 30
     said = capsys.readouterr().err
-    assert said == "flaky.yaml: gru ended on 2026-11-09, and counts again: the order of its threads moves the answer\n"
+    assert (
+        said == "flaky.yaml:1: gru ended on 2026-11-09, and counts again: the order of its threads moves the answer\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ def declare(to: Commands) -> None:
     where = ran.add_mutually_exclusive_group()
     where.add_argument("--toolchain", default=options.DEFAULT, metavar="ID", help="its target environment")
     where.add_argument("--python", type=Path, metavar="FILE", help="an interpreter that has the converter instead")
-    for option in (options.named("--with"), options.named("--keep-environments")):
+    for option in (options.named("--with"), options.named("--keep-environments"), options.named("--quarantine")):
         ran.add_argument(option.flag, help=option.help, **option.settings)
     declare_score(ran)
     ran.add_argument("--case", action="append", metavar="GLOB", help="only these cases; repeatable")
@@ -96,9 +96,14 @@ def run(given: argparse.Namespace) -> int:
         download=given.download,
         packages=packages,
         keep_environments=given.keep_environments,
+        quarantine=Path(given.quarantine) if given.quarantine else None,
         sandbox=commands.sandboxing(given),
     )
+    if given.quarantine and not scored:
+        raise UsageError("--quarantine goes with --score")
     asked = under_test.session(choice, say)
+    if scored:
+        _ = asked.selection.quarantine  # what is wrong with it is said before anything runs
     wanted = str(Path(given.route).absolute()) if given.route.endswith(".py") else given.route
     route = routes.route(wanted, asked.selection.project)
     records: list[CellRecord] = []

@@ -128,6 +128,14 @@ def ran(session: Session, cells: Sequence[PlannedCell], *, again: bool = False) 
         return list(engine.run(cells))
 
 
+def tell_notes(session: Session) -> None:
+    """Say on the error stream which entries of flaky.yaml are over or idle."""
+    from tfparity.features import flaky
+
+    for line in flaky.notes(session):
+        print(line, file=sys.stderr, flush=True)
+
+
 def sandboxing(given: argparse.Namespace) -> Sandboxing:
     """What --sandbox says."""
     return Sandboxing(given.sandbox or Sandboxing.AUTO)

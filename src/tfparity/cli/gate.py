@@ -43,11 +43,10 @@ def gate(given: argparse.Namespace) -> int:
         if path is not None:
             make_room(option, path)
     asked.as_recorded = True
-    quarantine = asked.selection.quarantine
 
     def keep(records: Sequence[CellRecord]) -> None:
         """Record cells that ended where something ends the run before its end."""
-        asked.recorder.record(record for record in records if quarantine.of(record.place) is None)
+        asked.recorder.record(record for record in records if asked.quarantined(record.place) is None)
 
     records = commands.carried_out(asked, keep if given.update else None)
     in_workflow = os.environ.get("GITHUB_ACTIONS") == "true"
@@ -61,7 +60,7 @@ def gate(given: argparse.Namespace) -> int:
         ends=not given.update,
     )
     if given.update:
-        kept = [record for record in records if quarantine.of(record.place) is None]
+        kept = [record for record in records if asked.quarantined(record.place) is None]
         asked.recorder.record(kept, drop_unplanned=True)
         aside = len(records) - len(kept)
         said = f"; {words.cells(aside)} in quarantine: as recorded before" if aside else ""

@@ -38,7 +38,7 @@ def declare(to: Commands) -> None:
         "--record",
         "--quarantine",
     )
-    ran = to.add("run", run, without=("--quarantine",))
+    ran = to.add("run", run, without=())
     declare_score(ran)
     ran.add_argument(
         "--scheduler",
@@ -53,7 +53,7 @@ def declare(to: Commands) -> None:
     swept = to.add(
         "sweep",
         sweep,
-        without=("--record", "--recorded", "--runtime", "--shard", "--with", "--keep-environments", "--quarantine"),
+        without=("--record", "--recorded", "--runtime", "--shard", "--with", "--keep-environments"),
     )
     swept.set_defaults(toolchain=None, tier="all")
     swept.add_argument("--list", action="store_true", help="only say which pieces there are and how long they take")
@@ -103,8 +103,8 @@ def check_score(given: argparse.Namespace) -> bool:
 def run(given: argparse.Namespace) -> int:
     """Run cells and end with a table; 1 if one fails that no limitation explains, that results/ has working, or if a
     probe or a target fails without one. Of models of your own: 0 if each is converted by some route, else 1 and what to
-    do."""
-    from tfparity.features import own_models
+    do. Cells that flaky.yaml excuses are told of and count for nothing."""
+    from tfparity.features import flaky, own_models
     from tfparity.report import terminal
 
     scored = check_score(given)
@@ -119,17 +119,21 @@ def run(given: argparse.Namespace) -> int:
         keep(records)
     all_names = asked.choice.all_names
     terminal.show(commands.console(), records, asked.explain, asked.explain_probes, all_names=all_names)
+    commands.tell_notes(asked)
     if scored:
         return score(given, asked, records)
+    excused = flaky.excused(asked, records)
+    flaky.show(commands.console(), excused)
+    counted = [record for record in records if record.place not in excused]
     stuck = own_models.stuck(asked, records)
     own_models.show(commands.console(), asked, {**stuck, **own_models.fallen(asked, records)})
-    failing = [record for record in records if record.verdict.failing]
+    failing = [record for record in counted if record.verdict.failing]
     regressed = [record for record in failing if asked.regressed(record)]
     for record in regressed:
         print(f"tfparity: {record.id} is {record.verdict}; results/ has it working", file=sys.stderr)
     commands.raise_for_machine(records)
     of_zoo = [record for record in failing if not asked.selection.is_own(record.case)]
-    fallen = any(asked.falls(record) for record in records)
+    fallen = any(asked.falls(record) for record in counted)
     return 1 if regressed or stuck or fallen or not all(map(asked.explain, of_zoo)) else 0
 
 
@@ -156,6 +160,11 @@ def sweep(given: argparse.Namespace) -> int:
         which = "smoke and core" if piece.early else "the rest"
         length = f"{words.cells(len(piece.cells))}, at most about {words.duration(piece.seconds)}"
         say(f"{number}. {piece.toolchain}, {which}: {length}")
+    aside = sweeping.aside(session)
+    if aside:
+        named = f"{words.shortened(', '.join(cell.id for cell in aside), 400)}"
+        say(f"{words.cells(len(aside))} in quarantine by flaky.yaml: left as recorded: {named}")
+    commands.tell_notes(session)
     total = sum(piece.seconds for piece in todo)
     say(f"{words.cells(sum(len(piece.cells) for piece in todo))} that need it: at most about {words.duration(total)}")
     if given.list or not todo:

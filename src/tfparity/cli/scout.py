@@ -54,6 +54,7 @@ def scout(given: argparse.Namespace) -> int:
     if given.write and selection.project.root == paths.INSTALLED:
         raise UsageError("--write is for a clone: the matrix.yaml of an installed package stays as it is")
     session.read()
+    commands.tell_notes(session)
     out, project = commands.console(), selection.project
     resolver = Resolver(project, selection.cache, changed.yesterday(), asked.download, uv_command.run, _say)
     found = news.news(selection.matrix, selection.toolchains, resolver)

@@ -117,8 +117,7 @@ def upgrade(given: argparse.Namespace) -> int:
         session.recorder.check()
     if session.selection.named_cases.sample and not runs:  # a run tells it itself
         say(session.selection.named_cases.sample.told)
-    for over in session.selection.quarantine.over([cell.place for cell in session.cells]):
-        say(f"{over.file.name}: {over.entry.id} ended on {over.entry.until}, and counts again: {over.entry.reason}")
+    commands.tell_notes(session)
     with unnamed.removed(session):
         tier = sides.tier_to_run(asked)
         report = upgrade(session, both, carry if runs else None, tier, repeat=given.repeat or 1)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from rich.console import Console
 from rich.text import Text
 
+from tfparity.features import flaky
 from tfparity.features.session import Session
 from tfparity.inputs.limitations import Limitation
 from tfparity.planning import plan, probes
-from tfparity.records.cells import CellRecord, PlannedCell
+from tfparity.records.cells import CellId, CellRecord, PlannedCell
 from tfparity.records.vocabulary import Stage, Verdict
 from tfparity.report import probing, words
 from tfparity.report.terminal import alike, indented
@@ -33,20 +34,27 @@ def by_case(asked: Session, records: Sequence[CellRecord]) -> dict[str, list[Cel
 
 
 def stuck(asked: Session, records: Sequence[CellRecord]) -> Stuck:
-    """A user's own models that no chosen route converts, with their records; not those of which a cell is untested."""
-    return {case: cells for case, cells in by_case(asked, records).items() if not_converted(cells)}
+    """A user's own models that no chosen route converts, with their records; not those of which a cell is untested or
+    known to be flaky."""
+    excused = flaky.excused(asked, records)
+    return {case: cells for case, cells in by_case(asked, records).items() if not_converted(cells, excused)}
 
 
-def not_converted(cells: Sequence[CellRecord]) -> bool:
-    """Whether these cells of one model all say that it isn't converted."""
-    return not any(cell.verdict.works or cell.verdict is Verdict.UNTESTED for cell in cells)
+def not_converted(cells: Sequence[CellRecord], excused: Collection[CellId] = ()) -> bool:
+    """Whether these cells of one model all say that it isn't converted; one that is excused as flaky says nothing."""
+    return not any(cell.verdict.works or cell.verdict is Verdict.UNTESTED or cell.place in excused for cell in cells)
 
 
 def fallen(asked: Session, records: Sequence[CellRecord]) -> Stuck:
     """A user's own models that some chosen route converts by its stages, and none by what probes find of it, with those
     records."""
+    excused = flaky.excused(asked, records)
     found = {case: [cell for cell in cells if cell.verdict.works] for case, cells in by_case(asked, records).items()}
-    return {case: cells for case, cells in found.items() if cells and all(map(_falls, cells))}
+    return {
+        case: cells
+        for case, cells in found.items()
+        if cells and all(_falls(cell) and cell.place not in excused for cell in cells)
+    }
 
 
 def _falls(record: CellRecord) -> bool:

@@ -33,6 +33,7 @@ class Kind(StrEnum):
     NEWLY_PASSING = "newly-passing"
     FAILING_ALONE = "failing-alone"
     FAILING = "failing"
+    QUARANTINED = "quarantined"
     PASSING = "passing"
     NOT_COMPARED = "not-compared"
 
@@ -43,11 +44,15 @@ MEANINGS = {
     Kind.NEWLY_PASSING: "better than recorded",
     Kind.FAILING_ALONE: "fails as recorded, and another route converts the model: the converter is to blame",
     Kind.FAILING: "fails as recorded, and no other route is recorded to convert the model",
+    Kind.QUARANTINED: "flaky by flaky.yaml until a day: said, whatever came out, and not counted",
     Kind.PASSING: "works as recorded",
     Kind.NOT_COMPARED: "nothing current is recorded of it, or it was not run",
 }
 
 EXIT_CODES = {Kind.NEWLY_FAILING: 1}
+
+#: Characters of a message.
+LONGEST = 400
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,7 @@ class Score:
 
     @property
     def compared(self) -> int:
-        return sum(count for kind, count in self.counts.items() if kind != Kind.NOT_COMPARED)
+        return sum(count for kind, count in self.counts.items() if kind not in (Kind.NOT_COMPARED, Kind.QUARANTINED))
 
 
 def score(session: Session, records: Sequence[CellRecord], *, plain: bool = False) -> Score:
@@ -100,7 +105,8 @@ def score(session: Session, records: Sequence[CellRecord], *, plain: bool = Fals
     for record in asked:
         base = beneath[record.toolchain] or record.toolchain
         standing = standings.get((base, record.case, record.route))
-        cells.append(_scored(session, record, standing, works.get(record.case, []), base, plain=plain))
+        scored = _scored(session, record, standing, works.get(record.case, []), base, plain=plain)
+        cells.append(_excused(session, record, scored))
     order = list(Kind)
     cells.sort(key=lambda cell: (order.index(cell.kind), cell.case, cell.route))
     counts = {kind.value: sum(cell.kind is kind for cell in cells) for kind in Kind}
@@ -115,6 +121,15 @@ def score(session: Session, records: Sequence[CellRecord], *, plain: bool = Fals
         tuple(cells),
     )
     return found if found.compared else replace(found, exit_code=NO_ANSWER)
+
+
+def _excused(session: Session, record: CellRecord, scored: Scored) -> Scored:
+    """The cell as it was scored, one that is known to be flaky under the word that does not count."""
+    entry = session.quarantined(record.place)
+    if entry is None:
+        return scored
+    came = f"{scored.kind}: {scored.message}" if scored.message else scored.kind.value
+    return replace(scored, kind=Kind.QUARANTINED, message=words.shortened(f"{entry.said}; {came}", LONGEST))
 
 
 def _named(route: str, toolchain: Toolchain, project: Project) -> str:
@@ -176,7 +191,7 @@ def _scored(
     elsewhere = f"{ways[-1][1]} on {ways[-1][0]}" if ways and record.verdict.failing else None
 
     def made(kind: Kind, message: str) -> Scored:
-        said = words.shortened(printable(" ".join(message.split())), 400)
+        said = words.shortened(printable(" ".join(message.split())), LONGEST)
         was = standing.verdict if standing else Verdict.UNTESTED
         return Scored(record.case, record.route, kind, was, record.verdict, said, elsewhere)
 

@@ -20,6 +20,7 @@ from tfparity.inputs import calibration
 from tfparity.inputs.calibration import Calibration
 from tfparity.inputs.limitations import Limitation
 from tfparity.inputs.matrix import Environment, Matrix
+from tfparity.inputs.quarantine import Quarantined
 from tfparity.paths import Cache, Project
 from tfparity.planning import plan, probes
 from tfparity.planning.estimate import CELL_SECONDS, cost, estimate
@@ -87,6 +88,10 @@ class Session:
         """That cell of the locked toolchain where packages under test lie over one, else the cell itself."""
         over = self.selection.matrix.toolchains[place.toolchain].over
         return place._replace(toolchain=over) if over else place
+
+    def quarantined(self, place: CellId) -> Quarantined | None:
+        """The entry of flaky.yaml that excuses that cell; with packages under test, the one of the cell beneath."""
+        return self.selection.quarantine.of(self.beneath(place))
 
     def keep(self, records: Sequence[CellRecord]) -> None:
         """Write records into results/; of a shard, also which one it was."""

@@ -49,14 +49,20 @@ class Swept:
     interrupted: list[CellRecord] = field(default_factory=list)
 
 
+def aside(session: Session) -> list[PlannedCell]:
+    """The session's cells that flaky.yaml excuses: what comes out of one is no evidence, and it stays as recorded."""
+    return [cell for cell in session.cells if cell.applicable and session.quarantined(cell.place) is not None]
+
+
 def pieces(session: Session, longest: float = LONGEST) -> list[Piece]:
-    """The session's cells in pieces of `longest` seconds at most: smoke and core of every toolchain before the rest,
-    toolchains in their order, the cheapest cells first. A cell that takes longer alone is a piece of its own."""
+    """The session's cells but those `aside`, in pieces of `longest` seconds at most: smoke and core of every toolchain
+    before the rest, toolchains in their order, the cheapest cells first. A cell that takes longer alone is a piece of
+    its own."""
     selection = session.selection
     jobs = session.choice.jobs
     groups: dict[tuple[bool, str], list[tuple[float, PlannedCell]]] = {}
     for cell in session.cells:
-        if cell.applicable:
+        if cell.applicable and session.quarantined(cell.place) is None:
             early = in_tier(selection.cases[cell.case], Tier.CORE)
             priced = session.cost(cell) / jobs, cell
             groups.setdefault((not early, cell.toolchain), []).append(priced)

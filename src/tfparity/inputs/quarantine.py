@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import datetime
 import fnmatch
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,9 @@ from tfparity.records.fingerprint import printable
 
 #: Days that an entry may last: who needs more looks at the cell again first.
 LONGEST = 90
+
+#: So many letters of a case's name an entry gives that is of several.
+LEAST_NAMED = 3
 
 
 def today() -> datetime.date:
@@ -44,13 +48,25 @@ def _reason(value: str) -> str:
     return said
 
 
+def _narrow(value: str) -> str:
+    literal = re.split(r"[*?\[]", value, maxsplit=1)[0]
+    if literal != value and len(literal.partition("/")[2]) < LEAST_NAMED:
+        raise ValueError(
+            f"{value!r} is too wide: it excuses what nobody has seen to be flaky; name the case, or its family and the "
+            f"first {LEAST_NAMED} letters of its name at least, such as 'operators/gru*'"
+        )
+    return value
+
+
 class Quarantined(BaseModel):
     """Cells that are known to be flaky, and until when that excuses them."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     id: str = Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$", description="A name for it.")
-    case: str = Field(min_length=1, description="The case, or a glob.")
+    case: Annotated[str, AfterValidator(_narrow)] = Field(
+        min_length=1, description="The case, or a glob of a few, such as operators/gru*."
+    )
     route: str = Field(default="*", min_length=1, description="The route, or a glob; any without it.")
     toolchain: str = Field(default="*", min_length=1, description="The toolchain, or a glob; any without it.")
     reason: Annotated[str, AfterValidator(_reason)] = Field(description="What differs from run to run, and why.")
@@ -77,6 +93,11 @@ class Listed:
     file: Path
     line: int | None
 
+    @property
+    def place(self) -> str:
+        """File and line."""
+        return f"{self.file.name}:{self.line}" if self.line else self.file.name
+
 
 @dataclass(frozen=True)
 class Quarantine:
@@ -93,6 +114,10 @@ class Quarantine:
         """The entries of some of those cells whose last day is over."""
         cells = list(places)
         return [one for one in self.listed if one.entry.until < self.day and any(map(one.entry.holds, cells))]
+
+    def current(self) -> list[Listed]:
+        """The entries whose last day is not over."""
+        return [one for one in self.listed if self.day <= one.entry.until]
 
     def added(self, other: Quarantine) -> Quarantine:
         """With the entries of another behind its own."""

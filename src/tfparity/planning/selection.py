@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import functools
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -14,7 +15,7 @@ from tfparity.inputs import case_sources, limitations, matrix, names, quarantine
 from tfparity.inputs.limitations import Rules
 from tfparity.inputs.matrix import Environment, Matrix
 from tfparity.inputs.own_models import Where
-from tfparity.inputs.quarantine import Quarantine
+from tfparity.inputs.quarantine import Listed, Quarantine
 from tfparity.paths import Cache, Project
 from tfparity.planning import case_choice, plan
 from tfparity.planning.case_choice import CaseChoice
@@ -107,6 +108,23 @@ class Selection:
         files = [*([self.choice.quarantine] if self.choice.quarantine else [])]
         files += [self.project.flaky] if self.project.flaky.is_file() else []
         return functools.reduce(Quarantine.added, map(quarantine.load, files), Quarantine(day=quarantine.today()))
+
+    def idle_quarantine(self) -> list[Listed]:
+        """The entries of cells that there are none of, or that cannot be, as far as the chosen toolchains tell. Where
+        cases of one's own are chosen, nothing is known of the entries of the project's flaky.yaml."""
+        own = self.choice.sources
+        return [
+            one for one in self.quarantine.current() if not (own and one.file == self.project.flaky) and self._idle(one)
+        ]
+
+    def _idle(self, one: Listed) -> bool:
+        cases = [id for id in self.cases if fnmatch.fnmatchcase(id, one.entry.case)]
+        ways = [(toolchain.id, route) for toolchain in self.matrix.toolchains.values() for route in toolchain.routes]
+        places = [(id, case, route) for id, route in ways for case in cases if one.entry.holds((id, case, route))]
+        toolchains = {place[0] for place in places}
+        if not places or not toolchains <= {*self.toolchains}:
+            return not places
+        return not any(cell.applicable for cell in self.every_cell(sorted(toolchains), places))
 
     @cached_property
     def keys(self) -> Keys:

@@ -28,6 +28,7 @@ EXIT_CODES = {
     "fixed": 35,
     "unused-limitation": 36,
     "quarantine-over": 43,
+    "quarantine-idle": 44,
     "quarantined": 0,
     "newly-checked": 0,
 }
@@ -42,6 +43,7 @@ MEANINGS = {
     "fixed": "better than recorded",
     "unused-limitation": "a rule of limitations.yaml that explains nothing",
     "quarantine-over": "an entry of flaky.yaml whose last day is over: what it was about counts again",
+    "quarantine-idle": "an entry of flaky.yaml of cells that there are none of",
     "quarantined": "flaky by flaky.yaml until a day: said, whatever came out, and no finding",
     "newly-checked": "checked at a level, or for a target, of which nothing is recorded: said, and no finding",
 }
@@ -103,6 +105,7 @@ def compare(
     untested: Mapping[CellId, str] | None = None,
     measured: Measured = _not_measured,
     quarantine: Quarantine = NO_QUARANTINE,
+    idle: Sequence[Listed] = (),
 ) -> GateReport:
     """Compare a run with the committed evidence.
 
@@ -113,7 +116,7 @@ def compare(
     limitations: the rules of limitations.yaml.
     untested: why cells that were to run have no result.
     measured: asked of a cell whose grade moved.
-    quarantine: the cells that are known to be flaky.
+    quarantine: the cells that are known to be flaky; idle: its entries of cells that there are none of.
     whole: the run is the whole matrix and zoo: it must have every recorded cell, and every rule must explain something.
     """
     plan = {cell.place: cell for cell in expected}
@@ -135,7 +138,7 @@ def compare(
             found = _quarantined(id, excused, found)
         if found:
             findings.append(found)
-    findings += [_over(one) for one in quarantine.over(plan)]
+    findings += [_over(one) for one in quarantine.over(plan)] + [_idle(one) for one in idle]
     if whole and limitations is not None:
         findings.extend(
             Finding("unused-limitation", rule.id, "no error of the whole evidence is explained by it: remove the rule")
@@ -182,12 +185,16 @@ def _quarantined(id: CellId, excused: Quarantined, found: Finding | None) -> Fin
 
 def _over(one: Listed) -> Finding:
     entry = one.entry
-    where = f"{one.file.name}:{one.line}" if one.line else one.file.name
     message = (
-        f"{where}: ended on {entry.until}: {entry.reason}; mend the cell and remove the entry, or see again by "
+        f"{one.place}: ended on {entry.until}: {entry.reason}; mend the cell and remove the entry, or see again by "
         f"`upgrade TOOLCHAIN TOOLCHAIN --case '{entry.case}' --repeat 3` whether it is flaky"
     )
     return Finding("quarantine-over", entry.id, message, place=(str(one.file), one.line or 1))
+
+
+def _idle(one: Listed) -> Finding:
+    message = f"{one.place}: no toolchain has such a cell ({one.entry.case}): remove the entry, or mend it"
+    return Finding("quarantine-idle", one.entry.id, message, place=(str(one.file), one.line or 1))
 
 
 def _missing(id: CellId, why: str, was: Cell | None) -> Finding:

@@ -21,7 +21,7 @@ def junit(report: GateReport) -> str:
 
 
 def _file(rule: Finding) -> str:
-    return "flaky" if rule.kind == "quarantine-over" else "limitations"
+    return "flaky" if rule.kind in ("quarantine-over", "quarantine-idle") else "limitations"
 
 
 def _failed(finding: Finding | None) -> Failed | None:

@@ -72,6 +72,7 @@ def _judged(run: _Run) -> GateReport:
         },
         measured=lambda place: _measured(asked, by_place[place]),
         quarantine=selection.quarantine,
+        idle=selection.idle_quarantine(),
     )
 
 
