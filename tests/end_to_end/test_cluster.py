@@ -1,4 +1,4 @@
-"""Cells on a Dask cluster: a real scheduler and two workers on loopback, one of which is killed in the middle."""
+"""Cells on a Dask cluster: a real scheduler and two workers on loopback; one is killed in the middle, a share too."""
 
 from __future__ import annotations
 
@@ -106,14 +106,24 @@ def first_of(stderr: Iterable[str]) -> str:
     raise AssertionError("".join(said))
 
 
-def test_a_cluster_of_which_a_worker_dies_is_one_machine(machines: Machines) -> None:
+def share_of(worker: subprocess.Popen[str]) -> psutil.Process:
+    """The process of the share that a worker has."""
+    for _ in range(100):
+        for child in psutil.Process(worker.pid).children():
+            if "tfparity.features.cluster.process" in child.cmdline():
+                return child
+        time.sleep(0.1)
+    raise AssertionError("no share runs")
+
+
+def test_a_cluster_of_which_a_worker_and_a_share_die_is_one_machine(machines: Machines) -> None:
     small = machines.small
     whole = small.run("run", "--record")
     assert whole.returncode == 0, whole.stderr
     evidence = small.root / "results" / "small.json"
     alone = evidence.read_bytes()
     shutil.rmtree(small.root / "results")
-    first, _ = machines.worker(), machines.worker()
+    first, second = machines.worker(), machines.worker()
     with subprocess.Popen(
         [sys.executable, "-m", "tfparity", "run", "--record", "--scheduler", machines.address],
         env=small.environment,
@@ -125,10 +135,13 @@ def test_a_cluster_of_which_a_worker_dies_is_one_machine(machines: Machines) -> 
         assert run.stderr is not None
         ended = [first_of(run.stderr)]
         children = psutil.Process(first.pid).children(recursive=True)
+        share_of(second).kill()  # as the kernel does where memory runs out
         first.send_signal(signal.SIGKILL)
         said = list(run.stderr)
         assert run.wait(240) == 0, "".join(said)
-        ended += [line for line in said if ENDED.match(line)]
+    assert "SIGKILL from outside on tcp://127.0.0.1:" in "".join(said)
+    assert "run again" in "".join(said)
+    ended += [line for line in said if ENDED.match(line)]
     assert len(ended) == len(NAMES) * 3  # each cell once
     assert evidence.read_bytes() == alone
     _, left = psutil.wait_procs(children, timeout=60)

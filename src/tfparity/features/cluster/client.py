@@ -14,20 +14,21 @@ import queue
 import socket
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from tfparity.errors import SchedulerError, TfparityError, UsageError
 from tfparity.features import shards
 from tfparity.features.cluster import share as shares
-from tfparity.features.cluster.share import LOOKS, Share, Told
+from tfparity.features.cluster.share import LOOKS, Share, ShareKilled, Told
 from tfparity.features.session import Session
 from tfparity.planning.options import Choice
 from tfparity.planning.shards import Shard
 from tfparity.records.cells import CellId, CellRecord, PlannedCell
 from tfparity.records.observer import Observer
 from tfparity.records.vocabulary import Verdict
+from tfparity.report import words
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -35,12 +36,16 @@ if TYPE_CHECKING:
 #: Seconds in which a scheduler has to answer.
 ANSWERS = 10.0
 
+#: A share whose process was killed so often is left untested.
+MOST_KILLS = 2
+
 
 class Cluster:
     """Runs a session's cells on the workers of a Dask scheduler, in place of its engine. Use as a context manager.
 
     Raises SchedulerError where no scheduler answers, it goes away, or a worker has another tfparity, project or
-    packages; what a share's engine raises. The cells of a share that no worker lives through are untested.
+    packages; what a share's engine raises. A share whose process is killed, as for want of memory, begins again
+    elsewhere; the cells of one that is killed MOST_KILLS times, or that no worker lives through, are untested.
     """
 
     def __init__(self, session: Session, observer: Observer, address: str) -> None:
@@ -83,32 +88,38 @@ class Cluster:
         assert client is not None
         workers = self._workers(client)
         client.subscribe_topic(topic, lambda event: self._events.put(pickle.loads(event[1])))  # nosec B301 # noqa: S301 - as Dask does with all
-        left = {cell.place for cell in cells if cell.applicable}
-        pending: dict[Future[list[CellRecord]], Share] = {}
-        for name, share in self._shares(cells, workers, topic):
-            future = client.submit(shares.run, share, key=f"{name}-{topic[-8:]}", pure=False)
-            future.add_done_callback(self._events.put)
-            pending[future] = share
+        going = _Going(client, topic, {cell.place for cell in cells if cell.applicable})
+        for task in self._tasks(cells, workers):
+            self._submit(going, task)
         doubted: dict[CellId, CellRecord] = {}
         try:
-            while pending:
-                for record in self._next(client, pending):
+            while going.pending:
+                for record in self._next(going):
                     if record.interrupted:  # where its share is begun again, a whole one may come
                         doubted[record.place] = record
-                    elif record.place in left:  # else a share that was begun again had told of it
-                        left.remove(record.place)
+                    elif record.place in going.left:  # else a share that was begun again had told of it
+                        going.left.remove(record.place)
                         yield self._told(record)
-            for place in left & doubted.keys():
+            for place in going.left & doubted.keys():
                 yield self._told(doubted[place])
         finally:
-            client.cancel(list(pending), force=True)
+            client.cancel(list(going.pending), force=True)
 
-    def _next(self, client: Client, pending: dict[Future[list[CellRecord]], Share]) -> list[CellRecord]:
+    def _submit(self, going: _Going, task: _Task, workers: Sequence[str] = ()) -> None:
+        """Give a task to the cluster, if possible to those of its workers."""
+        share = self._share(task.cells, going.topic)
+        key = f"{task.name}-{going.topic[-8:]}{f'-again-{task.kills}' if task.kills else ''}"
+        preferred = {"workers": list(workers), "allow_other_workers": True} if workers else {}
+        future = going.client.submit(shares.run, share, key=key, pure=False, **preferred)
+        future.add_done_callback(self._events.put)
+        going.pending[future] = task
+
+    def _next(self, going: _Going) -> list[CellRecord]:
         """The records that the next event brings."""
         try:
             event = self._events.get(timeout=LOOKS)
         except queue.Empty:
-            if client.status == "running":
+            if going.client.status == "running":
                 return []
             gone = f"--scheduler {self._address}: went away; run again, what ended is in the workers' caches"
             raise SchedulerError(gone) from None
@@ -118,18 +129,26 @@ class Cluster:
             if event.began:
                 self._observer.cell_started(event.began)
             return [event.record] if event.record else []
-        share = pending.pop(event)
-        return self._of_future(event, share)
+        return self._of_future(going, event, going.pending.pop(event))
 
-    def _of_future(self, future: Future[list[CellRecord]], share: Share) -> list[CellRecord]:
-        """The records of a share that ended."""
+    def _of_future(self, going: _Going, future: Future[list[CellRecord]], task: _Task) -> list[CellRecord]:
+        """The records of a share that ended; of one whose process was killed none: what is left of it begins again."""
         from distributed import CancelledError, KilledWorker
 
         try:
             records: list[CellRecord] = future.result(timeout=ANSWERS)
         except KilledWorker as killed:
-            reason = f"{killed.allowed_failures + 1} workers of the cluster died with its share"
-            return [CellRecord(*place, Verdict.UNTESTED, reason, interrupted=True) for place in share.places]
+            return task.untested(f"{killed.allowed_failures + 1} workers of the cluster died with its share")
+        except ShareKilled as killed:
+            if task.kills + 1 == MOST_KILLS:
+                return task.untested(
+                    f"the process of its share was ended {MOST_KILLS} times by {killed.by}: out of memory?"
+                )
+            left = tuple(cell for cell in task.cells if cell.place in going.left)
+            self._observer.note(f"{task.name}: {killed.by} on {killed.address}; its {words.cells(len(left))} run again")
+            if left:
+                self._submit(going, replace(task, cells=left, kills=task.kills + 1), _elsewhere(going.client, killed))
+            return []
         except TfparityError:
             raise
         except CancelledError:
@@ -160,26 +179,61 @@ class Cluster:
                 )
         return len(found)
 
-    def _shares(self, cells: Sequence[PlannedCell], workers: int, topic: str) -> list[tuple[str, Share]]:
-        """The tasks, by a name that Dask's dashboard shows: the dearest first, and where there are fewer toolchains
-        than workers each in as many parts as keep all of them busy."""
-        session = self._session
+    def _tasks(self, cells: Sequence[PlannedCell], workers: int) -> list[_Task]:
+        """The tasks, the dearest first, and where there are fewer toolchains than workers each in as many parts as keep
+        all of them busy."""
         toolchains = list(dict.fromkeys(cell.toolchain for cell in cells if cell.applicable))
         parts = -(-workers // max(1, len(toolchains)))
-        costs, made, revision = session.costs(cells), [], shares.revision()
+        costs, made = self._session.costs(cells), []
         for toolchain in toolchains:
             mine = [cell for cell in cells if cell.applicable and cell.toolchain == toolchain]
             for number in range(1, parts + 1):
-                part = Shard(number, parts).share(mine)
+                part = tuple(Shard(number, parts).share(mine))
                 if part:
-                    places = tuple(cell.place for cell in part)
-                    choice = replace(session.choice, toolchains=(toolchain,), record=False, shard=None, recorded=False)
-                    share = Share(
-                        replace(choice, needs=()), places, shards.run_digest(session.selection, part), revision, topic
-                    )
-                    made.append((sum(costs[place] for place in places), f"{toolchain} {number}/{parts}", share))
+                    made.append((sum(costs[cell.place] for cell in part), _Task(f"{toolchain} {number}/{parts}", part)))
         made.sort(key=lambda one: -one[0])
-        return [(name, share) for _, name, share in made]
+        return [task for _, task in made]
+
+    def _share(self, part: Sequence[PlannedCell], topic: str) -> Share:
+        """What a worker is sent of cells of one toolchain."""
+        session = self._session
+        choice = replace(
+            session.choice, toolchains=(part[0].toolchain,), record=False, shard=None, recorded=False, needs=()
+        )
+        digest = shards.run_digest(session.selection, part)
+        return Share(choice, tuple(cell.place for cell in part), digest, shares.revision(), topic)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A share as the cluster has it. name: what Dask's dashboard shows; kills: how often its process was killed."""
+
+    name: str
+    cells: tuple[PlannedCell, ...]
+    kills: int = 0
+
+    def untested(self, reason: str) -> list[CellRecord]:
+        return [CellRecord(*cell.place, Verdict.UNTESTED, reason, interrupted=True) for cell in self.cells]
+
+
+@dataclass
+class _Going:
+    """A run under way. left: the places of which no record has come; pending: what the cluster has."""
+
+    client: Client
+    topic: str
+    left: set[CellId]
+    pending: dict[Future[list[CellRecord]], _Task] = field(default_factory=dict)
+
+
+def _elsewhere(client: Client, killed: ShareKilled) -> list[str]:
+    """The workers on other machines than that where a share was killed, else the other workers; empty where there are
+    none."""
+    from distributed.comm.addressing import get_address_host
+
+    others = [address for address in client.nthreads() if address != killed.address]
+    away = [address for address in others if get_address_host(address) != get_address_host(killed.address)]
+    return away or others
 
 
 def refuse(choice: Choice) -> None:

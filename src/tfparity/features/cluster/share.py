@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 
 from tfparity import paths
@@ -20,6 +21,7 @@ from tfparity.errors import SchedulerError, TfparityError
 from tfparity.features import shards
 from tfparity.features.session import Session
 from tfparity.planning.options import Choice
+from tfparity.records import machine
 from tfparity.records.cells import CellId, CellRecord, PlannedCell
 
 #: Seconds between two looks at whether a share is still wanted.
@@ -48,6 +50,15 @@ class Told:
     wrong: TfparityError | None = None
 
 
+class ShareKilled(Exception):
+    """The process of a share was killed from outside, as the kernel does where memory runs out. address: of the worker;
+    by: what killed it, in words."""
+
+    def __init__(self, address: str, by: str) -> None:
+        super().__init__(address, by)
+        self.address, self.by = address, by
+
+
 def revision() -> str:
     """A digest of tfparity's own code: machines that work together have the same."""
     return paths.digest(sorted(paths.PACKAGE.rglob("*.py")), paths.PACKAGE)
@@ -57,7 +68,7 @@ def run(share: Share) -> list[CellRecord]:
     """The task: the records of a share, each of which the client hears of as it ends.
 
     Raises SchedulerError where this machine's project, cases or packages are not those of the share, or the process
-    breaks; what the engine raises.
+    breaks; ShareKilled where that is killed; what the engine raises.
     """
     from distributed import get_worker
 
@@ -68,8 +79,12 @@ def run(share: Share) -> list[CellRecord]:
         stdin, stdout = process.stdin, process.stdout
         assert stdin is not None
         assert stdout is not None
-        pickle.dump(share, stdin)
-        stdin.flush()
+        try:
+            pickle.dump(share, stdin)
+            stdin.flush()
+        except BrokenPipeError:  # it has ended: how is seen below
+            with suppress(BrokenPipeError):
+                stdin.close()
 
         def watch() -> None:
             while process.poll() is None:
@@ -88,11 +103,17 @@ def run(share: Share) -> list[CellRecord]:
                 told: Told = pickle.load(stdout)  # nosec B301 # noqa: S301 - of our own process
             except EOFError:
                 break
+            except pickle.UnpicklingError:  # it ended in the middle of a word
+                stdin.close()
+                break
             if told.wrong is not None:
                 raise told.wrong
             if told.record is not None:
                 records.append(told.record)
             worker.log_event(share.topic, pickle.dumps(told))
+    killed = machine.ended_from_outside(process.returncode)
+    if killed:
+        raise ShareKilled(worker.address, killed)
     if process.returncode:
         raise SchedulerError(f"worker {worker.name}: the process of a share ended with {process.returncode}")
     return records
