@@ -579,3 +579,28 @@ def test_a_planted_slowdown_has_its_word_and_code(project: Project, capsys: pyte
     said = capsys.readouterr().out
     assert "slower (1): " in said
     assert "1 model by onnx-tf: 1.30 times as long as on BASE" in said
+
+
+def test_what_this_machine_ended_is_told_whatever_ran_after_it(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The second run is of the cells that differ alone: of what the first one was cut off at it tells nothing."""
+    record(zoo("gru", GRU, toolchain="old"))
+    runs: list[list[str]] = []
+
+    def ran(_: Session, cells: Sequence[PlannedCell], *, again: bool) -> list[CellRecord]:
+        runs.append([f"{cell.toolchain} {cell.case}" for cell in cells])
+        made = []
+        for cell in cells:
+            (one,) = current(zoo(cell.case.removeprefix("zoo/"), toolchain=cell.toolchain))
+            cut = replace(one, verdict=Verdict.UNTESTED, reason="a full disk", cell=None, attempts=(), interrupted=True)
+            if cell.toolchain == "old" and cell.case == "zoo/gru":
+                (one,) = current(zoo("gru", GRU, toolchain="old"))
+            made.append(cut if cell.case == "zoo/add" else one)
+        return made
+
+    monkeypatch.setattr(cli.commands, "ran", ran)
+    asked = ["upgrade", "old", "new", "--run", "--route", "onnx-tf", "--case", "zoo/gru", "--case", "zoo/add"]
+    assert cli.main(asked) == 21
+    assert runs == [["old zoo/add", "new zoo/add", "new zoo/gru"], ["old zoo/gru", "new zoo/gru"]]
+    assert "this machine ended 2 of 4 cells" in capsys.readouterr().err

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tfparity.errors import MachineFault, TfparityError
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from tfparity.engine.engine import Engine
     from tfparity.features.cluster.client import Cluster
     from tfparity.features.session import Session
-    from tfparity.records.cells import CellRecord, PlannedCell
+    from tfparity.features.upgrade.upgrade import Carry
+    from tfparity.records.cells import CellId, CellRecord, PlannedCell
     from tfparity.records.observer import Observer
 
 Command = Callable[[argparse.Namespace], int]
@@ -126,6 +127,27 @@ def ran(session: Session, cells: Sequence[PlannedCell], *, again: bool = False) 
     console.print(f"{what}{asked.forecast(cells, asked.to_run(cells))}", markup=False)
     with progress.progress(console, cells, asked.costs(cells)) as display, asked.engine(display) as engine:
         return list(engine.run(cells))
+
+
+@dataclass
+class Carried:
+    """Runs cells of sessions as `ran` does; keeps the last record of each."""
+
+    records: dict[CellId, CellRecord] = field(default_factory=dict)
+
+    def over(self, session: Session) -> Carry:
+        """What runs the cells of that session."""
+
+        def carry(cells: Sequence[PlannedCell], *, again: bool) -> list[CellRecord]:
+            came = ran(session, cells, again=again)
+            self.records.update({record.place: record for record in came})
+            return came
+
+        return carry
+
+    def raise_for_machine(self) -> None:
+        """`raise_for_machine` of these records."""
+        raise_for_machine(list(self.records.values()))
 
 
 def tell_notes(session: Session) -> None:

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tfparity import paths
 from tfparity.cli import commands
 from tfparity.cli.commands import Commands
 from tfparity.cli.upgrade import WITHOUT
 from tfparity.errors import UsageError
-
-if TYPE_CHECKING:
-    from tfparity.features.session import Session
-    from tfparity.features.upgrade.upgrade import Carry
-    from tfparity.records.cells import CellRecord, PlannedCell
 
 
 def declare(to: Commands) -> None:
@@ -70,9 +63,9 @@ def scout(given: argparse.Namespace) -> int:
     for one in refusals:
         scout_lines.refused(out, one)
     todo = [one for one in candidates if one.refusal is None]
-    interrupted: list[CellRecord] = []
+    carried = commands.Carried()
     trials = []
-    trying = scouting.Scout(session, lambda over: _carry(over, interrupted))
+    trying = scouting.Scout(session, carried.over)
     if todo:
         _say(trying.budget(todo))
     for one in todo:
@@ -86,20 +79,9 @@ def scout(given: argparse.Namespace) -> int:
             out.print(f"{path}: written", markup=False, soft_wrap=True)
     out.print(scout_lines.ending(trials), markup=False, soft_wrap=True)
     if not proposals:
-        commands.raise_for_machine(interrupted)
+        carried.raise_for_machine()
     return scouting.FOUND if proposals else 0
 
 
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
-
-
-def _carry(session: Session, interrupted: list[CellRecord]) -> Carry:
-    """Runs cells of a session; keeps those that this machine ended."""
-
-    def carry(cells: Sequence[PlannedCell], *, again: bool) -> list[CellRecord]:
-        records = commands.ran(session, cells, again=again)
-        interrupted.extend(record for record in records if not record.whole)
-        return records
-
-    return carry

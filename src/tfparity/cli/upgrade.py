@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tfparity.cli import commands
 from tfparity.cli.commands import Commands
 from tfparity.errors import UsageError
 from tfparity.planning import options
-
-if TYPE_CHECKING:
-    from tfparity.records.cells import CellRecord, PlannedCell
 
 #: Options that choose cells and mean nothing here: it has its own toolchains, and its own way to run what is missing.
 WITHOUT = (
@@ -105,13 +100,7 @@ def upgrade(given: argparse.Namespace) -> int:
     if given.repeat is not None:
         _check_repeat(given, both.base == both.head)
     runs = (both.head_label != both.head or given.repeat is not None) if given.run is None else given.run
-    interrupted: list[CellRecord] = []
-
-    def carry(cells: Sequence[PlannedCell], *, again: bool) -> list[CellRecord]:
-        records = commands.ran(session, cells, again=again)
-        interrupted[:] = [record for record in records if not record.whole]
-        return records
-
+    carried = commands.Carried()
     session.read()
     if runs and session.selection.has_own_results:
         session.recorder.check()
@@ -120,11 +109,11 @@ def upgrade(given: argparse.Namespace) -> int:
     commands.tell_notes(session)
     with unnamed.removed(session):
         tier = sides.tier_to_run(asked)
-        report = upgrade(session, both, carry if runs else None, tier, repeat=given.repeat or 1)
+        report = upgrade(session, both, carried.over(session) if runs else None, tier, repeat=given.repeat or 1)
     outputs.write(report, files)
     terminal.show(commands.console(), report)
     if not report.exit_code:  # else something is worse, whatever the other cells would have come to
-        commands.raise_for_machine(interrupted)
+        carried.raise_for_machine()
     return report.exit_code
 
 
