@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tfparity.errors import MachineFault, TfparityError
+from tfparity.errors import MachineFault, TfparityError, UsageError
 from tfparity.planning import options
 from tfparity.records.vocabulary import Sandboxing
 
@@ -177,3 +179,15 @@ def raise_for_machine(records: Sequence[CellRecord]) -> None:
             f"this machine ended {len(ended)} of {len(records)} cells, and nothing is recorded of what it ended: "
             "look at its memory and disk, then run them again"
         )
+
+
+def make_room(option: str, path: Path) -> None:
+    """Make the folder of a file that is written once the run is over. Raises UsageError where it could not be."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as wrong:
+        raise UsageError(f"{option} {path}: its folder cannot be made: {wrong.strerror}") from None
+    if path.is_dir():
+        raise UsageError(f"{option} {path}: is a folder; name a file")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise UsageError(f"{option} {path}: may not be written")

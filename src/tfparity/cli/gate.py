@@ -41,7 +41,7 @@ def gate(given: argparse.Namespace) -> int:
     summary = given.summary or (Path(asked_for) if asked_for else None)
     for option, path in (("--junit", given.junit), ("--summary", summary)):
         if path is not None:
-            make_room(option, path)
+            commands.make_room(option, path)
     asked.as_recorded = True
 
     def keep(records: Sequence[CellRecord]) -> None:
@@ -70,15 +70,3 @@ def gate(given: argparse.Namespace) -> int:
     if code != compare.EXIT_CODES["regressed"]:  # that is sure whatever the other cells would have come to
         commands.raise_for_machine(records)
     return code
-
-
-def make_room(option: str, path: Path) -> None:
-    """Make the folder of a file that is written once the run is over. Raises UsageError where it could not be."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as wrong:
-        raise UsageError(f"{option} {path}: its folder cannot be made: {wrong.strerror}") from None
-    if path.is_dir():
-        raise UsageError(f"{option} {path}: is a folder; name a file")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise UsageError(f"{option} {path}: may not be written")

@@ -86,8 +86,6 @@ def score(given: argparse.Namespace, asked: Session, records: Sequence[CellRecor
 def check_score(given: argparse.Namespace) -> bool:
     """Whether a score is asked for. Raises UsageError where there is nothing to score, for what a score does not tell
     of, or for no room for its file."""
-    from tfparity.cli.gate import make_room
-
     asked = bool(given.score or given.score_json)
     if asked and not getattr(given, "with"):
         raise UsageError("--score is of a package under test: name it with --with PACKAGE=WHAT")
@@ -96,7 +94,7 @@ def check_score(given: argparse.Namespace) -> bool:
         if asked and chosen:
             raise UsageError(f"--score is of what the stages come to: leave out {words}, or --score")
     if given.score_json is not None:
-        make_room("--score-json", given.score_json)
+        commands.make_room("--score-json", given.score_json)
     return asked
 
 

@@ -32,7 +32,6 @@ def scout(given: argparse.Namespace) -> int:
     """Say what is new on the index of the packages that toolchains pin, try it, and propose it for matrix.yaml."""
     from dataclasses import replace
 
-    from tfparity.cli.gate import make_room
     from tfparity.environments import changed, news, uv_command
     from tfparity.environments.changed import Resolver
     from tfparity.features.session import Session
@@ -40,7 +39,7 @@ def scout(given: argparse.Namespace) -> int:
     from tfparity.features.upgrade import scout as scouting
 
     if given.markdown is not None:
-        make_room("--markdown", given.markdown)
+        commands.make_room("--markdown", given.markdown)
     asked = replace(commands.choice(given), toolchains=tuple(given.toolchain or ("all",)))
     session = Session(asked)
     selection = session.selection

@@ -82,7 +82,6 @@ def upgrade(given: argparse.Namespace) -> int:
     for flag in ("--golden", "--switches"):
         if getattr(given, flag.removeprefix("--")):
             raise UsageError(f"{flag} goes with --artifact")
-    from tfparity.cli.gate import make_room
     from tfparity.features import unnamed
     from tfparity.features.upgrade import outputs, sides, terminal
     from tfparity.features.upgrade.upgrade import upgrade
@@ -90,7 +89,7 @@ def upgrade(given: argparse.Namespace) -> int:
 
     files = {name: path for name in FILES if (path := getattr(given, name)) is not None}
     for name, path in files.items():
-        make_room(f"--{name}", path)
+        commands.make_room(f"--{name}", path)
     asked: Choice = commands.choice(given)
 
     def say(text: str) -> None:
@@ -130,7 +129,6 @@ def _check_repeat(given: argparse.Namespace, same: bool) -> None:
 def _artifact(given: argparse.Namespace) -> int:
     """What becomes of an artifact that is served today."""
     from tfparity import paths
-    from tfparity.cli.gate import make_room
     from tfparity.engine.artifact_runs import Runs
     from tfparity.environments import changed
     from tfparity.environments.changed import Resolver
@@ -150,7 +148,7 @@ def _artifact(given: argparse.Namespace) -> int:
         )
     files = {name: path for name in outputs.FORMATS if (path := getattr(given, name)) is not None}
     for name, path in files.items():
-        make_room(f"--{name}", path)
+        commands.make_room(f"--{name}", path)
     found, answers = artifact.located(given.artifact), golden.read(given.golden)
     project, cache = paths.project(), paths.cache()
     declared = matrix.load(project.matrix)
