@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -10,6 +11,7 @@ from typing import cast
 import pytest
 
 from tfparity import paths
+from tfparity.engine.worker_client import Answer, Facts
 from tfparity.errors import EvidenceError, UsageError, WorkerError
 from tfparity.evidence import latency
 from tfparity.evidence.latency import Latency, Process, Series
@@ -17,7 +19,9 @@ from tfparity.features.latency import measure
 from tfparity.features.latency.measure import Call, Subject
 from tfparity.paths import Project
 from tfparity.planning import subjects
-from tfparity.records.vocabulary import Target
+from tfparity.records.cells import StageReply
+from tfparity.records.keys import Json
+from tfparity.records.vocabulary import Outcome, Target
 from tfparity.report.latency import terminal
 
 ROOT = paths.project().root
@@ -48,6 +52,38 @@ class Fake:
             raise WorkerError(f"{self.name}: stopped")
         self.turns.append(self.name)
         return Call(0.002, 0.0015)
+
+
+#: What a measured process may print where two numbers are expected.
+GARBAGE = {
+    "words": b"ready\n" + b"fast enough\n" * 2,
+    "nothing": b"ready\n\n\n",
+    "one number": b"ready\n1.0\n1.0\n",
+    "three numbers": b"ready\n1 2 3\n1 2 3\n",
+    "no text": b"ready\n\xff\xfe\x00\n\xff\n",
+    "no number": b"ready\nnan nan\nnan nan\n",
+    "without end": b"ready\ninf inf\ninf inf\n",
+    "before it began": b"ready\n-1 1\n-1 1\n",
+    "a number of 5,000 digits": b"ready\n" + b"9" * 4000 + b" 1\n" + b"9" * 4000 + b" 1\n",
+    "escapes": b"ready\n\x1b[2J\n\x1b[2J\n",
+    "a line without end": b"ready\n" + b"1" * 50_000,
+}
+
+
+@pytest.mark.parametrize("garbage", GARBAGE.values(), ids=GARBAGE.keys())
+def test_a_process_that_answers_no_times_has_a_reason(tmp_path: Path, garbage: bytes) -> None:
+    def ask(request: Mapping[str, Json]) -> Answer:
+        Path(str(request["durations"])).write_bytes(garbage)
+        with Path(str(request["commands"])).open() as commands:
+            while commands.readline() != "end\n":
+                pass
+        return Answer((StageReply("measure", Outcome.PASS),), Facts(), tmp_path)
+
+    with Subject("torch", ask, {}, tmp_path / "subject") as subject:
+        calls, failed = measure.interleave([subject], 3)
+    assert calls == {}
+    assert failed["torch"].startswith("torch: its answer is no time")
+    assert failed["torch"].isprintable()
 
 
 def test_every_second_round_has_the_order_of_the_one_before_backwards() -> None:

@@ -3,6 +3,7 @@ again with new processes."""
 
 from __future__ import annotations
 
+import math
 import os
 import select
 import shutil
@@ -32,6 +33,9 @@ LONG = 0.02
 #: Seconds that a subject may take to load and warm up, and that a call may take.
 SETUP_SECONDS = 300.0
 CALL_SECONDS = 60.0
+
+#: Bytes of a line, beyond which what answers is no subject.
+LINE_BYTES = 4096
 
 
 @dataclass(frozen=True)
@@ -110,13 +114,17 @@ class Subject:
         calls = 1 if self._last >= LONG else 2
         os.write(self._out, b"%d\n" % calls)
         lines = [self._line(CALL_SECONDS) for _ in range(calls)]
-        seconds, busy = map(float, lines[-1].split())
-        self._last = seconds
-        return Call(seconds, busy)
+        call = _call(lines[-1])
+        if call is None:
+            raise WorkerError(f"{self.name}: its answer is no time: {printable(lines[-1])[:80]!r}")
+        self._last = call.seconds
+        return call
 
     def _line(self, patience: float) -> str:
         deadline = time.monotonic() + patience
         while b"\n" not in self._pending:
+            if len(self._pending) > LINE_BYTES:
+                raise WorkerError(f"{self.name}: its answer is no time, and has no end")
             readable, _, _ = select.select([self._in], [], [], 0.2)
             if readable:
                 self._pending += os.read(self._in, 65536)
@@ -125,7 +133,16 @@ class Subject:
             elif time.monotonic() > deadline:
                 raise WorkerError(f"{self.name}: no answer within {patience:.0f} s")
         line, self._pending = self._pending.split(b"\n", 1)
-        return line.decode()
+        return line.decode("utf-8", "replace")
+
+
+def _call(line: str) -> Call | None:
+    """What a subject says of a call; None of a line that it cannot have said."""
+    try:
+        seconds, busy = map(float, line.split())
+    except ValueError:
+        return None
+    return Call(seconds, busy) if 0 <= seconds < math.inf and 0 <= busy < math.inf else None
 
 
 def interleave(subjects: Sequence[Subject], rounds: int, seed: int = 0) -> tuple[dict[str, list[Call]], dict[str, str]]:
