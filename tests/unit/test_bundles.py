@@ -5,8 +5,11 @@ import errno
 import json
 import os
 import pickle
+import struct
 import time
+import tracemalloc
 import zipfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,7 @@ from hypothesis.extra import numpy as np_st
 from tfparity.engine import bundles
 from tfparity.engine.bundles import BundleFacts, Exported, ExportFacts, prune
 from tfparity.errors import MachineFault
+from tfparity.inputs import arrays_file
 from tfparity.records.cells import Model, Problem, StageReply
 from tfparity.records.vocabulary import Outcome
 from tfparity.worker import machine_errors
@@ -300,7 +304,7 @@ def test_an_export_that_this_machine_cannot_read_is_not_changed(
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.EMFILE, errno.ENOMEM, errno.ENOSPC])
-@pytest.mark.parametrize("where", [(zipfile, "ZipFile"), (numpy, "load")], ids=["sizes", "arrays"])
+@pytest.mark.parametrize("where", [(zipfile, "ZipFile"), (arrays_file, "_array")], ids=["sizes", "arrays"])
 def test_arrays_that_this_machine_cannot_read_are_its_fault(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, where: tuple[Any, str]
 ) -> None:
@@ -383,9 +387,69 @@ def test_arrays_that_take_more_than_they_may_are_not_read(tmp_path: Path, monkey
     path = tmp_path / "outputs.npz"
     numpy.savez(path, a=numpy.zeros(100), b=numpy.zeros(100))
     assert len(bundles.read_arrays(path, 1600)) == 2
-    monkeypatch.setattr(numpy, "load", lambda *_, **__: pytest.fail("the arrays were read"))
+    monkeypatch.setattr(arrays_file, "_array", lambda *_: pytest.fail("the arrays were read"))
     with pytest.raises(bundles.TooLarge):
         bundles.read_arrays(path, 1599)
+
+
+def member(name: str) -> zipfile.ZipInfo:
+    """One that an archive lists and that is not there."""
+    found = zipfile.ZipInfo(name)
+    found.header_offset = found.CRC = 0
+    return found
+
+
+def many_names(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.filelist += [member(f"output/{number}/{'y' * 60}.npy") for number in range(50_000)]
+        archive._didModify = True  # type: ignore[attr-defined]
+
+
+def a_long_name(path: Path) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.filelist += [member(f"{number}{'y' * 60_000}") for number in range(100)]
+        archive._didModify = True  # type: ignore[attr-defined]
+
+
+def a_hole(path: Path) -> None:
+    """A file of which nearly nothing lies on the disk, and that says that its list is as long as it."""
+    size = 2**30
+    with path.open("wb") as file:
+        file.truncate(size)
+        file.seek(size)
+        file.write(struct.pack("<4sHHHHIIH", b"PK\5\6", 0, 0, 1, 1, size, 0, 0))
+
+
+@pytest.mark.parametrize("made", [many_names, a_long_name, a_hole])
+def test_a_list_of_arrays_without_end_is_not_read(tmp_path: Path, made: Callable[[Path], None]) -> None:
+    made(tmp_path / "outputs.npz")
+    tracemalloc.start()
+    try:
+        assert bundles.read_arrays(tmp_path / "outputs.npz") == {}
+        assert bundles.room(tmp_path / "outputs.npz") == bundles.ALLOWANCE
+        assert tracemalloc.get_traced_memory()[1] < 4 * arrays_file.AT_ONCE
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("other", [b"(9999999,)", b"(-000001,)", b"(00, 000,)"])
+def test_what_is_written_over_an_array_once_it_was_looked_at_takes_no_more_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: bytes
+) -> None:
+    path = tmp_path / "outputs.npz"
+    numpy.savez(path, a=numpy.zeros(1000000))
+    looked = arrays_file._exchanged
+
+    def changed(opened: zipfile.ZipFile) -> dict[str, arrays_file.Head]:
+        found = looked(opened)
+        content = path.read_bytes()
+        assert b"(1000000,)" in content
+        with path.open("r+b") as file:
+            file.write(content.replace(b"(1000000,)", other))
+        return found
+
+    monkeypatch.setattr(arrays_file, "_exchanged", changed)
+    assert {name: array.shape for name, array in bundles.read_arrays(path).items()} in ({}, {"a": (1000000,)})
 
 
 def test_answers_have_room_by_what_torch_answered(tmp_path: Path) -> None:
