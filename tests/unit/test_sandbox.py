@@ -102,18 +102,24 @@ SECRETS = {
     "DATABASE_URL": "postgres://user:word@host/x",
     "PIP_INDEX_URL": "https://user:word@host/simple",
 }
+FOR_UV = {
+    "UV_INDEX_MINE_PASSWORD": "x",
+    "UV_DEFAULT_INDEX": "https://user:word@host/simple",
+    "UV_CACHE_DIR": "/x",
+    "HTTPS_PROXY": "http://user:word@host:1",
+    "no_proxy": "host",
+    "NETRC": "/x",
+}
 PLAIN = {
     "PATH": "/usr/bin",
     "HOME": "/home/x",
     "CFLAGS": "-O2",
-    "UV_INDEX_MINE_PASSWORD": "x",
-    "UV_DEFAULT_INDEX": "https://user:word@host/simple",
-    "HTTPS_PROXY": "http://user:word@host:1",
     "SSL_CERT_FILE": "/x",
     "DATABASE_URL": "postgres://host/x",
 }
 
 
-def test_what_we_start_is_not_given_secrets() -> None:
-    assert own_environment.without_secrets(SECRETS) == {}
-    assert own_environment.without_secrets(PLAIN) == PLAIN
+def test_what_we_start_is_not_given_secrets_and_uv_alone_what_is_its_own() -> None:
+    given = {**SECRETS, **FOR_UV, **PLAIN}
+    assert own_environment.without_secrets(given) == PLAIN
+    assert own_environment.for_uv(given) == {**FOR_UV, **PLAIN}

@@ -76,7 +76,7 @@ def run(command: Sequence[str], *, stdin: str = "", cwd: Path | None = None) -> 
     """Run a command without a terminal, outside any project's settings, until it ends. It may build what it installs,
     which is other people's code."""
     own_environment.hide()
-    given = own_environment.without_secrets(os.environ)
+    given = own_environment.for_uv(os.environ)
     environment = {name: value for name, value in given.items() if name not in CHANGES_RESOLUTION}
     # In a sandbox nothing is written beside a module, so that its bytecode has to be there.
     environment.update(NO_COLOR="1", UV_NO_PROGRESS="1", UV_PYTHON_DOWNLOADS="manual", UV_COMPILE_BYTECODE="1")

@@ -17,17 +17,27 @@ _SECRET = re.compile(
 #: An address with a password in it.
 _WITH_PASSWORD = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s@]*:[^/\s@]+@", re.IGNORECASE)
 
-#: How uv reaches an index, which may need a password: these are for uv.
+#: How uv reaches an index, which may need a password: these are for uv, and nothing else reaches one.
 _FOR_UV = re.compile(r"UV_|(HTTP|HTTPS|ALL|NO)_PROXY$|NETRC$", re.IGNORECASE)
 
 
 def without_secrets(variables: Mapping[str, str]) -> dict[str, str]:
-    """The variables but those that by their name or by a password in an address are secrets; uv's own stay."""
-    return {
-        name: value
-        for name, value in variables.items()
-        if _FOR_UV.match(name) or not (_SECRET.search(name) or _WITH_PASSWORD.search(value))
-    }
+    """The variables but those that by their name or by a password in an address are secrets, and those that are for uv
+    alone."""
+    return {name: value for name, value in variables.items() if not (_is_for_uv(name) or _is_secret(name, value))}
+
+
+def for_uv(variables: Mapping[str, str]) -> dict[str, str]:
+    """The variables but those that are secrets, and those that are for uv as they are."""
+    return {name: value for name, value in variables.items() if _is_for_uv(name) or not _is_secret(name, value)}
+
+
+def _is_for_uv(name: str) -> bool:
+    return bool(_FOR_UV.match(name))
+
+
+def _is_secret(name: str, value: str) -> bool:
+    return bool(_SECRET.search(name) or _WITH_PASSWORD.search(value))
 
 
 @functools.cache
