@@ -27,7 +27,8 @@ def adopt() -> None:
 
 def end(folder: Path, known: AbstractSet[int], parent: int | None) -> None:
     """End what came to us of a worker: processes seen among its requests' (`known`), that run below its folder or were
-    started with it as their home, and whatever they leave. `parent`: its own process, which somebody waits for."""
+    started with it as their home, and whatever they leave; and reap what came to us and has ended. `parent`: its own
+    process, which somebody waits for."""
     if sys.platform != "linux":
         return
     seen = set(known)
@@ -41,7 +42,7 @@ def end(folder: Path, known: AbstractSet[int], parent: int | None) -> None:
                 child.kill()
         for child in left:
             with suppress(psutil.Error):
-                child.wait(1)
+                child.wait(1)  # which reaps it
 
 
 def _children() -> list[psutil.Process]:
@@ -53,7 +54,10 @@ def _children() -> list[psutil.Process]:
 
 def _is_of(process: psutil.Process, folder: Path, seen: AbstractSet[int]) -> bool:
     with suppress(psutil.Error, OSError):
-        if process.pid in seen or os.getsid(process.pid) in seen:
+        session = os.getsid(process.pid)
+        if process.pid in seen or session in seen:
             return True
+        if process.status() == psutil.STATUS_ZOMBIE:  # of what it was nothing else is left
+            return session not in (process.pid, os.getsid(0))  # what we start leads a session, or is in ours
         return Path(process.cwd()).is_relative_to(folder) or process.environ().get("HOME") == str(folder / "home")
     return False
