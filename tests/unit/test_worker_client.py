@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from tfparity import paths
-from tfparity.engine import worker_client
+from tfparity.engine import sandbox, worker_client
 from tfparity.engine.process_limits import Limits, Watched
+from tfparity.engine.sandbox import Inside, Sandbox
 from tfparity.engine.worker_client import STAGES, Answer, Facts, Made, Side, Worker
 from tfparity.errors import MachineFault
 from tfparity.judging.judge import Signature
@@ -313,6 +314,32 @@ def test_a_worker_starts_whatever_an_exporter_says_of_its_newest_opset(
         assert [step.module for step in worker.imports] == ["torch"]
         assert worker.failed_import is None
         assert worker.facts.newest_opset == newest
+
+
+@pytest.mark.parametrize("sandboxed", [True, False])
+@pytest.mark.parametrize(
+    "named",
+    [os.getpid, os.getppid, lambda: -os.getpid(), *(lambda n=n: n for n in (1, 0, -1, 2**22, 2**31, 2**70))],
+    ids=["us", "our parent", "our group", "1", "0", "-1", "2**22", "2**31", "2**70"],
+)
+def test_no_process_is_ended_that_the_worker_did_not_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: Callable[[], int], sandboxed: bool
+) -> None:
+    pid = named()
+    inside = Inside(Sandbox("user namespaces")) if sandboxed else None
+    worker = Worker(Side(Path("/opt/python"), (), ()), tmp_path / "worker", fresh=True, inside=inside)
+    lines = [{"started": "a", "pid": pid}, {"ready": True, "imports": [], "facts": {}}, {"started": "b", "pid": pid}]
+    parent = Parent(tmp_path / "said", *lines)
+    parent.pid = 2**22 - 1
+    ended: list[int] = []
+    monkeypatch.setattr(worker, "_spawn", lambda _: parent)
+    monkeypatch.setattr(worker_client, "kill", ended.append)
+    monkeypatch.setattr(worker_client.orphans, "end", lambda *_: None)
+    with worker:
+        worker._gone.wait(5)
+        assert set(worker._running()) <= {sandbox.NOBODY}
+        worker.kill()
+    assert set(ended) <= {sandbox.NOBODY, parent.pid}
 
 
 # Files in the place of which code under test put something else

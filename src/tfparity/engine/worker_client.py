@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
+import psutil
 from pydantic import FiniteFloat, ValidationError
 
 from tfparity import paths
@@ -421,10 +422,16 @@ class Worker:
             self._told.notify_all()  # whoever waits looks again
 
     def _outer(self, pid: int) -> int:
-        """The process that the parent calls by that number, as we call it."""
-        if self.inside is None or self._process is None:
-            return pid
-        return sandbox.outer(self._process.pid, pid)
+        """The process that the parent calls by that number, as we call it; NOBODY where it started none: what we end is
+        not for code under test to say, which may write where its parent does."""
+        if self._process is None:
+            return sandbox.NOBODY
+        if self.inside is not None:
+            return sandbox.outer(self._process.pid, pid)
+        with suppress(psutil.Error, ValueError, OverflowError):
+            if psutil.Process(pid).ppid() == self._process.pid:
+                return pid
+        return sandbox.NOBODY
 
     def kill(self) -> None:
         """End the parent and what it runs at once; requests under way come back as crashed."""
