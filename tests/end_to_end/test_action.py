@@ -136,3 +136,72 @@ def test_the_scheduled_scout_tells_what_was_found_from_an_error(
         subprocess.run([*git, "apply", "--index", "reports/scout.patch"], cwd=tmp_path, check=True)
         assert (tmp_path / "lockfiles" / "new.txt").read_text() == "lock\n"
         assert (tmp_path / "docs" / "page.md").read_text() == "page\n"
+
+
+def workflows() -> dict[str, dict[str, Any]]:
+    return {path.stem: workflow(path.stem) for path in (ROOT / ".github" / "workflows").glob("*.yml")}
+
+
+def test_ci_runs_every_session_that_ci_run_does() -> None:
+    said = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    sessions = set(re.findall(r"nox -s ([\w-]+)", said))
+    steps = [step.get("run", "") for job in workflow("ci")["jobs"].values() for step in job["steps"]]
+    assert sessions == {"lint", "audit", "tests", "end-to-end"}
+    assert sessions - {name for step in steps for name in re.findall(r"nox -s ([\w-]+)", step)} == set()
+
+
+def test_no_job_runs_for_six_hours_unseen_and_no_cache_grows() -> None:
+    jobs = {(name, job): made for name, one in workflows().items() for job, made in one["jobs"].items()}
+    assert [place for place, job in jobs.items() if "timeout-minutes" not in job] == []
+    steps = [*ACTION["runs"]["steps"], *(step for job in jobs.values() for step in job["steps"])]
+    caches = [step["with"] for step in steps if step.get("uses", "").startswith("actions/cache@")]
+    assert len(caches) >= 5
+    assert all("restore-keys" not in cache for cache in caches)  # a cache begun with an older one grows with every lock
+    assert all("requirements.txt" in cache["key"] or "locks.outputs.digest" in cache["key"] for cache in caches)
+
+
+#: In the place of python: tells what it is called with; merging the second toolchain fails.
+MERGING = """\
+#!/bin/sh
+printf '%s\\n' "$*" >> "$TOLD"
+case "$*" in *parts/tf2.16/1*) exit 1 ;; esac
+"""
+
+
+def stepped(tmp_path: Path, job: str, name: str, **environment: str) -> tuple[int, list[str]]:
+    """The code of a step of evidence.yml and what python was called with, a line each."""
+    (step,) = [step for step in workflow("evidence")["jobs"][job]["steps"] if step.get("name") == name]
+    assert set(step["env"]) <= {*environment, "SHARES"}
+    stand_in = tmp_path / "bin" / "python"
+    stand_in.parent.mkdir(exist_ok=True)
+    stand_in.write_text(MERGING)
+    stand_in.chmod(0o755)
+    told = tmp_path / "told"
+    told.unlink(missing_ok=True)
+    given = {"PATH": f"{stand_in.parent}:{os.environ['PATH']}", "TOLD": str(told), **environment}
+    shell = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]]
+    done = subprocess.run(shell, env=given, cwd=tmp_path, check=False)
+    return done.returncode, told.read_text().splitlines()
+
+
+def test_the_shares_of_every_toolchain_are_merged_alone_and_one_that_is_not_whole_is_told(tmp_path: Path) -> None:
+    """Ids that begin alike, as tf2.16 and tf2.16-shims do, are not taken for each other."""
+    whole = workflow("evidence")
+    shares = whole["jobs"]["share"]["strategy"]["matrix"]["share"]
+    assert shares == list(range(1, int(whole["env"]["SHARES"]) + 1))
+    ids = ["tf2.15", "tf2.16", "tf2.16-shims"]
+    for id in ids:
+        for share in shares:
+            given = {"TOOLCHAIN": id, "SHARE": str(share), "SHARES": whole["env"]["SHARES"]}
+            code, told = stepped(tmp_path, "share", "Run", **given)
+            asked = f"--toolchain {id} --tier core --shard {share}/2 --record --results parts/{id}/{share} --download"
+            assert told == [f"-m nox -s tfparity -- run {asked}"]
+            (tmp_path / "parts" / id / str(share)).mkdir(parents=True)
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "compatibility.md").write_text("the table\n")
+    summary = tmp_path / "summary"
+    code, told = stepped(tmp_path, "merge", "Merge", IDS=json.dumps(ids), GITHUB_STEP_SUMMARY=str(summary))
+    merging = "-m nox -s tfparity -- merge"
+    assert told == [*(f"{merging} parts/{id}/1 parts/{id}/2" for id in ids), "-m nox -s table"]
+    assert code == 1
+    assert summary.read_text() == "- tf2.16: not merged\nthe table\n"
