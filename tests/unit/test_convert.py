@@ -15,6 +15,7 @@ from builders import attempt, broken, document, lost_axis, record
 
 from tfparity import paths
 from tfparity.engine.engine import Converted
+from tfparity.engine.scores import Scores
 from tfparity.engine.targets import Delivered
 from tfparity.engine.worker_client import Made
 from tfparity.errors import UsageError
@@ -252,6 +253,9 @@ class Engine:
         self.asked.append((planned.toolchain, planned.route, wanted))
         return self.outcomes[planned.toolchain]
 
+    def scores(self, done: Converted) -> Scores | None:
+        return None
+
 
 class Came(Converted):
     """What came of zoo/gru, whose crossing nobody made."""
@@ -286,7 +290,7 @@ def converted(
     """The engine, what was written of it, and what was told."""
     engine, told = Engine(outcomes), list[str]()
     monkeypatch.setattr(asked, "engine", lambda _: engine)
-    monkeypatch.setattr(folder, "write", lambda *given: told.append(f"written: {given[3:]}"))
+    monkeypatch.setattr(folder, "write", lambda *given, scores: told.append(f"written: {given[3:]}"))
     done = convert.convert(asked, Path("out"), targets or (Target.SAVED_MODEL,), Silent(), told.append)
     return engine, done.made if done else None, told
 

@@ -69,6 +69,7 @@ BESIDE = {
 #: Modules that cannot change a recorded result, of a package all of them, and why.
 EXEMPT = {
     "worker.requests.latency": "times models whose verdict is known; results/latency is made anew as a whole",
+    "worker.requests.score": "a person's own measure of what was judged already",
     "worker.subjects": "likewise: the ways to run a model that are timed",
     "worker.requests.selftest": "tells whether a parent can fork, which gives the same answer as one that cannot",
 }

@@ -14,7 +14,7 @@ def declare(to: Commands) -> None:
     """Declare the command."""
     choosing = (
         *("--toolchain", "--route", "--input", "--output", "--axis", "--path", "--download", "--sandbox"),
-        *("--target", "--calibration"),
+        *("--target", "--calibration", "--evaluate"),
     )
     converted = to.add("convert", convert, only=choosing)
     converted.add_argument(
@@ -47,4 +47,7 @@ def convert(given: argparse.Namespace) -> int:
     print(f"{given.output_folder}: {', '.join(sorted(path.name for path in given.output_folder.iterdir()))}")
     for target in done.missing:
         print(f"tfparity: {given.output_folder} has the SavedModel and no {target}, see above", file=sys.stderr)
-    return 1 if done.missing else 0
+    unscored = done.scores.missing if done.scores else {}
+    for name, problem in unscored.items():
+        print(f"tfparity: no score of {name}: {problem.type}: {problem.message}", file=sys.stderr)
+    return 1 if done.missing or unscored else 0

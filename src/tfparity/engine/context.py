@@ -16,6 +16,7 @@ from tfparity.engine.sandbox import Inside, Sandbox
 from tfparity.engine.store import Store
 from tfparity.errors import TfparityError
 from tfparity.inputs.calibration import Calibration
+from tfparity.inputs.evaluation import Evaluation
 from tfparity.inputs.limitations import Limitation
 from tfparity.inputs.matrix import Matrix
 from tfparity.paths import Cache, Project
@@ -32,12 +33,12 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Options:
     """How to run. `budget` in seconds; `fresh_process` starts a process per request instead of forking; `path`: folders
-    of code that the models import, put before what is installed where they are built; `try_remedies`: those that
-    rules name, where a user's own model fails. `level`: 1, the stages; 2, with probes. `as_recorded`: cells that are
-    made as they were recorded: at their level where `level` is None, and, of those that failed, by the remedies alone
-    that they tried. `targets`: what is made of cells that work; None for those of `as_recorded`. `examples`: a user's
-    own for those that are made with examples. `runtimes`: ids of those on which what works is run, too. `sandbox`:
-    whether workers run in one."""
+    of code that the models import, put before what is installed where they are built; `try_remedies`: those that rules
+    name, where a user's own model fails. `level`: 1, the stages; 2, with probes. `as_recorded`: cells that are made as
+    they were recorded: at their level where `level` is None, and, of those that failed, by the remedies alone that they
+    tried. `targets`: what is made of cells that work; None for those of `as_recorded`. `examples`: a user's own for
+    those that are made with examples. `evaluation`: a user's own measure of what is converted. `runtimes`: ids of those
+    on which what works is run, too. `sandbox`: whether workers run in one."""
 
     jobs: int = 2
     all_opsets: bool = False
@@ -53,6 +54,7 @@ class Options:
     as_recorded: Mapping[CellId, Cell] = field(default_factory=dict)
     targets: tuple[Target, ...] | None = ()
     examples: Calibration | None = None
+    evaluation: Evaluation | None = None
     sandbox: Sandboxing = Sandboxing.OFF
 
 
@@ -99,7 +101,9 @@ class Context:
         if chosen is None:
             return None
         cases = {Path(case.file).parent for case in self.cases.values()}
-        read = (self.project.root, paths.PACKAGE, *self.options.path, *cases)
+        measure = self.options.evaluation
+        own = (*self.options.path, *([measure.root] if measure else []))
+        read = (self.project.root, paths.PACKAGE, *own, *cases)
         self.cache.bundles.mkdir(parents=True, exist_ok=True)
         return Inside(chosen, (self.folder, *([self.cache.bundles] if exports else [])), (*read, self.cache.root))
 

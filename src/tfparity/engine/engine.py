@@ -18,12 +18,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 
-from tfparity.engine import assembly, bundles, probing, target_side, targets
+from tfparity.engine import assembly, bundles, probing, scores, target_side, targets
 from tfparity.engine.bundles import Exported
 from tfparity.engine.cell_run import CellRun
 from tfparity.engine.cell_runtimes import OnRuntimes
 from tfparity.engine.context import Context
 from tfparity.engine.probing import Probing
+from tfparity.engine.scores import Scores
 from tfparity.engine.source_side import Answered
 from tfparity.engine.store import StoredTarget
 from tfparity.engine.target_side import Examples
@@ -435,6 +436,18 @@ class Engine:
         calibrated = examples or target_side.own_examples(crossing.case, exported)
         folder = run.artifacts[opset, attempt.remedies]
         return Converted(crossing, attempt, folder, made, exported.io, facts, calibrated)
+
+    def scores(self, done: Converted) -> Scores | None:
+        """What the user's own measure makes of torch's model and of all that was converted; None where none is named,
+        or nothing was converted. Raises MachineFault."""
+        measure = self.context.options.evaluation
+        if measure is None or done.folder is None:
+            return None
+        self.context.observer.note(f"{measure.name}, asked of torch's model and of what was made of it")
+        pool = self._pool(done.crossing.planned.toolchain)
+        artifact = target_side.artifact(done.folder)
+        right = {target: one for target, one in done.targets.items() if one.right}
+        return scores.of(self.context, pool, done.crossing, artifact, right, measure)
 
     @contextmanager
     def timed(self, planned: PlannedCell) -> Iterator[Timed | None]:

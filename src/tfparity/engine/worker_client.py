@@ -59,6 +59,7 @@ STAGES = {
     "latency": ("prepare", "load", "warm-up", "measure"),
     "describe": ("load", "describe"),
     "answer-artifact": ("load", "describe", "run"),
+    "score": ("load", "score"),
 }
 
 
@@ -122,7 +123,7 @@ class Facts:
     (requests.source).
     failed: sample index → why it could not run. fork_seconds: from the request to its process. unanswered, part, turn:
     of probes (requests.probe). target: of its making. takes: of an artifact of anybody's (requests.artifact). timing:
-    of a subject of a latency measurement (requests.latency).
+    of a subject of a latency measurement (requests.latency). score: by a person's own measure (requests.score).
     """
 
     sensitivity: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
@@ -143,6 +144,7 @@ class Facts:
     target: Made | None = None
     takes: Takes | None = None
     timing: Timing | None = None
+    score: FiniteFloat | None = None
 
 
 @dataclass(frozen=True)

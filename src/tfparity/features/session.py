@@ -212,6 +212,7 @@ class Session:
             as_recorded=self.recorded() if self.as_recorded else {},
             targets=choice.targets or (None if self.as_recorded else ()),
             examples=self.examples,
+            evaluation=choice.evaluation,
             sandbox=choice.sandbox,
         )
         context = Context(

@@ -105,6 +105,8 @@ def _handle(directory: str, request: Dict[str, Any], reply: Reply) -> None:
         from tfparity.worker.requests import latency as handler  # type: ignore[no-redef]
     elif kind in ("describe", "answer-artifact"):
         from tfparity.worker.requests import artifact as handler  # type: ignore[no-redef]
+    elif kind == "score":
+        from tfparity.worker.requests import score as handler  # type: ignore[no-redef]
     elif kind == "selftest":
         from tfparity.worker.requests import selftest as handler  # type: ignore[no-redef]
     else:

@@ -28,6 +28,15 @@ def net():
     ).eval()
 """
 
+MEASURE = """\
+import numpy
+
+
+def spread(predict):
+    images = numpy.random.RandomState(11).normal(size=(12, 3, 16, 16)).astype("float32")
+    return predict({"images": images})["scores"].std()
+"""
+
 
 @pytest.fixture
 def default(tmp_path: Path, cache: Path) -> Folder:
@@ -56,11 +65,19 @@ def test_int8_is_made_by_its_remedy_and_with_ones_own_examples(default: Folder, 
 
     data = tmp_path / "data.npz"
     numpy.savez(data, images=numpy.random.RandomState(9).normal(size=(20, 3, 16, 16)).astype("float32"))
-    given = ("--target", "tflite-int8-io", "--calibration", str(data), "-o", str(tmp_path / "out"))
+    (tmp_path / "measure.py").write_text(MEASURE)
+    measure = ("--evaluate", f"{tmp_path / 'measure.py'}:spread")
+    given = ("--target", "tflite-int8-io", "--calibration", str(data), *measure, "-o", str(tmp_path / "out"))
     done = default.run("convert", "small/net", *given, timeout=900)
     print(done.stdout, done.stderr)
     assert done.returncode == 0
-    verdict = json.loads((tmp_path / "out" / "verdict.json").read_text())["tflite-int8-io"]
+    whole = json.loads((tmp_path / "out" / "verdict.json").read_text())
+    scores, verdict = whole["scores"], whole["tflite-int8-io"]
+    assert list(scores) == ["torch", "saved-model", "tflite-int8-io"]
+    assert scores["saved-model"] == pytest.approx(scores["torch"], rel=1e-5)
+    assert scores["tflite-int8-io"] == pytest.approx(scores["torch"], rel=0.1)
+    assert scores["tflite-int8-io"] != scores["saved-model"]
+    assert "- measure.py\\:spread: torch " in (tmp_path / "out" / "README.md").read_text()
     assert verdict["grade"] == "precision"  # with examples of one's own its numbers count
     assert verdict["snr_db"] > verdict["allowed_db"]
     with numpy.load(tmp_path / "out" / "examples.npz") as examples:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tfparity.engine.engine import Converted
+from tfparity.engine.scores import Scores
 from tfparity.engine.targets import Delivered
 from tfparity.errors import UsageError
 from tfparity.features.convert import folder
@@ -32,10 +33,12 @@ Told = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Delivery:
-    """What was written: the conversion, and why each target that was wanted is not among it."""
+    """What was written: the conversion, why each target that was wanted is not among it, and what the user's own
+    measure made of it."""
 
     made: Converted
     missing: Mapping[Target, str]
+    scores: Scores | None = None
 
 
 def convert(
@@ -83,14 +86,16 @@ def convert(
             for target, why in missing.items():
                 told(f"  the SavedModel is right, {target} is not: {why}")
             if not missing:
-                folder.write(asked.selection, made, place)
-                return Delivery(made, {})
+                scores = engine.scores(made)
+                folder.write(asked.selection, made, place, scores=scores)
+                return Delivery(made, {}, scores)
             part = part or Delivery(made, missing)
         others = _others([way for way in found if not set(way) & set(seen)])
         if part is not None:
             right = {target: one for target, one in part.made.targets.items() if target not in part.missing}
-            part = Delivery(replace(part.made, targets=right), part.missing)
-            folder.write(asked.selection, part.made, place, {**part.missing}, others)
+            part = replace(part, made=replace(part.made, targets=right))
+            part = replace(part, scores=engine.scores(part.made))
+            folder.write(asked.selection, part.made, place, {**part.missing}, others, scores=part.scores)
     narrowed = asked.choice.routes or len(asked.selection.toolchains) < len(asked.selection.matrix.toolchains)
     without = "--toolchain or --route left out, others are tried" if narrowed else "there is no other way"
     told(f"not tried, and can be named: {others}" if others else without)

@@ -12,6 +12,7 @@ from pathlib import Path
 from tfparity import paths
 from tfparity.engine import bundles, target_side
 from tfparity.engine.engine import Converted
+from tfparity.engine.scores import Scores
 from tfparity.engine.targets import Delivered
 from tfparity.features.convert import script
 from tfparity.features.convert.templates import TFLITE_FILES as FILES
@@ -26,16 +27,22 @@ NOTHING: Mapping[Target, str] = {}
 
 
 def write(
-    selection: Selection, done: Converted, place: Path, missing: Mapping[Target, str] = NOTHING, others: str = ""
+    selection: Selection,
+    done: Converted,
+    place: Path,
+    missing: Mapping[Target, str] = NOTHING,
+    others: str = "",
+    scores: Scores | None = None,
 ) -> None:
     """The folder, under another name until it is whole.
 
-    missing: targets that were wanted and are not right, each with the reason; others: ways that were not tried.
+    missing: targets that were wanted and are not right, each with the reason; others: ways that were not tried;
+    scores: what the user's own measure made of it.
     """
     temporary = place.with_name(f".{place.name}-{uuid.uuid4().hex[:8]}")
     temporary.mkdir()
     try:
-        _fill(selection, done, temporary, missing, others)
+        _fill(selection, done, temporary, missing, others, scores)
         temporary.rename(place)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -50,7 +57,14 @@ class _Script:
     why_none: str | None
 
 
-def _fill(selection: Selection, done: Converted, folder: Path, missing: Mapping[Target, str], others: str) -> None:
+def _fill(
+    selection: Selection,
+    done: Converted,
+    folder: Path,
+    missing: Mapping[Target, str],
+    others: str,
+    scores: Scores | None,
+) -> None:
     assert done.folder is not None
     crossing = done.crossing
     artifact = target_side.artifact(done.folder)
@@ -65,13 +79,16 @@ def _fill(selection: Selection, done: Converted, folder: Path, missing: Mapping[
         shutil.copy(selection.project.lockfiles / f"{id}.txt", folder / f"requirements-{id}.txt")
     written = _scripts(selection, done, folder)
     verdict = {**_verdict(done), **({"missing": dict(missing)} if missing else {})}
+    if scores:
+        verdict["scores"] = {name: score.value for name, score in scores.by_model.items()}
     paths.write_text(folder / "verdict.json", json.dumps(verdict, indent=1) + "\n")
     lacking = [
         f"- **no {target}**: what was made of this SavedModel is not right: {markdown.text(why)}"
         + (f" Ways that were not tried: `{others}`." if others else "")
         for target, why in missing.items()
     ]
-    paths.write_text(folder / "README.md", _readme(selection, done, written, lacking))
+    scored = [_scored(scores)] if scores else []
+    paths.write_text(folder / "README.md", _readme(selection, done, written, [*scored, *lacking]))
 
 
 def _environments(done: Converted) -> list[str]:
@@ -201,6 +218,16 @@ def _told(one: Delivered) -> str:
         flex = f": {', '.join(one.made.flex)}" if one.made.flex else ""
         line += f"; needs a runtime with TensorFlow's own operators (SELECT_TF_OPS{flex})"
     return line
+
+
+def _scored(scores: Scores) -> str:
+    """The line of the user's own measure."""
+    told = []
+    for name, score in scores.by_model.items():
+        found = f"{score.value:.6g}" if score.value is not None else "none"
+        why = f" ({score.problem.type}: {markdown.text(score.problem.message)})" if score.problem else ""
+        told.append(f"{name} {found}{why}")
+    return f"- {markdown.text(scores.measure)}: {', '.join(told)}"
 
 
 def _readme(selection: Selection, done: Converted, script_: _Script, lacking: Sequence[str]) -> str:
