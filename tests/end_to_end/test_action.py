@@ -22,17 +22,23 @@ def workflow(name: str) -> dict[str, Any]:
     return loaded
 
 
+def environment_of(step: dict[str, Any], action: Path | str, inputs: dict[str, str]) -> dict[str, str]:
+    """The variables that a step of the action has, those that GitHub fills in included."""
+    every = {name: declared.get("default", "") for name, declared in ACTION["inputs"].items()} | inputs
+    found = {
+        name: re.sub(
+            r"\$\{\{ (?:inputs\.(\w+)|github\.action_path) \}\}", lambda m: every[m[1]] if m[1] else str(action), text
+        )
+        for name, text in step.get("env", {}).items()
+    }
+    assert not any("${{" in text for text in found.values())
+    return found
+
+
 def gate_arguments(tmp_path: Path, **given: str) -> list[str]:
     """What the gate is called with for those inputs, in a repository with a space in its name."""
-    inputs = {name: declared.get("default", "") for name, declared in ACTION["inputs"].items()} | given
     step = ACTION["runs"]["steps"][-1]
-    environment = {
-        name: re.sub(
-            r"\$\{\{ (?:inputs\.(\w+)|github\.action_path) \}\}", lambda m: inputs[m[1]] if m[1] else "/action", text
-        )
-        for name, text in step["env"].items()
-    }
-    assert not any("${{" in text for text in environment.values())
+    environment = environment_of(step, "/action", given)
     told, stand_in = tmp_path / "told.json", tmp_path / "bin" / "python"
     stand_in.parent.mkdir()
     stand_in.write_text(f'#!{sys.executable}\nimport json, sys\njson.dump(sys.argv[1:], open({str(told)!r}, "w"))\n')

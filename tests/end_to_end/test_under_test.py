@@ -7,14 +7,16 @@ import base64
 import hashlib
 import json
 import shutil
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
 import pytest
-from folders import CASES, LIMITATIONS, PLANTED, Folder, variables
+from folders import CASES, LIMITATIONS, PLANTED, REPOSITORY, Folder, variables
 
 from tfparity import paths
-from tfparity.environments import lock
+from tfparity.environments import lock, uv_command
 from tfparity.inputs import matrix
 
 MATRIX = """\
@@ -142,6 +144,45 @@ def test_a_broken_wheel_is_scored_from_the_toolchain_and_from_bundles(small: Fol
     (small.root / "score.json").unlink()
     shutil.rmtree(small.root / "shared")
     assert snapshot(small) == before
+
+
+def test_an_installed_wheel_of_ours_scores_bundles_without_a_clone(small: Folder, tmp_path: Path) -> None:
+    asked = ("bundles", "export", "shared", "--route", "by-six.py")
+    assert small.run(*asked).returncode == 0
+    dist, site = tmp_path / "dist", tmp_path / "site"
+    quiet = ("--quiet", "--no-config")
+    build = ("build", "--wheel", *quiet, "--out-dir", str(dist), str(REPOSITORY))
+    (ours,) = dist.glob("*.whl") if not uv(*build) else ()
+    assert uv("pip", "install", *quiet, "--no-deps", "--python", sys.executable, "--target", str(site), str(ours)) == 0
+    where = {"PYTHONPATH": str(site)}
+    done = small.run(
+        *("bundles", "run", "shared", "--route", str(small.root / "by-six.py"), "--score"),
+        *("--with", f"six={wheel(tmp_path / 'wheels')}"),
+        **where,
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "1 cell compared, without remedies: 1 newly-failing" in done.stdout
+    # It brings matrix, zoo and evidence of its own, and writes nothing beside them.
+    elsewhere = {name: text for name, text in small.environment.items() if name != "TFPARITY_PROJECT"} | where
+    before = {path for path in site.rglob("*") if "__pycache__" not in path.parts}
+    for words, code, said in (
+        (
+            ("upgrade", "tf2.15-torch2.15", "tf2.15-torch2.15", "--tier", "smoke"),
+            0,
+            "Nothing changes on tf2.15-torch2.",
+        ),
+        (("run", "--record"), 2, "--results my_results"),
+    ):
+        command = [sys.executable, "-m", "tfparity", *words]
+        done = subprocess.run(command, env=elsewhere, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+        assert done.returncode == code, done.stdout + done.stderr
+        assert said in done.stdout + done.stderr
+    assert {path for path in site.rglob("*") if "__pycache__" not in path.parts} == before
+
+
+def uv(*words: str) -> int:
+    """The code of a command of uv."""
+    return subprocess.run([uv_command.uv(), *words], check=False).returncode
 
 
 def test_a_package_under_test_is_gated_against_the_evidence_beneath_and_its_environment_goes(

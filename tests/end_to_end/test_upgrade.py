@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from folders import CASES, LIMITATIONS, PLANTED, Folder, variables
+from folders import CASES, LIMITATIONS, PLANTED, REPOSITORY, Folder, several, variables
+from test_action import ACTION, environment_of
 
-#: What each route does from Python 3.12 on → the word for it and its code.
+#: What each route does from Python 3.12 on → the word for it, its code, and what is said.
 TURNS = {
-    "faithful": ("same", 0),
-    "drift": ("less-exact", 38),
-    "freeze-batch": ("regressed", 30),
-    "die-by-signal": ("regressed", 30),
+    "faithful": ("same", 0, ""),
+    "drift": ("less-exact", 38, "grade 1e-5 instead of float32-noise"),
+    "freeze-batch": ("regressed", 30, "axis 'batch' is lost"),
+    "die-by-signal": ("regressed", 30, "ended by SIGSEGV"),
 }
 
 MATRIX = """\
@@ -70,12 +75,13 @@ def recorded(two: Folder) -> Folder:
 
 
 def test_planted_regressions_have_their_word_and_code(recorded: Folder) -> None:
-    for route, (word, code) in TURNS.items():
+    for route, (word, code, why) in TURNS.items():
         only = ("--route", f"{route}.py", "--case", "planted/net")
         done = recorded.run("upgrade", "base", "head", *only, "--json", f"{route}.json")
         assert done.returncode == code, done.stdout + done.stderr
         said = json.loads((recorded.root / f"{route}.json").read_text())
         assert {kind: count for kind, count in said["counts"].items() if count} == {word: 1}
+        assert [why in cell["message"] for group in said["groups"] for cell in group["cells"]] == [True] * bool(code)
         assert done.stdout.splitlines()[-1].startswith(f"upgrade: exit code {code}")
     done = recorded.run("upgrade", "base", "head", "--route", "faithful.py")
     assert done.returncode == 31, done.stdout + done.stderr
@@ -117,6 +123,88 @@ def test_models_of_ones_own_are_compared_and_kept_in_ones_own_folder(two: Folder
     assert {path.name for path in (two.root / "mine").glob("*.json")} == {"base.json", "head.json"}
     assert not (two.root / "results").exists()
     assert "mine/net" in done.stdout
+
+
+#: In the place of python in the action's steps: what nox does for them, without an environment of its own.
+NOX = """\
+#!/bin/sh
+[ "$2" = pip ] && exit 0
+cd "$(dirname "$4")" && shift 7 && {python} -m tfparity gate "$@" || exit 1
+"""
+
+
+@dataclass
+class Shop:
+    """A scratch repository with three models of its own, beside a checkout of the action."""
+
+    root: Path
+    action: Folder
+
+    def gate(self, **inputs: str) -> subprocess.CompletedProcess[str]:
+        """The steps of action.yml in it, one after the other, as GitHub runs them."""
+        stand_in = self.root.parent / "bin" / "python"
+        stand_in.parent.mkdir(exist_ok=True)
+        stand_in.write_text(NOX.format(python=sys.executable), encoding="utf-8")
+        stand_in.chmod(0o755)
+        given = {"cases": "models.py", "results": "conversions", "toolchain": "base", **inputs}
+        of_github = {
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_WORKSPACE": str(self.root),
+            "GITHUB_OUTPUT": str(self.root.parent / "output"),
+            "GITHUB_STEP_SUMMARY": str(self.root.parent / "summary.md"),
+            "PATH": f"{stand_in.parent}:{os.environ['PATH']}",
+        }
+        for step in (step for step in ACTION["runs"]["steps"] if "run" in step):
+            done = subprocess.run(
+                ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
+                env={**self.action.environment, **of_github, **environment_of(step, self.action.root, given)},
+                cwd=self.root,
+                capture_output=True,
+                text=True,
+                timeout=300,
+            )
+            if done.returncode:
+                break
+        return done
+
+
+@pytest.fixture
+def shop(two: Folder, tmp_path: Path) -> Shop:
+    for name in ("noxfile.py", "requirements.txt"):
+        shutil.copy(REPOSITORY / name, two.root / name)
+    made = Shop(tmp_path / "my shop", two)
+    made.root.mkdir()
+    (made.root / "models.py").write_text(several(["rings", "hats", "coats"]), encoding="utf-8")
+    return made
+
+
+def test_a_repository_with_models_of_its_own_gates_itself_and_gets_its_upgrade_report(shop: Shop) -> None:
+    routes = "--route=freeze-batch.py"
+    done = shop.gate(options=f"{routes}\n--update")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.fullmatch(r"digest=[0-9a-f]{16}\n+", (shop.root.parent / "output").read_text())
+    recorded = json.loads((shop.root / "conversions" / "base.json").read_text())
+    assert [cell["verdict"] for cell in recorded["cells"]] == ["works"] * 3
+    done = shop.gate(options=routes)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "gate: nothing moved in 3 cells" in done.stdout
+    assert "planted/hats" in (shop.root.parent / "summary.md").read_text()
+    assert (shop.root / "reports" / "tfparity.xml").is_file()
+    # What the next toolchain does to them.
+    asked = ("--cases", str(shop.root / "models.py"), "--results", str(shop.root / "conversions"))
+    report = shop.root / "upgrade.md"
+    only = ("--route", "freeze-batch.py", "--markdown", str(report))
+    done = shop.action.run("upgrade", "base", "head", "--run", *asked, *only)
+    assert done.returncode == 30, done.stdout + done.stderr
+    assert done.stdout.startswith("head is worse for 3 models: of 3 cells known on both sides, 3 regressed")
+    assert all(f"planted/{name}" in report.read_text() for name in ("rings", "hats", "coats"))
+    # A model that is no more, at its place in the workflow.
+    (shop.root / "models.py").write_text(several(["rings", "hats"]), encoding="utf-8")
+    done = shop.gate(options=routes)
+    assert done.returncode == 1
+    assert "::error title=missing%3A base/planted/coats/freeze-batch.py::" in done.stdout
+    assert "gate: 1 finding, exit code 31, missing: " in done.stdout
+    assert not (shop.action.root / "results").exists()
 
 
 def test_what_is_asked_wrongly_is_told_in_a_line(two: Folder) -> None:
