@@ -328,6 +328,8 @@ def end_to_end(session: nox.Session) -> None:
         *SIDE_BY_SIDE,
         "--dist",
         "loadfile",
+        "--durations",
+        "25",  # what to look at when it takes long
     )
     run(session, prepare(session), "pytest", *chosen, *session.posargs)
 
