@@ -236,7 +236,14 @@ def test_a_syntax_error_in_an_imported_file_is_refused_there(
 
 @pytest.mark.parametrize(
     ("line", "name"),
-    [("import no_such_framework", "ModuleNotFoundError"), ("1 / 0", "ZeroDivisionError"), ("exit(3)", "SystemExit")],
+    [
+        ("import no_such_framework", "ModuleNotFoundError"),
+        ("1 / 0", "ZeroDivisionError"),
+        ("exit(3)", "SystemExit"),
+        ("__import__('os')._exit(3)", "SystemExit when imported: os._exit(3)"),
+        ("from os import _exit; _exit(0)", "SystemExit when imported: os._exit(0)"),
+        ("import posix, os; [os._exit(n) for n in (0, 1)]", "SystemExit"),
+    ],
 )
 def test_a_file_that_raises_is_refused_at_the_line_that_did(write: Write, line: str, name: str) -> None:
     wrong = refused(write(f"from tfparity import case\n\n{line}\n"))

@@ -364,6 +364,7 @@ def test_an_unknown_route_is_a_usage_error(tmp_path: Path, name: str) -> None:
         ("1 / 0", "raises ZeroDivisionError when imported"),
         ("def broken(:", "raises SyntaxError when imported"),
         ("import sys\nsys.exit(0)", "raises SystemExit when imported"),
+        ("import os\nos._exit(0)", "raises SystemExit when imported: os._exit"),
         ("class Own(BaseException): ...\nraise Own", "raises Own when imported"),
         ("from tfparity.worker.routes import Route\nROUTE = Route(revision=1)", "missing 9 required positional"),
         ("REVISION = 1", "declares no ROUTE; see src/tfparity/worker/routes/__init__.py"),

@@ -1,5 +1,7 @@
 """The target side of an attempt: what its worker is asked, what of the answer is judged, what a case says of it."""
 
+import os
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -47,6 +49,11 @@ def test_what_did_not_come_back_or_cannot_be_read_has_no_answer(outputs: Mapping
 def test_an_answer_is_one_line_that_a_terminal_can_show() -> None:
     said = answers(case(lambda arrays: "440\n\x1b[31mHz\x07"), REFERENCES, {})
     assert said.torch == "440 Hz"
+
+
+@pytest.mark.parametrize("answer", [lambda _: sys.exit(0), lambda _: os._exit(0)], ids=["sys.exit", "os._exit"])
+def test_an_answer_that_would_end_our_process_is_none(answer: Callable[..., str]) -> None:
+    assert answers(case(answer), REFERENCES, {}) == Said(None, None)
 
 
 # Asked and judged

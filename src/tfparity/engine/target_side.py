@@ -15,6 +15,7 @@ from tfparity.judging import judge
 from tfparity.judging.blame import EXPORTER
 from tfparity.judging.judge import SecondReferee
 from tfparity.planning import targets
+from tfparity.records import exits
 from tfparity.records.cells import Artifact, Attempt, Problem, Said, StageReply
 from tfparity.records.fingerprint import normalise, printable
 from tfparity.records.keys import Json
@@ -266,8 +267,9 @@ def answers(case: Case, references: Arrays, outputs: Arrays) -> Said:
         if case.answer is None or any(array is None for array in named.values()):
             return None
         try:
-            return printable(" ".join(str(case.answer(named)).split()))
-        except Exception:  # noqa: BLE001 - a converter's output may be anything
+            with exits.guarded():
+                return printable(" ".join(str(case.answer(named)).split()))
+        except (Exception, SystemExit):  # noqa: BLE001 - a converter's output may be anything
             return None
 
     return Said(said(references, "float32"), said(outputs, "output"))

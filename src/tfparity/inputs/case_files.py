@@ -21,6 +21,7 @@ from tfparity.inputs import case_digest
 from tfparity.inputs import onnx_file as onnx_reader
 from tfparity.inputs.case_digest import CaseSource
 from tfparity.inputs.read_cache import ReadCache
+from tfparity.records import exits
 from tfparity.worker import declare, plugins
 from tfparity.worker.declare import Case, DeclarationError
 
@@ -50,7 +51,8 @@ def _import(file: Path) -> None:
         raise CaseError("is no file that can be read", file=file)
     place = paths.real(file)
     try:
-        plugins.load(str(place), "", lambda: _code(place))
+        with exits.guarded():
+            plugins.load(str(place), "", lambda: _code(place))
     except DeclarationError as wrong:
         raise CaseError(str(wrong), file=wrong.file or file, line=wrong.line or None) from None
     except SyntaxError as wrong:

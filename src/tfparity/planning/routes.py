@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from tfparity.errors import UsageError
 from tfparity.paths import Project
+from tfparity.records import exits
 from tfparity.worker import exporters, frameworks, plugins, routes
 from tfparity.worker.declare import Case
 from tfparity.worker.exporters import Exporter
@@ -45,7 +46,8 @@ def framework(name: str, project: Project) -> Framework:
 
 def _declared(kind: str, name: str, project: Project, load: Callable[[str], T]) -> T:
     try:
-        return load(locate(name, project))
+        with exits.guarded():
+            return load(locate(name, project))
     except plugins.Undeclared as lacking:
         raise UsageError(f"the {kind} {name!r} {lacking}") from None
     except (ImportError, OSError) as unknown:
