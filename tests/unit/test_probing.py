@@ -9,11 +9,13 @@ import builders
 import numpy
 import pytest
 
+from tfparity import paths
 from tfparity.engine.probing import Probing, entries, failures
 from tfparity.engine.source_side import Answered
 from tfparity.engine.store import Store, StoredProbe
 from tfparity.engine.target_side import TargetSide
 from tfparity.engine.worker_client import Answer, Facts
+from tfparity.errors import MachineFault
 from tfparity.planning import probes
 from tfparity.planning.probes import Call
 from tfparity.records.cells import Problem, StageReply
@@ -43,6 +45,7 @@ class Sides:
     dies: str = ""
     crashes: Callable[[Any], bool] = lambda x: False
     source: Problem | None = None
+    harms: Callable[[Path], object] | None = None
     asked: list[tuple[str, int]] = field(default_factory=list)
     probed: int = 0
 
@@ -53,7 +56,7 @@ class Sides:
         self.asked.append((name, len(calls)))
         io = self.folder / f"io-{name}.npz"
         if self.source:
-            return Answered(io, frozenset(), self.source)
+            return Answered(io, frozenset(), failed=self.source)
         refused = frozenset(place for place, call in enumerate(calls) if self.refuses(call))
         stored = {}
         for place, call in enumerate(calls):
@@ -64,7 +67,7 @@ class Sides:
                     stored[f"float32/{place}/y"] = 2 * x
                     stored[f"float64/{place}/y"] = 2 * x.astype("float64")
         numpy.savez(io, **stored)
-        return Answered(io, refused)
+        return Answered(io, refused, paths.digest([io]))
 
     def ask(self, kind: str, request: Any) -> Answer:
         """The artifact's worker: it ends in a part that `dies` names, at its second turn."""
@@ -73,6 +76,8 @@ class Sides:
         failed: dict[str, Problem] = {}
         load = StageReply("load", Outcome.PASS)
         for number, part in enumerate(request["parts"]):
+            if self.harms:
+                self.harms(Path(part["io"]))
             stored = {}
             with numpy.load(part["io"]) as io:
                 for turn, place in enumerate(part["turns"]):
@@ -108,6 +113,33 @@ def test_a_faithful_artifact_passes_every_probe_that_asks_something(sides: Sides
     outcomes = {name: one.entry.outcome for name, one in sides.found().items()}
     assert outcomes == {name: Outcome.SKIPPED if name == "masks" else Outcome.PASS for name in probes.NAMES}
     assert failures(sides.found()) == ()
+
+
+def forged(io: Path) -> None:
+    """The answers that a wrong artifact gives, in a file of the same size."""
+    size = io.stat().st_size
+    with numpy.load(io) as stored:
+        arrays = {
+            name: stored[name] if name.startswith("input/") else numpy.zeros_like(stored[name]) for name in stored.files
+        }
+    numpy.savez(io, **arrays)
+    assert io.stat().st_size == size
+
+
+def rewritten(io: Path) -> None:
+    io.write_bytes(io.read_bytes() + b" ")
+
+
+@pytest.mark.parametrize("harm", [forged, rewritten])
+@pytest.mark.parametrize("fault", [right, lambda x, turn: 0 * x], ids=["right", "wrong"])
+def test_of_answers_of_torchs_that_were_changed_nothing_is_said(
+    sides: Sides, fault: Fault, harm: Callable[[Path], object]
+) -> None:
+    sides.fault, sides.harms = fault, harm
+    with pytest.raises(MachineFault, match="torch's answers to a probe were changed"):
+        sides.found()
+    sides.fault, sides.harms = right, None
+    assert sides.found()["sizes"].entry.outcome is Outcome.PASS  # nothing was kept
 
 
 @pytest.mark.parametrize("limit", [3, 6, 7, 9, 10])

@@ -36,6 +36,20 @@ def plant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plant:
     return planted
 
 
+@pytest.mark.parametrize("does", ["forges-making", "forges-loading"])
+def test_of_a_target_beside_which_the_references_were_changed_nothing_is_said(
+    convert: Converter, plant: Plant, does: str
+) -> None:
+    plant(Target.TFLITE_DYNAMIC, does)
+    record = convert("faithful", targets=(Target.TFLITE_DYNAMIC,))
+    assert record.verdict is Verdict.WORKS
+    assert record.cell is not None
+    assert record.cell.targets == {}
+    assert "were changed while what was converted ran" in record.left_out["target tflite-dynamic"]
+    plant(Target.TFLITE_DYNAMIC, "rounds")
+    assert made(convert("faithful", targets=(Target.TFLITE_DYNAMIC,)), Target.TFLITE_DYNAMIC)[0].outcome == "pass"
+
+
 def made(record: CellRecord, target: Target) -> tuple[Entry, Deployed]:
     assert record.cell is not None
     entry = record.cell.targets[target]

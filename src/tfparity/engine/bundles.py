@@ -153,9 +153,12 @@ class _ExportFile:
 
 
 @dataclass(frozen=True)
-class _AnswersFile:
-    size: int
-    unanswered: Mapping[int, str]
+class KeptAnswers:
+    """Torch's answers to the calls of a probe that are there as a whole. unanswered: calls without one, by place, with
+    the reason; sha256: of the file."""
+
+    sha256: str
+    unanswered: Mapping[int, str] = field(default_factory=dict)
 
 
 def describe(folder: Path, case: Case, origin: Mapping[str, Json], facts: BundleFacts) -> None:
@@ -256,17 +259,16 @@ def referee_file(made: Path) -> Path:
 
 def keep_answers(io: Path, unanswered: Mapping[int, str]) -> None:
     """Write what makes a probe's answers count: which calls torch does not answer, and why."""
-    _write(io.with_suffix(".json"), {"size": io.stat().st_size, "unanswered": dict(unanswered)})
+    _write(io.with_suffix(".json"), {"sha256": paths.digest([io]), "unanswered": dict(unanswered)})
 
 
-def kept_answers(io: Path) -> frozenset[int] | None:
-    """The places of the calls without an answer in a probe's file; None where the file is not there as a whole."""
+def kept_answers(io: Path) -> KeptAnswers | None:
+    """What stands in a probe's file; None where it is not as it was made."""
     try:
-        kept = readers.reader(_AnswersFile).validate_json(_read(io.with_suffix(".json")))
-        whole = io.stat().st_size == kept.size
+        kept = readers.reader(KeptAnswers).validate_json(_read(io.with_suffix(".json")))
+        return kept if paths.digest([io]) == kept.sha256 else None
     except (OSError, ValueError):
         return None
-    return frozenset(kept.unanswered) if whole else None
 
 
 def begin(made: Path) -> None:

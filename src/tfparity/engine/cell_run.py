@@ -246,12 +246,19 @@ class CellRun:
         if exported is None or making.converted is None or not bundles.changed(exported):
             return
         self.source.forget(exported)
-        said = "the inputs, references or exported files were changed while the converter and its artifact ran"
+        said = f"{_CHANGED} while the converter and its artifact ran"
         if not self.alone:
             raise MachineFault(said, making.stages[-1].stage)
         before = [stage for stage in making.stages if Stage(stage.stage).position < Stage.CONVERT.position]
         crashed = StageReply(Stage.CONVERT, Outcome.CRASH, error=Problem("ChangedBundle", said))
         making.stages, making.executed = [*before, crashed], None
+
+    def check(self, exported: Exported, stage: Stage) -> None:
+        """Raises MachineFault where what is made of a cell that works is held against inputs and references that were
+        changed while it ran: nothing is said of it, and they are made again."""
+        if bundles.changed(exported):
+            self.source.forget(exported)
+            raise MachineFault(f"{_CHANGED} while what was converted ran", stage)
 
     def _start(self, making: _Making) -> None:
         failed = self.start()
@@ -284,6 +291,9 @@ class CellRun:
         if making.executed is None or making.converted is None:
             return judged
         return replace(judged, artifact=target_side.measured(making.folder, making.converted))
+
+
+_CHANGED = "the inputs, references or exported files were changed"
 
 
 def _fills_memory(fault: MachineFault, limits: Limits) -> bool:

@@ -74,6 +74,7 @@ class OnRuntimes:
         exported = self.run.source.export(opset, remedies)
         there = replace(self.run.target, ask=ask)
         executed = there.execute_on(runtime.id, exported, folder)
+        self.run.check(exported, Stage.PARITY)
         attempt = there.judged(
             opset,
             [*exported.stages, *executed.stages],

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tfparity import paths
 from tfparity.engine import bundles
 from tfparity.engine.cell_run import CellRun
 from tfparity.engine.source_side import Answered
@@ -184,6 +185,7 @@ class Probing:
             for number, name in enumerate(list(waiting)[: reached + 1]):
                 turns = waiting.pop(name)
                 ended = number == reached
+                _check(answers[name])
                 self._keep(made[name], asked[name], answers[name].io, turns, answer, number, ended=ended)
 
     def _keep(
@@ -237,6 +239,17 @@ class Probing:
         said = normalise(message, self.target.places)
         failure = Failure(Stage.PROBE, f"Probe{making.name.capitalize()}", said)
         return _stored(Outcome.FAIL, failure, worst, key)
+
+
+def _check(answered: Answered) -> None:
+    """Raises MachineFault where torch's answers are no more what they were: what the artifact ran could make any of its
+    own right. They are made again by whoever asks next."""
+    try:
+        same = paths.digest([answered.io]) == answered.sha256
+    except OSError:
+        same = False
+    if not same:
+        raise MachineFault("torch's answers to a probe were changed while the artifact ran", Stage.PROBE)
 
 
 def _result(folder: Path, name: str) -> Path:

@@ -32,11 +32,12 @@ _locks_lock = threading.Lock()
 
 @dataclass(frozen=True)
 class Answered:
-    """A probe's calls as torch answers them: the arrays, the calls that it does not answer, by place; failed: why there
-    is no answer at all."""
+    """A probe's calls as torch answers them: the arrays, the calls that it does not answer, by place; sha256: of the
+    arrays' file; failed: why there is no answer at all."""
 
     io: Path
     unanswered: frozenset[int]
+    sha256: str | None = None
     failed: Problem | None = None
 
 
@@ -132,7 +133,9 @@ class SourceSide:
                 missing = [io for place, io in enumerate(missing) if place not in answer.facts.unanswered]
             kept = {name: bundles.kept_answers(io) for name, io in files.items()}
         return {
-            name: Answered(files[name], there or frozenset(), failed if there is None else None)
+            name: Answered(files[name], frozenset(there.unanswered), there.sha256)
+            if there
+            else Answered(files[name], frozenset(), failed=failed)
             for name, there in kept.items()
         }
 

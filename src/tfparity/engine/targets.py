@@ -170,6 +170,7 @@ def _made(run: CellRun, target: Target, attempt: Attempt, examples: Examples | N
         made: Made | None = Made(target_side.megabytes(target_side.artifact(folder)))
     else:
         making = run.target.make(target, exported, folder, examples)
+        run.check(exported, Stage.TARGET)
         delivered = replace(delivered, seconds=sum(stage.seconds or 0.0 for stage in making.stages))
         made = making.facts.target if making.passed else None
         if made is None:
@@ -178,6 +179,7 @@ def _made(run: CellRun, target: Target, attempt: Attempt, examples: Examples | N
             )
             return replace(delivered, attempt=judged)
     executed = run.target.execute_target(target, exported, folder)
+    run.check(exported, Stage.PARITY)
     result = target_side.target_outputs(folder, target)
     judged = run.target.judged(
         opset,
