@@ -19,6 +19,7 @@ SUITES: dict[tuple[str, Point], tuple[str, ...]] = {
     ("converters with a planted fault", Point.FORGED): (
         "tests/worker/test_planted_faults.py",
         "tests/worker/test_planted_targets.py",
+        "tests/worker/test_last_words.py",
     ),
     ("killed runs and workers", Point.SIGNALS): ("tests/worker/test_killed_runs.py",),
     ("bad input from outside", Point.FILES): ("tests/end_to_end/test_bad_input.py",),

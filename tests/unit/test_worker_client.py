@@ -37,6 +37,7 @@ def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
         status: int | None = 0,
         stopped: str | None = None,
         limits: Limits = LIMITS,
+        last_words: str | None = None,
         **given: Any,
     ) -> Answer:
         worker = Worker(Side(Path("/opt/python"), (), ()), tmp_path)
@@ -47,6 +48,8 @@ def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
                 (control / messages.REPLY).write_bytes(content)
             if status is not None:
                 worker._ended[str(control)] = status
+            if last_words is not None:
+                worker._machine[str(control)] = last_words
             return 4242
 
         def watch(group: int, alive: object, limits: Limits, **more: Any) -> Watched:
@@ -210,13 +213,23 @@ def test_what_a_limit_ended_says_so(ask: Ask, stopped: str, outcome: str, kind: 
 
 
 @pytest.mark.parametrize("reply", [None, [], {"stages": [stage("convert", "fine")], "done": True}])
-@pytest.mark.parametrize("status", [None, -9, -15, messages.MACHINE_FAILED])
+@pytest.mark.parametrize(
+    ("status", "last_words"), [(None, None), (-9, None), (-15, None), (70, machine_errors.DISK), (0, "a\x1b[2J")]
+)
 def test_what_the_machine_ended_is_no_crash_whatever_is_left_of_the_reply(
-    ask: Ask, reply: object, status: int | None
+    ask: Ask, reply: object, status: int | None, last_words: str | None
 ) -> None:
     with pytest.raises(MachineFault) as fault:
-        ask("convert", reply, status)
+        ask("convert", reply, status, last_words=last_words)
     assert (fault.value.stage, fault.value.memory_mib) == ("convert", 200.0)
+    assert str(fault.value).isprintable()
+
+
+@pytest.mark.parametrize("status", [1, 2, 70, 74, 125, 127, 137, 255])
+def test_no_exit_status_says_that_the_machine_ended_it(ask: Ask, status: int) -> None:
+    """Code under test may choose any."""
+    (crash,) = ask("convert", None, status).stages
+    assert (crash.outcome, crash.error) == ("crash", Problem("Exit", f"exited with status {status}"))
 
 
 @pytest.mark.parametrize("machine", [None, *sorted(set(machine_errors.NUMBERS.values()))])

@@ -25,9 +25,6 @@ from tfparity.records.vocabulary import Sandboxing
 
 SCRIPT = Path(sandbox_process.__file__)
 
-#: The status of a command that did not run since no sandbox was made.
-REFUSED = sandbox_process.REFUSED
-
 #: Folders of the system's for what programs leave for a while: inside there are others in their place.
 PRIVATE = ("/tmp", "/var/tmp", "/run")  # noqa: S108 - nothing is made there  # nosec B108
 
@@ -45,9 +42,17 @@ class Sandbox:
     name: str
     program: str | None = None
 
-    def around(self, command: Sequence[str], made: Path, writes: Sequence[Path], reads: Sequence[Path]) -> list[str]:
+    def around(
+        self,
+        command: Sequence[str],
+        made: Path,
+        writes: Sequence[Path],
+        reads: Sequence[Path],
+        told: int | None = None,
+    ) -> list[str]:
         """That command, inside, where it may write to `writes` alone. `reads`: what it may read even where that lies
-        beside other programs' sockets; `made`: a folder for what the sandbox needs, emptied here."""
+        beside other programs' sockets; `made`: a folder for what the sandbox needs, emptied here; `told`: a descriptor
+        that the sandbox writes to where it cannot be made, and that the command does not have."""
         shutil.rmtree(made, ignore_errors=True)
         made.mkdir(parents=True)
         places = {
@@ -55,6 +60,7 @@ class Sandbox:
             "reads": [command[0], *map(str, reads)],
             "private": list(PRIVATE),
             "made": [str(made)],
+            "told": [] if told is None else [str(told)],
         }
         if self.program is None:
             return [sys.executable, "-I", "-S", str(SCRIPT), json.dumps(places), *command]
@@ -177,9 +183,9 @@ class Inside:
     writes: tuple[Path, ...] = ()
     reads: tuple[Path, ...] = ()
 
-    def around(self, command: Sequence[str], folder: Path) -> list[str]:
-        """A worker's command; `folder` is its own."""
-        return self.sandbox.around(command, folder / "sandbox", (folder, *self.writes), (folder, *self.reads))
+    def around(self, command: Sequence[str], folder: Path, told: int | None = None) -> list[str]:
+        """A worker's command; `folder` is its own; told: see Sandbox."""
+        return self.sandbox.around(command, folder / "sandbox", (folder, *self.writes), (folder, *self.reads), told)
 
 
 def outer(top: int, inner: int) -> int:

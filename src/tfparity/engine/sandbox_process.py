@@ -1,9 +1,11 @@
 """The sandbox's own process: `python -I sandbox_process.py PLACES COMMAND…` runs the command inside namespaces.
 
 PLACES is JSON, lists of paths: "writes", "reads" (seen even beside sockets), "private" (/tmp and the like), "made" (an
-empty folder). User, mount, process, network and IPC namespaces: no network but a loopback of its own, no process but
-its own, every file system read-only but for "writes", a /tmp of its own, the plain devices alone, no capability. It
-ends as the command ends, by the same signal too, and whatever the command started ends with it.
+empty folder); and "told", the number of a descriptor that a line goes to where no sandbox is made.
+
+User, mount, process, network and IPC namespaces: no network but a loopback of its own, no process but its own, every
+file system read-only but for "writes", a /tmp of its own, the plain devices alone, no capability. It ends as the
+command ends, by the same signal too, and whatever the command started ends with it.
 Linux 5.12 (mount_setattr), standard library; imports nothing of ours.
 """
 
@@ -197,8 +199,10 @@ def _leave_streams() -> None:
     os.dup2(nothing, 1)
 
 
-def _refuse(why: OSError) -> NoReturn:
+def _refuse(why: OSError, places: dict[str, list[str]]) -> NoReturn:
     print(f"{why.strerror or why}", file=sys.stderr, flush=True)
+    for descriptor in places["told"]:
+        os.write(int(descriptor), b"refused\n")
     os._exit(REFUSED)
 
 
@@ -215,7 +219,7 @@ def _first(places: dict[str, list[str]], made: Path, command: Sequence[str], tol
             _without_capabilities()
             os.execv(command[0], list(command))  # noqa: S606 - no shell is wanted  # nosec B606
     except OSError as wrong:
-        _refuse(wrong)
+        _refuse(wrong, places)
     _leave_streams()
     while True:
         ended, status = os.wait()
@@ -237,12 +241,14 @@ def _end_as(status: int) -> NoReturn:
 def main(places: dict[str, list[str]], command: Sequence[str]) -> NoReturn:
     """Run the command inside; never returns."""
     made = Path(places["made"][0])
+    for descriptor in places["told"]:
+        os.set_inheritable(int(descriptor), False)  # the command has it not
     try:
         _enter()
         heard, told = os.pipe()
         first = os.fork()
     except OSError as wrong:
-        _refuse(wrong)
+        _refuse(wrong, places)
     if first == 0:
         _first(places, made, command, told)
     os.close(told)

@@ -201,6 +201,7 @@ class _Said:
     ended: str | None = None
     pid: int | None = None
     status: int | None = None
+    machine: str | None = None
 
 
 @dataclass(frozen=True)
@@ -271,6 +272,8 @@ class Worker:
         self._gone = threading.Event()
         self._killed = threading.Event()
         self._ended: dict[str, int] = {}
+        self._machine: dict[str | None, str] = {}  # why it ended a request; of None, the import
+        self._refusal: int | None = None  # to be read from
         self._seen: set[int] = set()  # processes of requests
         self._stopped_since: float | None = None
         self._why_gone = "ended"
@@ -278,6 +281,15 @@ class Worker:
     def __enter__(self) -> Worker:
         self.folder.mkdir(parents=True)  # one that is there already, code under test made
         self.home.mkdir()
+        try:
+            self._come_up()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _come_up(self) -> None:
+        """Start, warm where forking after that is safe, else bare."""
         self._start()
         if not self.fresh and self.failed_import is None:
             answer = self.ask("selftest", {}, Limits(120, 8192))
@@ -288,7 +300,6 @@ class Worker:
                     f"a forked process failed its self-test: {answer.stages[-1].error}",
                 )
                 self._start()
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._stop()
@@ -330,14 +341,14 @@ class Worker:
             code = self._process.wait()
             if self.inside is not None:
                 code = self.inside.sandbox.status(code)
-                if code == sandbox.REFUSED:
+                if self._refused():
                     raise WorkerError(f"no sandbox was made: {sandbox.refusal(control / messages.LOG)}; --sandbox off")
             outside = machine.ended_from_outside(code)
             if outside:
                 self._end_orphans()
                 raise MachineFault(f"the worker was ended by {outside} while it imported", "import")
-            if code == messages.MACHINE_FAILED:
-                raise MachineFault(_NO_ROOM, "import")
+            if None in self._machine:
+                raise MachineFault(printable(self._machine[None]), "import")
             self.imports = self._interrupted(control, Outcome.CRASH, _ending(code, control / messages.LOG))
         else:
             newest = ready[0].facts.get("newest_opset")
@@ -378,12 +389,12 @@ class Worker:
         return (*seen.imports, ImportStep(seen.importing or "?", outcome, 0.0, problem))
 
     def _spawn(self, control: Path) -> subprocess.Popen[str]:
-        command = [str(self.side.python), "-I", str(paths.WORKER), str(control)]
+        command, told = [str(self.side.python), "-I", str(paths.WORKER), str(control)], -1
         own_environment.hide()
         if self.inside is not None:
             if not os.access(self.side.python, os.X_OK):
                 raise _no_start(self.side, "no program there")
-            command = self.inside.around(command, self.folder)
+            command, told = self._sandboxed(command)
         with (control / messages.LOG).open("w") as log:
             try:
                 return subprocess.Popen(
@@ -395,11 +406,33 @@ class Worker:
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=log,
+                    pass_fds=() if told < 0 else (told,),
                 )
             except OSError as wrong:
                 if machine.refused(wrong):
                     raise MachineFault(f"cannot start {self.side.python}: {wrong.strerror}", "import") from None
                 raise _no_start(self.side, wrong.strerror) from None
+            finally:
+                if told >= 0:
+                    os.close(told)
+
+    def _sandboxed(self, command: Sequence[str]) -> tuple[list[str], int]:
+        """That command in the sandbox, and what the sandbox writes to where it cannot be made, -1 where it does not:
+        the status that it ends with then is for the command to choose, too."""
+        assert self.inside is not None
+        if self.inside.sandbox.program is not None:
+            return self.inside.around(command, self.folder), -1
+        self._refusal, told = os.pipe()
+        os.set_blocking(self._refusal, False)
+        return self.inside.around(command, self.folder, told), told
+
+    def _refused(self) -> bool:
+        """Whether no sandbox was made, once the worker has ended."""
+        if self._refusal is None:
+            return False
+        with suppress(BlockingIOError):
+            return bool(os.read(self._refusal, 1))
+        return False
 
     def _listen(self, stream: IO[str], ready: list[_Ready], heard: threading.Event, gone: threading.Event) -> None:
         with stream:
@@ -412,6 +445,8 @@ class Worker:
                 except ValidationError:  # of another's printing, or of a shape that ours has not
                     continue
                 with self._told:
+                    if said.machine:
+                        self._machine[said.ended] = said.machine
                     if said.started and said.pid:
                         self._started[said.started] = self._pids[said.started] = self._outer(said.pid)
                     elif said.ended and said.status is not None:
@@ -454,6 +489,9 @@ class Worker:
 
     def _stop(self) -> None:
         process, self._process = self._process, None
+        refusal, self._refusal = self._refusal, None
+        if refusal is not None:
+            os.close(refusal)
         if process is None:
             return
         if process.stdin is not None:
@@ -524,7 +562,7 @@ class Worker:
         if not _finished(kind, reply):
             reached = _stage_reached(kind, reply)
             if watched.stopped is None or status is None:
-                _raise_for_machine(reached, status, watched.last, self._why_gone)
+                _raise_for_machine(reached, status, watched.last, self._machine.get(str(control)), self._why_gone)
             ended = _unfinished(reached, watched.stopped, status, limits, control, bad=reply is _BAD)
             stages.append(replace(ended, peak_mib=watched.peak(0, time.time())))
         caused = reply.machine or next(filter(None, map(machine.caused, _errors(stages, reply.facts))), None)
@@ -618,16 +656,15 @@ def _stage_reached(kind: str, reply: _ReplyFile) -> str:
     return reply.running or next((name for name in names if name not in past), names[-1])
 
 
-#: Of a process that could not say more.
-_NO_ROOM = "the disk is full or failing, or there is no memory or open file to be had"
-
-
-def _raise_for_machine(stage: str, status: int | None, memory_mib: float | None, why_gone: str) -> None:
-    """Raises MachineFault where a process that ended before its time did not end by its own code."""
+def _raise_for_machine(
+    stage: str, status: int | None, memory_mib: float | None, told: str | None, why_gone: str
+) -> None:
+    """Raises MachineFault where a process that ended before its time did not end by its own code. told: what it said of
+    that with its last words."""
     if status is None:
         raise MachineFault(f"the worker's parent process {why_gone} while it ran", stage, memory_mib)
-    if status == messages.MACHINE_FAILED:
-        raise MachineFault(_NO_ROOM, stage, memory_mib)
+    if told:
+        raise MachineFault(printable(told), stage, memory_mib, no_memory=told == machine.NO_MEMORY)
     outside = machine.ended_from_outside(status)
     if outside:
         raise MachineFault(f"ended by {outside}", stage, memory_mib)

@@ -16,9 +16,6 @@ REQUEST = "request.json"
 REPLY = "reply.json"
 LOG = "log.txt"
 
-#: Exit status of a request that this machine ended and that could not say so (see machine_errors).
-MACHINE_FAILED = 74
-
 #: Longest error text that a reply carries, in characters: the head and the tail of a longer one are kept.
 MESSAGE_LIMIT = 4000
 

@@ -5,7 +5,8 @@ parent stays bare and every child imports for itself, with the same result.
 
 One JSON object a line. In: {"run": directory}. Out: {"ready": true, "imports": [...], "facts": {...}}
 once, then {"started": directory, "pid": n} and {"ended": directory, "status": n} (exit code, or minus
-the signal's number). It ends when its input ends.
+the signal's number). "machine" says why this machine ended an import or a request that could not reply:
+its exit status is for code under test to choose. It ends when its input ends.
 """
 
 import ctypes
@@ -18,7 +19,7 @@ import sys
 import time
 import traceback
 from functools import partial
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
 from tfparity.worker import exporters, machine_errors, messages, shims
 from tfparity.worker.messages import Reply, StageFailed
@@ -72,6 +73,7 @@ def _apply(name: str) -> None:
 
 def _prepare_apart(side: Dict[str, Any], progress: str) -> Dict[str, Any]:
     """`prepare` in a child, so that this process imports nothing. If the child dies, this process dies the same way."""
+    last = _LastWords()
     pid = os.fork()
     if pid == 0:
         status = 70
@@ -81,16 +83,48 @@ def _prepare_apart(side: Dict[str, Any], progress: str) -> Dict[str, Any]:
         except SystemExit as leaving:
             status = leaving.code if isinstance(leaving.code, int) else 1
         except BaseException as wrong:
-            status = _failed(wrong)
+            _failed(wrong, last.say)
         finally:
             os._exit(status)
     _, status = os.waitpid(pid, 0)
+    reason = last.heard()
+    if reason:
+        raise _MachineFailed(reason)
     if os.WIFSIGNALED(status):
         signal.signal(os.WTERMSIG(status), signal.SIG_DFL)
         os.kill(os.getpid(), os.WTERMSIG(status))
     if status:
         raise SystemExit(os.WEXITSTATUS(status))
     return messages.read_json(progress)  # type: ignore[no-any-return]
+
+
+class _MachineFailed(Exception):
+    """Why this machine ended a child."""
+
+
+class _LastWords:
+    """A pipe by which a child that can write nothing else says why this machine ended it; made before it is forked."""
+
+    def __init__(self) -> None:
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._read, False)  # what the child left behind may hold the other end
+
+    def say(self, reason: str) -> None:
+        """In the child."""
+        try:
+            os.write(self._write, reason.encode("utf-8", "replace")[:1000])
+        except OSError:  # code under test closed it
+            pass
+
+    def heard(self) -> Optional[str]:
+        """In its parent, once the child has ended."""
+        os.close(self._write)
+        try:
+            said = os.read(self._read, 1000)
+        except BlockingIOError:
+            said = b""
+        os.close(self._read)
+        return said.decode("utf-8", "replace") or None
 
 
 def _handle(directory: str, request: Dict[str, Any], reply: Reply) -> None:
@@ -134,9 +168,10 @@ def serve(directory: str) -> int:
     try:
         ready = importing(side, os.path.join(directory, "imports.json"))
     except Exception as wrong:
-        return _failed(wrong)
+        _failed(wrong, lambda reason: say(machine=reason))
+        return 70
     say(ready=True, **ready)
-    running: Dict[int, str] = {}
+    running: Dict[int, Tuple[str, _LastWords]] = {}
     pending = b""
     open_input = True
     while open_input or running:
@@ -148,23 +183,23 @@ def serve(directory: str) -> int:
             *lines, pending = pending.split(b"\n")
             for line in lines:
                 target = json.loads(line.decode())["run"]
-                asked = time.time()
+                asked, last = time.time(), _LastWords()
                 pid = os.fork()
                 if pid == 0:
-                    _child(target, asked, replies, None if side["warm"] else side)
-                running[pid] = target
+                    _child(target, asked, replies, None if side["warm"] else side, last)
+                running[pid] = target, last
                 say(started=target, pid=pid)
         if not open_input:
             for pid in running:
                 _kill_group(pid)
         _reap(running, say)
-    while _kill_orphans({}):
+    while _kill_orphans(()):
         time.sleep(0.01)
         _reap({}, say)
     return 0
 
 
-def _reap(running: Dict[int, str], say: Any) -> None:
+def _reap(running: Dict[int, Tuple[str, _LastWords]], say: Any) -> None:
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
@@ -172,17 +207,18 @@ def _reap(running: Dict[int, str], say: Any) -> None:
             return
         if pid == 0:
             return
-        directory = running.pop(pid, None)
-        if directory is None:  # what a request left behind; its own children are ours now
+        ended = running.pop(pid, None)
+        if ended is None:  # what a request left behind; its own children are ours now
             _kill_orphans(running)
             continue
         _kill_group(pid)
         _kill_orphans(running)
         code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
-        say(ended=directory, status=code)
+        directory, last = ended
+        say(ended=directory, status=code, machine=last.heard())
 
 
-def _child(directory: str, asked: float, replies: Any, bare: Optional[Dict[str, Any]]) -> None:
+def _child(directory: str, asked: float, replies: Any, bare: Optional[Dict[str, Any]], last: _LastWords) -> None:
     """Never returns: runs one request in its own process group and exits without the parent's clean-up."""
     status = 70
     try:
@@ -207,7 +243,7 @@ def _child(directory: str, asked: float, replies: Any, bare: Optional[Dict[str, 
     except SystemExit as leaving:
         status = leaving.code if isinstance(leaving.code, int) else 1
     except BaseException as wrong:
-        status = _failed(wrong)
+        _failed(wrong, last.say)
     finally:
         try:  # a full disk must not change the status
             sys.stdout.flush()
@@ -216,12 +252,13 @@ def _child(directory: str, asked: float, replies: Any, bare: Optional[Dict[str, 
             os._exit(status)
 
 
-def _failed(wrong: BaseException) -> int:
-    """The exit status of a process that ends by an exception, which the log tells unless this machine caused it."""
-    if machine_errors.of(wrong):
-        return messages.MACHINE_FAILED
-    traceback.print_exc()
-    return 70
+def _failed(wrong: BaseException, say: Callable[[str], None]) -> None:
+    """Tell of the exception by which a process ends: the log, unless this machine caused it."""
+    reason = str(wrong) if isinstance(wrong, _MachineFailed) else machine_errors.of(wrong)
+    if reason:
+        say(reason)
+    else:
+        traceback.print_exc()
 
 
 def _kill_group(group: int) -> None:
@@ -236,7 +273,7 @@ def _become_subreaper() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def _kill_orphans(running: Dict[int, str]) -> bool:
+def _kill_orphans(running: Iterable[int]) -> bool:
     """Kill processes that left their request's process group: a request adopts its own orphans while it runs, so that
     every other child of this process belonged to a request that has ended. Returns whether there was any."""
     if sys.platform != "linux":
