@@ -301,6 +301,14 @@ def test_where_there_is_nothing_to_bisect_it_is_said(project: Project, world: Wo
         bisection(world)
 
 
+def test_two_toolchains_that_are_one_are_refused_before_a_cost_is_said(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["bisect", "good", "good", "--case", "zoo/add", "--route", "onnx-tf"]) == UsageError.exit_code
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "tfparity: good and good have the same pins, Python and shims\n")
+
+
 def test_what_this_machine_ended_ends_it(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     search, _ = bisection(keras_breaks)
     ended = replace(builders.not_run("zoo/add", "untested", "a full disk"), interrupted=True)

@@ -179,6 +179,17 @@ def test_what_is_not_known_is_not_compared_and_is_no_green_light() -> None:
     assert scores.ending(found).startswith("score: exit code 41, no answer")
 
 
+def test_a_cell_that_works_beneath_and_cannot_be_any_more_is_lost() -> None:
+    recorded(add=[attempt()], gru=[broken()])
+    gone = [
+        builders.not_run(f"zoo/{name}", "not-applicable", "needs onnx <1.18", toolchain=MINE) for name in ("add", "gru")
+    ]
+    found = scored(*gone)
+    (cell,) = found.cells
+    assert (cell.case, str(cell.kind), found.exit_code) == ("zoo/add", "newly-failing", 1)
+    assert cell.message == "not applicable any more: needs onnx <1.18"
+
+
 def test_every_output_says_it_and_shows_no_control() -> None:
     recorded(add=[attempt()])
     found = scored(mine("add", broken("Relu \x1b[31mis broken")))

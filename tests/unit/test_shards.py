@@ -154,6 +154,20 @@ def test_shares_that_do_not_make_one_run_are_refused_and_nothing_is_written(proj
     assert not into.exists()
 
 
+def test_shares_of_runs_in_which_nothing_can_be_are_told_apart(project: Project, tmp_path: Path) -> None:
+    """As of two toolchains that cannot be resolved: that nothing was run of either makes them no one run."""
+    for number, route in ((1, "onnx-tf"), (2, "onnx-tf-dynamo")):
+        folder, shard = tmp_path / f"part-{number}", Shard(number, 2)
+        asked = Session(
+            Choice(toolchains=("never",), tier="all", routes=(route,), results=folder, shard=shard, record=True)
+        )
+        asked.read()
+        asked.keep([])
+    with pytest.raises(UsageError, match="are no shards of one run"):
+        merged([tmp_path / "part-1", tmp_path / "part-2"], tmp_path / "into")
+    assert not (tmp_path / "into").exists()
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -89,14 +89,12 @@ class Score:
 
 def score(session: Session, records: Sequence[CellRecord], *, plain: bool = False) -> Score:
     """Those records of toolchains with packages under test, held against the evidence of the toolchains beneath. A cell
-    that is not applicable is left out. plain: the records are of runs without remedies, and recorded cells that took
-    one count as failing."""
+    that is not applicable is left out, unless it is recorded to work beneath. plain: the records are of runs without
+    remedies, and recorded cells that took one count as failing."""
     matrix, project = session.selection.matrix, session.selection.project
     beneath = {record.toolchain: matrix.toolchains[record.toolchain].over for record in records}
     asked = [
-        replace(record, route=_named(record.route, matrix.toolchains[record.toolchain], project))
-        for record in records
-        if record.verdict is not Verdict.NOT_APPLICABLE
+        replace(record, route=_named(record.route, matrix.toolchains[record.toolchain], project)) for record in records
     ]
     recorded = _recorded(session)
     standings = _standings(recorded, [(beneath[one.toolchain] or one.toolchain, one.case, one.route) for one in asked])
@@ -105,6 +103,8 @@ def score(session: Session, records: Sequence[CellRecord], *, plain: bool = Fals
     for record in asked:
         base = beneath[record.toolchain] or record.toolchain
         standing = standings.get((base, record.case, record.route))
+        if record.verdict is Verdict.NOT_APPLICABLE and (standing is None or not standing.verdict.works):
+            continue
         scored = _scored(session, record, standing, works.get(record.case, []), base, plain=plain)
         cells.append(_excused(session, record, scored))
     order = list(Kind)
@@ -195,6 +195,8 @@ def _scored(
         was = standing.verdict if standing else Verdict.UNTESTED
         return Scored(record.case, record.route, kind, was, record.verdict, said, elsewhere)
 
+    if record.verdict is Verdict.NOT_APPLICABLE:
+        return made(Kind.NEWLY_FAILING, f"not applicable any more: {record.reason}")
     if record.cell is None:
         return made(Kind.NOT_COMPARED, record.reason or "not run")
     if standing is None or standing.cell is None:

@@ -52,6 +52,9 @@ def read(text: str) -> Shard:
 
 def digest(planned: Iterable[PlannedCell], keys: Keys, asked: str) -> str:
     """Of a whole plan: the same where the same cells are run of the same content, packages and cases included, and the
-    same is `asked` of them."""
-    lines = [asked, *sorted(f"{cell.id} {keys.base(keys.crossing(cell))}" for cell in planned if cell.applicable)]
+    same is `asked` of them; what cannot be run, too, so that plans of nothing are told apart."""
+    lines = [
+        asked,
+        *sorted(f"{cell.id} {cell.verdict or keys.base(keys.crossing(cell))}" for cell in planned),
+    ]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -158,8 +158,10 @@ class Bisection:
     # The two ends
 
     def look(self) -> None:
-        """Learn how both toolchains do as far as that is recorded. Raises UsageError where GOOD does not work, or BAD
-        does."""
+        """Learn how both toolchains do as far as that is recorded. Raises UsageError where they do not differ, where
+        GOOD does not work, or BAD does."""
+        if not self.changes():
+            raise UsageError(f"{self.good} and {self.bad} have the same pins, Python and shims")
         for toolchain in (self.good, self.bad):
             if self._recorded(toolchain):
                 standing = self.session.query.standing(self._planned[toolchain])
@@ -323,8 +325,6 @@ class Bisection:
         """Search for the smallest set of changes, then for the first release of the package that is to blame, or that
         leads those that only move together."""
         changes = self.changes()
-        if not changes:
-            raise UsageError(f"{self.good} and {self.bad} have the same pins, Python and shims")
         blamed = smallest(changes, lambda chosen: self.test(list(chosen)), self._suspects(changes))
         lead = self._lead(blamed)
         good, bad = self.mixture(blamed.good), self.mixture(blamed.changes)

@@ -120,8 +120,3 @@ class Upgrade:
     packages: tuple[Package, ...]
     groups: tuple[Group, ...]
     unknown: tuple[str, ...] = ()
-
-    @property
-    def worse(self) -> int:
-        """How many cells are worse on HEAD."""
-        return sum(count for kind, count in self.counts.items() if Kind(kind).exit_code)

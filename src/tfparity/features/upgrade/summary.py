@@ -118,15 +118,18 @@ def _packages(session: Session, sides: Sides) -> tuple[Package, ...]:
 def moved(
     was: Sequence[Environment], now: Sequence[Environment], locked: Callable[[Environment], LockStatus]
 ) -> tuple[Package, ...]:
-    """The packages whose versions differ between two sides: those that either pins, and keras."""
-    held, named = [], dict.fromkeys(["keras"])
+    """The packages whose versions differ between two sides: those that either pins, and keras. Of a side that cannot be
+    resolved its pins alone are known."""
+    held, named, whole = [], dict.fromkeys(["keras"]), []
     for side in (was, now):
         mine: dict[str, str] = {}
+        whole.append(not any(locked(environment).unresolvable for environment in side))
         for environment in reversed(side):
             mine.update(locked(environment).packages or environment.pins)
             named.update(dict.fromkeys(canonicalize_name(Requirement(line).name) for line in environment.asked()))
         held.append(mine)
+    known = [
+        name for name in sorted(named) if all(name in mine or sure for mine, sure in zip(held, whole, strict=True))
+    ]
     base, head = held
-    return tuple(
-        Package(name, base.get(name), head.get(name)) for name in sorted(named) if base.get(name) != head.get(name)
-    )
+    return tuple(Package(name, base.get(name), head.get(name)) for name in known if base.get(name) != head.get(name))
