@@ -22,6 +22,7 @@ from tfparity.features.upgrade.scout import FOUND
 from tfparity.inputs import matrix
 from tfparity.paths import Cache, Project
 from tfparity.records.cells import Attempt, CellRecord, PlannedCell
+from tfparity.records.vocabulary import Verdict
 
 REAL_STATUS = lock.status
 
@@ -347,3 +348,30 @@ def test_every_choice_but_that_of_toolchains_narrows_what_runs(
     asked = runs(monkeypatch)
     scout("--package", "torch", "--case", "zoo/add", "--route", "onnx-tf")
     assert {id.partition("/")[2] for id in asked} == {"zoo/add/onnx-tf"}
+
+
+def test_what_this_machine_cut_short_is_not_proposed(
+    project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of the cells that are not known it may be the worst of all."""
+    runs(monkeypatch)
+    whole = cli.commands.ran
+    cut: list[str] = []
+
+    def ran(session: Session, cells: Sequence[PlannedCell], *, again: bool = False) -> list[CellRecord]:
+        records = whole(session, cells, again=again)
+        if cut:
+            return records
+        cut.append(records[-1].id)
+        short = replace(records[-1], cell=None, verdict=Verdict.UNTESTED, reason="a full disk", interrupted=True)
+        return [*records[:-1], short]
+
+    monkeypatch.setattr(cli.commands, "ran", ran)
+    before = project.matrix.read_bytes()
+    page = tmp_path / "scout.md"
+    assert scout("--package", "torch", "--write", "--markdown", str(page)) == 21
+    said = " ".join(capsys.readouterr().out.split())
+    why = "No proposal: this machine ended 1 cell, of which nothing is known; run it again."
+    assert why in said
+    assert why in page.read_text()
+    assert project.matrix.read_bytes() == before

@@ -19,7 +19,7 @@ from tfparity.features.upgrade.report import Sides, Upgrade
 from tfparity.features.upgrade.upgrade import Carry, to_run, upgrade
 from tfparity.inputs import yaml_input
 from tfparity.inputs.matrix import Environment, Matrix
-from tfparity.records.cells import PlannedCell
+from tfparity.records.cells import CellId, CellRecord, PlannedCell
 from tfparity.records.vocabulary import Tier
 from tfparity.report import words
 
@@ -44,11 +44,13 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Trial:
-    """What came of a candidate. proposal: None where its packages do not install or import."""
+    """What came of a candidate. proposal: None where its packages do not install or import, or this machine cut some of
+    its cells short; cut: how many."""
 
     candidate: Candidate
     report: Upgrade
     proposal: Proposal | None
+    cut: int = 0
 
 
 #: Makes what runs the cells of a session.
@@ -121,12 +123,20 @@ class Scout:
     def tried(self, one: Candidate) -> Trial:
         """Run a candidate and compare it with its base. What only it needed is removed. Raises as the engine does."""
         session = self.over(one)
+        carry, last = self.carries(session), dict[CellId, CellRecord]()
+
+        def kept(cells: Sequence[PlannedCell], *, again: bool) -> Sequence[CellRecord]:
+            records = carry(cells, again=again)
+            last.update({record.place: record for record in records})
+            return records
+
         with unnamed.removed(session):
-            report = upgrade(session, _sides(one), self.carries(session), self._tier)
-        adopted = report.rests.compared > report.counts[Kind.ENVIRONMENT_BROKEN]
+            report = upgrade(session, _sides(one), kept, self._tier)
+        cut = sum(not record.whole for record in last.values())
+        adopted = not cut and report.rests.compared > report.counts[Kind.ENVIRONMENT_BROKEN]
         locks = {environment.id: session.selection.keys.locked(environment) for environment in _environments(one)}
         proposal = propose(one.matrix, one.news, one.matrix.toolchains[one.id], locks) if adopted else None
-        return Trial(one, report, proposal)
+        return Trial(one, report, proposal, cut)
 
 
 def _environments(one: Candidate) -> list[Environment]:

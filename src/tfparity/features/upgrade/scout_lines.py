@@ -39,12 +39,17 @@ def show(out: Console, trial: Trial) -> None:
     terminal.body(out, trial.report)
     out.print()
     if trial.proposal is None:
-        why = "its packages do not install or import" if trial.report.rests.compared else "nothing could be compared"
-        out.print(Text(f"No proposal: {why}.", "bold"), soft_wrap=True)
+        out.print(Text(f"No proposal: {_why_none(trial)}.", "bold"), soft_wrap=True)
         return
     out.print(Text(f"For matrix.yaml (scout --write puts it there, with its lock): {trial.proposal.id}", "bold"))
     for line in trial.proposal.text.splitlines():
         out.print(Text(line), soft_wrap=True)
+
+
+def _why_none(trial: Trial) -> str:
+    if trial.cut:
+        return f"this machine ended {words.cells(trial.cut)}, of which nothing is known; run it again"
+    return "its packages do not install or import" if trial.report.rests.compared else "nothing could be compared"
 
 
 def ending(trials: Sequence[Trial]) -> str:
@@ -66,6 +71,8 @@ def page(trials: Sequence[Trial], refusals: Sequence[Candidate]) -> str:
             parts.append(f"For matrix.yaml:\n\n```yaml\n{trial.proposal.text.rstrip()}\n```")
             record = f'nox -s "compat({trial.proposal.id})" -- --tier all --record'
             parts.append(f"Recorded by {markdown.code(record)}, then {markdown.code('nox -s table')}.")
+        else:
+            parts.append(f"No proposal: {_why_none(trial)}.")
     for one in refusals:
         parts.append(f"# {markdown.text(one.label)}")
         parts.append(f"Cannot be resolved: {markdown.text(_reason(one))}")
