@@ -380,6 +380,16 @@ def test_a_record_of_before_a_remedy_was_named_makes_no_cell_flaky(project: Proj
     assert {word: count for word, count in said.counts.items() if count} == {kind: 1}
 
 
+@pytest.mark.parametrize("head", [[GRU, WORKS], [WORKS, GRU]])
+def test_beside_such_a_record_what_differs_between_two_runs_is_flaky_still(
+    project: Project, head: Sequence[Attempt]
+) -> None:
+    record(zoo("gru", UNSQUEEZE, toolchain="old"))
+    project.limitations.write_text(small_project.RULE + "  remedies: [auto-cast]\n")
+    said = run(Runs(old_gru=[WORKS], new_gru=head), case_globs=("zoo/gru",))
+    assert (said.exit_code, said.counts["flaky"]) == (40, 1)
+
+
 def test_of_a_toolchain_against_itself_two_runs_are_compared(project: Project) -> None:
     session, both = sides.read("old", ["old"], Choice(case_globs=("zoo/add", "zoo/gru")))
     assert upgrade(session, both, Runs()).groups == ()

@@ -147,16 +147,20 @@ def _confirmed(
     todo = [cell for cell in cells if cell.applicable and _place(cell) in doubted]
     if not todo:
         return list(changes), []
-    # A record of before a remedy was named says less than a run does now.
+    # A record of before a remedy was named says less than a run does now; of what ran both times it excuses nothing.
     outdone = {_place(cell) for cell in todo if session.query.standing(cell).untried}
     found = answers.of_records(session, carry(todo, again=True))
     again, lost = {}, []
     for place, change in doubted.items():
-        was, now = (found.get(id, {}).get(place, first) for id, first in _both(sides, change))
-        if was.known and now.known:
-            again[place] = changed(place, was, now)
-        else:
+        pairs = [(id, first, found.get(id, {}).get(place, first)) for id, first in _both(sides, change)]
+        was, now = (second for _, _, second in pairs)
+        if not (was.known and now.known):
             lost.append(place)
+            continue
+        again[place] = changed(place, was, now)
+        twice = [(first, second) for id, first, second in pairs if (id, *place) in known.records]
+        if any(changed(place, first, second).kind is not Kind.SAME for first, second in twice):
+            outdone.discard(place)
     kept = [change for change in changes if change.place not in lost]
     return [_again(change, again.get(change.place), outdone=change.place in outdone) for change in kept], lost
 
