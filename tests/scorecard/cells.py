@@ -8,14 +8,15 @@ from __future__ import annotations
 import json
 import random
 import socket
+import subprocess
 import threading
-from collections.abc import Callable
-from contextlib import closing, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from ground import ERRORS, Done, Ground
-from machine import RECORD, edited, from_the_start
+from machine import CONVERTS, EXPORTS, RECORD, edited, from_the_start
 from plants import Missed, NotHere, Plant, Point, plant
 
 KIND = "hostile cells"
@@ -29,10 +30,11 @@ FORGED = b"forged"
 
 @dataclass(frozen=True)
 class Hostile:
-    """Lines of a converter, before it converts as it should; `{project}`, `{cache}`, `{home}`, `{port}` filled in.
+    """Lines of a converter, before it converts as it should; `{project}`, `{cache}`, `{home}`, `{port}`, `{bystander}`,
+    a process of another's, filled in.
 
     verdicts: what its cells may come to. untouched: what it writes to, and holds afterwards what it did. everywhere: it
-    has to be contained without a sandbox, too.
+    has to be contained without a sandbox, too. exports: the lines stand before an export. words: of the command.
     """
 
     name: str
@@ -42,6 +44,8 @@ class Hostile:
     untouched: tuple[str, ...] = ()
     everywhere: bool = False
     seconds: float = 90.0
+    exports: bool = False
+    words: tuple[str, ...] = ()
 
 
 _MAIN = """
@@ -56,7 +60,90 @@ def _of_tfparity():
             yield int(path.split('/')[2])
 """
 
+#: The folder of the request, and of the worker.
+_FOLDERS = """
+control = os.path.dirname(os.readlink('/proc/self/fd/1'))
+outputs = os.path.join(os.path.dirname(artifact), 'outputs.npz')
+worker = os.path.dirname(control)
+"""
+
+#: What a converter may put in the place of a file that our process reads.
+_PUTS = {
+    "a pipe": "os.mkfifo({path})",
+    "a link to a file without end": "os.symlink('/dev/zero', {path})",
+    "a link to another file": "os.symlink('{project}/matrix.yaml', {path})",
+    "a folder": "os.mkdir({path})",
+    "a socket": "os.mknod({path}, 0o140644)",
+}
+
+
+def _put(what: str, path: str) -> str:
+    return f"\nif os.path.lexists({path}): os.remove({path})\n" + _PUTS[what].replace("{path}", path)
+
+
+#: Where the parent's answers go, as code under test finds it.
+_SAYS = """
+import json
+for number in os.listdir('/proc/%d/fd' % os.getppid()):
+    path = '/proc/%d/fd/%s' % (os.getppid(), number)
+    try:
+        if os.readlink(path).startswith('pipe:'):
+            with open(path, 'w') as stream:
+                stream.write(json.dumps({'started': 'x', 'pid': {bystander}}) + '\\n')
+    except OSError:
+        pass
+os.kill(os.getppid(), signal.SIGSTOP)
+time.sleep(600)
+"""
+
 HOSTILE = (
+    *(Hostile(f"ends with {status}", Point.MACHINE, f"os._exit({status})", ("broken",)) for status in (74, 125, 137)),
+    *(
+        Hostile(
+            f"leaves {what} for its reply and its log",
+            Point.HANGS,
+            _FOLDERS + _put(what, "control + '/reply.json'") + _put(what, "control + '/log.txt'") + "\nos._exit(3)",
+            ("broken",),
+            ("{project}/matrix.yaml",),
+        )
+        for what in _PUTS
+    ),
+    *(
+        Hostile(
+            f"leaves {what} for its answers",
+            Point.HANGS,
+            _FOLDERS + _put(what, "outputs"),
+            ("works", "broken", ""),
+            ("{project}/matrix.yaml",) if what != "a link to another file" else (),
+        )
+        for what in _PUTS
+    ),
+    *(
+        Hostile(
+            f"exports {what} for what we write of it",
+            Point.FORGED,
+            _put(what, "folder + '/export.json'"),
+            ("works", "broken", ""),
+            ("{project}/matrix.yaml",),
+            exports=True,
+        )
+        for what in _PUTS
+    ),
+    Hostile(
+        "puts a link in the place of its worker's folder",
+        Point.FORGED,
+        _FOLDERS + "os.rename(worker, worker + '-away'); os.symlink('{project}', worker)",
+        ("works", "broken", ""),
+        ("{project}/matrix.yaml", "{project}/limitations.yaml", "{project}/faithful.py"),
+    ),
+    Hostile(
+        "says that it started another's process",
+        Point.FORGED,
+        _SAYS,
+        ("broken", ""),
+        everywhere=True,
+        words=("--sandbox", "off"),
+    ),
     Hostile(
         "reads our environment through /proc",
         Point.REACH,
@@ -187,22 +274,25 @@ def _hostile(what: Hostile) -> Callable[[Ground, random.Random], None]:
             "home": str(ground.home),
             "secret": SECRET,
         }
-        with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        with closing(socket.create_server(("127.0.0.1", 0))) as server, _bystander() as bystander:
             heard: list[bytes] = []
             thread = threading.Thread(target=_listen, args=(server, heard), daemon=True)
             thread.start()
-            filled["port"] = str(server.getsockname()[1])
+            filled |= {"port": str(server.getsockname()[1]), "bystander": str(bystander.pid)}
             code = _filled(what.code, filled)
             lines = "".join(f"    {line}\n" for line in code.splitlines())
-            edited(ground, ("faithful.py",), lines)
+            edited(ground, ("faithful.py",), lines, begins=EXPORTS if what.exports else CONVERTS)
             untouched = {path: _content(path) for path in (Path(_filled(name, filled)) for name in what.untouched)}
             done = ground.process(
                 *RECORD,
                 "--case",
                 "planted/net",
-                variables={"GITHUB_TOKEN": SECRET, "ACTIONS_TOKEN": SECRET},
+                *what.words,
+                variables={"GITHUB_TOKEN": SECRET, "ACTIONS_TOKEN": SECRET, "UV_INDEX_MINE_PASSWORD": SECRET},
                 seconds=what.seconds,
             )
+            if bystander.poll() is not None:
+                raise Missed("it had us end another's process")
         _contained(ground, what, done)
         if what.point is Point.REACH and not what.everywhere and not _has_sandbox(done):
             raise NotHere("requests have no sandbox here")
@@ -217,6 +307,15 @@ def _hostile(what: Hostile) -> Callable[[Ground, random.Random], None]:
         ground.next_run("--jobs", "2")
 
     return plant_it
+
+
+@contextmanager
+def _bystander() -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(["sleep", "600"], start_new_session=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def _contained(ground: Ground, what: Hostile, done: Done) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from pathlib import Path
 import damage
 from ground import ERRORS, Done, Ground
 from plants import Missed, Plant, Point, plant
+
+from tfparity.errors import CaseError, UsageError
 
 KIND = "damaged files"
 
@@ -247,7 +250,47 @@ def _bomb(ground: Ground, chance: random.Random) -> None:
     ground.command(*(word.format(handed=ground.handed) for word in BUNDLES_RUN)).said_well()
 
 
+def _hole(ground: Ground, chance: random.Random) -> None:
+    """An archive that lies on the disk as a hole and says that its list of arrays is as long as it."""
+    ground.reset()
+    size = 2**31
+    with ground.one("handed/planted/net/io.npz").open("wb") as file:
+        file.truncate(size)
+        file.seek(size)
+        file.write(struct.pack("<4sHHHHIIH", b"PK\5\6", 0, 0, 1, 1, size, 0, 0))
+    ground.command(*(word.format(handed=ground.handed) for word in BUNDLES_RUN)).said_well()
+
+
+#: Of a file of a person's own, what would end our process.
+_ENDS = ("os._exit(0)", "os._exit(3)", "from os import _exit; _exit(0)", "raise SystemExit(0)", "quit()")
+
+
+def _ends(pattern: str, line: str, code: int) -> Callable[[Ground, random.Random], None]:
+    """It is refused with its name, whatever it would have us end with."""
+
+    def plant_it(ground: Ground, chance: random.Random) -> None:
+        ground.reset()
+        path = ground.one(pattern)
+        path.write_text(f"import os\n{line}\n{path.read_text()}")
+        for command in (("plan",), RECORD):
+            done = ground.process(*command).said_well()
+            if done.code != code or path.name not in done.err:
+                raise Missed(f"ended with {done.code}: {done.said}")
+        ground.reset()
+
+    return plant_it
+
+
 PLANTS: tuple[Plant, ...] = (
+    *(
+        plant(f"{where}: {line}", KIND, Point.FILES, _ends(pattern, line, code), slow=2)
+        for where, pattern, code in (
+            ("a case file", "project/cases/planted_cases.py", CaseError.exit_code),
+            ("a route file", "project/faithful.py", UsageError.exit_code),
+        )
+        for line in _ENDS
+    ),
+    plant("a handed-on io.npz: a list without end", KIND, Point.FORGED, _hole, slow=1),
     *(
         plant(f"{what.where}: {name}", KIND, Point.FILES, _written(what, harm), slow=0.5 * len(what.commands))
         for what in WRITTEN

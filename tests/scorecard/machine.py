@@ -132,9 +132,8 @@ def _slow_export(ground: Ground, seconds: float) -> None:
     for route in kills.ROUTES:
         path = ground.project / route
         text = path.read_text(encoding="utf-8")
-        begins = "def export(model, example, case, output_axes, opset, folder):\n"
-        assert begins in text
-        path.write_text(text.replace(begins, f"{begins}    time.sleep({seconds})\n"), encoding="utf-8")
+        assert EXPORTS in text
+        path.write_text(text.replace(EXPORTS, f"{EXPORTS}    time.sleep({seconds})\n"), encoding="utf-8")
 
 
 def _waiting_for_another(ground: Ground, chance: random.Random) -> None:
@@ -505,9 +504,13 @@ def _workers_clock(seconds: int) -> Callable[[Ground, random.Random], None]:
     return plant_it
 
 
-def edited(ground: Ground, routes: tuple[str, ...], code: str) -> None:
-    """Lines of code before a conversion."""
-    begins = "def convert(bundle, artifact, request):\n"
+#: How the functions of planted.py begin.
+CONVERTS = "def convert(bundle, artifact, request):\n"
+EXPORTS = "def export(model, example, case, output_axes, opset, folder):\n"
+
+
+def edited(ground: Ground, routes: tuple[str, ...], code: str, begins: str = CONVERTS) -> None:
+    """Lines of code before a conversion, or an export."""
     for route in routes:
         path = ground.project / route
         text = path.read_text(encoding="utf-8")

@@ -212,6 +212,30 @@ def test_a_command_ends_inside_as_it_would_outside(way: Sandbox, tmp_path: Path,
     assert ended(way, tmp_path, program) == status
 
 
+@pytest.mark.parametrize("below", ["", "deeper/and/deeper/"])
+def test_a_socket_below_run_is_not_there(way: Sandbox, tmp_path: Path, below: str) -> None:
+    places = (Path("/run"), Path(f"/run/user/{os.getuid()}"))
+    run = next((place for place in places if os.access(place, os.W_OK)), None)
+    if run is None:
+        pytest.skip("nothing can be made below /run")
+    folder = run / f"tfparity-test-{os.getpid()}"
+    path = str(folder / f"{below}socket")
+    program = (
+        "import socket\n"
+        f"try: socket.socket(socket.AF_UNIX).connect({path!r})\n"
+        "except FileNotFoundError: raise SystemExit(3)\n"
+    )
+    (folder / below).mkdir(parents=True)
+    try:
+        with socket.socket(socket.AF_UNIX) as server:
+            server.bind(path)
+            server.listen()
+            assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+            assert ended(way, tmp_path, program) == 3
+    finally:
+        shutil.rmtree(folder)
+
+
 def test_what_a_command_leaves_running_ends_with_it(way: Sandbox, tmp_path: Path) -> None:
     program = (
         "import os, signal, time\n"
