@@ -21,7 +21,7 @@ class Group:
     """A process group that is not there: what it uses at every look, and a clock that each look moves."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.now = 1000.0
+        self.now, self.monkeypatch = 1000.0, monkeypatch
         self.polls = 3
         self.pids = [GROUP]
         self.resident: Callable[[], float] = lambda: 10.0
@@ -116,6 +116,41 @@ def test_what_a_group_grew_by_since_the_costly_reading_is_in_the_last_one(
     found = group.watch()
     assert [mib for _, mib in found.memory] == [8.0]
     assert found.last == last
+
+
+@pytest.mark.parametrize("children", [0, 1])
+def test_a_reading_of_a_group_that_has_ended_meanwhile_is_none(group: Group, children: int) -> None:
+    """Nobody has told of its end yet, as on a busy machine: what is left of it has nothing, or its child has something.
+    """
+    group.polls = 100
+    group.pids = list(range(GROUP, GROUP + 1 + children))
+    ended = [0.0] + [5.0] * children  # of the group's own process, and of the other
+
+    def read(before: float) -> Callable[[int], float]:
+        return lambda pid: before if group.now < 1001 else ended[pid - GROUP]
+
+    group.monkeypatch.setattr(processes, "_resident_mib", read(60.0))
+    group.monkeypatch.setattr(processes, "_pss_mib", read(58.0))
+    found = group.watch(Limits(seconds=60, memory_mib=1000))
+    assert found.last == 58.0 * (1 + children)
+    assert {mib for _, mib in found.memory} == {found.last}
+
+
+@pytest.mark.parametrize(
+    ("readings", "grown", "peak", "at_end"),
+    [
+        ([10.0], 0.0, 300.0, 300.0),  # between the last look and its end
+        ([], 0.0, 300.0, 300.0),  # before the first
+        ([400.0, 10.0], 0.0, 300.0, 10.0),  # seen, and given back since
+        ([10.0], 350.0, 300.0, 360.0),
+        ([10.0], -5.0, None, 10.0),
+        ([], 0.0, None, None),
+    ],
+)
+def test_a_peak_that_no_look_saw_came_after_the_last_one(
+    readings: list[float], grown: float, peak: float | None, at_end: float | None
+) -> None:
+    assert Watched(None, [(1.0, mib) for mib in readings], grown).at_end(peak) == at_end
 
 
 def test_the_costly_reading_takes_a_small_share_of_the_time(group: Group) -> None:

@@ -38,6 +38,7 @@ def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
         stopped: str | None = None,
         limits: Limits = LIMITS,
         last_words: str | None = None,
+        peak_mib: float | None = None,
         **given: Any,
     ) -> Answer:
         worker = Worker(Side(Path("/opt/python"), (), ()), tmp_path)
@@ -47,7 +48,7 @@ def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ask:
             if reply is not None:
                 (control / messages.REPLY).write_bytes(content)
             if status is not None:
-                worker._ended[str(control)] = status
+                worker._ended[str(control)], worker._peaks[str(control)] = status, peak_mib
             if last_words is not None:
                 worker._machine[str(control)] = last_words
             return 4242
@@ -230,6 +231,16 @@ def test_no_exit_status_says_that_the_machine_ended_it(ask: Ask, status: int) ->
     """Code under test may choose any."""
     (crash,) = ask("convert", None, status).stages
     assert (crash.outcome, crash.error) == ("crash", Problem("Exit", f"exited with status {status}"))
+
+
+@pytest.mark.parametrize(("peak_mib", "told"), [(900.0, 900.0), (250.0, 200.0), (None, 200.0)])
+@pytest.mark.parametrize(("status", "last_words"), [(-9, None), (70, machine_errors.MEMORY)])
+def test_what_the_machine_ended_had_what_its_parent_tells_where_no_look_saw_it(
+    ask: Ask, status: int, last_words: str | None, peak_mib: float | None, told: float
+) -> None:
+    with pytest.raises(MachineFault) as fault:
+        ask("convert", None, status, last_words=last_words, peak_mib=peak_mib)
+    assert fault.value.memory_mib == told
 
 
 @pytest.mark.parametrize("machine", [None, *sorted(set(machine_errors.NUMBERS.values()))])

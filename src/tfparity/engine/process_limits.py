@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,6 +59,14 @@ class Watched:
         """The last reading in MiB, with what the group grew by since then; None without one."""
         return self.memory[-1][1] + max(0.0, self.grown) if self.memory else None
 
+    def at_end(self, peak: float | None) -> float | None:
+        """What the group had when it ended, in MiB: the last reading, or, where `peak` (of its own process, as the
+        system counted it) is above all that was seen, that: a busy machine lets a group grow and end between two looks.
+        """
+        last = self.last
+        most = max([last or 0.0, *(mib for _, mib in self.memory)])
+        return peak if peak is not None and peak > most else last
+
 
 def watch(
     group: int,
@@ -81,17 +89,17 @@ def watch(
         members = _members(group)
         watched.members.update(members)
         # Resident memory is cheap to read and never below PSS, which costs a walk over all pages.
-        resident = sum(_resident_mib(pid) for pid in members)
-        if resident:  # none of what has ended
+        resident = _of_group(_resident_mib, members)
+        if resident is not None:
             watched.grown = resident - before
-        heavy = resident > limits.memory_mib
-        if heavy or time.monotonic() >= next_look:
+        if (resident or 0.0) > limits.memory_mib or time.monotonic() >= next_look:
             looked = time.monotonic()
-            mib = sum(_pss_mib(pid) for pid in members)
-            watched.memory.append((time.time(), mib))
-            before, watched.grown = resident, 0.0
+            mib = _of_group(_pss_mib, members)
+            if mib is not None:
+                watched.memory.append((time.time(), mib))
+                before, watched.grown = resident or 0.0, 0.0
             next_look = time.monotonic() + max(PSS_POLL, PSS_SHARE * (time.monotonic() - looked))
-            if mib > limits.memory_mib:
+            if (mib or 0.0) > limits.memory_mib:
                 watched.stopped = "out-of-memory"
         if time.monotonic() - started > limits.seconds:
             watched.stopped = "timeout"
@@ -137,6 +145,13 @@ def _members(group: int) -> list[int]:
     except psutil.Error:
         return []
     return family
+
+
+def _of_group(read: Callable[[int], float], members: Sequence[int]) -> float | None:
+    """A figure summed over a group; None where the first of it has ended meanwhile, which says nothing of what it had:
+    it may have ended long before we are told."""
+    found = [read(pid) for pid in reversed(members)]
+    return sum(found) if found and found[-1] else None
 
 
 def _resident_mib(pid: int) -> float:

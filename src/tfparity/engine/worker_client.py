@@ -201,6 +201,7 @@ class _Said:
     ended: str | None = None
     pid: int | None = None
     status: int | None = None
+    peak_mib: FiniteFloat | None = None
     machine: str | None = None
 
 
@@ -272,6 +273,7 @@ class Worker:
         self._gone = threading.Event()
         self._killed = threading.Event()
         self._ended: dict[str, int] = {}
+        self._peaks: dict[str, float | None] = {}  # the most MiB that requests had
         self._machine: dict[str | None, str] = {}  # why it ended a request; of None, the import
         self._refusal: int | None = None  # to be read from
         self._seen: set[int] = set()  # processes of requests
@@ -450,7 +452,7 @@ class Worker:
                     if said.started and said.pid:
                         self._started[said.started] = self._pids[said.started] = self._outer(said.pid)
                     elif said.ended and said.status is not None:
-                        self._ended[said.ended] = said.status
+                        self._peaks[said.ended], self._ended[said.ended] = said.peak_mib, said.status
                         self._pids.pop(said.ended, None)
                     self._told.notify_all()
         heard.set()
@@ -544,6 +546,7 @@ class Worker:
         )
         self._seen |= watched.members
         status = self._ended.pop(str(control), None)
+        memory_mib = watched.at_end(self._peaks.pop(str(control), None))
         if status is None:  # its parent is gone or does not answer, and nobody else ends it
             kill(pid)
             self.kill()
@@ -562,15 +565,15 @@ class Worker:
         if not _finished(kind, reply):
             reached = _stage_reached(kind, reply)
             if watched.stopped is None or status is None:
-                _raise_for_machine(reached, status, watched.last, self._machine.get(str(control)), self._why_gone)
+                _raise_for_machine(reached, status, memory_mib, self._machine.get(str(control)), self._why_gone)
             ended = _unfinished(reached, watched.stopped, status, limits, control, bad=reply is _BAD)
             stages.append(replace(ended, peak_mib=watched.peak(0, time.time())))
         caused = reply.machine or next(filter(None, map(machine.caused, _errors(stages, reply.facts))), None)
-        if caused == machine.NO_MEMORY and limits.nearly_reached(watched.last) and not stages[-1].passed:
+        if caused == machine.NO_MEMORY and limits.nearly_reached(memory_mib) and not stages[-1].passed:
             stages[-1] = replace(stages[-1], outcome=Outcome.OUT_OF_MEMORY)
         elif caused:
             no_memory = caused == machine.NO_MEMORY
-            raise MachineFault(printable(caused), stages[-1].stage, watched.last, no_memory=no_memory)
+            raise MachineFault(printable(caused), stages[-1].stage, memory_mib, no_memory=no_memory)
         return Answer(tuple(stages), reply.facts, control)
 
     def _hand_over(self, control: Path) -> int:

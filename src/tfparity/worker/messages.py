@@ -79,6 +79,16 @@ def _outcome(exception: Exception) -> str:
     return "out-of-memory" if isinstance(exception, MemoryError) else "fail"
 
 
+def resident_mib(field: str) -> Optional[float]:
+    """This process's resident memory now (VmRSS) or at its peak (VmHWM); None where the system does not tell."""
+    try:
+        with open("/proc/self/status") as status:
+            lines = [line.split() for line in status if line.startswith(field + ":")]
+    except OSError:
+        return None
+    return int(lines[0][1]) / 1024.0 if lines else None
+
+
 class Reply:
     """The reply of one request, written after every change. Only the process that created it may write: if a converter
     forks, the second process that arrives here exits."""

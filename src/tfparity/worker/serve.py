@@ -4,8 +4,8 @@ A warm parent imports the frameworks once, before it forks. Where forking after 
 parent stays bare and every child imports for itself, with the same result.
 
 One JSON object a line. In: {"run": directory}. Out: {"ready": true, "imports": [...], "facts": {...}}
-once, then {"started": directory, "pid": n} and {"ended": directory, "status": n} (exit code, or minus
-the signal's number). "machine" says why this machine ended an import or a request that could not reply:
+once, then {"started": directory, "pid": n} and {"ended": directory, "status": n, "peak_mib": m} (exit code, or minus
+the signal's number; the most memory that it had beyond what it began with). "machine" says why this machine ended an import or a request that could not reply:
 its exit status is for code under test to choose. It ends when its input ends.
 """
 
@@ -127,6 +127,10 @@ class _LastWords:
         return said.decode("utf-8", "replace") or None
 
 
+#: A request: its directory, its last words, the resident MiB that it was forked with.
+_Running = Tuple[str, _LastWords, Optional[float]]
+
+
 def _handle(directory: str, request: Dict[str, Any], reply: Reply) -> None:
     kind = request["kind"]
     if kind == "source":
@@ -171,7 +175,7 @@ def serve(directory: str) -> int:
         _failed(wrong, lambda reason: say(machine=reason))
         return 70
     say(ready=True, **ready)
-    running: Dict[int, Tuple[str, _LastWords]] = {}
+    running: Dict[int, _Running] = {}
     pending = b""
     open_input = True
     while open_input or running:
@@ -183,11 +187,11 @@ def serve(directory: str) -> int:
             *lines, pending = pending.split(b"\n")
             for line in lines:
                 target = json.loads(line.decode())["run"]
-                asked, last = time.time(), _LastWords()
+                asked, last, shared = time.time(), _LastWords(), messages.resident_mib("VmRSS")
                 pid = os.fork()
                 if pid == 0:
                     _child(target, asked, replies, None if side["warm"] else side, last)
-                running[pid] = target, last
+                running[pid] = target, last, shared
                 say(started=target, pid=pid)
         if not open_input:
             for pid in running:
@@ -199,10 +203,10 @@ def serve(directory: str) -> int:
     return 0
 
 
-def _reap(running: Dict[int, Tuple[str, _LastWords]], say: Any) -> None:
+def _reap(running: Dict[int, _Running], say: Any) -> None:
     while True:
         try:
-            pid, status = os.waitpid(-1, os.WNOHANG)
+            pid, status, used = os.wait4(-1, os.WNOHANG)
         except ChildProcessError:
             return
         if pid == 0:
@@ -214,8 +218,9 @@ def _reap(running: Dict[int, Tuple[str, _LastWords]], say: Any) -> None:
         _kill_group(pid)
         _kill_orphans(running)
         code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
-        directory, last = ended
-        say(ended=directory, status=code, machine=last.heard())
+        directory, last, shared = ended
+        peak = None if shared is None else max(0.0, used.ru_maxrss / 1024 - shared)
+        say(ended=directory, status=code, peak_mib=peak, machine=last.heard())
 
 
 def _child(directory: str, asked: float, replies: Any, bare: Optional[Dict[str, Any]], last: _LastWords) -> None:

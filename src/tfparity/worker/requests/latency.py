@@ -11,7 +11,7 @@ import time
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from tfparity.worker import subjects
-from tfparity.worker.messages import Reply
+from tfparity.worker.messages import Reply, resident_mib
 from tfparity.worker.subjects import Prepared
 
 
@@ -19,7 +19,7 @@ def handle(directory: str, request: Dict[str, Any], reply: Reply) -> None:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {request["cpu"]})
     subject = subjects.load(request["subject"])
-    before = _resident_mib("VmRSS")
+    before = resident_mib("VmRSS")
     prepared = reply.stage("prepare", lambda: _prepared(subject, request))
     _forget_peak()
     began = time.perf_counter()
@@ -27,7 +27,7 @@ def handle(directory: str, request: Dict[str, Any], reply: Reply) -> None:
     load_seconds = time.perf_counter() - began
     first_seconds = reply.stage("warm-up", lambda: _warm_up(call, request["warm_up"]))
     reply.stage("measure", lambda: _answer(call, request))
-    peak = _resident_mib("VmHWM")
+    peak = resident_mib("VmHWM")
     reply.fact(
         "timing",
         {
@@ -71,16 +71,6 @@ def _timed(call: Callable[[], Any]) -> Tuple[float, float]:
     call()
     ended = time.perf_counter()
     return ended - began, time.process_time() - busy
-
-
-def _resident_mib(field: str) -> Optional[float]:
-    """Resident memory now (VmRSS) or at its peak (VmHWM); None where the system does not tell."""
-    try:
-        with open("/proc/self/status") as status:
-            lines = [line.split() for line in status if line.startswith(field + ":")]
-    except OSError:
-        return None
-    return int(lines[0][1]) / 1024.0 if lines else None
 
 
 def _forget_peak() -> None:
