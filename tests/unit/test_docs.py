@@ -93,6 +93,48 @@ def test_there_are_links_to_check() -> None:
     assert sum(len(links(page.read_text(encoding="utf-8"))) for page in PAGES) > 100
 
 
+# Where things are, in docs/architecture.md
+
+#: A module's path in code, and names in code that follow it, each after a comma or "and".
+_POINTER = re.compile(r"`(\w+/[\w./]+\.py)`((?:(?:, | and )`\w+(?:\.\w+)?`)*)")
+
+
+def misled(text: str) -> list[str]:
+    """The pointers of a text that lead nowhere: to a path that is not there, or to a name that it does not define."""
+    wrong = []
+    for path, names in _POINTER.findall(text):
+        place = next((one for root in ("src/tfparity", "", "tests") if (one := ROOT / root / path).exists()), None)
+        if place is None:
+            wrong.append(path)
+            continue
+        for name in re.findall(r"`([\w.]+)`", names):
+            last = name.rpartition(".")[2]
+            defined = rf"^\s*(?:def|class) {last}\b|^{last}\b(?:: [^=]+)? ="
+            if not re.search(defined, place.read_text(encoding="utf-8"), re.MULTILINE):
+                wrong.append(f"{path} {name}")
+    return wrong
+
+
+def test_no_pointer_of_the_architecture_leads_nowhere() -> None:
+    text = text_of("docs/architecture.md")
+    assert len(_POINTER.findall(text)) > 100
+    assert misled(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("`engine/cell_run.py`, `attempts`; `engine/engine.py`, `_run_toolchain` (once)", []),
+        ("`judging/judge.py`, `attempt` and `cell`; `features/gate/`", []),
+        ("`engine/retry.py`, `attempts`", ["engine/retry.py"]),
+        ("`report/pages.py`, `overview` and `_row`", ["report/pages.py _row"]),
+        ("`planning/keys.py`, `Keys.cells`", ["planning/keys.py Keys.cells"]),
+    ],
+)
+def test_a_pointer_that_leads_nowhere_is_found(text: str, wrong: list[str]) -> None:
+    assert misled(text) == wrong
+
+
 # The first screen
 
 

@@ -98,6 +98,31 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     assert path.read_bytes() == schema.encode(content)
 
 
+def test_a_file_that_was_found_right_is_not_checked_again_until_it_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TFPARITY_CACHE", str(tmp_path / "cache"))
+    path = files.save(Project(tmp_path), full())
+    checked: list[Evidence] = []
+    monkeypatch.setattr(files, "_fault", checked.append)
+    assert [files.load(path), files.load(path)] == [full()] * 2
+    assert len(checked) == 1
+    monkeypatch.undo()
+    monkeypatch.setenv("TFPARITY_CACHE", str(tmp_path / "cache"))
+    for old, new in (
+        (b'"verdict": "broken"', b'"verdict": "partial"'),
+        (b'"schema": 2,', b'"schema": 2, "schema": 2,'),
+    ):
+        right = path.read_bytes()
+        assert old in right
+        path.write_bytes(right.replace(old, new, 1))
+        for _ in range(2):
+            with pytest.raises(EvidenceError):
+                files.load(path)
+        path.write_bytes(right)
+        assert files.load(path) == full()
+
+
 def test_a_file_in_another_layout_is_read_and_written_as_it_should_be(tmp_path: Path) -> None:
     content = full()
     path = files.save(Project(tmp_path), content)

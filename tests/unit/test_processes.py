@@ -120,8 +120,7 @@ def test_what_a_group_grew_by_since_the_costly_reading_is_in_the_last_one(
 
 @pytest.mark.parametrize("children", [0, 1])
 def test_a_reading_of_a_group_that_has_ended_meanwhile_is_none(group: Group, children: int) -> None:
-    """Nobody has told of its end yet, as on a busy machine: what is left of it has nothing, or its child has something.
-    """
+    """Nobody has told of its end yet, as on a busy machine: it has nothing, its child may have."""
     group.polls = 100
     group.pids = list(range(GROUP, GROUP + 1 + children))
     ended = [0.0] + [5.0] * children  # of the group's own process, and of the other
