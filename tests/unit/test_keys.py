@@ -17,6 +17,7 @@ from tfparity.paths import Project
 from tfparity.planning import keys as planning_keys
 from tfparity.planning import revisions, targets
 from tfparity.planning.keys import Crossing, entry
+from tfparity.records import vocabulary
 from tfparity.records.cells import Attempt, PlannedCell
 from tfparity.records.vocabulary import Stage, Target
 from tfparity.worker import declare, plugins, remedies, shims
@@ -251,6 +252,17 @@ def test_a_new_name_among_the_revisions_moves_no_key(keys: Keys, reached: str) -
     before = keys.read(), keys.cell(REACHED[reached])
     keys.patch.setitem(revisions.STAGES, "probe-sizes", 1)
     assert (keys.read(), keys.cell(REACHED[reached])) == before
+
+
+@pytest.mark.parametrize("reached", REACHED)
+def test_a_new_stage_moves_no_key_before_an_attempt_runs_it(keys: Keys, reached: str) -> None:
+    """Wherever it stands in the order: here before all, so that every attempt came further."""
+    before = keys.cell(REACHED[reached])
+    beside = [stage for stage in Stage if not stage.of_attempt]
+    keys.patch.setattr(vocabulary, "_POSITIONS", {**vocabulary._POSITIONS, **dict.fromkeys(beside, 0)})
+    for stage in beside:
+        keys.patch.setitem(revisions.STAGES, stage.value, 9)
+    assert keys.cell(REACHED[reached]) == before
 
 
 def test_attempts_that_decide_nothing_have_no_part_in_a_key(keys: Keys) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tfparity.engine import worker_client
 from tfparity.paths import PACKAGE
 from tfparity.records.vocabulary import Outcome, Stage, Verdict
 
@@ -46,4 +47,7 @@ def test_stages_know_their_order_and_their_side() -> None:
     assert [stage.position for stage in Stage] == list(range(len(Stage)))
     assert [stage for stage in Stage if stage.of_source] == ["build", "export", "check"]
     assert [stage for stage in Stage if stage.before_export] == ["resolve", "install", "import", "build"]
+    assert [stage for stage in Stage if stage.of_attempt] == [
+        stage for kind in ("source", "convert", "execute") for stage in worker_client.STAGES[kind]
+    ]
     assert [outcome for outcome in Outcome if outcome.passed] == ["pass"]

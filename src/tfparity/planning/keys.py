@@ -224,7 +224,7 @@ class Keys:
         used = {
             stage.value: revisions.STAGES[stage]
             for stage in Stage
-            if stage in revisions.STAGES and stage.position <= furthest.position
+            if stage.of_attempt and stage.position <= furthest.position
         }
         used["judge"] = revisions.STAGES["judge"]
         if furthest.position >= Stage.EXPORT.position:

@@ -31,6 +31,11 @@ class Stage(StrEnum):
         return _POSITIONS[self]
 
     @property
+    def of_attempt(self) -> bool:
+        """Whether an attempt at a cell runs it: a name that none runs has no part in any cell's key."""
+        return self in _OF_ATTEMPT
+
+    @property
     def of_source(self) -> bool:
         """Whether the source side runs it."""
         return self in (Stage.BUILD, Stage.EXPORT, Stage.CHECK)
@@ -160,6 +165,13 @@ class Precision(StrEnum):
 _SHIM, _OPSET = "shim:", "opset-"
 
 _POSITIONS = {stage: place for place, stage in enumerate(Stage)}
+
+_OF_ATTEMPT = frozenset(
+    (
+        *(Stage.BUILD, Stage.EXPORT, Stage.CHECK),
+        *(Stage.CONVERT, Stage.LOAD, Stage.PARITY, Stage.DYNAMIC_SHAPE, Stage.SIGNATURE),
+    )
+)
 
 
 def shim_remedy(name: str) -> str:
