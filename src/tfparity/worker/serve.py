@@ -5,8 +5,8 @@ parent stays bare and every child imports for itself, with the same result.
 
 One JSON object a line. In: {"run": directory}. Out: {"ready": true, "imports": [...], "facts": {...}}
 once, then {"started": directory, "pid": n} and {"ended": directory, "status": n, "peak_mib": m} (exit code, or minus
-the signal's number; the most memory that it had beyond what it began with). "machine" says why this machine ended an import or a request that could not reply:
-its exit status is for code under test to choose. It ends when its input ends.
+the signal's number; the most memory that it had beyond what it began with). "machine" says why this machine ended an
+import or a request that could not reply: its exit status is for code under test to choose. It ends when its input ends.
 """
 
 import ctypes
