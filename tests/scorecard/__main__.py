@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -62,6 +63,14 @@ def _done(number: int) -> Tally:
     return _work[number].done(_ground)
 
 
+def hear_signals() -> None:
+    """Whoever runs this may have signals ignored, as nohup and a shell's background do; so would every run, and no
+    signal that is planted would come to one."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         prog="scorecard", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
@@ -79,6 +88,7 @@ def main() -> int:
         for job in sorted(work, key=lambda job: (job.plant.kind, job.plant.name)):
             print(f"{job.plant.kind}  {job.plant.name}  × {job.times}")
         return 0
+    hear_signals()
     rights.give_up()
     began = time.monotonic()
     score = scored(PLANTS, work, given.jobs, lambda text: print(text, file=sys.stderr, flush=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -207,3 +208,14 @@ def test_a_tenth_of_the_catalogue_is_contained() -> None:
     ended = subprocess.run([sys.executable, str(HERE), "--part", "0.1"], capture_output=True, text=True)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert " 0 missed" in ended.stdout
+
+
+def test_signals_come_to_runs_where_a_background_shell_ignores_them() -> None:
+    ended = subprocess.run(
+        [sys.executable, str(HERE), "--only", "Ctrl-C to a run that waits for another"],
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "1 planted, 1 contained, 0 missed, 0 not run" in ended.stdout
