@@ -439,6 +439,38 @@ def test_the_flaky_cells_are_written_as_entries_that_the_next_gate_takes(project
     assert outputs.flaky(repeated(WORKS)) == "[]\n"
 
 
+BY_HAND = """\
+# what we know of
+- id: by-hand
+  case: zoo/lstm  # seen on Tuesday
+  reason: The reduction's order.
+  until: 2026-12-01
+"""
+
+
+@pytest.mark.parametrize("before", [None, "[]\n", "# none yet\n[]\n", BY_HAND])
+def test_flaky_cells_are_added_to_what_a_file_has(project: Project, before: str | None) -> None:
+    if before is not None:
+        project.flaky.write_text(before)
+    for _ in range(2):  # the second finds what the first wrote
+        outputs.write(repeated(BROKEN, WORKS), {"flaky": project.flaky})
+        text = project.flaky.read_text()
+        assert [one.entry.id for one in quarantine.load(project.flaky).listed] == [
+            *(["by-hand"] if before == BY_HAND else []),
+            "zoo-gru-onnx-tf",
+        ]
+        assert before != BY_HAND or text.startswith(BY_HAND)
+    outputs.write(repeated(WORKS), {"flaky": project.flaky})
+    assert project.flaky.read_text() == text
+
+
+def test_a_file_of_something_else_is_left_as_it_is(project: Project) -> None:
+    project.flaky.write_text("cases: 3\n")
+    with pytest.raises(QuarantineError):
+        outputs.write(repeated(BROKEN, WORKS), {"flaky": project.flaky})
+    assert project.flaky.read_text() == "cases: 3\n"
+
+
 @pytest.mark.parametrize("toolchain", ["'*'", "old", "new"])
 def test_a_known_flaky_cell_is_said_under_its_word_and_not_counted(project: Project, toolchain: str) -> None:
     put(project, "2026-11-10", GRU.rstrip() + f"\n  toolchain: {toolchain}\n")

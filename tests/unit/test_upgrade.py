@@ -484,9 +484,13 @@ def test_the_retry_list_is_taken_back(tricky: Upgrade, tmp_path: Path, project: 
 def test_the_command_writes_what_is_asked_for_and_ends_with_the_code(
     tricky: Upgrade, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    files = [word for name in outputs.FORMATS for word in (f"--{name}", str(tmp_path / "out" / name))]
+    formats = set(outputs.FORMATS) - {"flaky"}  # which nothing recorded is
+    files = [word for name in formats for word in (f"--{name}", str(tmp_path / "out" / name))]
     assert cli.main(["upgrade", "old", "new", *files]) == 30
-    assert {path.name for path in (tmp_path / "out").iterdir()} == set(outputs.FORMATS)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == formats
+    (tmp_path / "flaky.yaml").write_text("as it was")
+    assert cli.main(["upgrade", "old", "old", "--flaky", str(tmp_path / "flaky.yaml")]) == 2
+    assert (tmp_path / "flaky.yaml").read_text() == "as it was"
     assert tricky.verdict in capsys.readouterr().out
     assert cli.main(["upgrade", "old", "neu", "--json", str(tmp_path / "none" / "x.json")]) == 2
     assert not (tmp_path / "none" / "x.json").exists()

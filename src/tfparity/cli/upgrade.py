@@ -32,7 +32,7 @@ FILES = {
     "html": "write it as one HTML file",
     "junit": "write JUnit XML",
     "retry": "write the cells that are worse, for --case @FILE",
-    "flaky": "write the flaky cells as entries for flaky.yaml (docs/gate.md)",
+    "flaky": "add the flaky cells to this flaky.yaml (docs/gate.md)",
 }
 
 
@@ -99,6 +99,8 @@ def upgrade(given: argparse.Namespace) -> int:
     if given.repeat is not None:
         _check_repeat(given, both.base == both.head)
     runs = (both.head_label != both.head or given.repeat is not None) if given.run is None else given.run
+    if given.flaky is not None:
+        _check_flaky(given.flaky, runs)
     carried = commands.Carried()
     session.read()
     if runs and session.selection.has_own_results:
@@ -124,6 +126,16 @@ def _check_repeat(given: argparse.Namespace, same: bool) -> None:
         raise UsageError("--repeat finds what is flaky on one toolchain: name it twice, as BASE and as HEAD")
     if given.run is False:
         raise UsageError("--repeat runs: leave out --no-run")
+
+
+def _check_flaky(file: Path, runs: bool) -> None:
+    """Raises UsageError where nothing could be found to be flaky, QuarantineError for a file of something else."""
+    from tfparity.inputs import quarantine
+
+    if not runs:
+        raise UsageError(f"--flaky {file}: nothing runs, so nothing is found to be flaky; add --repeat 5, or --run")
+    if file.exists():
+        quarantine.load(file)
 
 
 def _artifact(given: argparse.Namespace) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -20,6 +20,9 @@ _UPGRADE = TypeAdapter(Upgrade)
 
 #: Days that an entry for flaky.yaml lasts as it is written here.
 QUARANTINE_DAYS = 30
+
+#: A flaky.yaml without an entry.
+NOTHING = "[]\n"
 
 
 def as_json(report: Upgrade) -> str:
@@ -43,8 +46,9 @@ def retry(report: Upgrade) -> str:
     )
 
 
-def flaky(report: Upgrade) -> str:
-    """The cells that came out otherwise, as entries for flaky.yaml: the reason is to be made a person's own."""
+def flaky(report: Upgrade, known: Collection[str] = ()) -> str:
+    """The cells that came out otherwise, as entries for flaky.yaml, without those of `known` ids: the reason is to be
+    made a person's own."""
     last = quarantine.today() + datetime.timedelta(days=QUARANTINE_DAYS)
     own = {"toolchain": report.base.id} if report.base.id == report.head.id else {}
     entries = [
@@ -60,7 +64,18 @@ def flaky(report: Upgrade) -> str:
         if group.kind is Kind.FLAKY
         for cell in group.cells
     ]
-    return yaml_input.dumped(entries) if entries else "[]\n"
+    entries = [entry for entry in entries if entry["id"] not in known]
+    return yaml_input.dumped(entries) if entries else NOTHING
+
+
+def _added(report: Upgrade, path: Path) -> str:
+    """The flaky cells behind the entries that a file has, which stay as they are written. Raises QuarantineError where
+    it is no such file."""
+    listed = quarantine.load(path).listed if path.exists() else ()
+    if not listed:
+        return flaky(report)
+    before, found = path.read_text(encoding="utf-8"), flaky(report, {one.entry.id for one in listed})
+    return before if found == NOTHING else f"{before.rstrip()}\n\n{found}"
 
 
 #: Option → what writes its file.
@@ -78,4 +93,4 @@ def write(report: Upgrade, files: dict[str, Path]) -> None:
     """Write the files that were asked for, by option."""
     for option, path in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
-        paths.write_text(path, FORMATS[option](report))
+        paths.write_text(path, _added(report, path) if option == "flaky" else FORMATS[option](report))
