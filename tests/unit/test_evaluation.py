@@ -15,6 +15,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "measures.py").write_text("raise SystemExit('never imported here')\n\ndef accuracy(predict): ...\n")
     (tmp_path / "starred.py").write_text("from elsewhere import *\n")
+    (tmp_path / "broken.py").write_text("def accuracy(predict):\n    return (1\n")
+    (tmp_path / "nulls.py").write_bytes(b"x = 1\0")
     (tmp_path / "package").mkdir()
     (tmp_path / "package" / "scores.py").write_text("recall = lambda predict: 1.0\n")
     return tmp_path
@@ -52,6 +54,8 @@ def test_a_file_or_a_module_is_found(
         ("package.py:accuracy", "there is no file package.py"),
         ("measures.py:acuracy", "measures.py has no acuracy, did you mean accuracy?"),
         ("package.scores:loss", "package/scores.py has no loss"),
+        ("broken.py:accuracy", "broken.py:2 is no Python: "),
+        ("nulls.py:accuracy", "nulls.py is no Python: "),
     ],
 )
 def test_what_is_none_is_told_before_anything_runs(said: str, message: str) -> None:

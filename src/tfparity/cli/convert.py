@@ -14,11 +14,17 @@ def declare(to: Commands) -> None:
     """Declare the command."""
     choosing = (
         *("--toolchain", "--route", "--input", "--output", "--axis", "--path", "--download", "--sandbox"),
-        *("--target", "--calibration", "--evaluate"),
+        *("--target", "--calibration"),
     )
     converted = to.add("convert", convert, only=choosing)
     converted.add_argument(
         "model", help="a case of the zoo by its id, what --cases takes, or one case of a file as FILE:CASE"
+    )
+    converted.add_argument(
+        "--evaluate",
+        metavar="FUNCTION",
+        help="a measure of your own, FILE.py:FUNCTION: a function that is given the model as a function and returns "
+        "one number, asked of torch's model and of all that is made of it (docs/converting.md)",
     )
     converted.add_argument("-o", "--output-folder", required=True, type=Path, metavar="DIR", help="a new folder")
 
@@ -29,10 +35,13 @@ def convert(given: argparse.Namespace) -> int:
 
     from tfparity.features.convert import convert, named
     from tfparity.features.session import Session
+    from tfparity.inputs import evaluation
     from tfparity.records.vocabulary import Target
     from tfparity.report import progress, terminal
 
     asked = replace(commands.choice(given), toolchains=tuple(given.toolchain or ("all",)))
+    if given.evaluate is not None:
+        asked = replace(asked, evaluation=evaluation.named(given.evaluate, asked.path))
     model = named.chosen(given.model, asked)
 
     targets = model.choice.targets or (Target.SAVED_MODEL,)

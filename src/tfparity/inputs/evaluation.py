@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,8 +50,21 @@ def named(said: str, path: Sequence[Path] = ()) -> Evaluation:
         raise UsageError(f"--evaluate {said}: {SAYS}")
     if not file.is_file():
         raise UsageError(f"--evaluate {said}: there is no file {file}; {SAYS}")
+    _check_syntax(said, file)
     bound = module_names.bound(file)
     if bound is not None and function not in bound:
         meant = names.closest(function, bound)
         raise UsageError(f"--evaluate {said}: {file} has no {function}" + (f", did you mean {meant}?" if meant else ""))
     return Evaluation(paths.real(file), function, paths.real(root))
+
+
+def _check_syntax(said: str, file: Path) -> None:
+    """Raises UsageError for a file that is no Python."""
+    try:
+        ast.parse(file.read_bytes())
+    except OSError as wrong:
+        raise UsageError(f"--evaluate {said}: {file} cannot be read: {wrong.strerror}") from None
+    except (SyntaxError, ValueError, RecursionError) as wrong:
+        line = f":{wrong.lineno}" if isinstance(wrong, SyntaxError) and wrong.lineno else ""
+        reason = wrong.msg if isinstance(wrong, SyntaxError) else wrong
+        raise UsageError(f"--evaluate {said}: {file}{line} is no Python: {reason}") from None

@@ -12,7 +12,6 @@ from typing import Any
 
 from tfparity import paths
 from tfparity.errors import UsageError
-from tfparity.inputs import evaluation
 from tfparity.inputs.evaluation import Evaluation
 from tfparity.inputs.own_models import Declared
 from tfparity.planning import case_choice, shards, targets
@@ -142,12 +141,6 @@ OPTIONS = (
         {"metavar": "FILE"},
     ),
     Option(
-        "--evaluate",
-        "a measure of your own, FILE.py:FUNCTION: a function that is given the model as a function and returns one "
-        "number, asked of torch's model and of all that is made of it (docs/converting.md)",
-        {"metavar": "FUNCTION"},
-    ),
-    Option(
         "--runtime",
         "also load and run what converts on this runtime of matrix.yaml (docs/runtimes.md); repeatable",
         {"action": "append", "metavar": "ID"},
@@ -233,7 +226,6 @@ def chosen(value: Callable[[str], Any]) -> Choice:
         raise UsageError("--shard of random cases: name the seed, as in random-50:7: all shares are of one draw")
     needs = tuple(map(Need, value("need") or ()))
     level = max((need.level for need in needs), default=1)
-    path = tuple(paths.real(folder) for folder in value("path") or ())
     return Choice(
         toolchains=tuple(value("toolchain") or (DEFAULT,)),
         tier=value("tier"),
@@ -241,7 +233,7 @@ def chosen(value: Callable[[str], Any]) -> Choice:
         routes=tuple(value("route") or ()),
         sources=tuple(value("cases") or ()),
         declared=Declared(*(tuple(value(name) or ()) for name in ("input", "output", "axis"))),
-        path=path,
+        path=tuple(paths.real(folder) for folder in value("path") or ()),
         limitations=Path(value("limitations")) if value("limitations") else None,
         quarantine=Path(value("quarantine")) if value("quarantine") else None,
         results=Path(value("results")) if value("results") else None,
@@ -255,7 +247,7 @@ def chosen(value: Callable[[str], Any]) -> Choice:
         level=value("level") or (level if level > 1 else None),
         targets=targets.named(value("target") or ()),
         calibration=Path(value("calibration")) if value("calibration") else None,
-        evaluation=evaluation.named(value("evaluate"), path) if value("evaluate") else None,
+        evaluation=None,  # convert's own
         **{
             name: bool(value(name))
             for name in (
