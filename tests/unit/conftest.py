@@ -13,6 +13,7 @@ from tfparity.evidence.query import Query, Table
 from tfparity.paths import Project
 from tfparity.planning.options import Choice
 from tfparity.planning.selection import Selection
+from tfparity.worker import declare, plugins
 
 ROOT = Path(__file__).parents[2]
 
@@ -79,3 +80,15 @@ def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def committed_table(cache_folder: Path) -> Table:
     """Every planned cell of the committed matrix and evidence, which takes seconds to make: not to be changed."""
     return Table(Query(Selection(Choice(toolchains=("all",), tier="all"), Project(ROOT))))
+
+
+@pytest.fixture
+def _no_plugins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Case files and planted modules are loaded anew, and leave nothing behind."""
+    monkeypatch.setattr(declare, "_registry", {})
+    monkeypatch.setattr(plugins, "_loaded", {})
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    before = set(sys.modules)
+    yield
+    for name in [name for name in sys.modules if name.startswith("tfparity_plugin_") and name not in before]:
+        del sys.modules[name]

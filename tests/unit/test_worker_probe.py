@@ -1,14 +1,12 @@
 """What the source side answers to probes: the model that answers is the one that was exported."""
 
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy
 import pytest
 
-from tfparity.worker import declare, frameworks, plugins
+from tfparity.worker import frameworks
 from tfparity.worker.messages import Reply
 from tfparity.worker.requests import probe, source
 
@@ -40,17 +38,6 @@ for trained in (False, True):
 """
 
 CALL = {"sizes": {"batch": 3}, "seed": 0, "changes": [], "nudged": True}
-
-
-@pytest.fixture
-def _no_plugins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(declare, "_registry", {})
-    monkeypatch.setattr(plugins, "_loaded", {})
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    before = set(sys.modules)
-    yield
-    for name in [name for name in sys.modules if name.startswith("tfparity_plugin_") and name not in before]:
-        del sys.modules[name]
 
 
 @pytest.mark.usefixtures("_no_plugins")

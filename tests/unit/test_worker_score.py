@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tfparity.worker import declare, plugins
 from tfparity.worker.messages import REPLY, Reply, StageFailed
 from tfparity.worker.requests import score
 
@@ -90,17 +87,6 @@ def raises(predict):
 
 A_NUMBER = 3
 """
-
-
-@pytest.fixture
-def _no_plugins(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(declare, "_registry", {})
-    monkeypatch.setattr(plugins, "_loaded", {})
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    before = set(sys.modules)
-    yield
-    for name in [name for name in sys.modules if name.startswith("tfparity_plugin_") and name not in before]:
-        del sys.modules[name]
 
 
 def told(folder: Path, function: str) -> dict[str, Any]:

@@ -18,6 +18,7 @@ HERE = Path(__file__).parent
 
 MEASURES = '''\
 import os
+import signal
 
 import beside
 import numpy
@@ -32,6 +33,10 @@ def mean(predict):
 
 def leaves(predict):
     os._exit(3)
+
+
+def killed(predict):
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def quits(predict):
@@ -88,6 +93,7 @@ def test_each_model_has_a_score_of_its_own(scores: Callable[..., Scores], sandbo
     ("function", "type", "message"),
     [
         ("leaves", "Exit", "exited with status 3"),
+        ("killed", "Untested", "ended by SIGKILL from outside"),
         ("quits", "Exit", "exited with status 1"),
     ],
 )

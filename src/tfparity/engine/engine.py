@@ -439,7 +439,7 @@ class Engine:
 
     def scores(self, done: Converted) -> Scores | None:
         """What the user's own measure makes of torch's model and of all that was converted; None where none is named,
-        or nothing was converted. Raises MachineFault."""
+        or nothing was converted. Raises what starting a worker raises but MachineFault."""
         measure = self.context.options.evaluation
         if measure is None or done.folder is None:
             return None

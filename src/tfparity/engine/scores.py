@@ -10,6 +10,7 @@ from tfparity.engine.context import Context
 from tfparity.engine.process_limits import Limits
 from tfparity.engine.targets import Delivered
 from tfparity.engine.worker_pool import WorkerPool
+from tfparity.errors import MachineFault
 from tfparity.inputs.evaluation import Evaluation
 from tfparity.planning import routes, targets
 from tfparity.planning.keys import Crossing, Where
@@ -55,8 +56,8 @@ def of(
     made: Mapping[Target, Delivered],
     measure: Evaluation,
 ) -> Scores:
-    """The scores of torch's model, of what the route converted and of the targets made of it. Raises MachineFault for
-    what this machine did, and what starting a worker raises."""
+    """The scores of torch's model, of what the route converted and of the targets made of it; none where this
+    machine ended the measure. Raises what starting a worker raises but MachineFault."""
     case, route = crossing.case, crossing.planned.route
     limits = Limits(SECONDS, context.limits.memory_mib)
     shared: dict[str, Json] = {
@@ -71,14 +72,16 @@ def of(
 
     def score(where: Where, kind: str, name: str, artifact: Path | None = None) -> Score:
         request = {**shared, "model": [kind, name], "artifact": str(artifact) if artifact else None}
-        answer = pool.worker(where).ask("score", request, limits)
+        try:
+            answer = pool.worker(where).ask("score", request, limits)
+        except MachineFault as fault:  # the conversion is right all the same, and is not to be lost
+            return Score(None, Problem("Untested", str(fault)))
         if answer.passed and answer.facts.score is not None:
             return Score(answer.facts.score)
         said = next((stage.error for stage in answer.stages if stage.error), None) or Problem(
             "NoScore", answer.stages[-1].outcome if answer.stages else "nothing came back"
         )
-        places = {**pool.places, str(measure.root): measure.root.name}
-        return Score(None, Problem(said.type, normalise(said.message, places)))
+        return Score(None, Problem(said.type, normalise(said.message, pool.places)))
 
     own = targets.own(crossing.route)
     found = {
