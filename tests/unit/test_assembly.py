@@ -202,8 +202,8 @@ def test_a_run_has_a_second_referee_to_ask(
     bundle = of_bundle(context(tmp_path), FakeWorker(), case(), {13: exported}, "/mine.py") if handed_on else None
     made = bundle or opened()
     made.target.second(exported)
-    ((about, of, folder, limits, _),) = asked
-    assert (about, of, folder, limits) == (exported, made.target.case, made.folder, made.limits)
+    ((about, of, by),) = asked
+    assert (about, of, by.folder, by.memory_mib) == (exported, made.target.case, made.folder, made.limits.memory_mib)
 
 
 # What of the store counts

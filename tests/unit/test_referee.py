@@ -17,7 +17,7 @@ from tfparity.engine import process_limits as processes
 from tfparity.engine import referee, referee_process, second_referee
 from tfparity.engine.bundles import BundleFacts, Exported, ExportFacts
 from tfparity.engine.process_limits import Limits, Watched
-from tfparity.engine.referee import RefereeReply
+from tfparity.engine.referee import Referee, RefereeReply
 from tfparity.errors import MachineFault
 from tfparity.judging.judge import SecondReferee
 
@@ -71,10 +71,11 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
 
 
 @pytest.fixture
-def ask(watch: Watch, monkeypatch: pytest.MonkeyPatch) -> Callable[..., RefereeReply]:
+def ask(watch: Watch, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., RefereeReply]:
     def ask(process: Process, *, aborted: bool = False, outputs: tuple[str, ...] = ("a", "b")) -> RefereeReply:
         monkeypatch.setattr(referee.subprocess, "Popen", process)
-        return referee.ask(Path("model.onnx"), Path("io.npz"), RESULT, outputs, 512.0, lambda: aborted)
+        asked = Referee(tmp_path, 512.0, lambda: aborted)
+        return asked.ask(tmp_path / "model.onnx", tmp_path / "io.npz", RESULT, outputs)
 
     return ask
 
@@ -88,7 +89,7 @@ def test_the_referee_is_told_the_files_and_the_declared_outputs(ask: Ask, watch:
     python, isolated, script, *files, outputs, runtime = process.command
     assert (python, isolated, Path(script).name) == (sys.executable, "-I", "referee_process.py")
     assert Path(script).is_file()
-    assert files == ["model.onnx", "io.npz", "result.npz"]
+    assert [Path(file).name for file in files] == ["model.onnx", "io.npz", "result.npz"]
     assert json.loads(outputs) == ["scores", "x, y"]
     assert runtime == "onnxruntime"
     assert process.options["start_new_session"]
@@ -302,7 +303,7 @@ def doubted(tmp_path: Path) -> Callable[[bytes], Exported]:
 
 def second(exported: Exported, **changed: Any) -> SecondReferee:
     asked = builders.case("y", **changed)
-    return second_referee.ask(exported, asked, exported.folder, Limits(60, 4096), lambda: False)
+    return second_referee.ask(exported, asked, Referee(exported.folder, 4096, lambda: False))
 
 
 def test_the_second_referee_is_onnxs_own_evaluator_in_a_process_of_its_own(

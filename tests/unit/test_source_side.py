@@ -20,7 +20,7 @@ from tfparity.engine import bundles, referee
 from tfparity.engine.bundles import Exported
 from tfparity.engine.context import Context
 from tfparity.engine.process_limits import Limits
-from tfparity.engine.referee import RefereeReply
+from tfparity.engine.referee import Referee, RefereeReply
 from tfparity.engine.source_side import HandedOn, SourceSide
 from tfparity.engine.worker_client import Answer, Facts
 from tfparity.errors import TfparityError, WorkerError
@@ -121,11 +121,11 @@ def in_bundle(found: Exported, bundle: Path) -> Exported:
 def export(tmp_path: Path, source: Source, monkeypatch: pytest.MonkeyPatch) -> Export:
     """Exports, each as if by a run of its own unless a `run` is given."""
 
-    def answered(model: Path, io: Path, result: Path, *_: Any) -> RefereeReply:
+    def answered(asked: Referee, model: Path, io: Path, result: Path, *_: Any) -> RefereeReply:
         numpy.savez(result, **{"output/0/output": numpy.zeros(2)})
         return RefereeReply(result, None)
 
-    monkeypatch.setattr(referee, "ask", answered)
+    monkeypatch.setattr(Referee, "ask", answered)
 
     def export(
         opset: int = 13,
@@ -241,16 +241,16 @@ def test_the_referee_is_told_which_outputs_are_declared_and_when_to_end(
         run.aborted.set()
         return RefereeReply(None, "none")
 
-    monkeypatch.setattr(referee, "ask", ask)
+    monkeypatch.setattr(Referee, "ask", ask)
     source.sensitivity = {"input:input": (1.0, 1.0), "output:output": (1.0, 0.0), "output:other": (0.0, 1.0)}
     source.outputs["other"] = [1.0]
     declared = family("output", "other")
     run = context(tmp_path, declared)
     made = export(declared=declared, run=run)
     assert made.passed
-    ((model, io, result, outputs, memory, aborted),) = told
+    ((asked, model, io, result, outputs),) = told
     assert (model, io, result) == (made.folder / "model.onnx", made.io, made.folder / "referee.npz")
-    assert (outputs, memory, aborted()) == (["output", "other"], 1024, True)
+    assert (outputs, asked.memory_mib, asked.aborted()) == (["output", "other"], 1024, True)
 
 
 def test_exporters_of_one_bundle_do_not_share_a_folder(export: Export) -> None:
@@ -317,7 +317,7 @@ def test_an_export_that_lost_a_part_of_itself_is_made_again(source: Source, expo
 def test_what_a_limit_made_the_referee_say_is_not_kept(
     source: Source, export: Export, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(referee, "ask", lambda *_: RefereeReply(None, "Timeout: still running after 300 s"))
+    monkeypatch.setattr(Referee, "ask", lambda *_: RefereeReply(None, "Timeout: still running after 300 s"))
     for _ in range(2):
         found = export()
         assert (found.passed, found.referee, found.referee_error) == (True, None, "Timeout: still running after 300 s")
@@ -367,7 +367,7 @@ def test_without_a_referee_an_export_says_why_and_is_not_kept(
     why = "OutOfMemory: killed twice by the system"
     export()
     assert export(unrefereed=why).referee_error == why
-    monkeypatch.setattr(referee, "ask", lambda *_: pytest.fail("it was asked"))
+    monkeypatch.setattr(Referee, "ask", lambda *_: pytest.fail("it was asked"))
     for _ in range(2):
         found = export(12, unrefereed=why)
         assert (found.passed, found.referee, found.referee_error) == (True, None, why)
@@ -377,7 +377,7 @@ def test_without_a_referee_an_export_says_why_and_is_not_kept(
 def test_an_export_that_is_not_kept_stays_its_cells_when_another_asks(
     source: Source, export: Export, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(referee, "ask", lambda *_: RefereeReply(None, "Timeout: still running after 300 s"))
+    monkeypatch.setattr(Referee, "ask", lambda *_: RefereeReply(None, "Timeout: still running after 300 s"))
     first, second = export(apart=True), export(apart=True)
     assert first.folder != second.folder
     for made in (first, second):
@@ -398,7 +398,7 @@ def test_a_bundle_with_a_file_that_is_no_record_is_made_again(
 def test_a_model_that_the_referee_cannot_run_is_exported_all_the_same(
     export: Export, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(referee, "ask", lambda *_: RefereeReply(None, "Fail: no such operator"))
+    monkeypatch.setattr(Referee, "ask", lambda *_: RefereeReply(None, "Fail: no such operator"))
     for found in (export(), export()):
         assert (found.passed, found.referee, found.referee_error) == (True, None, "Fail: no such operator")
 

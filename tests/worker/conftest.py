@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from tfparity import paths
+from tfparity.engine import sandbox
 from tfparity.engine.context import Context, Options
 from tfparity.engine.engine import Engine
+from tfparity.engine.sandbox import Sandbox
 from tfparity.environments import install, interpreters
 from tfparity.inputs import case_files as cases
 from tfparity.inputs import matrix
@@ -66,6 +68,23 @@ def interpreter(cache: paths.Cache) -> Callable[[str], Path]:
         return install.ensure(paths.project(HERE), environment, cache, progress=print).python
 
     return made
+
+
+@pytest.fixture
+def named_way() -> Callable[[str], Sandbox]:
+    """A way to a sandbox by its name; one that this machine denies or lacks is skipped with its reason."""
+
+    def named(name: str) -> Sandbox:
+        program = shutil.which("bwrap")
+        if name == "bubblewrap" and program is None:
+            pytest.skip("bubblewrap (bwrap) is not installed")
+        way = Sandbox(name, program if name == "bubblewrap" else None)
+        refused = sandbox.tried(way)
+        if refused:
+            pytest.skip(f"{name}: {refused}")
+        return way
+
+    return named
 
 
 @pytest.fixture(autouse=True)

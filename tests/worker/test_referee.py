@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,8 +13,12 @@ import numpy
 import pytest
 
 from tfparity.engine import referee
-from tfparity.engine.referee import RefereeReply
+from tfparity.engine.context import Context
+from tfparity.engine.referee import Referee, RefereeReply
+from tfparity.engine.sandbox import Inside, Sandbox
 from tfparity.errors import MachineFault
+from tfparity.records.cells import PlannedCell
+from tfparity.records.vocabulary import Sandboxing
 
 #: An ONNX file of one operator, y = Neg(x), over any number of elements (see tests/unit/test_bundles.py).
 NEG = (
@@ -25,15 +30,24 @@ NEG = (
 Ask = Callable[..., RefereeReply]
 
 
+@pytest.fixture(params=["no sandbox", "user namespaces", "bubblewrap"])
+def inside(request: pytest.FixtureRequest, named_way: Callable[[str], Sandbox]) -> Inside | None:
+    return None if request.param == "no sandbox" else Inside(named_way(request.param))
+
+
 @pytest.fixture
-def ask(tmp_path: Path) -> Ask:
+def ask(tmp_path: Path, inside: Inside | None) -> Ask:
+    (tmp_path / "run").mkdir()
+
     def ask(model: bytes, *outputs: str, aborted: bool = False) -> RefereeReply:
         (tmp_path / "model.onnx").write_bytes(model)
         numpy.savez(
             tmp_path / "io.npz", **{"input/0/x": numpy.ones(2, "float32"), "input/3/x": numpy.ones(5, "float32")}
         )
         files = (tmp_path / name for name in ("model.onnx", "io.npz", "result.npz"))
-        return referee.ask(*files, outputs, 2048.0, lambda: aborted)
+        reply = Referee(tmp_path / "run", 2048.0, lambda: aborted, inside).ask(*files, outputs)
+        assert list((tmp_path / "run").iterdir()) == []
+        return reply
 
     return ask
 
@@ -82,3 +96,65 @@ def test_the_referee_ends_where_who_asked_is_gone(tmp_path: Path) -> None:
         assert process.stdin is not None
         process.stdin.close()
         assert process.wait(30) == 1
+
+
+#: A runtime that an exported file has taken over.
+TAKEN_OVER = """
+import json, socket, sys
+from pathlib import Path
+
+def tried(what):
+    try:
+        what()
+    except OSError as wrong:
+        return f"denied: {wrong.strerror}"
+    return "done"
+
+model, io, answer, _, _ = sys.argv[1:]
+port = int(Path(io).with_name("port").read_text())
+print(json.dumps({"failed": {
+    "the file": tried(lambda: Path(model).open("ab").close()),
+    "the references": tried(lambda: Path(io).open("ab").close()),
+    "the run's folder": tried(lambda: Path(answer).parent.with_name("other").mkdir()),
+    "the network": tried(lambda: socket.create_connection(("127.0.0.1", port)).close()),
+    "its own answer": tried(lambda: Path(answer).open("wb").close()),
+}}))
+"""
+
+
+def test_a_runtime_that_is_taken_over_reaches_nothing_but_its_own_answer(
+    tmp_path: Path, inside: Inside | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script, run = tmp_path / "script.py", tmp_path / "run"
+    script.write_text(TAKEN_OVER)
+    monkeypatch.setattr(referee, "SCRIPT", script)
+    run.mkdir()
+    (tmp_path / "model.onnx").write_bytes(NEG)
+    (tmp_path / "io.npz").write_bytes(b"")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        (tmp_path / "port").write_text(str(server.getsockname()[1]))
+        files = (tmp_path / name for name in ("model.onnx", "io.npz", "result.npz"))
+        came = Referee(run, 2048.0, lambda: False, inside).ask(*files, ["y"]).failed
+    assert came.pop("its own answer") == "done"
+    assert {said.partition(":")[0] for said in came.values()} == {"denied" if inside else "done"}
+
+
+def test_a_referee_without_its_sandbox_says_nothing_of_the_file(
+    tmp_path: Path, named_way: Callable[[str], Sandbox]
+) -> None:
+    inside = Inside(named_way("user namespaces"), (tmp_path / "gone",))  # which cannot be made writable
+    with pytest.raises(MachineFault, match="no sandbox was made for the referee") as fault:
+        Referee(tmp_path, 2048.0, lambda: False, inside).ask(Path("model.onnx"), Path("io.npz"), Path("result.npz"), [])
+    assert fault.value.stage == referee.STAGE
+
+
+def test_the_referee_of_a_run_may_write_to_none_of_its_folders(
+    planned: Callable[..., tuple[Context, list[PlannedCell]]], named_way: Callable[[str], Sandbox]
+) -> None:
+    """A worker may: to the run's, and to bundles."""
+    named_way("user namespaces")
+    run, _ = planned("faithful", sandbox=Sandboxing.AUTO)
+    worker, asked = run.inside(exports=True), run.referee()
+    assert worker is not None and len(worker.writes) == 2
+    assert asked.inside is not None and asked.inside.writes == ()
+    assert (asked.folder, asked.memory_mib) == (run.folder, run.limits.memory_mib)

@@ -26,21 +26,9 @@ HERE = Path(__file__).parent
 LIMITS = Limits(60, 1024)
 
 
-def ways() -> list[Sandbox]:
-    program = shutil.which("bwrap")
-    return [Sandbox("user namespaces"), *([Sandbox("bubblewrap", program)] if program else [])]
-
-
 @pytest.fixture(params=["user namespaces", "bubblewrap"])
-def way(request: pytest.FixtureRequest) -> Sandbox:
-    """Each way; one that this machine denies or lacks is skipped with its reason."""
-    known = {one.name: one for one in ways()}
-    if request.param not in known:
-        pytest.skip("bubblewrap (bwrap) is not installed")
-    refused = sandbox.tried(known[request.param])
-    if refused:
-        pytest.skip(f"{request.param}: {refused}")
-    return known[request.param]
+def way(request: pytest.FixtureRequest, named_way: Callable[[str], Sandbox]) -> Sandbox:
+    return named_way(request.param)
 
 
 @pytest.fixture

@@ -103,7 +103,7 @@ def of_bundle(context: Context, worker: Worker, case: Case, exports: Mapping[int
 
 
 def _second(context: Context, case: Case) -> Callable[[Exported], SecondReferee]:
-    return lambda exported: second_referee.ask(exported, case, context.folder, context.limits, context.aborted.is_set)
+    return lambda exported: second_referee.ask(exported, case, context.referee())
 
 
 class _Kept:

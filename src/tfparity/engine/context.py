@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from tfparity import paths
 from tfparity.engine import sandbox, work_folder
 from tfparity.engine.process_limits import Limits
+from tfparity.engine.referee import Referee
 from tfparity.engine.sandbox import Inside, Sandbox
 from tfparity.engine.store import Store
 from tfparity.errors import TfparityError
@@ -106,6 +107,13 @@ class Context:
         read = (self.project.root, paths.PACKAGE, *own, *cases)
         self.cache.bundles.mkdir(parents=True, exist_ok=True)
         return Inside(chosen, (self.folder, *([self.cache.bundles] if exports else [])), (*read, self.cache.root))
+
+    def referee(self) -> Referee:
+        """Who gives ONNX's own answer, held to what a request is held to; in a sandbox it writes to a folder of its own
+        alone. Raises SandboxError as `inside`."""
+        inside = self.inside()
+        reads = replace(inside, writes=()) if inside else None
+        return Referee(self.folder, self.limits.memory_mib, self.aborted.is_set, reads)
 
     def go_on(self) -> None:
         """Raises TfparityError where the run is interrupted."""

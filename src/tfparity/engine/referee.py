@@ -8,13 +8,17 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tfparity.engine import process_limits as processes
-from tfparity.engine.process_limits import Limits
+from tfparity.engine import sandbox
+from tfparity.engine.process_limits import Limits, Watched
+from tfparity.engine.sandbox import Inside
 from tfparity.errors import MachineFault
 from tfparity.records import machine, own_environment
 
@@ -59,54 +63,96 @@ def version() -> str:
 SECOND = "onnx"
 
 
-def ask(
-    model: Path,
-    io: Path,
-    result: Path,
-    outputs: Sequence[str],
-    memory_mib: float,
-    aborted: Callable[[], bool],
-    runtime: str = "onnxruntime",
-) -> RefereeReply:
-    """Run the referee over every sample; `outputs` are those the case declares, `runtime` is what answers.
+@dataclass(frozen=True)
+class Referee:
+    """Who is asked, and what it is held to: `folder` of the run, in which it writes to one of its own; the memory of a
+    request in MiB; `aborted` says that it has to end; `inside`: its sandbox."""
 
-    A model that it cannot run gives a reply with the reason. It ends where `aborted` says so. Raises MachineFault,
-    with the last reading of its memory, where this machine ended it.
-    """
-    own_environment.hide()
-    process = subprocess.Popen(
-        [sys.executable, "-I", str(SCRIPT), str(model), str(io), str(result), json.dumps(list(outputs)), runtime],
-        stdin=subprocess.PIPE,  # it ends where we do
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={**own_environment.without_secrets(os.environ), **NO_TELEMETRY},
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    )
-    with process:
-        printed: list[str] = []
-        reader = threading.Thread(target=lambda: printed.extend(process.stdout or ()))
-        reader.start()
+    folder: Path
+    memory_mib: float
+    aborted: Callable[[], bool]
+    inside: Inside | None = None
 
-        def alive(seconds: float) -> bool:
-            if aborted():
-                processes.kill(process.pid)
-            reader.join(seconds)
-            return reader.is_alive()
+    def ask(
+        self, model: Path, io: Path, result: Path, outputs: Sequence[str], runtime: str = "onnxruntime"
+    ) -> RefereeReply:
+        """Run the referee over every sample; `outputs` are those the case declares, `runtime` is what answers.
 
-        watched = processes.watch(process.pid, alive, Limits(SECONDS, memory_mib))
-        status = process.wait()
-    stopped, last = watched.stopped, watched.last
-    if stopped == "timeout":
-        return RefereeReply(None, f"Timeout: still running after {SECONDS:.0f} s")
-    if stopped == "crash":
-        return RefereeReply(None, "TooManyProcesses: it started processes without end")
-    if stopped:
-        return RefereeReply(None, f"OutOfMemory: more than {memory_mib:.0f} MiB")
-    outside = machine.ended_from_outside(status)
-    if outside:
-        raise MachineFault(f"the referee was ended by {outside}", STAGE, last)
+        A model that it cannot run gives a reply with the reason. Raises MachineFault, with the last reading of its
+        memory, where this machine ended it or made no sandbox for it.
+        """
+        with tempfile.TemporaryDirectory(prefix="referee-", dir=self.folder, ignore_cleanup_errors=True) as made:
+            answer = Path(made) / result.name
+            reads = (model.absolute(), io.absolute())
+            files = (str(path) for path in (*reads, answer))
+            command = [sys.executable, "-I", str(SCRIPT), *files, json.dumps(list(outputs)), runtime]
+            reply = self._ended(command, Path(made), reads)
+            if reply.error is not None:
+                return reply
+            with suppress(FileNotFoundError):
+                answer.replace(result)
+            return replace(reply, result=result)
+
+    def _ended(self, command: list[str], made: Path, reads: tuple[Path, ...]) -> RefereeReply:
+        """What it said, in the sandbox where there is one: it writes to `made` alone, and `reads` are there."""
+        if self.inside is None:
+            watched, printed, status = self._watched(command)
+        else:
+            refusal = sandbox.Refusal(self.inside.sandbox)
+            try:
+                inside = replace(self.inside, reads=(*self.inside.reads, *reads))
+                watched, printed, status = self._watched(inside.around(command, made, refusal.told), refusal)
+                status = inside.sandbox.status(status)
+                if refusal.came():
+                    raise MachineFault("no sandbox was made for the referee; --sandbox off does without", STAGE)
+            finally:
+                refusal.close()
+        if watched.stopped == "timeout":
+            return RefereeReply(None, f"Timeout: still running after {SECONDS:.0f} s")
+        if watched.stopped == "crash":
+            return RefereeReply(None, "TooManyProcesses: it started processes without end")
+        if watched.stopped:
+            return RefereeReply(None, f"OutOfMemory: more than {self.memory_mib:.0f} MiB")
+        outside = machine.ended_from_outside(status)
+        if outside:
+            raise MachineFault(f"the referee was ended by {outside}", STAGE, watched.last)
+        return _read(printed, status, watched.last)
+
+    def _watched(
+        self, command: Sequence[str], refusal: sandbox.Refusal | None = None
+    ) -> tuple[Watched, list[str], int]:
+        """How its watch came to an end, what it printed, its status."""
+        own_environment.hide()
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,  # it ends where we do
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**own_environment.without_secrets(os.environ), **NO_TELEMETRY},
+            text=True,
+            errors="replace",
+            start_new_session=True,
+            pass_fds=refusal.passed if refusal else (),
+        )
+        if refusal:
+            refusal.started()
+        with process:
+            printed: list[str] = []
+            reader = threading.Thread(target=lambda: printed.extend(process.stdout or ()))
+            reader.start()
+
+            def alive(seconds: float) -> bool:
+                if self.aborted():
+                    processes.kill(process.pid)
+                reader.join(seconds)
+                return reader.is_alive()
+
+            watched = processes.watch(process.pid, alive, Limits(SECONDS, self.memory_mib))
+            return watched, printed, process.wait()
+
+
+def _read(printed: Sequence[str], status: int, last: float | None) -> RefereeReply:
+    """What the last line says, without where its answer is. last: its memory in MiB. Raises MachineFault."""
     try:
         said = json.loads(printed[-1])
     except (IndexError, ValueError):
@@ -119,4 +165,4 @@ def ask(
     if caused:
         no_memory = caused == machine.NO_MEMORY
         raise MachineFault(f"the referee could not answer: {caused}", STAGE, last, no_memory=no_memory)
-    return RefereeReply(None, error) if error else RefereeReply(result, None, failed)
+    return RefereeReply(None, error, {} if error else failed)

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -175,16 +176,54 @@ def chosen(wanted: Sandboxing, told: Callable[[str], None]) -> Sandbox | None:
     return found.sandbox
 
 
+class Refusal:
+    """What a sandbox tells where it cannot be made, through a descriptor that its command does not have: the status
+    that it ends with is for the command to choose, too. Bubblewrap has no such descriptor and tells nothing."""
+
+    def __init__(self, way: Sandbox) -> None:
+        self._heard: int | None = None
+        self.told: int | None = None
+        if way.program is None:
+            self._heard, self.told = os.pipe()
+            os.set_blocking(self._heard, False)
+
+    @property
+    def passed(self) -> tuple[int, ...]:
+        """The descriptors that the sandbox's process has to be given."""
+        return () if self.told is None else (self.told,)
+
+    def started(self) -> None:
+        """The sandbox's process has the descriptor, or was not started."""
+        if self.told is not None:
+            os.close(self.told)
+            self.told = None
+
+    def came(self) -> bool:
+        """Whether no sandbox was made, once its process has ended."""
+        if self._heard is None:
+            return False
+        with suppress(BlockingIOError):
+            return bool(os.read(self._heard, 1))
+        return False
+
+    def close(self) -> None:
+        """Let go of both ends."""
+        self.started()
+        if self._heard is not None:
+            os.close(self._heard)
+            self._heard = None
+
+
 @dataclass(frozen=True)
 class Inside:
-    """Where a worker runs: in that sandbox, with what it may write beside its own folder, and read."""
+    """Where a process runs: in that sandbox, with what it may write beside its own folder, and read."""
 
     sandbox: Sandbox
     writes: tuple[Path, ...] = ()
     reads: tuple[Path, ...] = ()
 
     def around(self, command: Sequence[str], folder: Path, told: int | None = None) -> list[str]:
-        """A worker's command; `folder` is its own; told: see Sandbox."""
+        """Its command; `folder` is its own; told: see Sandbox and Refusal."""
         return self.sandbox.around(command, folder / "sandbox", (folder, *self.writes), (folder, *self.reads), told)
 
 

@@ -238,11 +238,10 @@ class SourceSide:
             exported = replace(exported, referee_error="the route's artifact is no ONNX file")
             return bundles.keep(exported, {})
         names = [output.name for output in self.crossing.case.outputs]
-        aborted = self.context.aborted.is_set
         if unrefereed:
             said = RefereeReply(None, unrefereed)
         else:
-            said = referee.ask(model, exported.io, result, names, self.context.limits.memory_mib, aborted)
+            said = self.context.referee().ask(model, exported.io, result, names)
         exported = replace(exported, referee=said.result, referee_error=said.error)
         if referee.limited(said.error):  # the next one that asks makes it again
             return replace(exported, seal=bundles.seal(exported))

@@ -275,7 +275,7 @@ class Worker:
         self._ended: dict[str, int] = {}
         self._peaks: dict[str, float | None] = {}  # the most MiB that requests had
         self._machine: dict[str | None, str] = {}  # why it ended a request; of None, the import
-        self._refusal: int | None = None  # to be read from
+        self._refusal: sandbox.Refusal | None = None
         self._seen: set[int] = set()  # processes of requests
         self._stopped_since: float | None = None
         self._why_gone = "ended"
@@ -343,7 +343,7 @@ class Worker:
             code = self._process.wait()
             if self.inside is not None:
                 code = self.inside.sandbox.status(code)
-                if self._refused():
+                if self._refusal is not None and self._refusal.came():
                     raise WorkerError(f"no sandbox was made: {sandbox.refusal(control / messages.LOG)}; --sandbox off")
             outside = machine.ended_from_outside(code)
             if outside:
@@ -391,12 +391,13 @@ class Worker:
         return (*seen.imports, ImportStep(seen.importing or "?", outcome, 0.0, problem))
 
     def _spawn(self, control: Path) -> subprocess.Popen[str]:
-        command, told = [str(self.side.python), "-I", str(paths.WORKER), str(control)], -1
+        command = [str(self.side.python), "-I", str(paths.WORKER), str(control)]
         own_environment.hide()
         if self.inside is not None:
             if not os.access(self.side.python, os.X_OK):
                 raise _no_start(self.side, "no program there")
-            command, told = self._sandboxed(command)
+            self._refusal = sandbox.Refusal(self.inside.sandbox)
+            command = self.inside.around(command, self.folder, self._refusal.told)
         with (control / messages.LOG).open("w") as log:
             try:
                 return subprocess.Popen(
@@ -408,33 +409,15 @@ class Worker:
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=log,
-                    pass_fds=() if told < 0 else (told,),
+                    pass_fds=self._refusal.passed if self._refusal else (),
                 )
             except OSError as wrong:
                 if machine.refused(wrong):
                     raise MachineFault(f"cannot start {self.side.python}: {wrong.strerror}", "import") from None
                 raise _no_start(self.side, wrong.strerror) from None
             finally:
-                if told >= 0:
-                    os.close(told)
-
-    def _sandboxed(self, command: Sequence[str]) -> tuple[list[str], int]:
-        """That command in the sandbox, and what the sandbox writes to where it cannot be made, -1 where it does not:
-        the status that it ends with then is for the command to choose, too."""
-        assert self.inside is not None
-        if self.inside.sandbox.program is not None:
-            return self.inside.around(command, self.folder), -1
-        self._refusal, told = os.pipe()
-        os.set_blocking(self._refusal, False)
-        return self.inside.around(command, self.folder, told), told
-
-    def _refused(self) -> bool:
-        """Whether no sandbox was made, once the worker has ended."""
-        if self._refusal is None:
-            return False
-        with suppress(BlockingIOError):
-            return bool(os.read(self._refusal, 1))
-        return False
+                if self._refusal is not None:
+                    self._refusal.started()
 
     def _listen(self, stream: IO[str], ready: list[_Ready], heard: threading.Event, gone: threading.Event) -> None:
         with stream:
@@ -491,9 +474,8 @@ class Worker:
 
     def _stop(self) -> None:
         process, self._process = self._process, None
-        refusal, self._refusal = self._refusal, None
-        if refusal is not None:
-            os.close(refusal)
+        if self._refusal is not None:
+            self._refusal.close()
         if process is None:
             return
         if process.stdin is not None:
