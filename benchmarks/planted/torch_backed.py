@@ -6,6 +6,7 @@ element of torch's answer by one ulp at most.
 
 import json
 import os
+import shutil
 
 from tfparity.worker.exporters.torch_module import rebuild
 from tfparity.worker.routes import Route
@@ -15,8 +16,9 @@ FAULT = os.path.basename(__file__)[:-3]
 
 def convert(bundle, artifact, request):
     os.mkdir(artifact)
+    shutil.copytree(bundle, os.path.join(artifact, "bundle"))  # which is gone once the cell is converted
     with open(os.path.join(artifact, "request.json"), "w") as file:
-        json.dump({"bundle": bundle, **{name: request[name] for name in ("case_file", "case", "path")}}, file)
+        json.dump({name: request[name] for name in ("case_file", "case", "path")}, file)
 
 
 def pin_threads(count):
@@ -29,7 +31,7 @@ class Runner:
     def __init__(self, artifact):
         with open(os.path.join(artifact, "request.json")) as file:
             request = json.load(file)
-        self.model, self.case = rebuild(request["bundle"], request)
+        self.model, self.case = rebuild(os.path.join(artifact, "bundle"), request)
         self.calls = 0
         self.kept = {}
 
