@@ -83,6 +83,14 @@ def test_values_stay_inside_the_declaration() -> None:
                     assert all(reach[0] <= float(number) <= reach[1] for number in numbers), call
 
 
+def test_an_integer_without_axes_goes_no_farther_than_declared() -> None:
+    """It may say how often to go round."""
+    times = integers(high=7, low=1, name="times")
+    asked_for = [change for call in asked("domain", case(normal("batch", 4), times)) for change in call.changes]
+    assert asked_for
+    assert "times" not in {change.input for change in asked_for}
+
+
 def test_nothing_negative_is_asked_where_the_declaration_has_none() -> None:
     assert not any(
         "positive" in call.said or "negative" in call.said for call in asked("values", case(uniform("batch", 4)))

@@ -27,7 +27,7 @@ from tfparity.errors import TfparityError, WorkerError
 from tfparity.inputs import limitations
 from tfparity.planning.keys import BUNDLE_FORMAT, Crossing, Keys
 from tfparity.planning.probes import Call
-from tfparity.records.cells import StageReply
+from tfparity.records.cells import Problem, StageReply
 from tfparity.records.vocabulary import Outcome
 from tfparity.worker import arrays, declare
 
@@ -464,6 +464,38 @@ def test_probes_are_answered_by_the_model_that_is_exported(
     shared = ("framework", "case_file", "case", "path", "own")
     assert {name: told[name] for name in shared} == {name: exported[name] for name in shared}
     assert told["own"] is own
+
+
+@pytest.mark.parametrize("ends", [Outcome.TIMEOUT, Outcome.OUT_OF_MEMORY])
+def test_a_limit_that_ends_a_probe_leaves_the_others_their_answers(
+    tmp_path: Path, export: Export, ends: Outcome
+) -> None:
+    run = context(tmp_path, family())
+    export(run=run)
+    asked: list[list[str]] = []
+
+    class Answering:
+        """Ends in the second part of its first request."""
+
+        def ask(self, _: str, request: Mapping[str, Any], limits: Limits, *, on_stage: Any = None) -> Answer:
+            results = [Path(part["result"]) for part in request["parts"]]
+            asked.append([result.name.split("-")[1] for result in results])
+            first = len(asked) == 1
+            answered = results[:1] if first else results
+            for result in answered:
+                numpy.savez(result)
+            reply = StageReply("probe", ends, 1.0, None, Problem("Limit", "too much"))
+            facts = Facts(unanswered={place: {} for place in range(len(answered))}, part=1, turn=0)
+            return Answer((reply if first else StageReply("probe", Outcome.PASS, 1.0),), facts, Path())
+
+    side = SourceSide(run, crossing(run), Answering, lambda _: None)  # type: ignore[arg-type]
+    found = side.answer({name: (1, [Call("batch=3", {"batch": 3})]) for name in ("sizes", "domain", "extremes")})
+    assert asked == [["sizes", "domain", "extremes"], ["extremes"]]
+    assert {name: answered.failed for name, answered in found.items()} == {
+        "sizes": None,
+        "domain": Problem("Limit", "too much"),
+        "extremes": None,
+    }
 
 
 def test_a_case_that_does_not_build_is_told_with_the_place_and_no_model(source: Source, export: Export) -> None:

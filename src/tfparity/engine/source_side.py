@@ -116,38 +116,30 @@ class SourceSide:
             made = keys.key("probe", name, revision, revisions.STAGES["probe"], spec)
             files[name] = folder / f"probe-{name}-{made[:12]}.npz"
             specs[files[name]] = spec
-        failed = None
+        failed: dict[Path, Problem] = {}
         with _held(folder, context, self._waits):
             missing = [io for io in specs if context.first_again(io) or bundles.kept_answers(io) is None]
             for io in missing:
                 paths.make_way(io, context.cache.root)
             skip: dict[Path, dict[int, str]] = {io: {} for io in missing}
-            while missing and failed is None:
+            while missing:
                 answer = self._ask_probes(
                     [{"calls": specs[io], "skip": _by_text(skip[io]), "result": str(io)} for io in missing]
                 )
                 for place, unanswered in answer.facts.unanswered.items():
                     bundles.keep_answers(missing[place], unanswered)
                 if not answer.passed:
-                    failed = self._torch_ended(answer, missing, skip)
-                missing = [io for place, io in enumerate(missing) if place not in answer.facts.unanswered]
+                    failed.update(_torch_ended(answer, missing, skip))
+                missing = [
+                    io for place, io in enumerate(missing) if place not in answer.facts.unanswered and io not in failed
+                ]
             kept = {name: bundles.kept_answers(io) for name, io in files.items()}
         return {
             name: Answered(files[name], frozenset(there.unanswered), there.sha256)
             if there
-            else Answered(files[name], frozenset(), failed=failed)
+            else Answered(files[name], frozenset(), failed=failed.get(files[name]))
             for name, there in kept.items()
         }
-
-    def _torch_ended(self, answer: Answer, missing: Sequence[Path], skip: dict[Path, dict[int, str]]) -> Problem | None:
-        """Leave out the call at which torch's own process crashed: it refuses that one. Why there is no answer where
-        none was under way, or where a limit ended it."""
-        last, facts = answer.stages[-1], answer.facts
-        crashed = last.outcome is Outcome.CRASH and facts.part is not None and facts.turn is not None
-        if not crashed or facts.part in facts.unanswered or facts.turn in skip[missing[facts.part or 0]]:
-            return last.error or Problem("Incomplete", "the worker's reply ends here, without a failure")
-        skip[missing[facts.part or 0]][facts.turn or 0] = last.error.message if last.error else "crashed"
-        return None
 
     def _ask_probes(self, parts: list[Json]) -> Answer:
         context, crossing = self.context, self.crossing
@@ -255,6 +247,20 @@ class SourceSide:
         folder = Path(paths.by_key(self.context.cache.bundles, self.context.keys.bundle(self.crossing)))
         with _held(folder, self.context):
             bundles.forget(folder / exported.folder.name, folder)
+
+
+def _torch_ended(answer: Answer, missing: Sequence[Path], skip: dict[Path, dict[int, str]]) -> dict[Path, Problem]:
+    """Which of the missing files have no answer, and why: that of the call which a limit ended, all where no call was
+    under way. Where torch's own process crashed, its call is left out: torch refuses that one."""
+    last, facts = answer.stages[-1], answer.facts
+    problem = last.error or Problem("Incomplete", "the worker's reply ends here, without a failure")
+    if facts.part is None or facts.turn is None or facts.part in facts.unanswered:
+        return dict.fromkeys((io for place, io in enumerate(missing) if place not in facts.unanswered), problem)
+    under_way = missing[facts.part]
+    if last.outcome is Outcome.CRASH and facts.turn not in skip[under_way]:
+        skip[under_way][facts.turn] = last.error.message if last.error else "crashed"
+        return {}
+    return {under_way: problem}
 
 
 @dataclass(frozen=True)

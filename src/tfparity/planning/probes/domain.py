@@ -59,7 +59,10 @@ def _scaled(case: Case, declared: Input, at: float) -> Call:
 
 
 def _integers(case: Case, declared: Input, reach: tuple[float, float]) -> list[Line]:
-    """Integers beyond those declared, as far as their type goes; many a model refuses them."""
+    """Integers beyond those declared, as far as their type goes; many a model refuses them. One without axes says how
+    often, or how large: of 2^62 rounds no model comes back."""
+    if not declared.shape:
+        return []
     bits = {"int64": 62, "int32": 31, "int16": 15, "int8": 7, "uint8": 8}.get(declared.dtype)
     highest = float(2**bits - 1) if bits else 0.0
     if highest <= 2 * max(reach[1], 1.0) or math.isinf(highest):
