@@ -74,3 +74,35 @@ def test_a_case_file_says_itself_what_it_takes(folder: Path, source: str) -> Non
 def test_what_is_nothing_is_taken_for_a_case_file_that_is_not_there(folder: Path, source: str) -> None:
     with pytest.raises(CaseError, match="no such case file or folder"):
         loaded(folder, source, declared=Declared())
+
+
+@pytest.mark.parametrize("said", [INPUT, Declared(outputs=("((",)), Declared(axes=("batch=2,1",))])
+def test_what_is_declared_of_nothing_named_is_refused(folder: Path, said: Declared) -> None:
+    with pytest.raises(UsageError, match=r"^--input, --output and --axis are for module:function"):
+        loaded(folder, declared=said)
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (
+            "mine.py:family/mine",
+            "--cases names a file, and --case one of its cases: --cases mine.py --case family/mine",
+        ),
+        ("mine.py:model", "--cases names a file, and --case one of its cases: --cases mine.py --case family/mine"),
+        ("mine.py:x", "mine.py has no case 'x'; it has family/mine"),
+        ("mine.py:family/nine", "mine.py has no case 'family/nine', did you mean 'family/mine'? it has family/mine"),
+        ("nets.py:net", "a function of a module is named without .py: nets:net"),
+    ],
+)
+def test_one_case_of_a_file_is_named_by_two_options(folder: Path, source: str, said: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        loaded(folder, source, declared=Declared())
+    assert said in str(refused.value)
+
+
+def test_a_file_that_is_neither_is_told_as_what_is_wrong_with_it(folder: Path) -> None:
+    (folder / "broken.py").write_text("def (:\n")
+    for source, said in (("broken.py:x", "cannot be read"), ("absent.py:x", "no such"), ("nets.py:x", "no case is")):
+        with pytest.raises(CaseError, match=said):
+            loaded(folder, source, declared=Declared())

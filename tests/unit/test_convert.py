@@ -13,7 +13,7 @@ import pytest
 import small_project
 from builders import attempt, broken, document, lost_axis, record
 
-from tfparity import paths
+from tfparity import cli, paths
 from tfparity.engine.engine import Converted
 from tfparity.engine.scores import Scores
 from tfparity.engine.targets import Delivered
@@ -399,3 +399,13 @@ def test_a_folder_that_is_there_and_several_models_are_refused(
     (tmp_path / "out").mkdir()
     with pytest.raises(UsageError, match="out: is there already"):
         converted(asked, monkeypatch, {})
+
+
+@pytest.mark.parametrize("words", [["--input", "x=idz("], ["--output", "y"], ["--axis", "batch=1"]])
+def test_what_has_no_effect_on_a_case_of_the_zoo_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))  # where no weights are that would take images of another size
+    for model in ("operators/relu", "torchvision/resnet18"):
+        assert cli.main(["convert", model, *words, "-o", str(tmp_path / "made")]) == UsageError.exit_code
+        assert "--input, --output and --axis are for module:function" in capsys.readouterr().err

@@ -173,7 +173,7 @@ def test_a_declared_input_takes_the_dtype_of_the_signature() -> None:
         (["x=normal(batch, 3)"], "write sizes, not names of axes"),
         (["y=normal(2, 3)"], "the artifact takes x"),
         (["x=normal("], "cannot be read"),
-        (["x=noise(2)"], "cannot be read"),
+        (["x=noise(2)"], "there is no kind .noise.; kinds: normal"),
     ],
 )
 def test_what_cannot_be_made_is_told(declared: list[str], said: str) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tfparity.errors import UsageError
+from tfparity.errors import CaseError, UsageError
 from tfparity.features.convert import named
 from tfparity.inputs import case_files, names
 from tfparity.inputs.own_models import Declared
@@ -78,9 +78,24 @@ def test_a_glob_that_another_tier_has_is_told_with_that_tier() -> None:
         _ = Selection(Choice(case_globs=("torchvision/vit-b-16",), tier="smoke")).planned
 
 
+MINE = """\
+from tfparity import case, normal
+
+
+@case("mine/a", inputs=[normal(2)])
+def net():
+    \"\"\"One.\"\"\"
+
+
+@case("mine/other", inputs=[normal(2)])
+def other():
+    \"\"\"Another.\"\"\"
+"""
+
+
 def test_a_model_is_a_case_a_source_or_one_case_of_a_source(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "mine.py").touch()
+    (tmp_path / "mine.py").write_text(MINE)
     (tmp_path / "folder").mkdir()
 
     def of(model: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -94,7 +109,13 @@ def test_a_model_is_a_case_a_source_or_one_case_of_a_source(tmp_path, monkeypatc
     assert of("package.module:build") == (("package.module:build",), ())
     assert of("mine.py:mine/a") == (("mine.py",), ("mine/a",))
     assert of("folder:yours/net-eager") == (("folder",), ("yours/net-eager",))
-    assert of("gone.py:mine/a") == (("gone.py",), ("mine/a",))
+    assert of("mine.py:net") == (("mine.py",), ("mine/a",))  # by its function
+    with pytest.raises(CaseError, match="no such case file"):
+        of("gone.py:mine/a")
+    with pytest.raises(UsageError, match=r"^mine.py has no case 'b/c'; it has mine/a, mine/other$"):
+        of("mine.py:b/c")
+    with pytest.raises(UsageError, match="did you mean 'mine/other'"):
+        of("mine.py:mine/othr")
 
 
 @pytest.fixture

@@ -139,13 +139,13 @@ def test_integers_are_of_the_type_that_the_file_takes(made: Any, tmp_path: Path)
         ({"dtype": TensorProto.INT64}, {}, r"is of int64: say how high it goes: --input 'x\.1=integers\(N, 4, high="),
         ({"dtype": TensorProto.DOUBLE}, {}, "is of float64: no kind of input gives that"),
         ({"dtype": TensorProto.INT64, "shape": ("N", 4)}, {"axes": ("M=1,2",)}, "is of int64"),
-        ({"shape": None}, {}, "'x.1' has no shape: say one: --input x.1="),
+        ({"shape": None}, {}, "'x.1' has no shape: say one: --input 'x.1=normal"),
         ({}, {"inputs": ("x.1=normal(N, M)",), "axes": ("N=1,2",)}, "the axis 'M' needs sizes: .* --axis M=16,7,24"),
         ({}, {"inputs": ("other=normal(3)",)}, r"has no input 'other'; it has 'x\.1'"),
         ({}, {"outputs": ("ranking(z)",)}, "has no output 'z'; it has 'y'"),
-        ({}, {"outputs": ("odd(y)",)}, "--output 'odd\\(y\\)' cannot be read"),
+        ({}, {"outputs": ("odd(y)",)}, "--output 'odd\\(y\\)': there is no kind 'odd'; kinds"),
         ({}, {"axes": ("M=1,2",)}, "has no axis 'M'; it has 'N'"),
-        ({"shape": ("N", "a\x1b[31m b")}, {}, r"--axis 'a\\x1b\[31m b'=16,7,24"),
+        ({"shape": ("N", "a\x1b[31m b")}, {}, r"--axis 'a\\x1b\[31m b=16,7,24'"),
     ],
 )
 def test_what_a_file_leaves_open_is_asked_for(

@@ -24,6 +24,7 @@ from tfparity.errors import UsageError
 from tfparity.inputs import case_digest as case_source
 from tfparity.inputs import module_names
 from tfparity.inputs import onnx_file as onnx_reader
+from tfparity.inputs.names import closest
 from tfparity.records.keys import Json
 from tfparity.worker import declare
 
@@ -56,6 +57,20 @@ class Declared:
     outputs: tuple[str, ...] = ()
     axes: tuple[str, ...] = ()
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The same as words of a command line."""
+        said = (("--input", self.inputs), ("--output", self.outputs), ("--axis", self.axes))
+        return tuple(word for option, texts in said for text in texts for word in (option, text))
+
+
+class Unsaid(UsageError):
+    """A model does not say all that is needed of it. `example`: what would say it, which is only a guess."""
+
+    def __init__(self, message: str, example: Declared) -> None:
+        self.example = example
+        super().__init__(message)
+
 
 @dataclass(frozen=True)
 class Where:
@@ -87,6 +102,21 @@ def of_onnx_file(path: Path, declared: Declared, folder: Path) -> Path:
     """The case file for an .onnx file, made in `folder`. Raises UsageError where the file is wrong, or does not say
     enough."""
     return _write(folder, paths.real(path), [_onnx_file(path, declared)])
+
+
+def completed(path: Path, declared: Declared) -> Declared:
+    """What is declared of an .onnx file, with a guess of whatever is needed and neither declared nor in the file.
+    Raises UsageError for a file that cannot be one of our models whatever is said of it."""
+    while True:
+        try:
+            _onnx_file(path, declared)
+        except Unsaid as unsaid:
+            more = unsaid.example
+            if set(more.words) <= set(declared.words):  # it was said, and did not help
+                raise
+            declared = Declared(declared.inputs + more.inputs, declared.outputs, declared.axes + more.axes)
+        else:
+            return declared
 
 
 def names_function(source: str) -> bool:
@@ -227,7 +257,7 @@ def _calls(
         ):
             raise wrong
         if call.func.id not in INPUTS:
-            raise wrong
+            raise UsageError(f"--input {text!r}: {_no_kind(call.func.id, INPUTS)}")
         shape = [part.id if isinstance(part, ast.Name) else _constant(part, (int, str), wrong) for part in call.args]
         rest = {str(word.arg): _constant(word.value, (int, float, str), wrong) for word in call.keywords}
         dtype = (dtypes or {}).get(name.strip(), "")
@@ -237,6 +267,12 @@ def _calls(
         _once("--input", text, name.strip(), seen)
         seen.add(name.strip())
         yield name.strip(), call.func.id, shape, rest
+
+
+def _no_kind(kind: str, kinds: Sequence[str]) -> str:
+    """What is said of a kind that is none."""
+    meant = closest(kind, kinds)
+    return f"there is no kind {kind!r}{f', did you mean {meant!r}?' if meant else ';'} kinds: {', '.join(kinds)}"
 
 
 def _fits(text: str, kind: str, shape: Sequence[int | str], rest: Mapping[str, Json]) -> None:
@@ -266,7 +302,9 @@ def _outputs(declared: Declared, *, any_name: bool = False) -> list[tuple[str, s
     for text in declared.outputs:
         said = _OUTPUT.fullmatch(text)
         kind, name = (said[1], said[2] or said[3]) if said else (None, "")
-        if not name or not (any_name or _is_name(name)) or kind not in (None, *OUTPUTS):
+        if name and kind not in (None, *OUTPUTS):
+            raise UsageError(f"--output {text!r}: {_no_kind(kind, OUTPUTS)}")
+        if not name or not (any_name or _is_name(name)):
             raise UsageError(f"--output {text!r} cannot be read: {_FORMS['--output']}")
         _once("--output", text, name, [other for other, _ in found])
         found.append((name, f"{kind}({name!r})" if kind else repr(name)))
@@ -373,7 +411,7 @@ def _onnx_file(path: Path, declared: Declared) -> _Model:
     used = list(dict.fromkeys(axis for call in inputs.values() for axis in _axes_of(call)))
     for axis in used:
         if axis not in axes and axis != "batch":
-            raise UsageError(f"{path}: the axis {axis!r} needs sizes: {_say_axis(axis)}")
+            raise Unsaid(f"{path}: the axis {axis!r} needs sizes: {_say_axis(axis)}", _axis_example(axis))
     _refuse_unknown(path, "axis", axes, used)
     outputs = [kinds.get(name, repr(name)) for name in names]
     body = f"return {case_source.PLACE}"
@@ -393,7 +431,11 @@ def _axes_of(call: str) -> list[str]:
 
 
 def _say_axis(axis: str) -> str:
-    return f"say which to try, the exported one first: --axis {shlex.quote(_shown(axis))}=16,7,24"
+    return f"say which to try, the exported one first: {shlex.join(_axis_example(axis).words)}"
+
+
+def _axis_example(axis: str) -> Declared:
+    return Declared(axes=(f"{_shown(axis)}=16,7,24",))
 
 
 def _shown(name: str) -> str:
@@ -404,17 +446,16 @@ def _shown(name: str) -> str:
 def _onnx_input(path: Path, value: onnx_reader.Value, axes: dict[str, tuple[int, ...]]) -> str:
     """The call that declares it; sizes for its symbolic dimensions go into `axes`: for a first one those of a batch."""
     if value.shape is None:
-        raise UsageError(
-            f"{path}: the input {value.name!r} has no shape: say one: --input {shlex.quote(_shown(value.name))}="
-            "'normal(batch, 3, 224, 224)'"
-        )
+        example = Declared((f"{_shown(value.name)}=normal(batch, 3, 224, 224)",))
+        raise Unsaid(f"{path}: the input {value.name!r} has no shape: say one: {shlex.join(example.words)}", example)
     shape: list[int | str] = []
     for place, size in enumerate(value.shape):
         symbol = size if size is not None else "batch" if place == 0 else f"{value.name}-{place}"
         if isinstance(symbol, str) and symbol not in axes:
             if place:
-                raise UsageError(
-                    f"{path}: the input {value.name!r} has a dimension {symbol!r} of any size: {_say_axis(symbol)}"
+                raise Unsaid(
+                    f"{path}: the input {value.name!r} has a dimension {symbol!r} of any size: {_say_axis(symbol)}",
+                    _axis_example(symbol),
                 )
             axes[symbol] = declare.BATCH
         shape.append(symbol)
@@ -423,9 +464,11 @@ def _onnx_input(path: Path, value: onnx_reader.Value, axes: dict[str, tuple[int,
         kind = "mask"
     if kind is None:
         dims = ", ".join(str(size) if str(size).isidentifier() else json.dumps(size) for size in shape)
-        said = shlex.quote(f"{_shown(value.name)}=integers({dims}, high=30522)")
-        how = f"say how high it goes: --input {said}" if "int" in value.dtype else "no kind of input gives that"
-        raise UsageError(f"{path}: the input {value.name!r} is of {value.dtype}: {how}")
+        wrong = f"{path}: the input {value.name!r} is of {value.dtype}"
+        if "int" not in value.dtype:
+            raise UsageError(f"{wrong}: no kind of input gives that")
+        example = Declared((f"{_shown(value.name)}=integers({dims}, high=30522)",))
+        raise Unsaid(f"{wrong}: say how high it goes: {shlex.join(example.words)}", example)
     given = [repr(size) for size in shape] + ([f"dtype={value.dtype!r}"] if kind == "mask" else [])
     return f"{kind}({', '.join([*given, f'name={value.name!r}'])})"
 

@@ -20,6 +20,9 @@ from tfparity.records.vocabulary import HEAVY, Tier, Verdict
 from tfparity.worker.declare import Case
 from tfparity.worker.routes import Route
 
+#: So many cases, as a file of a user's own has, are all named where none is meant.
+FEW = 12
+
 
 def plan(
     matrix: Matrix,
@@ -78,8 +81,9 @@ def _no_case(glob: str, tier: Tier, cases: Iterable[str]) -> str:
     if elsewhere:
         return f"no case of the tier {tier.value!r} matches {glob!r}; --tier all has {elsewhere[0]!r}"
     meant = names.closest(glob, cases)
-    guess = f", did you mean {meant!r}?" if meant else "; `nox -s tfparity -- cases` lists them"
-    return f"no case matches {glob!r}{guess}"
+    known = list(cases)
+    listed = f"; there are {', '.join(known)}" if len(known) <= FEW else "; `nox -s tfparity -- cases` lists them"
+    return f"no case matches {glob!r}{f', did you mean {meant!r}?' if meant else listed}"
 
 
 def _cells(

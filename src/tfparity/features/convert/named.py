@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tfparity import paths
 from tfparity.errors import UsageError
-from tfparity.inputs import hub_weights, names, own_models
+from tfparity.inputs import case_sources, hub_weights, names, own_models
 from tfparity.paths import Cache, Project
 from tfparity.planning.options import Choice
 from tfparity.planning.selection import Selection
@@ -33,8 +33,10 @@ def chosen(model: str, asked: Choice, project: Project | None = None, cache: Cac
     asked = replace(asked, tier=Tier.ALL, jobs=1)
     if Path(model).exists() or Path(model).suffix in (".onnx", ".py"):
         return Named(replace(asked, sources=(model,)), _family(Path(model)))
+    if (named := case_sources.of_file(model)) is not None:
+        return Named(replace(asked, sources=(named.file,), case_globs=(named.case,)))
     place, _, case = model.rpartition(":")
-    if place and (Path(place).exists() or Path(place).suffix in (".onnx", ".py")):
+    if place and (Path(place).exists() or Path(place).suffix == ".onnx"):
         return Named(replace(asked, sources=(place,), case_globs=(case,)), _family(Path(place)))
     if own_models.names_function(model):
         told = "with the weights that it gives, which are random where it loads none"
