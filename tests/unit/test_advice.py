@@ -5,7 +5,9 @@ import io
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import onnx
 import pytest
@@ -15,6 +17,7 @@ from rich.console import Console
 
 from tfparity import cli, paths
 from tfparity.errors import UsageError
+from tfparity.evidence import advice as advising
 from tfparity.evidence import operators
 from tfparity.evidence.advice import Advice, Fit, Known, Wishes, advise, plan_of
 from tfparity.evidence.query import Standing
@@ -290,7 +293,8 @@ def outlook(**how: str) -> operators.Outlook:
         {"operators/gru": ["GRU", "Relu"], "operators/relu": ["Relu"]},
     )
     cells = [stands(f"operators/{case.replace('_', '-')}", "base", "onnx-tf", one) for case, one in how.items()]
-    return operators.outlooks(("Einsum", "GRU", "Relu"), cases, cells)["base", "onnx-tf"]
+    way = ("base", "onnx-tf")
+    return operators.outlooks(("Einsum", "GRU", "Relu"), cases, cells, [way])[way]
 
 
 def test_an_operator_fails_where_every_case_on_it_that_ran_is_broken() -> None:
@@ -486,3 +490,40 @@ def test_a_version_as_typed(name: str, text: str, means: str) -> None:
 def test_reading_of_the_committed_evidence_is_pure(tmp_path: Path) -> None:
     first, second = (Recommending(Asked(cases=("torchvision/resnet18",))).answer() for _ in range(2))
     assert said.document(first.advice, first.known, ()) == said.document(second.advice, second.known, ())
+
+
+def test_a_model_more_is_a_model_more_to_look_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dropping each model in turn, to see what fits then, once made it quadratic."""
+    looked_at = 0
+    pick = advising._pick
+
+    def counted(*given: Any) -> advising.Pick:
+        nonlocal looked_at
+        looked_at += 1
+        return pick(*given)
+
+    monkeypatch.setattr(advising, "_pick", counted)
+    counts = []
+    for number in (20, 40):
+        looked_at = 0
+        one = known(**{f"m{place}": dict.fromkeys(WORKS, "b") for place in range(number)})
+        assert asked(one).drops == ()
+        counts.append(looked_at)
+    assert counts[1] == 2 * counts[0]
+
+
+@pytest.mark.parametrize("how", [*product("wb?", repeat=3)])
+def test_every_model_that_stands_alone_in_the_way_is_found(how: tuple[str, ...]) -> None:
+    """Held against dropping each in turn."""
+    one = known(**{name: {"old/onnx-tf": way, "base/onnx-tf": other, "base/hf-from-pt": "b", "base/keras-rebuild": "b"}
+                   for name, way, other in zip("abc", how, reversed(how), strict=True)})  # fmt: skip
+    found = asked(one)
+    if found.best is None:
+        nearest = found.nearest.fit if found.nearest else Fit.FAILS
+        useful = {}
+        for name in "abc":
+            left = tuple(other for other in "abc" if other != name)
+            plans = [plan_of(one, replace(found.wishes, cases=left), id) for id in MATRIX.toolchains]
+            if (fit := min(plan.fit for plan in plans)) < nearest:
+                useful[f"--case {name}"] = fit
+        assert {drop.wish: drop.gives.fit for drop in found.drops} == useful

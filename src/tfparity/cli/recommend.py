@@ -12,7 +12,7 @@ from tfparity.cli.commands import Commands
 
 def declare(to: Commands) -> None:
     """Declare the command."""
-    made = to.add("recommend", recommend)
+    made = to.add("recommend", recommend, only=("--input", "--output", "--axis", "--path"))
     models = made.add_argument_group("models")
     models.add_argument(
         "--case", action="append", metavar="GLOB", help="a case of the zoo: its id, a glob, or its name; repeatable"
@@ -42,6 +42,7 @@ def recommend(given: argparse.Namespace) -> int:
     from tfparity.report import advice
 
     versions = [(name, getattr(given, name)) for name in ("tensorflow", "torch", "python")]
+    chosen = commands.choice(given)
     asked = Asked(
         cases=tuple(given.case or ()),
         onnx=tuple(given.onnx or ()),
@@ -51,6 +52,8 @@ def recommend(given: argparse.Namespace) -> int:
         targets=tuple(given.target or ()),
         runtimes=tuple(given.runtime or ()),
         results=Path(given.results) if given.results else None,
+        declared=chosen.declared,
+        path=chosen.path,
     )
     found = Recommending(asked).answer()
     if given.json:

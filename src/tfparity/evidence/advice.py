@@ -27,6 +27,10 @@ from tfparity.records.vocabulary import Grade, Target
 VERSIONED: Mapping[str, tuple[str, ...]] = {"tensorflow": ("tensorflow", "tensorflow-cpu"), "torch": ("torch",)}
 
 
+#: What a target of random weights lacks, which no run of them has.
+NOT_JUDGED = "made, its numbers are not judged"
+
+
 class Fit(IntEnum):
     """Whether something is as wished, from the best."""
 
@@ -38,7 +42,8 @@ class Fit(IntEnum):
 @dataclass(frozen=True)
 class Wishes:
     """What is wished for. versions: "tensorflow", "torch", "python" → specifier. routes: only these, all where empty.
-    models: files of one's own, of which operators are known."""
+    models: files of one's own, of which operators are known. typed: the words of a command line that wished for a
+    model, of one that neither `--case` nor `--onnx` names."""
 
     cases: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
@@ -46,9 +51,11 @@ class Wishes:
     routes: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
     runtimes: tuple[str, ...] = ()
+    typed: Mapping[str, str] = field(default_factory=dict)
 
-    def without_one(self) -> Iterable[tuple[str, Wishes]]:
-        """Each wish that can be dropped, in words, and the wishes that are left. One model is always left."""
+    def without_one(self, models: Collection[str]) -> Iterable[tuple[str, Wishes]]:
+        """Each wish that can be dropped, in words, and the wishes that are left; of models only these. One model is
+        always left."""
         for name, specifier in self.versions.items():
             left = {other: text for other, text in self.versions.items() if other != name}
             typed = specifier.removeprefix("==").removesuffix(".*")
@@ -60,10 +67,10 @@ class Wishes:
         for name in self.runtimes:
             yield f"--runtime {name}", replace(self, runtimes=_less(self.runtimes, name))
         if len(self.cases) + len(self.models) > 1:
-            for name in self.cases:
-                yield f"--case {name}", replace(self, cases=_less(self.cases, name))
-            for name in self.models:
-                yield f"--onnx {name}", replace(self, models=_less(self.models, name))
+            for name in (one for one in self.cases if one in models):
+                yield self.typed.get(name, f"--case {name}"), replace(self, cases=_less(self.cases, name))
+            for name in (one for one in self.models if one in models):
+                yield self.typed.get(name, f"--onnx {name}"), replace(self, models=_less(self.models, name))
 
 
 def _less(names: tuple[str, ...], name: str) -> tuple[str, ...]:
@@ -71,16 +78,30 @@ def _less(names: tuple[str, ...], name: str) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
+class Own:
+    """How a command line names a model of one's own. source: for --cases; case: for --case beside it, empty where the
+    source is one model; options: what else says what the model is, as words (--axis, 'sequence=16,7,24'); results: the
+    folder in which its evidence is looked for, empty where none is."""
+
+    source: str
+    case: str = ""
+    options: tuple[str, ...] = ()
+    results: str = ""
+
+
+@dataclass(frozen=True)
 class Known:
     """What is known. cells: case → its cells on every toolchain by every route; gives: route → the targets that it
     makes; outlooks: model of one's own → way → what its operators say, ways that take no such file left out; by_hand:
-    routes for which a person writes the model anew, taken where no other works."""
+    routes for which a person writes the model anew, taken where no other works; own: model of one's own → the models
+    that stand under that name, none where no command line converts it."""
 
     matrix: Matrix
     cells: Mapping[str, Sequence[Standing]]
     gives: Mapping[str, Collection[str]]
     outlooks: Mapping[str, Mapping[Way, Outlook]] = field(default_factory=dict)
     by_hand: Collection[str] = ()
+    own: Mapping[str, Sequence[Own]] = field(default_factory=dict)
 
     @cached_property
     def by_place(self) -> Mapping[tuple[str, str], Sequence[Standing]]:
@@ -136,6 +157,13 @@ class Plan:
         return Fit.FAILS if self.missing else max((pick.fit for pick in self.picks), default=Fit.FAILS)
 
     @property
+    def stands_alone(self) -> str | None:
+        """The one model without which the plan fits better; None where there is none, or several hold it back."""
+        back = [*self.missing] if self.missing else []
+        back += [pick.model for pick in self.picks if pick.fit is self.fit is not Fit.FITS]
+        return back[0] if len(back) == 1 else None
+
+    @property
     def fitting(self) -> int:
         return sum(pick.fit is Fit.FITS for pick in self.picks)
 
@@ -183,7 +211,8 @@ def advise(known: Known, wishes: Wishes) -> Advice:
     if fitting:
         second = fitting[1] if len(fitting) > 1 else None
         return Advice(wishes, fitting[0], second, _newer(known, wishes, fitting[0]), None, ())
-    drops = [Drop(wish, _ordered(known, left)[0]) for wish, left in wishes.without_one()]
+    alone = {model for plan in ordered if (model := plan.stands_alone)}
+    drops = [Drop(wish, _ordered(known, left)[0]) for wish, left in wishes.without_one(alone)]
     nearest = next((plan for plan in ordered if plan.picks), None)
     so_far = Fit.FAILS if nearest is None else nearest.fit
     useful = sorted((drop for drop in drops if drop.gives.fit < so_far), key=lambda drop: drop.gives.fit)
@@ -286,7 +315,7 @@ def _pick(known: Known, wishes: Wishes, cell: Standing) -> Pick:
                 if not entry.outcome.passed:
                     lacking.append((f"{what}: {entry.outcome}", Fit.UNTESTED if entry.outcome.cut_off else Fit.FAILS))
                 elif entry.deployed is not None and entry.deployed.grade is Grade.FORM:
-                    lacking.append((f"{what}: made, its numbers are not judged", Fit.UNTESTED))
+                    lacking.append((f"{what}: {NOT_JUDGED}", Fit.UNTESTED))
             elif kind == "targets" and name not in gives:
                 lacking.append((f"{what}: not made by this route", Fit.FAILS))
             elif kind == "runtimes" or not _itself(gives, name):

@@ -44,13 +44,13 @@ def _by_operator(cases: Mapping[str, Collection[str]]) -> dict[str, list[str]]:
 
 
 def outlooks(
-    operators: Sequence[str], cases: Mapping[str, Sequence[str]], cells: Iterable[Standing]
+    operators: Sequence[str], cases: Mapping[str, Sequence[str]], cells: Iterable[Standing], ways: Iterable[Way]
 ) -> dict[Way, Outlook]:
-    """Way → outlook, of those operators; `cases`: of each operator (see cases_of), `cells`: theirs, by every way."""
+    """Way → outlook, of those operators; `cases`: of each operator (see cases_of), `cells`: theirs."""
     by_way: dict[Way, dict[str, Standing]] = {}
     for cell in cells:
         by_way.setdefault((cell.planned.toolchain, cell.planned.route), {})[cell.planned.case] = cell
-    return {way: _outlook(operators, cases, mine) for way, mine in by_way.items()}
+    return {way: _outlook(operators, cases, by_way.get(way, {})) for way in ways}
 
 
 def _outlook(operators: Sequence[str], cases: Mapping[str, Sequence[str]], cells: Mapping[str, Standing]) -> Outlook:

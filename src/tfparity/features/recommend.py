@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import fnmatch
 import re
+import shlex
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
+from tfparity import paths
 from tfparity.errors import UsageError
 from tfparity.evidence import operators
-from tfparity.evidence.advice import Advice, Known, Wishes, advise
+from tfparity.evidence.advice import Advice, Known, Own, Wishes, advise
 from tfparity.evidence.operators import Outlook
 from tfparity.evidence.query import Query, Standing
 from tfparity.evidence.recommend import Way
-from tfparity.inputs import names, onnx_file, own_models
+from tfparity.inputs import case_sources, names, onnx_file, own_models
+from tfparity.inputs.own_models import Declared
 from tfparity.inputs.yaml_input import did_you_mean
 from tfparity.paths import Cache, Project
 from tfparity.planning import routes
 from tfparity.planning.options import Choice
-from tfparity.planning.selection import Selection
+from tfparity.planning.selection import SUGGESTED, Selection
 from tfparity.records.vocabulary import Target, Tier
 
 #: Every toolchain and case.
@@ -32,7 +35,8 @@ EVERYTHING = Choice(toolchains=("all",), tier=Tier.ALL)
 
 @dataclass(frozen=True)
 class Asked:
-    """The command line: cases of the zoo by globs or names, files of one's own (--onnx, --cases), versions as typed."""
+    """The command line: cases of the zoo by globs or names, files of one's own (--onnx, --cases) with what is said of
+    them, versions as typed."""
 
     cases: tuple[str, ...] = ()
     onnx: tuple[str, ...] = ()
@@ -42,6 +46,8 @@ class Asked:
     targets: tuple[str, ...] = ()
     runtimes: tuple[str, ...] = ()
     results: Path | None = None
+    declared: Declared = field(default_factory=Declared)
+    path: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,8 @@ class Recommending:
         self.asked = asked
         self._project, self._cache = project, cache
         self._said: list[str] = []
+        self._owned: dict[str, list[Own]] = {}
+        self._typed: dict[str, str] = {}
 
     def _query(self, choice: Choice) -> Query:
         return Query(Selection(choice, self._project, self._cache))
@@ -79,24 +87,29 @@ class Recommending:
             targets=tuple(self._word("target", one, [target.value for target in Target]) for one in asked.targets),
             runtimes=tuple(self._word("runtime", one, self._runtimes()) for one in asked.runtimes),
         )
+        if asked.declared != Declared() and not (asked.onnx or asked.own):
+            raise UsageError(case_sources.NOTHING_DECLARED)
         cells: dict[str, list[Standing]] = {}
         files = list(asked.onnx)
         ids = list(dict.fromkeys(id for name in asked.cases for id in self._named(name)))
         for source in asked.own:
             if Path(source).suffix == ".onnx":
                 files.append(source)
+                self._typed[source] = shlex.join(["--cases", source])
             elif family := own_models.family(Path(source)):
-                ids += [id for id in self._named(f"huggingface/{family}") if id not in ids]
-                self._said.append(f"{source}: by {ids[-1]} of the zoo, which is of its family")
+                ids += [id for id in self._of_family(source, family) if id not in ids]
             else:
                 cells |= self._own(source)
+        files = list(dict.fromkeys(files))
+        for file in files:
+            self._own_file(file)
         cells |= self._standings(self.zoo, ids)
         for name, wished in (("target", asked.targets), ("runtime", asked.runtimes)):
             self._said += [self._unknown(name, one) for one in wished if not self._recorded(f"{name}s", one)]
         models = {file: onnx_file.read(Path(file)).operators for file in files}
         gives = {name: self._gives(name) for name in self._routes}
-        known = Known(self.zoo.selection.matrix, cells, gives, self._outlooks(models), routes.BY_HAND)
-        wishes = replace(wishes, cases=tuple(cells), models=tuple(models))
+        known = Known(self.zoo.selection.matrix, cells, gives, self._outlooks(models), routes.BY_HAND, self._owned)
+        wishes = replace(wishes, cases=tuple(cells), models=tuple(models), typed=self._typed)
         return Answer(advise(known, wishes), known, tuple(line for line in self._said if line))
 
     # Names
@@ -175,18 +188,53 @@ class Recommending:
 
     def _own(self, source: str) -> dict[str, list[Standing]]:
         """Models of one's own: as they are recorded in one's own results; untested without any."""
-        choice = replace(EVERYTHING, sources=(source,), results=self.asked.results)
+        asked = self.asked
+        choice = replace(EVERYTHING, sources=(source,), results=asked.results, declared=asked.declared, path=asked.path)
         query = self._query(choice)
         ids = list(query.selection.cases)
         recorded = {cell.case for content in query.recorded.values() for cell in content.cells}
+        options, one = self._options(asked.declared), case_sources.is_one_model(source)
+        kept = str(asked.results or SUGGESTED)
         for id in ids:
-            if self.asked.results is None or id not in recorded:
+            self._owned[id] = [Own(source, "" if one else id, options, kept)]
+            self._typed[id] = shlex.join(["--cases", source]) if len(ids) == 1 else f"{id} of {source}"
+            if asked.results is None or id not in recorded:
+                run = shlex.join(["--cases", source, *options, "--results", kept, "--record"])
                 self._said.append(
                     f"{id}: nothing is recorded of it, and its operators are not known before it is exported: "
-                    f"python -m nox -s compat -- --cases {source} --results my_results --record, then --results "
-                    "my_results here; or export it, and --onnx FILE"
+                    f"python -m nox -s compat -- {run}, then --results {shlex.quote(kept)} here; or export it, and "
+                    "--onnx FILE"
                 )
         return self._standings(query, ids)
+
+    def _options(self, declared: Declared) -> tuple[str, ...]:
+        """The words of a command line that say the same of a model of one's own."""
+        return (*declared.words, *(word for folder in self.asked.path for word in ("--path", str(folder))))
+
+    def _of_family(self, source: str, family: str) -> list[str]:
+        """The case of the zoo by which a Hugging Face folder is judged."""
+        own_models.of_pretrained(paths.real(source), self.asked.declared, self.zoo.selection.cache.made)
+        ids = self._named(f"huggingface/{family}")
+        self._said.append(f"{source}: by {ids[-1]} of the zoo, which is of its family")
+        self._owned.setdefault(ids[-1], []).append(Own(source, options=self._options(self.asked.declared)))
+        self._typed.setdefault(ids[-1], shlex.join(["--cases", source]))
+        return ids
+
+    def _own_file(self, file: str) -> None:
+        """How a line converts an .onnx file: with what it does not say by itself, guessed."""
+        try:
+            declared = own_models.completed(Path(file), self.asked.declared)
+        except UsageError as wrong:
+            self._owned[file] = []
+            self._said.append(f"{wrong}; it is judged by its operators alone")
+            return
+        guessed = [word for word in declared.words if word not in self.asked.declared.words]
+        if guessed:
+            self._said.append(
+                f"{file}: does not say all that a conversion needs: {shlex.join(guessed)} is a guess, put your own "
+                "sizes"
+            )
+        self._owned[file] = [Own(file, options=self._options(declared))]
 
     def _outlooks(self, models: dict[str, tuple[str, ...]]) -> dict[str, dict[Way, Outlook]]:
         """What the zoo's cases on operators say of each model, by the ways that take ONNX files."""
@@ -199,14 +247,22 @@ class Recommending:
                 found.setdefault(run.case, set()).update(run.model.operators if run.model else ())
         cases = operators.cases_of(declared, found)
         asked = _each_once(case for used in models.values() for name in used for case in cases.get(name, ()))
-        takes = {name for name in self._routes if routes.route(name, self.zoo.selection.project).onnx_files}
-        cells = [
-            cell
-            for mine in self._standings(self.zoo, [case for case in asked if case in declared]).values()
-            for cell in mine
-            if cell.planned.route in takes
-        ]
-        return {model: operators.outlooks(used, cases, cells) for model, used in models.items()}
+        known = self._standings(self.zoo, [case for case in asked if case in declared]).values()
+        cells = [cell for mine in known for cell in mine]
+        return {model: operators.outlooks(used, cases, cells, self._taking(model)) for model, used in models.items()}
+
+    def _taking(self, file: str) -> list[Way]:
+        """The ways that may take that .onnx file."""
+        try:
+            declared = own_models.completed(Path(file), self.asked.declared)
+            choice = replace(EVERYTHING, sources=(file,), declared=declared, path=self.asked.path)
+            planned = Selection(choice, self._project, self._cache).planned
+        except UsageError:  # it is no model of ours, or one of two files of one name: what it needs is not known
+            project, matrix = self.zoo.selection.project, self.zoo.selection.matrix
+            takes = {name for name in self._routes if routes.route(name, project).onnx_files}
+            ways = ((id, route) for id, toolchain in matrix.toolchains.items() for route in toolchain.routes)
+            return [way for way in ways if way[1] in takes]
+        return [(cell.toolchain, cell.route) for cell in planned if cell.applicable]
 
 
 def _each_once(names: Iterable[str]) -> list[str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from rich import box
@@ -12,11 +14,12 @@ from rich.table import Table
 from rich.text import Text
 
 from tfparity.evidence import ranges
-from tfparity.evidence.advice import VERSIONED, Advice, Fit, Known, Pick, Plan
+from tfparity.evidence.advice import NOT_JUDGED, VERSIONED, Advice, Fit, Known, Pick, Plan, Wishes
 from tfparity.evidence.operators import Outlook
 from tfparity.inputs.matrix import Environment
+from tfparity.planning import targets
 from tfparity.records.keys import Json
-from tfparity.records.vocabulary import Target, Verdict
+from tfparity.records.vocabulary import Precision, Target, Verdict
 from tfparity.report import probing, words
 from tfparity.report.ranges import sentence, takes
 from tfparity.report.terminal import indented, put
@@ -35,7 +38,7 @@ NAMED = (
 def show(out: Console, advice: Advice, known: Known, said: Sequence[str]) -> None:
     """Print it. said: how names were understood."""
     for line in said:
-        out.print(Text(line, "dim"))
+        out.print(Text(line, "dim"), soft_wrap=True)  # it may hold a line to type
     if advice.best:
         _plan(out, advice.best, known, advice)
     else:
@@ -57,18 +60,27 @@ def _plan(out: Console, plan: Plan, known: Known, advice: Advice) -> None:
     for title, lines in (
         ("Install, without tfparity", list(install(plan, known))),
         ("or with it", [installed_by_tfparity(plan)]),
-        ("Convert", list(convert(plan, advice.wishes.targets))),
+        ("Convert", list(convert(plan, known, advice.wishes))),
     ):
         out.print(Text(title, "bold"))
         for line in lines:
-            indented(out, Text(line))
+            _typed(out, line)
+    for line in measured(plan, known, advice.wishes.targets):
+        indented(out, Text(line))
+
+
+def _typed(out: Console, line: str, before: str = "") -> None:
+    """Print a line to type, whole: the terminal breaks it, and what is copied of it has no break."""
+    out.print(Text(f"  {before}{line}"), soft_wrap=True)
 
 
 def _unfit(out: Console, advice: Advice, known: Known) -> None:
     if advice.nearest:
         out.print(Text.assemble(("Nearest: ", "bold"), in_a_line(advice.nearest, known)))
-        for line in to_run(advice.nearest):
-            indented(out, Text(f"to know: {line}"))
+        for line in to_run(advice.nearest, known, advice.wishes):
+            _typed(out, line, "to know: ")
+        for line in measured(advice.nearest, known, advice.wishes.targets):
+            indented(out, Text(line))
     elif advice.wishes.versions or advice.wishes.routes:
         out.print("No toolchain of the matrix has these versions and routes together.")
     out.print(Text("Drop one wish", "bold") if advice.drops else "No single wish stands in the way alone.")
@@ -179,27 +191,80 @@ def installed_by_tfparity(plan: Plan) -> str:
     return f"python -m nox -s tfparity -- install {plan.toolchain}"
 
 
-def convert(plan: Plan, targets: Sequence[str]) -> Iterator[str]:
-    """A line for each model."""
-    wished = "".join(f" --target {name}" for name in targets if name != Target.SAVED_MODEL)
+def convert(plan: Plan, known: Known, wishes: Wishes) -> Iterator[str]:
+    """A line for each model, into folders that are not there."""
+    taken: set[str] = set()
     for pick in plan.picks:
-        name = Path(pick.model).stem if pick.standing is None else pick.model.rpartition("/")[2]
-        where = f"--toolchain {plan.toolchain} --route {pick.route}{wished}"
-        yield f"python -m nox -s convert -- {shlex.quote(pick.model)} {where} -o {shlex.quote(name)}"
+        gives = known.gives.get(pick.route, ())
+        own = (
+            () if Target.SAVED_MODEL in gives else tuple(gives)[:1]
+        )  # what `convert` makes unless it is told otherwise
+        wished = [word for name in wishes.targets or own for word in ("--target", name)]
+        for named, options in _named(pick, known):
+            where = ["--toolchain", plan.toolchain, "--route", pick.route, *options, *wished]
+            folder = _folder(pick, taken)
+            taken.add(folder)
+            yield _line("convert", [named, *where, "-o", folder])
 
 
-def to_run(plan: Plan) -> Iterator[str]:
-    """The lines that find out what is untested of a plan: one for the zoo's cases of each route, one for each file."""
+def _named(pick: Pick, known: Known) -> list[tuple[str, Sequence[str]]]:
+    """What `convert` takes as the name of a model, with what else says what it is."""
+    if pick.model not in known.own:
+        return [(pick.model, ())]
+    return [(f"{one.source}:{one.case}" if one.case else one.source, one.options) for one in known.own[pick.model]]
+
+
+def _folder(pick: Pick, taken: Collection[str]) -> str:
+    """A name for what a model becomes that is neither taken nor there yet."""
+    name = Path(pick.model).stem if pick.standing is None else pick.model.rpartition("/")[2]
+    plain = name.lstrip("-.") or "model"
+    names = itertools.chain([plain], (f"{plain}-{number}" for number in itertools.count(2)))
+    return next(one for one in names if one not in taken and not os.path.lexists(one))
+
+
+def _line(session: str, words: Sequence[str]) -> str:
+    return f"python -m nox -s {_quoted(session)} -- {shlex.join(words)}"
+
+
+def _quoted(session: str) -> str:
+    return f'"{session}"' if "(" in session else session
+
+
+def to_run(plan: Plan, known: Known, wishes: Wishes) -> Iterator[str]:
+    """The lines that find out what is untested of a plan: one for the zoo's cases of each route, one for each model of
+    one's own."""
+    untested = [pick for pick in plan.picks if pick.fit is Fit.UNTESTED and (pick.model in known.own or _to_run(pick))]
+    wished = [word for name in wishes.targets if name != Target.SAVED_MODEL for word in ("--target", name)]
+    wished += [word for name in wishes.runtimes if name in known.matrix.runtimes for word in ("--runtime", name)]
     by_route: dict[str, list[str]] = {}
-    for pick in plan.picks:
-        if pick.fit is Fit.UNTESTED and pick.standing and not pick.standing.verdict.ran:
+    for pick in untested:
+        if pick.model not in known.own:
             by_route.setdefault(pick.route, []).append(pick.model)
     for route, models in by_route.items():
-        cases = " ".join(f"--case {model}" for model in models)
-        yield f'python -m nox -s "compat({plan.toolchain})" -- {cases} --route {route}'
-    for pick in plan.picks:
-        if pick.fit is Fit.UNTESTED and pick.standing is None:
-            yield next(convert(Plan(plan.toolchain, (pick,), {}), ()))
+        cases = [word for model in models for word in ("--case", model)]
+        yield _line(f"compat({plan.toolchain})", [*cases, "--route", route, *wished])
+    for pick in untested:
+        for one in known.own.get(pick.model, ()):
+            case = ["--case", one.case] if one.case else []
+            kept = ["--results", one.results, "--record"] if one.results else []
+            words = ["--cases", one.source, *case, *one.options, "--route", pick.route, *wished, *kept]
+            yield _line(f"compat({plan.toolchain})", words)
+
+
+def _to_run(pick: Pick) -> bool:
+    """Whether a run of a case of the zoo tells what it lacks."""
+    return any(not what.endswith(NOT_JUDGED) for what, _ in pick.lacking)
+
+
+def measured(plan: Plan, known: Known, wished: Sequence[str]) -> Iterator[str]:
+    """What a person does about targets of fewer bits, of which no run on inputs drawn at random tells enough."""
+    fewer = [name for name in wished if targets.declared(Target(name)).precision != Precision.FLOAT32]
+    own = [pick for pick in plan.picks if known.own.get(pick.model) and pick.fit is not Fit.FAILS]
+    if fewer and own:
+        yield (
+            f"what {' and '.join(fewer)} costs your model only your own data tell: give `convert` --calibration "
+            "FILE.npz (typical inputs) and --evaluate FILE.py:FUNCTION (a measure of your own), see docs/converting.md"
+        )
 
 
 def document(advice: Advice, known: Known, said: Sequence[str]) -> dict[str, Json]:
@@ -216,15 +281,15 @@ def document(advice: Advice, known: Known, said: Sequence[str]) -> dict[str, Jso
             "runtimes": list(wishes.runtimes),
         },
         "said": list(said),
-        "best": _document(advice.best, known, wishes.targets),
-        "runner_up": _document(advice.second, known, wishes.targets),
-        "newer": [_document(plan, known, wishes.targets) for plan in advice.newer],
-        "nearest": _document(advice.nearest, known, wishes.targets),
-        "drop": [{"wish": one.wish, "gives": _document(one.gives, known, wishes.targets)} for one in advice.drops],
+        "best": _document(advice.best, known, wishes),
+        "runner_up": _document(advice.second, known, wishes),
+        "newer": [_document(plan, known, wishes) for plan in advice.newer],
+        "nearest": _document(advice.nearest, known, wishes),
+        "drop": [{"wish": one.wish, "gives": _document(one.gives, known, wishes)} for one in advice.drops],
     }
 
 
-def _document(plan: Plan | None, known: Known, targets: Sequence[str]) -> Json:
+def _document(plan: Plan | None, known: Known, wishes: Wishes) -> Json:
     if plan is None:
         return None
     environments = plan.environments(known.matrix)
@@ -245,8 +310,8 @@ def _document(plan: Plan | None, known: Known, targets: Sequence[str]) -> Json:
         "missing": dict(plan.missing),
         "install": list(install(plan, known)),
         "install_by_tfparity": installed_by_tfparity(plan),
-        "convert": list(convert(plan, targets)),
-        "to_run": list(to_run(plan)),
+        "convert": list(convert(plan, known, wishes)),
+        "to_run": list(to_run(plan, known, wishes)),
     }
 
 
