@@ -29,7 +29,7 @@ from tfparity.planning.options import Choice
 from tfparity.planning.selection import Selection
 from tfparity.records.cells import Attempt, CellId, CellRecord, Failure, PlannedCell
 from tfparity.records.vocabulary import Grade, Outcome, Stage, Verdict
-from tfparity.report import terminal
+from tfparity.report import markdown, terminal, why
 from tfparity.worker.declare import Case
 
 RULES = (
@@ -555,6 +555,41 @@ def test_the_gate_annotates_in_a_workflow_alone(
     assert cli.main(["gate", "--toolchain", "old", "--route", "onnx-tf", *named]) == 30
     first = capsys.readouterr().out.splitlines()[0]
     assert first.startswith("::error file=cases/zoo.py,line=4,title=regressed%3A old/zoo/add/onnx-tf::") is on_github
+
+
+@pytest.mark.parametrize("remedy", ["Export at opset 12.", "none known"])
+def test_a_new_failure_names_the_remedy_of_its_limitation_as_a_run_does(
+    project: Project,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    remedy: str,
+) -> None:
+    project.limitations.write_text(small_project.RULE.replace("Export at opset 12.", remedy))
+    session().recorder.record(current(*CELLS))
+    came = current(zoo("add", UNSQUEEZE), *CELLS[1:])
+    monkeypatch.setattr(cli.commands, "carried_out", lambda *_: came)
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    named = [word for cell in CELLS for word in ("--case", cell.case)]
+    files = ["--junit", str(tmp_path / "gate.xml"), "--summary", str(tmp_path / "gate.md")]
+    assert cli.main(["gate", "--toolchain", "old", "--route", "onnx-tf", *named, *files]) == 30
+    rule = session().selection.limitations[0]
+    known = why.explained(rule)
+    terminal, xml, page = (
+        capsys.readouterr().out,
+        (tmp_path / "gate.xml").read_text(),
+        (tmp_path / "gate.md").read_text(),
+    )
+    has = remedy != "none known"
+    assert (f"    {known}\n" in terminal) is has
+    assert ("Remedy: Export at opset 12. (unsqueeze, https://example.org/issues/1)" in xml) is has
+    assert (markdown.text(known) in page) is has
+    assert ("Remedy%3A" in terminal or "Remedy: " in terminal.splitlines()[0]) is has
+
+
+def test_what_is_not_worse_names_no_remedy(project: Project) -> None:
+    session().recorder.record(current(*CELLS))
+    assert [finding.known for finding in judged(*current(zoo("gru"))).findings] == [""]
 
 
 # What a session gives it

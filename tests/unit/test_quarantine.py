@@ -63,8 +63,14 @@ def zoo(case: str, *attempts: Attempt, toolchain: str = "old") -> CellRecord:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("until: 2026-12-31", "until: soon", "flaky.yaml:5: until: "),
-        ("until: 2026-12-31", "until: 5", "flaky.yaml:5: until: write a day"),
+        (
+            "until: 2026-12-31",
+            "until: soon",
+            "flaky.yaml:5: until: 'soon' is no day; write year-month-day, such as 2026-11-10",
+        ),
+        ("until: 2026-12-31", "until: 2026-12-32", "flaky.yaml:5: until: '2026-12-32' is no day"),
+        ("until: 2026-12-31", "until: 2026-12-31T10:00:00", "flaky.yaml:5: until: "),
+        ("until: 2026-12-31", "until: 5", "flaky.yaml:5: until: '5' is no day"),
         ("until: 2026-12-31", "until: 2027-12-31", "flaky.yaml:5: until: 2027-12-31 is more than 90 days ahead"),
         ("  until: 2026-12-31\n", "", "flaky.yaml:1: the key 'until' is missing"),
         ("until:", "untill:", "flaky.yaml:5: unknown key 'untill', did you mean 'until'?"),
@@ -201,30 +207,39 @@ def test_an_update_leaves_a_flaky_cell_as_it_was_recorded(
 @pytest.mark.parametrize(
     ("entry", "toolchains", "idle"),
     [
-        ({}, ("old",), False),
-        ({"case": "zoo/grue"}, ("old",), True),
-        ({"case": "zoo/gru2*"}, ("old",), True),
-        ({"route": "onnx-tff"}, ("old",), True),
-        ({"toolchain": "older"}, ("old",), True),
-        ({"toolchain": "new"}, ("old",), False),  # that was not chosen: nobody knows
-        ({"case": "zoo/relu"}, ("old",), False),
-        ({"case": "zoo/relu"}, ("all",), False),
-        ({"case": "zoo/relu", "toolchain": "old"}, ("old",), True),  # needs torch 2: there it cannot be
-        ({"toolchain": "never"}, ("all",), True),  # cannot be resolved
-        ({"until": "2026-11-09", "case": "zoo/grue"}, ("old",), False),  # over, and so no excuse anyway
+        ({}, ("old",), ""),
+        ({"case": "zoo/grue"}, ("old",), "there is no case 'zoo/grue', did you mean 'zoo/gru'?"),
+        ({"case": "zoo/gru2*"}, ("old",), "there is no case 'zoo/gru2*', did you mean 'zoo/gru'?"),
+        ({"route": "onnx-tff"}, ("old",), "there is no route 'onnx-tff', did you mean 'onnx-tf'?"),
+        ({"toolchain": "older"}, ("old",), "there is no toolchain 'older', did you mean 'old'?"),
+        ({"toolchain": "xyzzy"}, ("old",), "there is no toolchain 'xyzzy'; there are old, new, never"),
+        (
+            {"toolchain": "nwe", "case": "zoo/grue"},
+            ("old",),
+            "there is no toolchain 'nwe', did you mean 'new'?; there is no case 'zoo/grue', did you mean 'zoo/gru'?",
+        ),
+        ({"toolchain": "new"}, ("old",), ""),  # that was not chosen: nobody knows
+        ({"case": "zoo/relu"}, ("old",), ""),
+        ({"case": "zoo/relu"}, ("all",), ""),
+        # It needs torch 2: there it cannot be.
+        ({"case": "zoo/relu", "toolchain": "old"}, ("old",), "no toolchain has such a cell (zoo/relu)"),
+        ({"toolchain": "never"}, ("all",), "no toolchain has such a cell (zoo/gru)"),  # cannot be resolved
+        ({"until": "2026-11-09", "case": "zoo/grue"}, ("old",), ""),  # over, and so no excuse anyway
     ],
 )
 def test_an_entry_of_no_cell_is_a_finding_of_the_gate_and_told_by_the_others(
-    project: Project, capsys: pytest.CaptureFixture[str], entry: dict[str, str], toolchains: tuple[str, ...], idle: bool
+    project: Project, capsys: pytest.CaptureFixture[str], entry: dict[str, str], toolchains: tuple[str, ...], idle: str
 ) -> None:
     whole = {"id": "gru", "case": "zoo/gru", "reason": "its threads race", "until": "2026-11-20", **entry}
     project.flaky.write_text("- " + "\n  ".join(f"{name}: {value}" for name, value in whole.items()) + "\n")
     asked = Session(Choice(toolchains=toolchains, tier="all"))
-    assert bool(asked.selection.idle_quarantine()) is idle
+    assert bool(asked.selection.idle_quarantine()) is bool(idle)
     said = [line for line in flaky.notes(asked) if "idle" in line]
-    assert said == ([f"flaky.yaml:1: gru is idle: no toolchain has such a cell ({whole['case']})"] if idle else [])
+    assert said == ([f"flaky.yaml:1: gru is idle: {idle}"] if idle else [])
     findings = [one for one in report.judged(asked, []).findings if one.kind == "quarantine-idle"]
-    assert len(findings) == idle
+    assert [one.message for one in findings] == (
+        [f"flaky.yaml:1: {idle}: remove the entry, or mend it"] if idle else []
+    )
     if idle:
         assert compare.EXIT_CODES["quarantine-idle"] == 44
         assert findings[0].place == (str(project.flaky), 1)
@@ -237,7 +252,7 @@ def test_of_models_of_ones_own_the_entries_of_the_zoo_are_not_idle(project: Proj
     own = tmp_path / "own.yaml"
     own.write_text(GRU.format(until="2026-11-20"))
     asked = Session(Choice(toolchains=("old",), sources=(str(mine),), quarantine=own))
-    assert [one.file for one in asked.selection.idle_quarantine()] == [own]
+    assert [one.listed.file for one in asked.selection.idle_quarantine()] == [own]
 
 
 # A run, compat, a sweep and a score

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from tfparity.features.session import Session
 from tfparity.inputs.quarantine import Listed
+from tfparity.planning.selection import Idle
 from tfparity.records.cells import CellId, CellRecord
 from tfparity.records.vocabulary import Verdict
 from tfparity.report import words
@@ -50,6 +51,6 @@ def over_said(one: Listed) -> str:
     return f"{one.place}: {one.entry.id} ended on {one.entry.until}, and counts again: {one.entry.reason}"
 
 
-def idle_said(one: Listed) -> str:
+def idle_said(one: Idle) -> str:
     """What an idle entry comes to."""
-    return f"{one.place}: {one.entry.id} is idle: no toolchain has such a cell ({one.entry.case})"
+    return f"{one.listed.place}: {one.listed.entry.id} is idle: {one.why}"

@@ -236,12 +236,19 @@ class Session:
 
     def explain_probes(self, record: CellRecord) -> dict[str, Limitation | None]:
         """By probe of a record that found something, the limitation that explains it; None where none does."""
-        if record.cell is None or not record.beside:
+        return self._explain_beside(Stage.PROBE, record) if record.beside else {}
+
+    def explain_targets(self, record: CellRecord) -> dict[str, Limitation | None]:
+        """By failing target of a record the limitation that explains it; None where none does."""
+        return self._explain_beside(Stage.TARGET, record) if record.cell and record.cell.targets else {}
+
+    def _explain_beside(self, stage: Stage, record: CellRecord) -> dict[str, Limitation | None]:
+        if record.cell is None:
             return {}
         content = self.recorder.found([record])[record.toolchain]
         rules, is_own = self.selection.limitations, self.selection.is_own
         told = operators(runs(record.toolchain, [record] if is_own(record.case) else []))
-        found = of_entries(Stage.PROBE, content, content.cells[0], rules, is_own, told)
+        found = of_entries(stage, content, content.cells[0], rules, is_own, told)
         return {name: rules.named(id) for name, id in found.items()}
 
     def falls(self, record: CellRecord) -> bool:
@@ -258,13 +265,7 @@ class Session:
 
     def unexplained(self, record: CellRecord) -> list[str]:
         """The failing targets of a record that no limitation explains, by name."""
-        if record.cell is None or not record.cell.targets:
-            return []
-        content = self.recorder.found([record])[record.toolchain]
-        is_own = self.selection.is_own
-        told = operators(runs(record.toolchain, [record] if is_own(record.case) else []))
-        rules = of_entries(Stage.TARGET, content, content.cells[0], self.selection.limitations, is_own, told)
-        return [name for name, rule in rules.items() if rule is None]
+        return [name for name, rule in self.explain_targets(record).items() if rule is None]
 
     def regressed(self, record: CellRecord) -> bool:
         """Whether a record fails, or is partial, of a cell that evidence which is not stale has working."""

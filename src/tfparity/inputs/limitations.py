@@ -211,6 +211,11 @@ class Limitation(BaseModel):
         return f"{self.remedy.rstrip('.')} (automatic: {', '.join(unnamed)})." if unnamed else self.remedy
 
     @property
+    def advises(self) -> bool:
+        """Whether a remedy is known."""
+        return self.advice.strip().rstrip(".") != NO_REMEDY
+
+    @property
     def understood(self) -> bool:
         """Whether the cause is known."""
         return self.cause != UNKNOWN

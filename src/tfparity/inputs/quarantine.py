@@ -30,9 +30,12 @@ def today() -> datetime.date:
 
 
 def _day(value: object) -> object:
-    if not isinstance(value, (datetime.date, str)):
-        raise ValueError("write a day: 2026-12-31")  # noqa: TRY004 - pydantic reports a ValueError alone
-    return value
+    if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
+        return value
+    try:
+        return datetime.datetime.strptime(value if isinstance(value, str) else "", "%Y-%m-%d").date()  # noqa: DTZ007
+    except ValueError:
+        raise ValueError(f"{str(value)!r} is no day; write year-month-day, such as {today()}") from None
 
 
 def _near(value: datetime.date) -> datetime.date:

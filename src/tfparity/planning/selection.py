@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import functools
 from collections.abc import Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from tfparity import paths
@@ -27,6 +27,20 @@ from tfparity.worker.declare import Case
 
 #: Where to keep evidence of one's own, as a suggestion.
 SUGGESTED = "my_results"
+
+
+@dataclass(frozen=True)
+class Idle:
+    """An entry of flaky.yaml that is of no cell, and why."""
+
+    listed: Listed
+    why: str
+
+
+def _unknown(kind: str, glob: str, known: Collection[str]) -> str:
+    meant = names.closest(glob, known)
+    listed = f"; there are {', '.join(known)}" if len(known) <= plan.FEW else ""
+    return f"there is no {kind} {glob!r}{f', did you mean {meant!r}?' if meant else listed}"
 
 
 class Selection:
@@ -109,22 +123,35 @@ class Selection:
         files += [self.project.flaky] if self.project.flaky.is_file() else []
         return functools.reduce(Quarantine.added, map(quarantine.load, files), Quarantine(day=quarantine.today()))
 
-    def idle_quarantine(self) -> list[Listed]:
+    def idle_quarantine(self) -> list[Idle]:
         """The entries of cells that there are none of, or that cannot be, as far as the chosen toolchains tell. Where
         cases of one's own are chosen, nothing is known of the entries of the project's flaky.yaml."""
         own = self.choice.sources
-        return [
-            one for one in self.quarantine.current() if not (own and one.file == self.project.flaky) and self._idle(one)
-        ]
+        known = [one for one in self.quarantine.current() if not (own and one.file == self.project.flaky)]
+        return [Idle(one, why) for one in known if (why := self._idle(one))]
 
-    def _idle(self, one: Listed) -> bool:
-        cases = [id for id in self.cases if fnmatch.fnmatchcase(id, one.entry.case)]
+    def _idle(self, one: Listed) -> str | None:
+        entry = one.entry
+        cases = [id for id in self.cases if fnmatch.fnmatchcase(id, entry.case)]
         ways = [(toolchain.id, route) for toolchain in self.matrix.toolchains.values() for route in toolchain.routes]
-        places = [(id, case, route) for id, route in ways for case in cases if one.entry.holds((id, case, route))]
+        places = [(id, case, route) for id, route in ways for case in cases if entry.holds((id, case, route))]
         toolchains = {place[0] for place in places}
-        if not places or not toolchains <= {*self.toolchains}:
-            return not places
-        return not any(cell.applicable for cell in self.every_cell(sorted(toolchains), places))
+        none = f"no toolchain has such a cell ({entry.case})"
+        if not places:
+            routes = dict.fromkeys(route for _, route in ways)
+            unknown = [
+                _unknown(kind, glob, known)
+                for kind, glob, known in (
+                    ("toolchain", entry.toolchain, self.matrix.toolchains),
+                    ("route", entry.route, routes),
+                    ("case", entry.case, self.cases),
+                )
+                if not any(fnmatch.fnmatchcase(name, glob) for name in known)
+            ]
+            return "; ".join(unknown) or none
+        if not toolchains <= {*self.toolchains}:
+            return None
+        return None if any(cell.applicable for cell in self.every_cell(sorted(toolchains), places)) else none
 
     @cached_property
     def keys(self) -> Keys:

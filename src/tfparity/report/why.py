@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from packaging.utils import canonicalize_name
 
-from tfparity.inputs.limitations import NO_LINK, NO_REMEDY, Limitation
+from tfparity.inputs.limitations import NO_LINK, Limitation
 from tfparity.records.cells import Cell, CellRecord, Failure
 from tfparity.records.vocabulary import Grade, Stage, Verdict
 from tfparity.report import words
@@ -75,7 +75,7 @@ def explained(limitation: Limitation) -> str:
     if not limitation.understood:
         cause = f"cause {cause}: {(limitation.investigated or '').strip().rstrip('.')}"
     remedy = limitation.advice.strip().rstrip(".")
-    told = f"{cause}." if remedy == NO_REMEDY else f"{cause}. Remedy: {remedy}."
+    told = f"{cause}. Remedy: {remedy}." if limitation.advises else f"{cause}."
     return f"{told} ({named(limitation)})"
 
 

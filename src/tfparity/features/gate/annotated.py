@@ -37,8 +37,9 @@ def _line(level: str, finding: Finding, cases: Mapping[str, Case], workspace: Pa
     if place is not None and paths.real(place[0]).is_relative_to(workspace):
         file = paths.real(place[0]).relative_to(workspace)
         properties = {"file": file.as_posix(), "line": str(place[1]), **properties}
-    told = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
-    return f"::{level} {told}::{_data(words.shortened(finding.message, LONGEST))}"
+    where = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
+    told = ". ".join(filter(None, [words.shortened(finding.message, LONGEST), finding.known]))
+    return f"::{level} {where}::{_data(told)}"
 
 
 def _place(finding: Finding, cases: Mapping[str, Case]) -> tuple[str, int] | None:

@@ -14,6 +14,7 @@ from tfparity.evidence.schema import Evidence
 from tfparity.inputs.limitations import Limitation
 from tfparity.inputs.quarantine import Listed, Quarantine, Quarantined
 from tfparity.planning import probes
+from tfparity.planning.selection import Idle
 from tfparity.records.cells import Cell, CellId, Entry, PlannedCell
 from tfparity.records.fingerprint import printable
 from tfparity.records.vocabulary import Verdict
@@ -53,7 +54,8 @@ MEANINGS = {
 class Finding:
     """One thing that moved. `cell` is None for a rule, whose id is in `subject`. `same_key`: whether the content key
     did not move, so that nothing that should matter changed; None where one side has no cell. `place`: file and line of
-    what is to be mended, where that is no case."""
+    what is to be mended, where that is no case. `known`: of a cell that fails what is known of that, with the remedy,
+    where a limitation names one."""
 
     kind: str
     subject: str
@@ -63,6 +65,7 @@ class Finding:
     now: Verdict | None = None
     same_key: bool | None = None
     place: tuple[str, int] | None = None
+    known: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,7 +108,7 @@ def compare(
     untested: Mapping[CellId, str] | None = None,
     measured: Measured = _not_measured,
     quarantine: Quarantine = NO_QUARANTINE,
-    idle: Sequence[Listed] = (),
+    idle: Sequence[Idle] = (),
 ) -> GateReport:
     """Compare a run with the committed evidence.
 
@@ -192,9 +195,10 @@ def _over(one: Listed) -> Finding:
     return Finding("quarantine-over", entry.id, message, place=(str(one.file), one.line or 1))
 
 
-def _idle(one: Listed) -> Finding:
-    message = f"{one.place}: no toolchain has such a cell ({one.entry.case}): remove the entry, or mend it"
-    return Finding("quarantine-idle", one.entry.id, message, place=(str(one.file), one.line or 1))
+def _idle(one: Idle) -> Finding:
+    listed = one.listed
+    message = f"{listed.place}: {one.why}: remove the entry, or mend it"
+    return Finding("quarantine-idle", listed.entry.id, message, place=(str(listed.file), listed.line or 1))
 
 
 def _missing(id: CellId, why: str, was: Cell | None) -> Finding:

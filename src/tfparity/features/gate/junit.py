@@ -27,4 +27,5 @@ def _file(rule: Finding) -> str:
 def _failed(finding: Finding | None) -> Failed | None:
     if finding is None:
         return None
-    return Failed(finding.kind, finding.message, MEANINGS[finding.kind] + key_moved(finding))
+    about = MEANINGS[finding.kind] + key_moved(finding)
+    return Failed(finding.kind, finding.message, f"{about}. {finding.known}" if finding.known else about)

@@ -20,7 +20,7 @@ from tfparity.features.session import Session
 from tfparity.records.cells import CellId, CellRecord, PlannedCell, toolchains_of
 from tfparity.records.vocabulary import Verdict
 from tfparity.report import markdown, words
-from tfparity.report.why import why
+from tfparity.report.why import explained, why
 
 
 def judged(asked: Session, records: Sequence[CellRecord]) -> GateReport:
@@ -60,7 +60,7 @@ def _judged(run: _Run) -> GateReport:
     asked, records = run.of, run.records
     query, selection = asked.query, asked.selection
     by_place = {record.place: record for record in records}
-    return compare(
+    said = compare(
         {name: query.explained[name] for name in selection.toolchains if name in query.recorded},
         run.found,
         _as_found(run.cells, records),
@@ -74,6 +74,19 @@ def _judged(run: _Run) -> GateReport:
         quarantine=selection.quarantine,
         idle=selection.idle_quarantine(),
     )
+    findings = [
+        replace(one, known=_known(asked, by_place[one.cell])) if one.cell in by_place and EXIT_CODES[one.kind] else one
+        for one in said.findings
+    ]
+    return replace(said, findings=tuple(findings))
+
+
+def _known(asked: Session, record: CellRecord) -> str:
+    """What is known of a record that fails, by its stages, a probe or a target, where the limitation of that names a
+    remedy; empty without one."""
+    beside = {**asked.explain_probes(record), **asked.explain_targets(record)}
+    rules = {rule.id: rule for rule in (asked.explain(record), *beside.values()) if rule and rule.advises}
+    return " ".join(map(explained, rules.values()))
 
 
 def _as_found(cells: Sequence[PlannedCell], records: Sequence[CellRecord]) -> list[PlannedCell]:
@@ -103,6 +116,8 @@ def show(console: Console, report: GateReport, *, ends: bool = True) -> None:
         for finding in report.findings:
             if finding.kind == kind:
                 console.print(Text(f"  {finding.subject}: {finding.message}"), soft_wrap=True)
+                if finding.known:
+                    console.print(Text(f"    {finding.known}"), soft_wrap=True)
     if report.moved:
         count = f"{len(report.moved)} finding{'' if len(report.moved) == 1 else 's'}"
         worst = report.findings[0].kind
@@ -132,7 +147,7 @@ def _moved(report: GateReport) -> str:
             markdown.code(finding.subject),
             markdown.text(finding.was or "–"),
             markdown.text(finding.now or "–"),
-            markdown.text(finding.message),
+            markdown.text(". ".join(filter(None, [finding.message, finding.known]))),
             {None: "–", True: "no", False: "yes"}[finding.same_key],
         )
         for finding in report.findings
