@@ -1,5 +1,6 @@
 """The steps of action.yml, as GitHub runs them, with another program in the place of python."""
 
+import itertools
 import json
 import os
 import re
@@ -10,6 +11,8 @@ from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
+
+from tfparity.cli import _parser
 
 ROOT = Path(__file__).parents[2]
 ACTION = YAML(typ="safe").load((ROOT / "action.yml").read_text(encoding="utf-8"))
@@ -73,6 +76,41 @@ def test_inputs_reach_the_gate_as_they_are(tmp_path: Path, options: str, further
         *("--junit", f"{here}/reports/tfparity.xml", "--download", *further),
     ]
     assert not (here / "owned").exists()
+
+
+@pytest.mark.parametrize(
+    ("cases", "named"),
+    [
+        ("models.py", ["models.py"]),
+        ("a b/models.py\n\n  \ntagger.onnx\n", ["a b/models.py", "tagger.onnx"]),
+        ("$(touch owned)\n`touch owned`&;", ["$(touch owned)", "`touch owned`&;"]),
+    ],
+)
+def test_several_models_are_named_a_line_each(tmp_path: Path, cases: str, named: list[str]) -> None:
+    arguments = gate_arguments(tmp_path, cases=cases, results="conversions")
+    here = tmp_path / "my shop"
+    given = [value for option, value in itertools.pairwise(arguments) if option == "--cases"]
+    assert given == [f"{here}/{one}" for one in named]
+    assert not (here / "owned").exists()
+
+
+@pytest.mark.parametrize("cases", ["", "\n  \n"])
+def test_no_model_is_an_error_and_never_the_zoo(tmp_path: Path, cases: str) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as ended:
+        gate_arguments(tmp_path, cases=cases, results="conversions")
+    assert ended.value.returncode == 2
+    assert not (tmp_path / "told.json").exists()
+
+
+def test_a_list_of_flaky_cells_is_named_as_the_docs_have_it(tmp_path: Path) -> None:
+    """GitHub fills in its own folder, which is that of the checkout."""
+    page = (ROOT / "docs" / "gate.md").read_text(encoding="utf-8")
+    (said,) = re.findall(r"options: (--quarantine=\S*\$\{\{ github\.workspace \}\}\S*)", page)
+    here = tmp_path / "my shop"
+    filled = said.replace("${{ github.workspace }}", str(here))
+    arguments = gate_arguments(tmp_path, cases="models.py", results="conversions", options=filled)
+    given = _parser().parse_args(["gate", *arguments[arguments.index("--") + 1 :]])
+    assert given.quarantine == f"{here}/flaky.yaml"
 
 
 def test_a_folder_of_code_is_named_whole(tmp_path: Path) -> None:
