@@ -27,6 +27,7 @@ if sys.version_info < (3, 11):
     )
 
 import nox
+from nox.command import CommandFailed
 
 try:
     import fcntl
@@ -133,7 +134,30 @@ def nox_cache(session: nox.Session) -> str | None:
 
 def run(session: nox.Session, runner: str, *arguments: str) -> None:
     """Run a module, after -m, in the environment that `prepare` gave."""
-    session.run(runner, "-m", *arguments, external=True)
+    call(session, runner, "-m", *arguments, name=arguments[0])
+
+
+def call(
+    session: nox.Session, *words: str, name: str, success_codes: Sequence[int] = (0,), silent: bool = False
+) -> None:
+    """Run a program, `name`. nox ends with 1 whatever the program's code: the session's last line says that code, and
+    what it means where the program is one of ours."""
+    try:
+        session.run(*words, external=True, success_codes=success_codes, silent=silent)
+    except CommandFailed as failed:
+        code = re.search(r"-?\d+", str(failed.reason))
+        means = meaning(int(code[0])) if code and name in ("tfparity", "pytest") else ""
+        session.error(f"{name} ended with exit code {code[0] if code else '?'}{means and f', {means}'}")
+
+
+def meaning(code: int) -> str:
+    """An exit code in words: how the line of docs/running.md begins that has it; empty for one that it has not."""
+    page = ROOT / "docs" / "running.md"
+    text = page.read_text(encoding="utf-8") if page.is_file() else ""
+    for codes, words in re.findall(r"^\| (\d[\d, ]*) \| (.+) \|$", text, re.MULTILINE):
+        if str(code) in codes.split(", "):
+            return re.split("[:;]", re.sub(r"\[([^]]*)\]\([^)]*\)|`", r"\1", words))[0]
+    return ""
 
 
 def asked_for(posargs: list[str], option: str) -> list[str]:
@@ -246,10 +270,12 @@ def lock_ourselves(session: nox.Session, *, check: bool, again: bool = False) ->
         return
     fresh = Path(session.create_tmp()) / "requirements.txt"
     fresh.unlink(missing_ok=True)
-    session.run(
+    call(
+        session,
         *("uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11", "--generate-hashes"),
         *("--no-emit-index-url", "--no-emit-find-links", "--custom-compile-command", "nox -s lock"),
         *("--output-file", str(fresh), str(source)),
+        name="uv",
         silent=True,
     )
     head, rest = fresh.read_text().replace(str(source), "requirements.in").split("nox -s lock\n", 1)
@@ -289,10 +315,10 @@ def tests(session: nox.Session) -> None:
             continue
         session.log(f"unit tests on Python {version}")
         words = ("-m", "pytest", "tests/unit", *SIDE_BY_SIDE, *session.posargs)
-        session.run(runner, *words, external=True, success_codes=codes)
+        call(session, runner, *words, name="pytest", success_codes=codes)
     session.log(f"worker tests on Python {', '.join(found)}")
     words = ("-m", "pytest", "tests/worker", *SIDE_BY_SIDE, *session.posargs)
-    session.run(own, *words, external=True, success_codes=codes)
+    call(session, own, *words, name="pytest", success_codes=codes)
 
 
 def interpreters(session: nox.Session, runner: str) -> dict[str, str]:
@@ -337,7 +363,7 @@ def end_to_end(session: nox.Session) -> None:
 @nox.session(default=False)
 def scorecard(session: nox.Session) -> None:
     """Plant hostile cells, kills, full disks, damaged and fuzzed files; count what is missed (-- --part 0.1)."""
-    session.run(prepare(session), "tests/scorecard", *session.posargs, external=True)
+    call(session, prepare(session), "tests/scorecard", *session.posargs, name="scorecard")
 
 
 @nox.session(default=False)
@@ -349,7 +375,7 @@ def audit(session: nox.Session) -> None:
     asked = ("--require-hashes", "--disable-pip", "--progress-spinner", "off", "--format", "json")
     command = (runner, "-m", "pip_audit", *asked, "--output", str(found), "-r", str(REQUIREMENTS))
     # 1: it found something, or could not ask, which leaves no file
-    session.run(*command, external=True, success_codes=[0, 1], silent=True)
+    call(session, *command, name="pip-audit", success_codes=[0, 1], silent=True)
     looked_up, unknown, vulnerable = audit_of(found.read_text() if found.is_file() else "{}")
     if vulnerable:
         session.error(f"known vulnerabilities: {', '.join(vulnerable)}")
@@ -379,11 +405,11 @@ def lint(session: nox.Session) -> None:
     run(session, runner, "bandit", "--quiet", "--recursive", "--configfile", "pyproject.toml", "src")
     vermin, zizmor = (str(Path(runner).with_name(name)) for name in ("vermin", "zizmor"))
     python37 = ("--quiet", "--no-tips", "--target=3.7-", "--violations", "src/tfparity/worker", "cases")
-    session.run(vermin, *python37, external=True)
+    call(session, vermin, *python37, name="vermin")
     workflows = [str(path.relative_to(ROOT)) for path in sorted((ROOT / ".github" / "workflows").glob("*.yml"))]
     for schema, files in (("github-workflows", workflows), ("github-actions", ["action.yml"])):
         run(session, runner, "check_jsonschema", "--builtin-schema", f"vendor.{schema}", *files)
-    session.run(zizmor, "--offline", "--no-progress", "--quiet", ".", external=True)
+    call(session, zizmor, "--offline", "--no-progress", "--quiet", ".", name="zizmor")
     lock_ourselves(session, check=True)
     for command in ("lock", "schema", "table"):
         run(session, runner, "tfparity", command, "--check")

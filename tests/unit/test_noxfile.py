@@ -2,13 +2,20 @@
 
 import importlib.util
 import json
+import re
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import nox
 import pytest
+from nox.command import CommandFailed
 
+from tfparity import errors as errors_of_ours
 from tfparity import paths
+from tfparity.features.gate import compare
+from tfparity.features.upgrade import kinds, scout
+
+PROJECT = paths.PACKAGE.parent.parent
 
 
 @pytest.fixture(scope="module")
@@ -235,3 +242,58 @@ VULNERABLE = {"name": "third", "version": "2.0", "vulns": [{"id": "CVE-1"}, {"id
 def test_what_the_service_does_not_know_is_not_audited(loaded, dependencies, looked_up, unknown, vulnerable):
     text = "{}" if dependencies is None else json.dumps({"dependencies": dependencies})
     assert loaded.audit_of(text) == (looked_up, unknown, vulnerable)
+
+
+def ended(menu, session, *, code: int):
+    """What a session's last line says where its program ends with that code."""
+
+    def run(*_, success_codes, **__):
+        if code not in success_codes:
+            raise CommandFailed(f"Returned code {code}")
+
+    session.run = run
+    try:
+        menu.run(session, "python", "tfparity", "gate")
+    except RuntimeError as said:
+        return str(said)
+    return ""
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (0, ""),
+        (30, "tfparity ended with exit code 30, regressed"),
+        (2, "tfparity ended with exit code 2, the command line asks for something that cannot be, or a package"),
+        (14, "tfparity ended with exit code 14, matrix.yaml, a case file, limitations.yaml, or a file of results/"),
+        (-9, "tfparity ended with exit code -9"),
+        (99, "tfparity ended with exit code 99"),
+    ],
+)
+def test_the_last_line_says_the_code_in_words(menu, tmp_path, monkeypatch, code, said):
+    monkeypatch.setattr(menu, "ROOT", PROJECT)
+    found = ended(menu, Session(tmp_path / "made"), code=code)
+    assert found.startswith(said)
+    assert bool(found) == bool(code)
+
+
+def test_every_exit_code_of_ours_has_words(menu, monkeypatch):
+    monkeypatch.setattr(menu, "ROOT", PROJECT)
+    errors = [one for one in vars(errors_of_ours).values() if isinstance(one, type) and hasattr(one, "exit_code")]
+    codes = {one.exit_code for one in errors} | {*compare.EXIT_CODES.values(), *kinds.EXIT_CODES.values()}
+    codes |= {kinds.NO_ANSWER, scout.FOUND, 1, 129, 130, 143}
+    assert [code for code in sorted(codes - {0}) if not menu.meaning(code)] == []
+    for kind, code in compare.EXIT_CODES.items():
+        assert not code or menu.meaning(code) == kind
+    for kind, code in kinds.EXIT_CODES.items():
+        assert menu.meaning(code) == kind
+
+
+def test_every_program_that_a_session_runs_has_its_code_said(menu):
+    """By the one function that does; what only asks or installs is told by nox."""
+    source = (PROJECT / "noxfile.py").read_text(encoding="utf-8")
+    direct = re.findall(r"session\.run\((.*)", source)
+    assert direct == [
+        "*words, external=True, success_codes=success_codes, silent=silent)",
+        "*ask, **quietly) or session.run_install(*ask, **quietly)",
+    ]
