@@ -160,6 +160,7 @@ def test_what_is_no_cluster_is_told(machines: Machines, tmp_path: Path) -> None:
         assert done.returncode == SchedulerError.exit_code, done.stderr
         assert said in done.stderr
         assert "Traceback" not in done.stderr
+        assert ("to run" in done.stderr) == (address == machines.address)  # who is not there is told first of all
     other = tmp_path / "other"
     shutil.copytree(small.root, other)
     (other / "cases" / "planted_cases.py").write_text((other / "cases" / "planted_cases.py").read_text() + "\nX = 1\n")

@@ -85,8 +85,6 @@ def carried_out(
     asked.read()
     cells = asked.cells
     runs = asked.to_run(cells)
-    if any(cell.applicable for cell in cells):
-        console.print(asked.forecast(cells, runs))
     seconds = asked.costs(cells) if runs else {}  # read for a forecast alone
     records: dict[str, CellRecord] = {}
     try:
@@ -95,6 +93,8 @@ def carried_out(
             progress.progress(console, cells, seconds) as display,
             _runner(asked, display, scheduler) as runner,
         ):
+            if any(cell.applicable for cell in cells):  # said once it is known that something can run them
+                console.print(asked.forecast(cells, runs))
             for record in runner.run(cells):
                 records[record.id] = record
     except BaseException:
