@@ -86,3 +86,18 @@ def test_screens_are_gone_after_a_command() -> None:
         assert isinstance(sys.stdout, plain.Screen)
         assert isinstance(sys.stderr, plain.Screen)
     assert (sys.stdout, sys.stderr) == before
+
+
+@pytest.mark.parametrize("terminal_of_ones_own", [True, False])
+def test_a_path_of_ones_own_can_be_copied_from_ones_terminal_alone(
+    monkeypatch: pytest.MonkeyPatch, terminal_of_ones_own: bool
+) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    stream = io.StringIO()
+    monkeypatch.setattr(stream, "isatty", lambda: terminal_of_ones_own)
+    out = terminal.console(plain.Screen(stream))
+    print("cannot read <home>/models/net.pt, <homes>", file=plain.Screen(stream))
+    out.print(Text("no <home>/code"))
+    home = "/home/me" if terminal_of_ones_own else "<home>"
+    said = [line.rstrip() for line in re.sub(r"\x1b\[[0-9;]*m", "", stream.getvalue()).splitlines()]
+    assert said == [f"cannot read {home}/models/net.pt, <homes>", f"no {home}/code"]

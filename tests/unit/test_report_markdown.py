@@ -1,6 +1,7 @@
 """Foreign text in generated Markdown stays text."""
 
 import re
+import unicodedata
 
 import pytest
 from hypothesis import given
@@ -95,3 +96,23 @@ def test_markers_that_are_missing_or_doubled_are_refused(document):
 def test_a_row_of_the_wrong_length_is_refused():
     with pytest.raises(ValueError, match="1 cells under a head of 2"):
         markdown.table(["a", "b"], [["x"]])
+
+
+@given(st.text())
+def test_what_was_escaped_reads_as_it_was_on_a_terminal(text: str) -> None:
+    shown = markdown.plain(f"- {markdown.text(text)}")
+    assert shown == f"- {_as_a_line(text)}\n"
+
+
+def _as_a_line(text: str) -> str:
+    """One line, control characters shown as �: what markdown.text leaves of it."""
+    whole = "".join(
+        " " if c in "\r\n\t\v\f\x85\u2028\u2029" else "�" if unicodedata.category(c) in ("Cc", "Cf", "Cs") else c
+        for c in text
+    )
+    return " ".join(whole.split())
+
+
+def test_one_of_our_documents_on_a_terminal() -> None:
+    document = "# mine/net, converted\n\n- by `onnx-tf` on **old**: eval16.py\\:score\n\n```sh\nuv `x`\n```\n"
+    assert markdown.plain(document) == "mine/net, converted\n\n- by onnx-tf on old: eval16.py:score\n\n  uv `x`\n"

@@ -37,7 +37,7 @@ def convert(given: argparse.Namespace) -> int:
     from tfparity.features.session import Session
     from tfparity.inputs import evaluation
     from tfparity.records.vocabulary import Target
-    from tfparity.report import progress, terminal
+    from tfparity.report import markdown, progress, terminal
 
     asked = replace(commands.choice(given), toolchains=tuple(given.toolchain or ("all",)))
     if given.evaluate is not None:
@@ -52,7 +52,7 @@ def convert(given: argparse.Namespace) -> int:
         if done is None:
             steps.say("no way across that was tried was right")
             return 1
-    print((given.output_folder / "README.md").read_text(encoding="utf-8"))
+    print(markdown.plain((given.output_folder / "README.md").read_text(encoding="utf-8")))
     print(f"{given.output_folder}: {', '.join(sorted(path.name for path in given.output_folder.iterdir()))}")
     for target in done.missing:
         print(f"tfparity: {given.output_folder} has the SavedModel and no {target}, see above", file=sys.stderr)

@@ -34,6 +34,27 @@ def text(value: object) -> str:
     return _LEADING.sub(r"\1\\\2", escaped).replace(_JOINER, _ENTITY)
 
 
+#: What stands for something else in a line of our own documents: an escaped sign, code, emphasis, an entity.
+_MARKS = re.compile(r"\\(.)|`([^`]*)`|\*\*|(&#?\w+;)")
+
+
+def plain(document: str) -> str:
+    """One of our own documents, which has headings, lists, code and emphasis alone, as plain text for a terminal."""
+    lines, code_block = [], False
+    for line in document.splitlines():
+        if line.startswith("```"):
+            code_block = not code_block
+        elif code_block:
+            lines.append(f"  {line}")
+        else:
+            lines.append(_MARKS.sub(_unmarked, re.sub(r"^#+ ", "", line)))
+    return "\n".join(lines) + "\n"
+
+
+def _unmarked(mark: re.Match[str]) -> str:
+    return html.unescape(mark[3]).replace(_JOINER, "") if mark[3] else mark[1] or mark[2] or ""
+
+
 def code(value: object) -> str:
     """A short identifier as inline code, safe inside a table."""
     return f"<code>{html.escape(' '.join(str(value).split())).replace('|', '&#124;')}</code>"

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
+from tfparity import paths
 from tfparity.records.fingerprint import visible
 
 #: What stands for a sign; "?" for those that are not here, such as what a model's name may hold.
@@ -55,6 +56,13 @@ def shown(text: str) -> str:
     return "".join(part if part in "\n\t" else visible(part) for part in _PARTS.split(text))
 
 
+def unmasked(text: str) -> str:
+    """With this user's home folder in the place of what stands for one in failures, which are kept and published
+    without: on a terminal of his own a path is there to be copied."""
+    home = paths.home()
+    return text if home == paths.NO_HOME else text.replace("<home>/", f"{home}/")
+
+
 #: What stays as it is.
 _PARTS = re.compile(r"([\n\t])")
 
@@ -72,7 +80,8 @@ class Screen(io.TextIOBase):
 
     def write(self, text: str, /) -> int:
         with self._unless_quiet():
-            self._stream.write(shown(text) if self._filters else text)
+            said = shown(text) if self._filters else text
+            self._stream.write(unmasked(said) if self.isatty() else said)
         return len(text)
 
     def flush(self) -> None:
