@@ -111,6 +111,31 @@ def test_a_question_is_answered_among_the_first_that_are_found(
     assert box is not None and box["y"] < 200  # on the first screen
 
 
+def test_of_what_fails_the_known_issues_come_first(site: Path, opened: Open, table: Table) -> None:
+    """For operators of the zoo that fail by a rule, however the question is put; before what to install."""
+    failing: dict[str, set[str]] = {}
+    for rule in table.limitations:
+        for name in rule.operators:
+            failing.setdefault(name, set()).add(rule.id)
+    for cell in (cell for cells in table.cells.values() for cell in cells if cell.limitation):
+        assert cell.limitation is not None
+        for name in table.selection.cases[cell.planned.case].operators:
+            failing.setdefault(name, set()).add(cell.limitation.id)
+    known = sorted(failing.keys() - {"And", "If", "Not", "Or", "Where"})  # in a question these are no operators
+    chosen = known[:: max(1, len(known) // 12)]
+    assert len(chosen) >= 8
+    page = opened(site).go("index.html")
+    for name in chosen:
+        for question in (f"why does my {name} fail?", f"{name} error", f"why is {name} wrong in TensorFlow 2.15"):
+            page.fill("#question", "")
+            page.fill("#question", question)
+            first = page.locator("#found > :first-child li").first
+            expect(first.locator(".kind")).to_have_text("known issue")
+            assert first.locator("a").inner_text() in failing[name], question
+    page.fill("#question", "GRU in TensorFlow 2.15")
+    expect(page.locator("#found > :first-child")).to_have_class("cards")
+
+
 #: In the browser: for every [cases, TensorFlow] the toolchain and the routes of the first plan, and whether it fits.
 RECOMMEND = """(asked) => { const g = tfparity.data.grid, place = new Map(g.cases.map((name, at) => [name, at]));
   return asked.map(([cases, version]) => {

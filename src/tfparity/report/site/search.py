@@ -14,7 +14,8 @@ from tfparity.report.site.facts import CaseFacts
 @dataclass(frozen=True)
 class Entry:
     """kind: of page, as people call it. words: what it is found by beside its title and its answer. weight: of
-    entries that are found alike, the larger first."""
+    entries that are found alike, the larger first. failing: of a known issue, the models and operators that fail by it:
+    who asks why one of them fails has it before everything else."""
 
     kind: str
     title: str
@@ -22,6 +23,7 @@ class Entry:
     answer: str
     words: str = ""
     weight: float = 1.0
+    failing: str = ""
 
 
 def entries(found: Facts) -> list[Entry]:
@@ -126,15 +128,19 @@ def _routes(found: Facts) -> Iterator[Entry]:
 
 
 def _rules(found: Facts) -> Iterator[Entry]:
+    declared = found.table.selection.cases
     for rule in found.limitations:
-        names = " ".join(case.partition("/")[2] for case in rule.cases[:20])
+        named = dict.fromkeys(case.partition("/")[2] for case in rule.cases)
+        operators = (name for case in rule.cases if case in declared for name in declared[case].operators)
+        failing = " ".join({**named, **dict.fromkeys([*rule.operators, *operators])})
         yield Entry(
             "known issue",
             rule.id,
             phrases.limitation_path(rule.id),
             f"{words.shortened(rule.cause, 160)} {phrases.way_out(rule)}",
-            f"fail fails error broken why {names} {' '.join(rule.matches)} {rule.remedy}",
+            f"fail fails error broken why {' '.join(rule.matches)} {rule.remedy}",
             1.0 + min(rule.cells, 50) / 100,
+            failing,
         )
 
 

@@ -37,7 +37,10 @@
   const STOP = new Set(("a an and any are as at be by can do does for from get go have how i if in into is it me my of on one or " +
     "please that the there this to use using want was what when where which who will with work works would you your need should").split(" "));
   const SAME = { tf: "tensorflow", pytorch: "torch", litert: "tflite", slow: "slower", speed: "slower", latest: "newest", upgrade: "install",
-    fails: "fail", failing: "fail", failed: "fail", fix: "remedy", workaround: "remedy" };
+    fails: "fail", failing: "fail", failed: "fail", failure: "fail", errors: "error", exception: "error", raises: "error", crash: "error",
+    crashes: "error", breaks: "broken", wrong: "broken", fix: "remedy", workaround: "remedy" };
+  // Words of a question by which something fails.
+  const FAILING = new Set(["why", "fail", "error", "broken"]);
 
   function normal(text) { return text.toLowerCase().replace(/[^a-z0-9.]+/g, ""); }
 
@@ -59,18 +62,19 @@
 
   /** Word → entries that have it, with how much it tells of each. */
   function indexed(entries) {
-    const places = new Map();
+    const places = new Map(), failing = new Map();
     entries.forEach(function (entry, place) {
       const seen = new Map();
-      for (const [text, weight] of [[entry.title, 6], [entry.words, 2.5], [entry.answer, 1]]) {
+      for (const [text, weight] of [[entry.title, 6], [entry.words, 2.5], [entry.failing, 2.5], [entry.answer, 1]]) {
         for (const word of words(text)) seen.set(word, Math.max(seen.get(word) || 0, weight));
       }
+      for (const name of entry.failing.split(" ").map(normal)) failing.set(name, (failing.get(name) || new Set()).add(place));
       for (const [word, weight] of seen) {
         if (!places.has(word)) places.set(word, []);
         places.get(word).push([place, weight]);
       }
     });
-    return { entries, places, all: [...places.keys()].sort() };
+    return { entries, places, failing, all: [...places.keys()].sort() };
   }
 
   /** Words that begin so. */
@@ -85,9 +89,16 @@
     return found;
   }
 
-  /** Entries for a question, the best first: what few entries have counts more, what only begins so counts less. */
+  /** The places of known issues of what a question says to fail. */
+  function issues(asked) {
+    if (!asked.some(function (word) { return FAILING.has(word); })) return new Set();
+    return new Set(asked.flatMap(function (word) { return [...(index.failing.get(word) || [])]; }));
+  }
+
+  /** Entries for a question, the best first: what few entries have counts more, what only begins so counts less. Known issues of what
+   *  it says to fail stand before all others, those by which little else fails first. */
   function ranked(question) {
-    const scores = new Map(), total = index.entries.length;
+    const scores = new Map(), total = index.entries.length, known = issues(words(question));
     for (const asked of words(question)) {
       const mine = new Map();
       for (const word of asked.length > 1 ? beginning(asked) : [asked]) {
@@ -99,8 +110,11 @@
       for (const [place, weight] of mine) mine.set(place, weight * rare);
       for (const [place, score] of mine) scores.set(place, (scores.get(place) || 0) + score);
     }
-    return [...scores].map(function ([place, score]) { return [index.entries[place], score * index.entries[place].weight]; })
-      .sort(function (a, b) { return b[1] - a[1]; }).map(function (one) { return one[0]; });
+    return [...scores].map(function ([place, score]) {
+      const entry = index.entries[place], issue = known.has(place);
+      return [entry, score * entry.weight / (issue ? entry.failing.split(" ").length : 1), issue];
+    })
+      .sort(function (a, b) { return b[2] - a[2] || b[1] - a[1]; }).map(function (one) { return one[0]; });
   }
 
   const shown = 12;
@@ -116,12 +130,13 @@
     const [entries, grid] = await Promise.all([need("search"), need("grid"), script("assets/recommend.js")]);
     index = index || indexed(entries);
     if (mine !== latest) return; // typed on meanwhile
-    const found = ranked(question), card = tfparity.recommended(grid, question, root);
+    const found = ranked(question), card = tfparity.recommended(grid, question, root), why = issues(words(question)).size > 0;
     const list = element("ol", { class: "found" }, ...found.slice(0, shown).map(function (entry) {
       return element("li", {}, element("a", { href: root + entry.url }, entry.title),
         element("span", { class: "kind" }, entry.kind), element("p", {}, entry.answer));
     }));
-    panel.replaceChildren(...[card, found.length ? list : null].filter(Boolean));
+    const parts = [card, found.length ? list : null];
+    panel.replaceChildren(...(why ? parts.reverse() : parts).filter(Boolean));
     count.textContent = found.length ? found.length + " found" + (found.length > shown ? ", the best " + shown + " shown" : "") : "Nothing found.";
   }
 
