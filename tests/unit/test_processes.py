@@ -73,6 +73,23 @@ def test_a_group_past_its_seconds_is_ended(group: Group) -> None:
     assert 1005 < group.now < 1005 + 1 + 10
 
 
+@pytest.mark.parametrize("pause", [10.0, 1e6])
+def test_a_pause_of_the_machine_is_no_time_of_the_group(group: Group, pause: float) -> None:
+    """As `docker pause` makes one, or a lid that is closed."""
+    group.polls = 30
+    pauses = iter([0.0] * 10 + [pause] + [0.0] * 100)
+    alive = group.alive
+
+    def paused(seconds: float) -> bool:
+        group.now += next(pauses)
+        return alive(seconds)
+
+    group.alive = paused  # type: ignore[method-assign]
+    assert group.watch(Limits(seconds=6, memory_mib=100)).stopped is None
+    group.polls = 10**6
+    assert group.watch(Limits(seconds=6, memory_mib=100)).stopped == "timeout"
+
+
 def test_a_group_past_its_memory_is_ended_with_what_was_seen(group: Group) -> None:
     group.resident = group.pss = lambda: 101.0
     found = group.watch()

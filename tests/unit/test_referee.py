@@ -1,6 +1,7 @@
 """The referee's process, as planned: what it is given, what is made of how it ends, and what it answers."""
 
 import errno
+import io
 import json
 import sys
 from collections.abc import Callable, Mapping
@@ -30,7 +31,7 @@ class Process:
     pid = 4242
 
     def __init__(self, *lines: str, status: int = 0) -> None:
-        self.stdout, self.status = lines, status
+        self.stdout, self.status = io.StringIO("".join(lines)), status
         self.command: list[str] = []
         self.options: dict[str, Any] = {}
 
@@ -154,7 +155,14 @@ def test_a_machine_that_fails_it_is_no_answer(ask: Ask, text: str, reason: str, 
     assert fault.value.no_memory == (reason == "memory")
 
 
-@pytest.mark.parametrize("lines", [(), ("",), ("no json",), ("[]",), ("null",)])
+@pytest.mark.parametrize(
+    "lines",
+    [
+        *((), ("",), ("no json",), ("[]",), ("null",), ("[" * 100_000,), ("x" * (2**20 + 7),)),
+        *(('{"failed": 3}',), ('{"failed": {"0": [1]}}',), ('{"error": "x"}',), ('{"error": {"type": 1}}',)),
+        *(('{"machine": {}}',), ('{"failed": null}',)),
+    ],
+)
 def test_a_referee_that_says_nothing_of_use_has_its_status_told(ask: Ask, lines: tuple[str, ...]) -> None:
     found = ask(Process(*lines, status=-11))
     assert found == RefereeReply(None, "Exit: ended with status -11")

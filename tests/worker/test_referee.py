@@ -6,13 +6,14 @@ import os
 import socket
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy
 import pytest
 
-from tfparity.engine import referee
+from tfparity.engine import referee, sandbox
 from tfparity.engine.context import Context
 from tfparity.engine.referee import Referee, RefereeReply
 from tfparity.engine.sandbox import Inside, Sandbox
@@ -139,10 +140,57 @@ def test_a_runtime_that_is_taken_over_reaches_nothing_but_its_own_answer(
     assert {said.partition(":")[0] for said in came.values()} == {"denied" if inside else "done"}
 
 
-def test_a_referee_without_its_sandbox_says_nothing_of_the_file(
-    tmp_path: Path, named_way: Callable[[str], Sandbox]
+@pytest.mark.parametrize(
+    "left",
+    ["Path(answer).symlink_to(io)", "os.mkfifo(answer)", "os.mkdir(answer)", "Path(answer).symlink_to('/dev/zero')"],
+)
+def test_nothing_but_a_plain_file_is_an_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: str) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        f"import os, sys\nfrom pathlib import Path\n_, io, answer, *_ = sys.argv[1:]\n{left}\nprint('{{}}')"
+    )
+    monkeypatch.setattr(referee, "SCRIPT", script)
+    files = (tmp_path / name for name in ("model.onnx", "io.npz", "result.npz"))
+    found = Referee(tmp_path, 2048.0, lambda: False).ask(*files, ["y"])
+    assert found.error is None
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["script.py"]
+
+
+def test_of_what_a_referee_prints_without_end_little_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = tmp_path / "script.py"
+    script.write_text("for _ in range(64): print('x' * 2**20, end='')")
+    monkeypatch.setattr(referee, "SCRIPT", script)
+    tracemalloc.start()
+    try:
+        found = Referee(tmp_path, 2048.0, lambda: False).ask(*[tmp_path / "none"] * 3, ["y"])
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert found.error == "Exit: ended with status 0"
+    assert peak < 16 * 2**20
+
+
+@pytest.mark.parametrize("named", ["user namespaces", "bubblewrap"])
+@pytest.mark.parametrize("status", [0, 1, 74, 125])
+def test_no_status_of_a_command_says_that_its_sandbox_was_not_made(
+    tmp_path: Path, named_way: Callable[[str], Sandbox], named: str, status: int
 ) -> None:
-    inside = Inside(named_way("user namespaces"), (tmp_path / "gone",))  # which cannot be made writable
+    way = named_way(named)
+    for command, refused in ((f"raise SystemExit({status})", False), ("", True)):
+        writes = [tmp_path / "gone"] if refused else [tmp_path]  # what is not there cannot be made writable
+        refusal = sandbox.Refusal(way)
+        around = way.around([sys.executable, "-I", "-S", "-c", command], tmp_path / "made", writes, [], refusal.told)
+        ended = subprocess.run(around, cwd=tmp_path, pass_fds=refusal.passed, stderr=subprocess.PIPE, check=False)
+        refusal.started()
+        assert refusal.came(way.status(ended.returncode)) is refused
+        refusal.close()
+
+
+@pytest.mark.parametrize("named", ["user namespaces", "bubblewrap"])
+def test_a_referee_without_its_sandbox_says_nothing_of_the_file(
+    tmp_path: Path, named_way: Callable[[str], Sandbox], named: str
+) -> None:
+    inside = Inside(named_way(named), (tmp_path / "gone",))  # which cannot be made writable
     with pytest.raises(MachineFault, match="no sandbox was made for the referee") as fault:
         Referee(tmp_path, 2048.0, lambda: False, inside).ask(Path("model.onnx"), Path("io.npz"), Path("result.npz"), [])
     assert fault.value.stage == referee.STAGE

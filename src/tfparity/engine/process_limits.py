@@ -27,6 +27,26 @@ LOG_LIMIT = 16 * 2**20
 PROCESS_LIMIT = 256
 
 
+#: Seconds of the time between two looks that count, at most: fewer than any limit, more than a busy machine takes.
+LOOK = 2.0
+
+
+class Stopwatch:
+    """Seconds that were seen to pass. Where this machine, or a container with all of a run in it, is paused, nothing of
+    the run goes on: that is time that nobody took."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._looked = time.monotonic()
+
+    def look(self) -> float:
+        """Seconds until now."""
+        now = time.monotonic()
+        self.seconds += min(now - self._looked, LOOK)
+        self._looked = now
+        return self.seconds
+
+
 @dataclass(frozen=True)
 class Limits:
     """What one request may use: wall seconds, and MiB of PSS summed over its process group."""
@@ -82,7 +102,7 @@ def watch(
     at every poll.
     """
     watched = Watched()
-    started = time.monotonic()
+    passed = Stopwatch()
     next_look = 0.0
     before = 0.0
     while alive(POLL):
@@ -101,7 +121,7 @@ def watch(
             next_look = time.monotonic() + max(PSS_POLL, PSS_SHARE * (time.monotonic() - looked))
             if (mib or 0.0) > limits.memory_mib:
                 watched.stopped = "out-of-memory"
-        if time.monotonic() - started > limits.seconds:
+        if passed.look() > limits.seconds:
             watched.stopped = "timeout"
         elif len(members) > PROCESS_LIMIT:
             watched.stopped = "crash"

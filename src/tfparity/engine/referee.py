@@ -6,21 +6,28 @@ import functools
 import importlib.metadata
 import json
 import os
+import stat
 import subprocess
 import sys
 import tempfile
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+
+from pydantic import ValidationError
 
 from tfparity.engine import process_limits as processes
 from tfparity.engine import sandbox
 from tfparity.engine.process_limits import Limits, Watched
 from tfparity.engine.sandbox import Inside
 from tfparity.errors import MachineFault
-from tfparity.records import machine, own_environment
+from tfparity.records import machine, own_environment, readers
+from tfparity.records.cells import Problem
+from tfparity.records.fingerprint import printable
 
 SECONDS = 300.0
 
@@ -41,6 +48,18 @@ def limited(error: str | None) -> bool:
 NO_TELEMETRY = {"ORT_DISABLE_TELEMETRY": "1"}
 
 SCRIPT = Path(__file__).with_name("referee_process.py")
+
+#: Characters of a line beyond which it is none of the script's: its reason for a sample has 300, for a file 600.
+LINE_LIMIT = 2**20
+
+
+@dataclass(frozen=True)
+class _Said:
+    """The script's line: see referee_process."""
+
+    failed: dict[str, str] = field(default_factory=dict)
+    error: Problem | None = None
+    machine: str | None = None
 
 
 @dataclass(frozen=True)
@@ -90,7 +109,8 @@ class Referee:
             if reply.error is not None:
                 return reply
             with suppress(FileNotFoundError):
-                answer.replace(result)
+                if stat.S_ISREG(answer.lstat().st_mode):
+                    answer.replace(result)
             return replace(reply, result=result)
 
     def _ended(self, command: list[str], made: Path, reads: tuple[Path, ...]) -> RefereeReply:
@@ -103,7 +123,7 @@ class Referee:
                 inside = replace(self.inside, reads=(*self.inside.reads, *reads))
                 watched, printed, status = self._watched(inside.around(command, made, refusal.told), refusal)
                 status = inside.sandbox.status(status)
-                if refusal.came():
+                if refusal.came(status):
                     raise MachineFault("no sandbox was made for the referee; --sandbox off does without", STAGE)
             finally:
                 refusal.close()
@@ -118,10 +138,8 @@ class Referee:
             raise MachineFault(f"the referee was ended by {outside}", STAGE, watched.last)
         return _read(printed, status, watched.last)
 
-    def _watched(
-        self, command: Sequence[str], refusal: sandbox.Refusal | None = None
-    ) -> tuple[Watched, list[str], int]:
-        """How its watch came to an end, what it printed, its status."""
+    def _watched(self, command: Sequence[str], refusal: sandbox.Refusal | None = None) -> tuple[Watched, str, int]:
+        """How its watch came to an end, the last line that it printed, its status."""
         own_environment.hide()
         process = subprocess.Popen(
             command,
@@ -137,8 +155,10 @@ class Referee:
         if refusal:
             refusal.started()
         with process:
-            printed: list[str] = []
-            reader = threading.Thread(target=lambda: printed.extend(process.stdout or ()))
+            printed: deque[str] = deque(maxlen=1)
+            assert process.stdout is not None
+            lines = iter(partial(process.stdout.readline, LINE_LIMIT), "")
+            reader = threading.Thread(target=lambda: printed.extend(lines))
             reader.start()
 
             def alive(seconds: float) -> bool:
@@ -148,21 +168,18 @@ class Referee:
                 return reader.is_alive()
 
             watched = processes.watch(process.pid, alive, Limits(SECONDS, self.memory_mib))
-            return watched, printed, process.wait()
+            return watched, "".join(printed), process.wait()
 
 
-def _read(printed: Sequence[str], status: int, last: float | None) -> RefereeReply:
-    """What the last line says, without where its answer is. last: its memory in MiB. Raises MachineFault."""
+def _read(line: str, status: int, last: float | None) -> RefereeReply:
+    """What its last line says, without where its answer is. last: its memory in MiB. Raises MachineFault."""
     try:
-        said = json.loads(printed[-1])
-    except (IndexError, ValueError):
+        said = readers.reader(_Said).validate_json(line)
+    except ValidationError:
         return RefereeReply(None, f"Exit: ended with status {status}")
-    if not isinstance(said, dict):
-        return RefereeReply(None, f"Exit: ended with status {status}")
-    failed = {str(sample): str(reason) for sample, reason in said.get("failed", {}).items()}
-    error = f"{said['error']['type']}: {said['error']['message']}" if "error" in said else None
-    caused = said.get("machine") or next(filter(None, map(machine.caused, (error or "", *failed.values()))), None)
+    error = f"{said.error.type}: {said.error.message}" if said.error else None
+    caused = said.machine or next(filter(None, map(machine.caused, (error or "", *said.failed.values()))), None)
     if caused:
         no_memory = caused == machine.NO_MEMORY
-        raise MachineFault(f"the referee could not answer: {caused}", STAGE, last, no_memory=no_memory)
-    return RefereeReply(None, error, {} if error else failed)
+        raise MachineFault(f"the referee could not answer: {printable(caused)}", STAGE, last, no_memory=no_memory)
+    return RefereeReply(None, error, {} if error else said.failed)

@@ -52,8 +52,8 @@ class Sandbox:
         told: int | None = None,
     ) -> list[str]:
         """That command, inside, where it may write to `writes` alone. `reads`: what it may read even where that lies
-        beside other programs' sockets; `made`: a folder for what the sandbox needs, emptied here; `told`: a descriptor
-        that the sandbox writes to where it cannot be made, and that the command does not have."""
+        beside other programs' sockets; `made`: a folder for what the sandbox needs, emptied here; `told`: the
+        descriptor of a Refusal."""
         shutil.rmtree(made, ignore_errors=True)
         made.mkdir(parents=True)
         places = {
@@ -65,7 +65,8 @@ class Sandbox:
         }
         if self.program is None:
             return [sys.executable, "-I", "-S", str(SCRIPT), json.dumps(places), *command]
-        return [self.program, *_bubblewrap(places, made), "--", *command]
+        heard = [] if told is None else ["--json-status-fd", str(told)]
+        return [self.program, *_bubblewrap(places, made), *heard, "--", *command]
 
     def status(self, code: int) -> int:
         """The command's own status: bubblewrap tells a signal as a shell does."""
@@ -177,34 +178,34 @@ def chosen(wanted: Sandboxing, told: Callable[[str], None]) -> Sandbox | None:
 
 
 class Refusal:
-    """What a sandbox tells where it cannot be made, through a descriptor that its command does not have: the status
-    that it ends with is for the command to choose, too. Bubblewrap has no such descriptor and tells nothing."""
+    """Whether a sandbox could not be made, through a descriptor that its command does not have: the status that it ends
+    with is for the command to choose, too. Our own tells that it was not made, bubblewrap, once its command has
+    ended, that it was (--json-status-fd)."""
 
     def __init__(self, way: Sandbox) -> None:
-        self._heard: int | None = None
-        self.told: int | None = None
-        if way.program is None:
-            self._heard, self.told = os.pipe()
-            os.set_blocking(self._heard, False)
+        self._bubblewrap = way.program is not None
+        heard, self.told = os.pipe()
+        os.set_blocking(heard, False)
+        self._heard: int | None = heard
 
     @property
     def passed(self) -> tuple[int, ...]:
         """The descriptors that the sandbox's process has to be given."""
-        return () if self.told is None else (self.told,)
+        return (self.told,)
 
     def started(self) -> None:
         """The sandbox's process has the descriptor, or was not started."""
-        if self.told is not None:
+        if self.told >= 0:
             os.close(self.told)
-            self.told = None
+            self.told = -1
 
-    def came(self) -> bool:
-        """Whether no sandbox was made, once its process has ended."""
-        if self._heard is None:
-            return False
+    def came(self, status: int) -> bool:
+        """Whether no sandbox was made, once its process has ended with that status; of one that a signal ended nobody
+        knows."""
+        said = b""
         with suppress(BlockingIOError):
-            return bool(os.read(self._heard, 1))
-        return False
+            said = os.read(self._heard, 4096) if self._heard is not None else b""
+        return status > 0 and b'"exit-code"' not in said if self._bubblewrap else bool(said)
 
     def close(self) -> None:
         """Let go of both ends."""

@@ -25,7 +25,7 @@ from pydantic import FiniteFloat, ValidationError
 
 from tfparity import paths
 from tfparity.engine import orphans, sandbox
-from tfparity.engine.process_limits import Limits, is_stopped, kill, watch
+from tfparity.engine.process_limits import Limits, Stopwatch, is_stopped, kill, watch
 from tfparity.engine.referee import NO_TELEMETRY
 from tfparity.engine.sandbox import Inside
 from tfparity.engine.store import ImportStep
@@ -277,7 +277,7 @@ class Worker:
         self._machine: dict[str | None, str] = {}  # why it ended a request; of None, the import
         self._refusal: sandbox.Refusal | None = None
         self._seen: set[int] = set()  # processes of requests
-        self._stopped_since: float | None = None
+        self._stopped: Stopwatch | None = None
         self._why_gone = "ended"
 
     def __enter__(self) -> Worker:
@@ -343,7 +343,7 @@ class Worker:
             code = self._process.wait()
             if self.inside is not None:
                 code = self.inside.sandbox.status(code)
-                if self._refusal is not None and self._refusal.came():
+                if self._refusal is not None and self._refusal.came(code):
                     raise WorkerError(f"no sandbox was made: {sandbox.refusal(control / messages.LOG)}; --sandbox off")
             outside = machine.ended_from_outside(code)
             if outside:
@@ -362,23 +362,23 @@ class Worker:
 
     def _waited(self, heard: threading.Event) -> bool:
         """Wait for the end of the imports; whether it came."""
-        began = time.monotonic()
+        waited = Stopwatch()
         while not heard.wait(min(1.0, IMPORT_SECONDS)):
             self._look_after_parent()
-            if time.monotonic() - began > IMPORT_SECONDS:
+            if waited.look() > IMPORT_SECONDS:
                 return False
         return True
 
     def _look_after_parent(self) -> None:
         """End a parent process that is stopped: it answers nobody, and no limit is held where it ends nothing."""
-        process, now = self._process, time.monotonic()
-        if process is None or now < (self._stopped_since or 0.0):
+        process = self._process
+        if process is None:
             return
         if not is_stopped(process.pid, set(self._running())):
-            self._stopped_since = None
-        elif self._stopped_since is None:
-            self._stopped_since = now + STOPPED_SECONDS
-        else:
+            self._stopped = None
+        elif self._stopped is None:
+            self._stopped = Stopwatch()
+        elif self._stopped.look() > STOPPED_SECONDS:
             self._why_gone = "was stopped from outside, and was killed"
             self.kill()
 
@@ -567,9 +567,9 @@ class Worker:
             except OSError:
                 raise MachineFault("the worker's parent process is gone") from None
         with self._told:
-            until = time.monotonic() + STARTED_SECONDS
+            waited = Stopwatch()
             while not self._told.wait_for(lambda: str(control) in self._started or self._gone.is_set(), 0.5):
-                if time.monotonic() > until:
+                if waited.look() > STARTED_SECONDS:
                     break
                 self._told.release()  # which killing it takes
                 try:
