@@ -112,6 +112,7 @@ def planned(line: str) -> str:
     toolchain = ["--toolchain", compat[1]] if compat and compat[1] else []
     typed = ["run", *toolchain, *rest] if compat else rest if session == "tfparity" else [session, *rest]
     given = cli._parser().parse_args(typed)
+    _new_process()
     if typed[0] == "install":
         assert Session(Choice(toolchains=tuple(given.toolchain))).selection.environments
     elif typed[0] == "convert":
@@ -128,10 +129,15 @@ def planned(line: str) -> str:
     return str(typed[0])
 
 
+def _new_process() -> None:
+    """Forget the cases that were read: what follows is another command."""
+    declare._registry.clear()
+    plugins._loaded.clear()
+
+
 def told(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[str, list[str]]:
     """What it printed, and the lines to type."""
-    declare._registry.clear()  # a command's own, and a test's several
-    plugins._loaded.clear()
+    _new_process()
     assert cli.main(["recommend", *words]) in (0, 1)
     printed = capsys.readouterr()
     assert not printed.err
@@ -211,6 +217,29 @@ def test_what_a_file_does_not_say_is_a_guess_and_said_to_be_one(
     text, found = told(capsys, "--onnx", "my model.onnx", "--axis", "time=5,9")
     assert "guess" not in text
     assert all("--axis time=5,9" in line for line in found if "my model.onnx" in line)
+    text, _ = told(capsys, "--onnx", file("two.onnx", shape=("n", "time", "other")), "--axis", "time=5,9")
+    assert "two.onnx: does not say all that a conversion needs: --axis other=16,7,24 is a guess" in text
+    assert cli.main(["recommend", "--onnx", "two.onnx", "--axis", "tiem=5,9"]) == 2
+    assert "two.onnx: has no axis 'tiem'" in capsys.readouterr().err
+
+
+def test_of_a_file_that_needs_a_thousand_guesses_none_is_typed(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    many = [helper.make_tensor_value_info(f"x{place}", TensorProto.INT64, ("n",)) for place in range(1000)]
+    y = helper.make_tensor_value_info("y", TensorProto.INT64, ("n",))
+    graph = helper.make_graph([helper.make_node("Identity", ["x0"], ["y"])], "g", many, [y])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)]), "many.onnx")
+    text, found = told(capsys, "--onnx", "many.onnx")
+    assert "it is judged by its operators alone" in text
+    assert found == []
+
+
+def test_two_files_of_one_name_are_two_models(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("a").mkdir()
+    _, found = told(capsys, "--onnx", file("m.onnx"), "--onnx", file("a/m.onnx", shape=("n", 3, 4)))
+    assert {planned(line) for line in found} == {"run"}
+    assert len([line for line in found if "m.onnx" in line]) == 2
 
 
 def test_folders_that_are_there_or_named_already_are_not_named_again(

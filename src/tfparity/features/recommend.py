@@ -67,6 +67,7 @@ class Recommending:
         self._project, self._cache = project, cache
         self._said: list[str] = []
         self._owned: dict[str, list[Own]] = {}
+        self._declared: dict[str, Declared] = {}
         self._typed: dict[str, str] = {}
 
     def _query(self, choice: Choice) -> Query:
@@ -221,19 +222,24 @@ class Recommending:
         return ids
 
     def _own_file(self, file: str) -> None:
-        """How a line converts an .onnx file: with what it does not say by itself, guessed."""
+        """How a line converts an .onnx file: with what it does not say by itself, guessed. Raises UsageError where what
+        is declared is wrong of it."""
         try:
             declared = own_models.completed(Path(file), self.asked.declared)
         except UsageError as wrong:
+            if self.asked.declared != Declared():
+                raise
             self._owned[file] = []
             self._said.append(f"{wrong}; it is judged by its operators alone")
             return
-        guessed = [word for word in declared.words if word not in self.asked.declared.words]
+        said = self.asked.declared
+        guessed = Declared(declared.inputs[len(said.inputs) :], (), declared.axes[len(said.axes) :]).words
         if guessed:
             self._said.append(
                 f"{file}: does not say all that a conversion needs: {shlex.join(guessed)} is a guess, put your own "
                 "sizes"
             )
+        self._declared[file] = declared
         self._owned[file] = [Own(file, options=self._options(declared))]
 
     def _outlooks(self, models: dict[str, tuple[str, ...]]) -> dict[str, dict[Way, Outlook]]:
@@ -253,15 +259,16 @@ class Recommending:
 
     def _taking(self, file: str) -> list[Way]:
         """The ways that may take that .onnx file."""
+        takes = {name for name in self._routes if routes.route(name, self.zoo.selection.project).onnx_files}
+        toolchains = self.zoo.selection.matrix.toolchains.values()
+        ways = [(one.id, route) for one in toolchains for route in one.routes if route in takes]
+        if file not in self._declared:
+            return ways
+        choice = replace(EVERYTHING, sources=(file,), declared=self._declared[file])
         try:
-            declared = own_models.completed(Path(file), self.asked.declared)
-            choice = replace(EVERYTHING, sources=(file,), declared=declared, path=self.asked.path)
             planned = Selection(choice, self._project, self._cache).planned
-        except UsageError:  # it is no model of ours, or one of two files of one name: what it needs is not known
-            project, matrix = self.zoo.selection.project, self.zoo.selection.matrix
-            takes = {name for name in self._routes if routes.route(name, project).onnx_files}
-            ways = ((id, route) for id, toolchain in matrix.toolchains.items() for route in toolchain.routes)
-            return [way for way in ways if way[1] in takes]
+        except UsageError:  # one of two files of one name, which are one case
+            return ways
         return [(cell.toolchain, cell.route) for cell in planned if cell.applicable]
 
 
