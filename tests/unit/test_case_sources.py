@@ -24,6 +24,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "cases" / "zoo.py").write_text(CASE.replace("NAME", "zoo"))
     (tmp_path / "mine.py").write_text(CASE.replace("NAME", "mine"))
     (tmp_path / "nets.py").write_text("def net(): ...\n")
+    (tmp_path / "torchy.py").write_text("import torchh\n\n\ndef build(): ...\n\n\nclass Net: ...\n")
+    (tmp_path / "empty.py").touch()
     return tmp_path
 
 
@@ -93,6 +95,9 @@ def test_what_is_declared_of_nothing_named_is_refused(folder: Path, said: Declar
         ("mine.py:x", "mine.py has no case 'x'; it has family/mine"),
         ("mine.py:family/nine", "mine.py has no case 'family/nine', did you mean 'family/mine'? it has family/mine"),
         ("nets.py:net", "a function of a module is named without .py: nets:net"),
+        ("nets.py:ned", "nets.py has no case, and no function 'ned', did you mean nets:net? it has the functions net"),
+        ("torchy.py:x", "torchy.py has no case, and no function 'x'; it has the functions build, Net"),
+        ("empty.py:x", "empty.py has no case, and no function 'x'; it has no function"),
     ],
 )
 def test_one_case_of_a_file_is_named_by_two_options(folder: Path, source: str, said: str) -> None:
@@ -103,6 +108,7 @@ def test_one_case_of_a_file_is_named_by_two_options(folder: Path, source: str, s
 
 def test_a_file_that_is_neither_is_told_as_what_is_wrong_with_it(folder: Path) -> None:
     (folder / "broken.py").write_text("def (:\n")
-    for source, said in (("broken.py:x", "cannot be read"), ("absent.py:x", "no such"), ("nets.py:x", "no case is")):
+    (folder / "lacking.py").write_text(f"import torchh\n{CASE}")
+    for source, said in (("broken.py:x", "cannot be read"), ("absent.py:x", "no such"), ("lacking.py:x", "torchh")):
         with pytest.raises(CaseError, match=said):
             loaded(folder, source, declared=Declared())

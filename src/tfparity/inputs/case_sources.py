@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -93,13 +93,10 @@ def of_file(source: str) -> OfFile | None:
     try:
         cases = case_files.load([path])
     except CaseError:
-        if name not in ((module_names.bound(path) or ()) if path.is_file() else ()):
+        known = module_names.functions(path)
+        if known is None:
             raise
-        where = shlex.join(["--path", str(path.parent)])
-        raise UsageError(
-            f"{source}: {path} is no case file; a function of a module is named without .py: {path.stem}:{name}, with "
-            f"--input for what the model takes and {where} for where the module is"
-        ) from None
+        raise UsageError(_no_case_file(path, name, known)) from None
     if fnmatch.filter(cases, name):
         return OfFile(file, name)
     by_function = [id for id, case in cases.items() if case.factory.__name__ == name]
@@ -109,6 +106,19 @@ def of_file(source: str) -> OfFile | None:
     raise UsageError(
         f"{path} has no case {name!r}{f', did you mean {meant!r}?' if meant else ';'} it has {', '.join(cases)}"
     )
+
+
+def _no_case_file(path: Path, name: str, functions: Sequence[str]) -> str:
+    """What is said of a function of a module that is named as a case of a file is."""
+    if name in functions:
+        return (
+            f"{path} is no case file; a function of a module is named without .py: {path.stem}:{name}, with --input "
+            f"for what the model takes and {shlex.join(['--path', str(path.parent)])} for where the module is"
+        )
+    meant = names.closest(name, functions)
+    there = f"it has the functions {', '.join(functions)}" if functions else "it has no function"
+    guess = f", did you mean {path.stem}:{meant}?" if meant else ";"
+    return f"{path} has no case, and no function {name!r}{guess} {there}"
 
 
 def is_one_model(source: str) -> bool:

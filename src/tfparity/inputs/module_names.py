@@ -45,6 +45,20 @@ def lacks(root: Path, module: str, name: str) -> str | None:
     return f"{file} has no {name}, did you mean {module}:{meant}?" if meant else None
 
 
+def functions(file: Path) -> tuple[str, ...] | None:
+    """The functions and classes of a module's top level; None of a file that cannot be read, or that imports tfparity's
+    `case`: it is a case file."""
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (OSError, SyntaxError, ValueError, RecursionError):
+        return None
+    if any(isinstance(one, ast.ImportFrom) and one.module == "tfparity" for one in ast.walk(tree)):
+        return None
+    return tuple(
+        one.name for one in tree.body if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    )
+
+
 def bound(file: Path) -> frozenset[str] | None:
     """The names that a module binds at its top level. None where its source doesn't tell: it imports by a star, defines
     __getattr__, or writes into its own namespace; or this Python cannot read it."""
