@@ -21,6 +21,17 @@ class UsageError(TfparityError):
     exit_code = 2
 
 
+class AbsentError(UsageError):
+    """A requirement names a package, or versions of one, that the index does not have.
+
+    `name`: of the first such package. In a file of requirements it is a RequirementsError, of --with a PackageError.
+    """
+
+    def __init__(self, message: str, name: str) -> None:
+        self.name = name
+        super().__init__(message)
+
+
 class InputError(TfparityError):
     """A file that a person writes is wrong: the place, the cause and the remedy in one line."""
 

@@ -252,9 +252,12 @@ def test_an_unnamed_head_is_resolved_and_run_on_the_spot(numpies: Folder) -> Non
     assert done.returncode == 30, done.stdout + done.stderr
     assert done.stdout.startswith("base with numpy==2.0.2 is worse for 1 model")
     assert re.search(r"\n2 cells to run: about .*, with \d environments? to install \(.*GB\)\n", done.stderr)
-    done = numpies.run("upgrade", "base", "numpy==99")
+    done = numpies.run("upgrade", "base", "numpy==2.0.2", "tensorflow==2.15.1")
     assert done.returncode == 37, done.stdout + done.stderr
-    assert "numpy==99" in done.stdout
+    assert "numpy>=1.23.5,<2.0.0" in done.stdout
+    done = numpies.run("upgrade", "base", "numpy==99")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "numpy==99: the index has no such version of numpy as of " in done.stderr
     (numpies.root / "requirements.txt").write_text("numpy<2\n-e .\n")
     done = numpies.run("upgrade", "base", "requirements.txt")
     assert (done.returncode, done.stdout) == (22, "")
@@ -267,7 +270,7 @@ def test_bisect_names_the_package_and_its_first_bad_release(numpies: Folder) -> 
     done = numpies.run(*asked)
     assert done.returncode == 0, done.stdout + done.stderr
     cost, said, works, fails, again = done.stdout.splitlines()
-    assert "1 differ: 1 to 2 mixtures" in cost
+    assert "1 differs: 1 to 8 mixtures" in cost
     assert said == ("planted/net by freeze-batch.py fails from numpy 2.0.0 on (numpy 1.26.4 is the last that works).")
     assert works.endswith("lockfiles/base.txt")
     assert "adhoc_" in fails

@@ -114,7 +114,7 @@ def test_what_cannot_be_resolved_is_asked_once_too(cache: Cache, uv: Uv) -> None
     for _ in range(2):
         _, locked = made(cache, uv)
         assert (locked.kind, locked.reason) == ("unresolvable", NO_SOLUTION)
-    assert uv.resolved == 1
+    assert sum("--output-file" in command for command in uv.commands) == 1
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,13 @@ from tfparity.environments.changed import Resolver
 from tfparity.environments.lock import LockStatus
 from tfparity.environments.uv_command import Completed
 from tfparity.errors import MachineFault, UsageError
+from tfparity.features.bisect import choice
 from tfparity.features.bisect.bisect import Bisection, Found
 from tfparity.features.session import Session
+from tfparity.features.upgrade import sides
+from tfparity.features.upgrade.kinds import Kind
+from tfparity.features.upgrade.report import CellChange, Group
+from tfparity.features.upgrade.upgrade import upgrade
 from tfparity.inputs.matrix import Environment
 from tfparity.paths import Project
 from tfparity.planning.options import Choice
@@ -73,7 +78,7 @@ class Index:
 
     def __call__(self, command: Sequence[str], *, stdin: str = "", cwd: Path | None = None) -> Completed:
         if "--output-file" not in command:
-            return self._newest(stdin.strip())
+            return Completed(0, "", "") if ">" not in stdin else self._newest(stdin.strip())
         self.resolved += 1
         pins = dict(line.split("==") for line in stdin.split() if "==" in line)
         if "torch>=2.1.0,<=2.2.0" in stdin.split():
@@ -127,7 +132,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, index: Index) -> Pr
 
 
 #: What comes of a toolchain by its packages.
-World = Callable[[dict[str, str]], Attempt]
+World = Callable[[dict[str, str]], Attempt | Sequence[Attempt]]
 
 
 def keras_breaks(packages: dict[str, str]) -> Attempt:
@@ -148,9 +153,9 @@ class Runs:
             keys, toolchain = session.selection.keys, session.selection.matrix.toolchains[planned.toolchain]
             packages = keys.locked(session.selection.matrix.environments[toolchain.source]).packages
             facts = {toolchain.source: builders.facts(packages=packages)}
-            made.append(
-                small_project.record("add", self.world(packages), toolchain=planned.toolchain, environments=facts)
-            )
+            came = self.world(packages)
+            tried = [came] if isinstance(came, Attempt) else came
+            made.append(small_project.record("add", *tried, toolchain=planned.toolchain, environments=facts))
         return made
 
 
@@ -166,6 +171,118 @@ def bisection(world: World, bad: str = "bad", said: list[str] | None = None) -> 
 
 def found(world: World, bad: str = "bad") -> Found:
     return bisection(world, bad)[0].found()
+
+
+#: An attempt that a remedy gets across, behind one that fails.
+OPSET_12 = (builders.broken(small_project.UNSQUEEZE), builders.attempt(12))
+
+
+def test_a_remedy_that_becomes_necessary_is_bisected(project: Project) -> None:
+    def world(packages: dict[str, str]) -> Sequence[Attempt]:
+        return OPSET_12 if version(packages["tensorflow"]) >= (2, 16, 2) else [builders.attempt()]
+
+    said: list[str] = []
+    search, _ = bisection(world, said=said)
+    assert search.found().sentence == (
+        "zoo/add by onnx-tf needs opset 12 from tensorflow 2.16.2 on (tensorflow 2.16.1 is the last that does without)."
+    )
+    assert any(line.startswith("tensorflow 2.16.1: needs no remedy") for line in said)
+    assert any(line.startswith("tensorflow 2.16.2: needs a remedy (opset 12)") for line in said)
+
+
+def test_another_remedy_than_before_is_bisected_and_a_failure_tells_nothing_of_it(project: Project) -> None:
+    """Where torch moves alone the model fails, so that torch and what moves with it are blamed together."""
+    lower = (builders.broken("no such thing"), builders.attempt(11))
+
+    def world(packages: dict[str, str]) -> Sequence[Attempt]:
+        if version(packages["tensorflow"]) >= (2, 17):
+            return OPSET_12
+        return lower
+
+    assert "needs opset 12 from tensorflow 2.17.0 on" in found(world).sentence
+
+
+@pytest.mark.parametrize("both", [[builders.attempt()], OPSET_12])
+def test_what_works_alike_on_both_is_not_bisected(project: Project, both: Sequence[Attempt]) -> None:
+    with pytest.raises(UsageError, match="by no remedy that it does not need on good, too"):
+        bisection(lambda _: both)
+
+
+def changes(*rows: tuple[str, str, str, str]) -> tuple[CellChange, ...]:
+    return tuple(CellChange(case, route, base, head, "") for case, route, base, head in rows)
+
+
+def group(kind: Kind, *cells: CellChange) -> Group:
+    models = len({cell.case for cell in cells})
+    return Group(kind, "why", models, models, None, None, None, None, None, None, (), cells)
+
+
+WORKS, REMEDY, BROKEN = "works", "works-with-remedy", "broken"
+
+
+@pytest.mark.parametrize(
+    ("groups", "chosen"),
+    [
+        # Of a case that two routes are worse by, the other is named.
+        ([("b", "x", WORKS, BROKEN), ("b", "y", WORKS, BROKEN)], ("b", "x", "; it is worse by y, too")),
+        # What fails goes before what needs a remedy, whichever is more.
+        ([("a", "x", WORKS, REMEDY), ("b", "x", WORKS, REMEDY), ("c", "y", WORKS, BROKEN)], ("c", "y", "")),
+        ([("a", "y", REMEDY, REMEDY)], ("a", "y", "")),
+        # Of what did not work there is nothing to find.
+        (
+            [("a", "x", BROKEN, "unresolvable"), ("b", "x", "partial", BROKEN), ("c", "x", REMEDY, BROKEN)],
+            ("c", "x", ""),
+        ),
+    ],
+)
+def test_the_case_and_the_route_are_found_by_what_is_worse(
+    project: Project, groups: list[tuple[str, str, str, str]], chosen: tuple[str, str, str]
+) -> None:
+    session = Session(Choice(toolchains=("good", "bad"), tier="all"))
+    both = sides.named("good", "bad")
+    said = replace(upgrade(session, both), groups=(group(Kind.REGRESSED, *changes(*groups)),))
+    found = choice.chosen(session, both, said)
+    assert (found.case, found.route) == chosen[:2]
+    assert found.others.startswith(chosen[2])
+    assert bool(found.others) is bool(chosen[2])
+
+
+def test_what_is_worse_in_another_way_is_said_where_nothing_can_be_bisected(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record_both(builders.attempt())
+    gone = builders.record("zoo/gone", builders.attempt(), toolchain="good")
+    session = Session(Choice(toolchains=("all",), tier="all"))
+    session.recorder.record([gone])
+    record_both(builders.attempt())
+    assert cli.main(["bisect", "good", "bad"]) == UsageError.exit_code
+    said = capsys.readouterr().err
+    assert "no case is known to work on good and to fail on bad, or to need a remedy there" in said
+    assert "worse in other ways: 1 missing; name one with --case and --route" in said
+
+
+def test_bad_may_be_a_change_and_is_called_as_it_was_asked_for(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli.commands, "ran", Runs(keras_breaks))
+    asked = ["bisect", "good", "tensorflow==2.17.0", "--case", "zoo/add", "--route", "onnx-tf"]
+    assert cli.main(asked) == 0
+    said = capsys.readouterr()
+    lines = said.out.splitlines()
+    assert lines[0].startswith("zoo/add by onnx-tf, good to good with tensorflow==2.17.0: ")
+    assert "1 differs: 1 to 8 mixtures (6 of them for the release" in lines[0]
+    assert lines[1].startswith("zoo/add by onnx-tf fails from tensorflow 2.16.1 on, which brings keras 3.0.5")
+    assert lines[-1] == "again:  nox -s upgrade -- good tensorflow==2.16.1 --case zoo/add --route onnx-tf"
+    assert "adhoc_" not in "".join(line for line in lines if not line.startswith(("works:", "fails:"))) + said.err
+
+
+def test_a_message_has_no_id_of_a_toolchain_that_no_matrix_names(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli.commands, "ran", Runs(lambda _: builders.attempt()))
+    asked = ["bisect", "good", "tensorflow==2.17.0", "--case", "zoo/add", "--route", "onnx-tf"]
+    assert cli.main(asked) == UsageError.exit_code
+    assert "is not broken on good with tensorflow==2.17.0 but works" in capsys.readouterr().err
 
 
 def test_a_package_is_blamed_with_its_first_bad_release_and_what_it_brings(project: Project) -> None:
@@ -233,7 +350,7 @@ def test_a_set_that_does_not_resolve_is_bisected_without_a_run(project: Project)
     said = search.found()
     assert runs.asked == []
     assert said.sentence == (
-        "zoo/add by onnx-tf cannot be resolved from onnx 1.19.0 on (onnx 1.18.0 is the last that works): "
+        "zoo/add by onnx-tf cannot be resolved from onnx 1.19.0 on (onnx 1.18.0 is the last that resolves): "
         "it does not go with ml-dtypes and tensorflow."
     )
     assert said.fails.endswith(".unresolvable.txt")
@@ -320,7 +437,9 @@ def test_what_this_machine_ended_ends_it(project: Project, monkeypatch: pytest.M
 def test_the_budget_is_said_first(project: Project) -> None:
     record_both(NO_KERAS)
     search, _ = bisection(keras_breaks)
-    assert search.budget().startswith("4 differ: 2 to 8 mixtures, each an environment of about ")
+    assert search.budget().startswith(
+        "4 differ: 2 to 14 mixtures (6 of them for the release at which it begins), each an environment of about "
+    )
 
 
 @pytest.mark.parametrize("bad", ["bad", "never"])

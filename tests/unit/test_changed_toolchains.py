@@ -11,13 +11,15 @@ from pathlib import Path
 
 import pytest
 import small_project
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tfparity import paths
 from tfparity.environments import changed, in_use, install, interpreters, lock
 from tfparity.environments.adhoc import AdhocEnvironment
 from tfparity.environments.changed import Resolver
 from tfparity.environments.uv_command import Completed
-from tfparity.errors import UsageError
+from tfparity.errors import AbsentError, RequirementsError, UsageError
 from tfparity.features import unnamed
 from tfparity.features.session import Session
 from tfparity.features.upgrade import sides
@@ -26,6 +28,7 @@ from tfparity.inputs import matrix
 from tfparity.inputs.matrix import Matrix
 from tfparity.paths import Cache, Project
 from tfparity.planning.options import Choice
+from tfparity.planning.selection import Selection
 from tfparity.records.cells import CellRecord, PlannedCell
 
 MATRIX = """\
@@ -51,14 +54,21 @@ BROUGHT = {"numpy": "1.26.4", "keras": "2.15.0"}
 
 
 class Uv:
-    """uv as planned: resolves whatever is asked, or nothing; keeps what it was asked, and the file that it found."""
+    """uv as planned: resolves whatever is asked, or nothing; keeps what it was asked, and the file that it found.
+    lacks: what it says of requirements that the index does not have."""
 
     def __init__(self, refusal: str | None = None) -> None:
         self.refusal = refusal
+        self.lacks: dict[str, str] = {}
         self.asked: list[str] = []
         self.near: list[str] = []
 
     def __call__(self, command: Sequence[str], *, stdin: str = "", cwd: Path | None = None) -> Completed:
+        lacking = next((said for line, said in self.lacks.items() if line in stdin.splitlines()), None)
+        if lacking is not None:
+            return Completed(1, "", f"error: No solution found when resolving dependencies\n  cause: {lacking}")
+        if "--output-file" not in command:
+            return Completed(0, "".join(f"{name}==2.9.0\n" for name in stdin.split() if "=" not in name), "")
         path = Path(command[command.index("--output-file") + 1])
         self.asked = stdin.splitlines()
         self.near = path.read_text().splitlines() if path.exists() else []
@@ -161,7 +171,7 @@ def test_the_same_question_is_resolved_once(declared: Matrix, resolver: Resolver
 
 
 def test_a_set_of_ones_own_is_one_environment_for_the_routes_of_base(declared: Matrix, resolver: Resolver) -> None:
-    own, id = changed.of_requirements(declared, "two", ["torch>=2.4", "onnx"], "3.12", resolver)
+    own, id = changed.of_requirements(declared, "two", Path("own.txt"), ["torch>=2.4", "onnx"], "3.12", resolver)
     assert own.toolchains[id].environments() == [id]
     assert own.toolchains[id].routes == {"onnx-tf": id}
     assert own.environments[id].python == "3.12"
@@ -303,6 +313,118 @@ def test_a_set_that_cannot_be_resolved_is_environment_broken_and_nothing_is_writ
     assert said.head.label == "old with torch==9.9"
     assert said.command == "nox -s upgrade -- old torch==9.9"
     assert sorted(project.root.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("change", "across"),
+    [
+        ("numpy==2.3.0", ["newer"]),  # the other toolchains hold an older one
+        ("numpy>=2.0", ["newer"]),
+        ("numpy<1.27", ["older"]),
+        ("numpy==9.9", []),
+        ("pandas==2.2.0", []),  # that none of them holds
+        ("torch==2.1", ["newer", "older"]),
+    ],
+)
+def test_only_what_has_what_was_asked_for_gets_across(
+    project: Project, uv: Uv, monkeypatch: pytest.MonkeyPatch, change: str, across: list[str]
+) -> None:
+    """Of a set that cannot be resolved: nothing of it ran, so what others do says nothing unless they have it."""
+    text = project.matrix.read_text()
+    more = "".join(
+        f"  - {{id: {id}, python: '3.11', as-of: 2026-11-20, pins: {{torch: 2.2.0}}}}\n" for id in ("older", "newer")
+    )
+    project.matrix.write_text(text + more)
+    as_planned = lock.status
+
+    def status(of: Project, environment: matrix.Environment) -> lock.LockStatus:
+        found = as_planned(of, environment)
+        numpy = {"older": "1.26.0", "newer": "2.3.1", "old": "1.27.0"}.get(environment.id)
+        return replace(found, packages={**found.packages, "numpy": numpy}) if numpy else found
+
+    monkeypatch.setattr(lock, "status", status)
+    uv.refusal = "error: No solution found when resolving dependencies\n  cause: they do not go together"
+    records = [small_project.record("add", toolchain=id) for id in ("old", "older", "newer")]
+    Session(small_project.EVERYTHING).recorder.record(small_project.current(*records))
+    (group,) = upgrade(*sides.read("old", [change], Choice(), run=uv)).groups
+    assert sorted(way.name for way in group.across) == sorted(across)
+
+
+#: Requirements that an index does not have, what uv says of each, and what a person is told.
+ABSENT = [
+    (
+        "torch==99",
+        "Because there is no version of torch==99 and you require torch==99, we can conclude …",
+        "torch==99: the index has no such version of torch as of 2026-11-28; the newest for Python 3.10 is 2.9.0",
+    ),
+    (
+        "torch>99",
+        "Because only torch<=2.9.0 is available and you require torch>99, we can conclude …",
+        "torch>99: the index has no such version of torch as of 2026-11-28; the newest for Python 3.10 is 2.9.0",
+    ),
+    (
+        "torch>2.6,<2.6.1",
+        "Because only the following versions of torch are available:\n   torch<=2.6\n   torch>=2.6.1\n and you …",
+        "torch<2.6.1,>2.6: the index has no such version of torch as of",
+    ),
+    (
+        "tourch==2.0.1",
+        "Because tourch was not found in the package registry and you require tourch==2.0.1, we can …",
+        "tourch==2.0.1: the index has no package 'tourch', did you mean 'torch'?",
+    ),
+    (
+        "no.such_package==1",
+        "Because no-such-package was not found in the package registry and you require …",
+        "no-such-package==1: the index has no package 'no-such-package'",
+    ),
+]
+
+
+def index_lacks(uv: Uv, line: str, said: str) -> None:
+    """Of a requirement in any form in which it may be asked for."""
+    asked = Requirement(line)
+    uv.lacks = {f"{name}{asked.specifier}": said for name in (asked.name, canonicalize_name(asked.name))}
+
+
+@pytest.mark.parametrize(("line", "uv_says", "told"), ABSENT)
+def test_what_the_index_does_not_have_is_bad_input_and_nothing_is_kept(
+    project: Project, uv: Uv, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, uv_says: str, told: str
+) -> None:
+    """Not an environment that breaks every model: as a change, in a file, and in a bisection's end."""
+    monkeypatch.setattr(changed, "yesterday", lambda: datetime.date(2026, 11, 28))
+    project.lockfiles.mkdir(exist_ok=True)
+    (project.lockfiles / "old.txt").write_text("# made\n\ntorch==1.13.1 --hash=sha256:aa\n")
+    index_lacks(uv, line, uv_says)
+    before = sorted(project.root.rglob("*"))
+    with pytest.raises(AbsentError) as wrong:
+        sides.read("old", [line], Choice(), run=uv)
+    said = str(wrong.value)
+    assert said.startswith(told.replace(line, str(Requirement(line)))) or told in said
+    assert (wrong.value.exit_code, "\n" in said) == (2, False)
+    file = tmp_path / "requirements.txt"
+    file.write_text(f"# ours\nonnx==1.16.0\n{line}\n")
+    with pytest.raises(RequirementsError, match=r"requirements\.txt:3: ") as wrong_file:
+        sides.read("old", [str(file)], Choice(), run=uv)
+    assert wrong_file.value.exit_code == 22
+    file.unlink()
+    assert sorted(project.root.rglob("*")) == before
+    assert list(Selection(Choice()).cache.adhoc.glob("*.txt")) == []
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Because tensorflow==2.4.1 has no wheels with a matching Python ABI tag (e.g., `cp311`) and you require …",
+        "Because the requested Python version (3.10) does not satisfy Python>=3.11 and only tensorflow>2.5 is …",
+        "Because you require tensorflow==2.4.1 and tensorflow==2.5.0, we can conclude …",
+        "Because only tensorflow==2.4.1 is available and tensorflow==2.4.1 was yanked (reason: broken), we can …",
+        "Because torch==2.0.1 depends on sympy==99 and there is no version of sympy==99, we can conclude …",
+    ],
+)
+def test_what_the_index_has_and_is_of_no_use_here_is_a_result(project: Project, uv: Uv, said: str) -> None:
+    uv.lacks = {"tensorflow==2.4.1": said}
+    _, both = sides.read("old", ["tensorflow==2.4.1"], Choice(), run=uv)
+    assert both.head_label == "old with tensorflow==2.4.1"
 
 
 def test_a_file_is_for_the_python_of_base_unless_it_says_otherwise(project: Project, uv: Uv, tmp_path: Path) -> None:

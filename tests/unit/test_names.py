@@ -6,7 +6,7 @@ import pytest
 
 from tfparity.errors import CaseError, UsageError
 from tfparity.features.convert import named
-from tfparity.inputs import case_files, names
+from tfparity.inputs import case_files, names, yaml_input
 from tfparity.inputs.own_models import Declared
 from tfparity.planning.options import Choice
 from tfparity.planning.selection import Selection
@@ -50,6 +50,31 @@ def test_the_closest_name_is_the_one_that_a_person_would_take(word: str, meant: 
 
 def test_of_nothing_nothing_is_meant() -> None:
     assert names.closest("resnet18", []) is None
+
+
+IDS = ["litert2.3-torch2.13", "tf2.15-torch2.15", "tf2.16-torch2.2", "tf2.16-torch2.2-shims", "tf2.6-torch1.9"]
+
+
+@pytest.mark.parametrize(
+    ("word", "first"),
+    [
+        ("tf2.16-torch2", "tf2.16-torch2.2"),
+        ("tensorflow-2.16", "tf2.16-torch2.2"),
+        ("torch2.13", "litert2.3-torch2.13"),
+    ],
+)
+def test_the_nearest_names_begin_with_the_one_that_is_meant(word: str, first: str) -> None:
+    found = names.nearest(word, IDS)
+    assert (found[0], len(found)) == (first, 3)
+
+
+def test_of_many_names_the_nearest_are_told_and_of_few_all() -> None:
+    many = [f"name-{number}" for number in range(40)]
+    assert yaml_input.did_you_mean("xyz", many).endswith("? (37 more)")
+    assert yaml_input.did_you_mean("xyz", many).startswith(", did you mean one of 'name-")
+    assert yaml_input.did_you_mean("xyz", ["b", "a"]) == " (there are a, b)"
+    assert yaml_input.did_you_mean("Name_39", many) == ", did you mean 'name-39'?"
+    assert yaml_input.did_you_mean("xyz", []) == ""
 
 
 @pytest.mark.parametrize(

@@ -380,11 +380,15 @@ def test_what_does_not_build_or_resolve_ends_with_its_reason(
     assert (wrong.exit_code, "SyntaxError" in str(wrong)) == (27, True)
     uv.refusal = "error: error sending request for url"
     assert isinstance(refused(declared, resolver, f"onnx-tf={folder}"), NetworkError)
-    uv.refusal = "error: No solution found when resolving dependencies\n  there is no version of onnx-tf==9.9"
+    uv.refusal = "error: No solution found when resolving dependencies\n  there is no version of onnx-tf==9.8"
+    wrong = refused(declared, resolver, "onnx-tf=9.8")
+    assert wrong.exit_code == 27
+    assert str(wrong).startswith("--with onnx-tf==9.8: the index has no such version of onnx-tf as of ")
+    uv.refusal = "error: No solution found when resolving dependencies\n  onnx-tf==9.9 wants another onnx"
     wrong = refused(declared, resolver, "onnx-tf=9.9")
     assert wrong.exit_code == 27
     assert "one with onnx-tf==9.9 cannot be resolved" in str(wrong)
-    assert "there is no version of onnx-tf==9.9" in str(wrong)
+    assert "onnx-tf==9.9 wants another onnx" in str(wrong)
 
 
 def test_an_unknown_package_is_refused_with_the_one_that_is_meant(declared: Matrix, resolver: Resolver) -> None:

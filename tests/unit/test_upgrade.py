@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -23,11 +25,12 @@ from tfparity.errors import EvidenceError, UsageError
 from tfparity.evidence import latency
 from tfparity.evidence.latency import Latency
 from tfparity.features.session import Session
-from tfparity.features.upgrade import answers, examples, html, markdown, outputs, sides, terminal
+from tfparity.features.upgrade import answers, examples, html, lines, markdown, outputs, sides, terminal
+from tfparity.features.upgrade.across import Ways
 from tfparity.features.upgrade.compare import Answer, Change, changed, compare
 from tfparity.features.upgrade.groups import grouped
 from tfparity.features.upgrade.kinds import EXIT_CODES, MEANINGS, NO_ANSWER, Kind
-from tfparity.features.upgrade.report import Across, Upgrade
+from tfparity.features.upgrade.report import Across, Package, Side, Upgrade
 from tfparity.features.upgrade.times import Recording, recorded, times
 from tfparity.features.upgrade.upgrade import upgrade
 from tfparity.paths import Project
@@ -75,7 +78,9 @@ def nothing(verdict: str, reason: str | None = None) -> Answer:
         (answer(), answer(attempt(13, "convert", "crash", "ended by SIGSEGV", "Signal")), "regressed"),
         (answer(), answer(UNSQUEEZE, attempt(12)), "regressed"),
         (answer(), answer(NO_TENSORFLOW), "environment-broken"),
-        (answer(GRU), answer(NO_TENSORFLOW), "environment-broken"),
+        (answer(GRU), answer(NO_TENSORFLOW), "changed-failure"),
+        (answer(GRU), nothing("unresolvable", "no version of torch"), "changed-failure"),
+        (answer(AXIS), answer(NO_TENSORFLOW), "environment-broken"),
         (answer(), nothing("unresolvable", "no version of torch"), "environment-broken"),
         (answer(NO_TENSORFLOW), nothing("unresolvable", "no version of torch"), "same"),
         (answer(NO_TENSORFLOW), answer(), "fixed"),
@@ -183,15 +188,18 @@ def test_the_worst_word_stands_first_and_of_one_word_the_group_of_most_models() 
     ]
 
 
-def test_the_headline_counts_what_worked_and_says_apart_what_was_broken_on_base(project: Project) -> None:
+def test_the_headline_counts_what_worked_and_what_was_broken_on_base_is_not_worse(project: Project) -> None:
     broken_here = [attempt(None, "import", "fail", "No module named 'keras'", "ModuleNotFoundError")]
     record(zoo("add", toolchain="old"), zoo("gru", UNSQUEEZE, toolchain="old"), zoo("gelu", UNSQUEEZE, toolchain="old"))
     record(*(zoo(case, *broken_here, toolchain="new") for case in ("add", "gru", "gelu")))
     of = "new is worse for 1 model: of 3 cells known on both sides, 1 environment-broken"
-    assert compared("old", "new").verdict == f"{of}; 2 without an environment were broken on old already."
-    assert compared("old", "new", case_globs=("zoo/add",)).verdict == f"{of.replace('3 cells', '1 cell')}."
+    moves = "; beside torch 1.13.1 → 2.15.0 it also moves Python 3.10 → 3.11."
+    assert compared("old", "new").verdict == of + moves
+    assert compared("old", "new").counts["changed-failure"] == 2
+    assert compared("old", "new", case_globs=("zoo/add",)).verdict == of.replace("3 cells", "1 cell") + moves
     only_broken = compared("old", "new", case_globs=("zoo/gru",))
-    assert (only_broken.exit_code, only_broken.verdict[:24]) == (0, "Nothing is worse on new:")
+    assert only_broken.exit_code == 0
+    assert only_broken.verdict == f"Nothing is worse on new: of 1 cell known on both sides, 1 changed-failure{moves}"
 
 
 def test_the_same_rule_is_one_group_whatever_the_text_of_the_error() -> None:
@@ -266,8 +274,9 @@ def test_a_toolchain_against_itself_has_nothing_to_say(project: Project) -> None
 def test_a_set_that_cannot_be_resolved_is_told_by_the_resolvers_reason(project: Project) -> None:
     record(zoo("add", toolchain="old"), zoo("gru", UNSQUEEZE, toolchain="old"))
     said = compared("old", "never")
-    (group,) = said.groups
-    assert (said.exit_code, group.kind, group.models) == (37, "environment-broken", 2)
+    group, other = said.groups
+    assert (said.exit_code, group.kind, group.models) == (37, "environment-broken", 1)
+    assert (other.kind, other.models) == ("changed-failure", 1)
     assert "no version of torch 2.16" in group.title
     assert said.head.refusal == "no version of torch 2.16"
 
@@ -316,6 +325,15 @@ def test_a_toolchain_that_lacks_what_head_raises_gets_nobody_across(project: Pro
     record(zoo("add", toolchain="old"), zoo("add", UNSQUEEZE, toolchain="new"), zoo("add", toolchain="older"))
     (group,) = compared("old", "new").groups
     assert group.across == ()
+
+
+def test_of_ways_that_get_as_many_across_the_same_one_is_named_each_time(project: Project) -> None:
+    """Whatever order sets of names have in this process."""
+    session, both = Session(small_project.EVERYTHING), sides.named("old", "new")
+    ways = Ways(session, both, {})
+    routes = ["onnx-tf-dynamo", "onnx-tf"]
+    for order in (routes, routes[::-1]):
+        assert ways._named(Counter({("never", route): 2 for route in order}), 2)[0].route == "onnx-tf"
 
 
 # With a run
@@ -479,6 +497,125 @@ def test_the_retry_list_is_taken_back(tricky: Upgrade, tmp_path: Path, project: 
     outputs.write(tricky, {"retry": tmp_path / "out" / "retry.txt"})
     again = compared("old", "new", case_globs=(f"@{tmp_path / 'out' / 'retry.txt'}",))
     assert again.counts["regressed"] == again.rests.compared == 1
+
+
+def worse(report: Upgrade) -> int:
+    """How many cells the verdict calls worse, of every word that counts."""
+    words = "|".join(kind.value for kind in Kind if kind.exit_code)
+    told = report.verdict.partition("known on both sides, ")[2].partition(";")[0]
+    return sum(int(count) for count in re.findall(rf"(\d+) (?:{words})\b", told))
+
+
+@pytest.mark.parametrize("head", ["new", "never"])
+def test_every_output_counts_the_same_cells_as_worse(
+    project: Project, capsys: pytest.CaptureFixture[str], head: str
+) -> None:
+    """Also of models that were broken on BASE, which another failure of HEAD makes no worse."""
+    for name, was, now in (("add", WORKS, NO_TENSORFLOW), ("gelu", AXIS, NO_TENSORFLOW), ("gru", GRU, NO_TENSORFLOW)):
+        record(zoo(name, was, toolchain="old"), zoo(name, now, toolchain="new"))
+    record(zoo("mish", toolchain="old"), zoo("mish", UNSQUEEZE, toolchain="new"))
+    said = compared("old", head)
+    count = worse(said)
+    assert count == 3
+    assert sum(said.counts[kind] for kind in Kind if kind.exit_code) == count
+    assert sum(len(group.cells) for group in said.groups if group.kind.exit_code) == count
+    lines = outputs.retry(said).splitlines()
+    assert len([line for line in lines if not line.startswith("#")]) == count
+    assert "zoo/gru onnx-tf" not in lines
+    suite = ElementTree.fromstring(outputs.FORMATS["junit"](said)).find("testsuite")
+    assert suite is not None
+    assert (suite.get("failures"), len(list(suite.iter("failure")))) == (str(count), count)
+    assert [one.get("value") for one in suite.iter("property")] == [said.verdict]
+    document = json.loads(outputs.as_json(said))
+    assert sum(document["counts"][kind] for kind in EXIT_CODES) == count
+    terminal.show(consoles.console(sys.stdout, colours=False), said)
+    for page, heading in (
+        (markdown.page(said), r"^## ([a-z-]+) \((\d+)\)"),
+        (html.page(said), r"<h2>([a-z-]+) \((\d+)\)"),
+        (capsys.readouterr().out, r"^([a-z-]+) \((\d+)\): "),
+    ):
+        headed = {kind: int(number) for kind, number in re.findall(heading, page, re.MULTILINE)}
+        assert {kind: number for kind, number in headed.items() if Kind(kind).exit_code} == {
+            kind.value: said.counts[kind] for kind in Kind if kind.exit_code and said.counts[kind]
+        }
+
+
+def test_no_output_speaks_of_one_as_of_several(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    record(zoo("add", toolchain="old"), zoo("gru", toolchain="old"), zoo("mish", toolchain="old"))
+    record(zoo("add", toolchain="new"), zoo("gru", UNSQUEEZE, toolchain="new"))
+    for asked in ({}, {"case_globs": ("zoo/add",)}, {"case_globs": ("zoo/mish",)}):
+        said = compared("old", "new", **asked)
+        terminal.show(consoles.console(sys.stdout, colours=False), said)
+        pages = [writes(said) for name, writes in outputs.FORMATS.items() if name != "flaky"]
+        for page in [*pages, capsys.readouterr().out]:
+            assert (
+                re.findall(r"(?<![\d.,])1 (?:cells|models|mixtures|others|environments)|\b1 .{0,30}\bwere\b", page)
+                == []
+            )
+
+
+def test_what_moves_beside_what_was_asked_is_in_the_verdict_of_every_format(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record(zoo("add", toolchain="old"), zoo("add", UNSQUEEZE, toolchain="new"))
+    said = compared("old", "new")
+    assert said.verdict.endswith("; beside torch 1.13.1 → 2.15.0 it also moves Python 3.10 → 3.11.")
+    terminal.show(consoles.console(sys.stdout, colours=False), said)
+    pages = [outputs.FORMATS[name](said) for name in ("markdown", "json", "html", "junit")]
+    for page in [*pages, capsys.readouterr().out]:
+        assert "it also moves Python 3.10 " in page
+
+
+@pytest.mark.parametrize(
+    ("asked", "base", "head", "moved", "said"),
+    [
+        ((), "tf2.15-torch2.6", "tf2.15-onnx1.19", ["onnx", "torch"], "; beside onnx 1 → 2 it also moves torch 1 → 2"),
+        ((), "tf2.15-a", "tf2.16-a", ["keras", "tensorflow"], "; beside tensorflow 1 → 2 it also moves keras 1 → 2"),
+        ((), "own", "other", ["torch"], ""),
+        ((), "own", "other", ["a", "torch"], "; beside torch 1 → 2 it also moves a 1 → 2"),
+        (("numpy",), "a", "adhoc_0", ["numpy"], ""),
+        (("numpy",), "a", "adhoc_0", ["numpy", "torch"], "; beside numpy 1 → 2 it also moves torch 1 → 2"),
+        (("numpy",), "a", "adhoc_0", ["torch"], "; it also moves torch 1 → 2"),
+        (
+            ("a",),
+            "a",
+            "adhoc_0",
+            [*"abcde", "torch"],
+            "; beside a 1 → 2 it also moves torch 1 → 2, b 1 → 2, c 1 → 2 and 2 more",
+        ),
+        ((), "own", "other", [], ""),
+    ],
+)
+def test_what_moves_beside_is_told_apart_from_what_was_asked(
+    asked: tuple[str, ...], base: str, head: str, moved: list[str], said: str
+) -> None:
+    was, now = (Side(id, id, "3.11", (), None) for id in (base, head))
+    assert lines.also(asked, was, now, [Package(name, "1", "2") for name in sorted(moved)]) == said
+
+
+def test_what_run_runs_is_said_of_the_cells_that_are_not_compared(project: Project, tmp_path: Path) -> None:
+    cases = project.cases / "zoo.py"
+    first, gelu, rest = cases.read_text().partition('@case("zoo/gelu"')
+    cases.write_text(first + gelu + rest.replace('tags={"smoke"}', "", 1))
+    record(zoo("add", toolchain="old"), zoo("add", toolchain="new"))
+
+    def told(**choice: Any) -> str:
+        asked = Choice(routes=("onnx-tf",), **choice)
+        said = upgrade(*sides.read("old", ["new"], asked), tier=sides.tier_to_run(asked))
+        return lines.rests(said).partition("; ")[2]
+
+    assert told() == "--run runs 3 of them, the smoke cases, --run --tier all the rest, too."
+    assert told(tier="all") == "--run runs them."
+    assert told(case_globs=("zoo/gelu",)) == "--run runs it."
+    assert told(tier="smoke") == "--run runs them."
+    known = [(name, id) for id in ("old", "new") for name in ("gru", "mish")] + [("relu", "new")]
+    record(*(zoo(name, toolchain=id) for name, id in known))
+    assert told() == "--run --tier all runs them (of the smoke cases, which --run runs, none is missing)."
+
+
+def test_where_nothing_is_known_what_runs_it_is_said(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["upgrade", "old", "new"]) == NO_ANSWER
+    assert capsys.readouterr().out.splitlines()[-1].endswith("--run runs what is missing")
 
 
 def test_the_command_writes_what_is_asked_for_and_ends_with_the_code(

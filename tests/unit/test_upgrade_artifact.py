@@ -218,7 +218,6 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("--artifact model --golden io.npz --budget 0", 2, "--budget is of models that are converted"),
         ("--artifact model --golden io.npz --tier core", 2, "--tier is of models that are converted"),
         ("--artifact model --golden io.npz --results mine", 2, "--results is of models that are converted"),
-        ("--artifact model --golden io.npz --target all", 2, "--target is of models that are converted"),
         ("--artifact model --golden io.npz --keep", 2, "--keep is of models that are converted"),
         ("--artifact model --golden io.npz --no-run", 2, "--artifact always runs"),
         ("--artifact model --golden io.npz --retry r.txt", 2, "--retry is of models that are converted"),

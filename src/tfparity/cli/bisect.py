@@ -17,11 +17,20 @@ if TYPE_CHECKING:
     from tfparity.records.cells import CellRecord, PlannedCell
 
 
+#: Options that mean nothing here: there is one cell at a time, and its own toolchains are made.
+NO_EFFECT = ("--budget", "--tier", "--keep-environments", "--quarantine", "--jobs")
+
+
 def declare(to: Commands) -> None:
     """Declare the command."""
-    made = to.add("bisect", bisect, without=(*WITHOUT, "--budget", "--tier", "--keep-environments", "--quarantine"))
-    made.add_argument("good", metavar="GOOD", help="a toolchain on which the case works")
-    made.add_argument("bad", metavar="BAD", help="a toolchain on which it does not")
+    made = to.add("bisect", bisect, without=(*WITHOUT, *NO_EFFECT))
+    made.add_argument("good", metavar="GOOD", help="a toolchain of matrix.yaml on which the case works")
+    made.add_argument(
+        "bad",
+        metavar="BAD",
+        help="one on which it does not, or needs a remedy: a toolchain, a change such as torch==2.9.0 over GOOD, or a "
+        "requirements.txt, pyproject.toml or lock of your own",
+    )
     made.add_argument("--plan", action="store_true", help="only say what it may cost: nothing runs")
 
 
@@ -29,10 +38,14 @@ def bisect(given: argparse.Namespace) -> int:
     """Find the package, or the fewest together, from which on a case fails, and its first release that does."""
     from dataclasses import replace
 
-    from tfparity.environments import changed
+    from tfparity.environments import changed, uv_command
     from tfparity.environments.changed import Resolver
+    from tfparity.features import unnamed
+    from tfparity.features.bisect import choice
     from tfparity.features.bisect.bisect import Bisection
     from tfparity.features.session import Session
+    from tfparity.features.upgrade import sides
+    from tfparity.features.upgrade.upgrade import upgrade
 
     def say(text: str) -> None:
         print(text, file=sys.stderr, flush=True)
@@ -40,58 +53,31 @@ def bisect(given: argparse.Namespace) -> int:
     def run(session: Session, cells: Sequence[PlannedCell]) -> list[CellRecord]:
         return commands.ran(session, cells)
 
-    good, bad, case, route = _cell(given)
-    asked: Choice = replace(commands.choice(given), toolchains=(good, bad), case_globs=(case,), routes=(route,))
-    session = Session(asked)
-    session.read()
+    asked: Choice = commands.choice(given)
+    session, both = sides.read(given.good, [given.bad], replace(asked, tier="all"), run=uv_command.run, progress=say)
+    chosen = choice.sole(session, both) or choice.chosen(session, both, upgrade(session, both))
     selection = session.selection
-    resolver = Resolver(selection.project, selection.cache, changed.yesterday(), asked.download)
-    search = Bisection(session, good, bad, resolver, run, say)
+    asked = replace(
+        asked, toolchains=(both.base, both.head), tier=None, case_globs=(chosen.case,), routes=(chosen.route,)
+    )
+    session = Session(asked, selection.project, selection.cache, selection.matrix)
+    session.read()
+    resolver = Resolver(selection.project, selection.cache, changed.yesterday(), asked.download, uv_command.run)
+    word = given.bad if both.head_label != both.head else None
+    search = Bisection(session, both.base, both.head, resolver, run, say, word)
     search.look()
-    print(f"{case} by {route}, {good} to {bad}: {search.budget()}", flush=True)
+    print(
+        f"{chosen.case} by {chosen.route}, {both.base_label} to {both.head_label}: {search.budget()}{chosen.others}",
+        flush=True,
+    )
     if given.plan:
         return 0
-    try:
-        search.begin()
-        found = search.found()
-    finally:
-        search.clear()
+    with unnamed.removed(session):
+        try:
+            search.begin()
+            found = search.found()
+        finally:
+            search.clear()
     print(found.sentence)
     print(f"works:  {found.works}\nfails:  {found.fails}\nagain:  {found.command}")
     return 0
-
-
-def _cell(given: argparse.Namespace) -> tuple[str, str, str, str]:
-    """Both toolchains, the case and the route: the only cell that is chosen, else of the largest group that is worse on
-    BAD, with no remedy left to try, the one that takes the least time."""
-    from dataclasses import replace
-
-    from tfparity.errors import UsageError
-    from tfparity.features.upgrade import sides
-    from tfparity.features.upgrade.kinds import Kind
-    from tfparity.features.upgrade.upgrade import upgrade
-    from tfparity.records.vocabulary import Verdict
-
-    chosen = commands.choice(given)
-    session, both = sides.read(given.good, [given.bad], replace(chosen, tier="all"))
-    cells = [cell for cell in session.selection.planned if cell.applicable or cell.toolchain == both.head]
-    if len({(cell.case, cell.route) for cell in cells}) == 1:
-        return both.base, both.head, cells[0].case, cells[0].route
-    said = upgrade(session, both)
-    groups = [
-        group for group in said.groups if group.kind in (Kind.ENVIRONMENT_BROKEN, Kind.REGRESSED) and group.worked
-    ]
-    untried = {
-        (cell.case, cell.route)
-        for cell in cells
-        if cell.toolchain == both.head and cell.applicable and session.query.standing(cell).untried
-    }
-    costs = {(id.case, id.route): cost for id, cost in session.costs(cells).items() if id.toolchain == both.base}
-    for group in sorted(groups, key=lambda group: -group.worked):
-        # Of one that works the verdict alone is said, of others the reason too.
-        working = {verdict.value for verdict in Verdict if verdict.works}
-        failing = [(one.case, one.route) for one in group.cells if one.base in working and one.head not in working]
-        failing = [place for place in failing if place not in untried]
-        if failing:
-            return both.base, both.head, *min(failing, key=lambda place: costs.get(place, 1e9))
-    raise UsageError(f"no case is known to work on {both.base} and to fail on {both.head}: name one with --case")

@@ -39,9 +39,9 @@ def declare(to: Commands) -> None:
         "--quarantine",
     )
     made = kind.add("export", export, without=(*beyond, "--budget", "--keep"))
-    made.add_argument("folder", type=Path)
+    made.add_argument("folder", type=Path, help="where the bundles are written")
     ran = kind.add("run", run)
-    ran.add_argument("folder", type=Path)
+    ran.add_argument("folder", type=Path, help="what `bundles export` wrote")
     ran.add_argument("--route", default="onnx-tf", help="a route's name, or the file of one's own (onnx-tf)")
     where = ran.add_mutually_exclusive_group()
     where.add_argument("--toolchain", default=options.DEFAULT, metavar="ID", help="its target environment")

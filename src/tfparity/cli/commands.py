@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
@@ -39,10 +40,11 @@ class Commands:
     def add(
         self, name: str, function: Command, *, only: Collection[str] = (), without: Collection[str] | None = None
     ) -> argparse.ArgumentParser:
-        """A command, described by the first line of its function's docstring; with the options that choose cells: those
-        flags `only`, or all but those `without`."""
-        about = (function.__doc__ or "").splitlines()[0]
-        made = self.subparsers.add_parser(name, help=about, description=about, allow_abbrev=False)
+        """A command, described by the first paragraph of its function's docstring, in lists of commands by its first
+        clause; with the options that choose cells: those flags `only`, or all but those `without`."""
+        about = " ".join((function.__doc__ or "").split("\n\n")[0].split())
+        first = re.split(r"; |(?<=\.) ", about)[0].rstrip(".")
+        made = self.subparsers.add_parser(name, help=first, description=about, allow_abbrev=False)
         made.set_defaults(command=function)
         flags = [
             option
@@ -168,6 +170,8 @@ def sandboxing(given: argparse.Namespace) -> Sandboxing:
 def raise_for_machine(records: Sequence[CellRecord]) -> None:
     """Raises MachineFault where this machine ended cells, or what was asked for beside their verdicts: nothing is known
     of that."""
+    from tfparity.report import words
+
     ended = [record for record in records if not record.whole]
     for record in ended:
         for name, why in record.left_out.items():
@@ -176,8 +180,8 @@ def raise_for_machine(records: Sequence[CellRecord]) -> None:
             print(f"tfparity: {record.id} is untested: {record.reason}", file=sys.stderr)
     if ended:
         raise MachineFault(
-            f"this machine ended {len(ended)} of {len(records)} cells, and nothing is recorded of what it ended: "
-            "look at its memory and disk, then run them again"
+            f"this machine ended {len(ended)} of {words.cells(len(records))}, and nothing is recorded of what it "
+            "ended: look at its memory and disk, then run them again"
         )
 
 

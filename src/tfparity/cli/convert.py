@@ -26,7 +26,9 @@ def declare(to: Commands) -> None:
         help="a measure of your own, FILE.py:FUNCTION: a function that is given the model as a function and returns "
         "one number, asked of torch's model and of all that is made of it (docs/converting.md)",
     )
-    converted.add_argument("-o", "--output-folder", required=True, type=Path, metavar="DIR", help="a new folder")
+    converted.add_argument(
+        "-o", "--output-folder", required=True, type=Path, metavar="DIR", help="a new folder for what comes of it"
+    )
 
 
 def convert(given: argparse.Namespace) -> int:

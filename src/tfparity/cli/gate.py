@@ -16,7 +16,7 @@ from tfparity.records.cells import CellRecord
 
 def declare(to: Commands) -> None:
     """Declare the command."""
-    gated = to.add("gate", gate, without=("--record", "--all-names", "--runtime"))
+    gated = to.add("gate", gate, without=("--record", "--all-names", "--runtime", "--all-opsets"))
     gated.add_argument(
         "--update",
         action="store_true",

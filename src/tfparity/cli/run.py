@@ -193,17 +193,19 @@ def merge(given: argparse.Namespace) -> int:
 
 def plan(given: argparse.Namespace) -> int:
     """Say which cells there are, which of them can be, and how long they take; run nothing."""
+    from tfparity.report import words
+
     asked = commands.session(given)
     asked.read()
     for cell in asked.cells:
         print(cell.id if cell.applicable else f"{cell.id}  {cell.verdict}: {' '.join((cell.reason or '').split())}")
-    print(f"{len(asked.cells)} cells: {asked.forecast(asked.cells, asked.to_run(asked.cells))}")
+    print(f"{words.cells(len(asked.cells))}: {asked.forecast(asked.cells, asked.to_run(asked.cells))}")
     return 0
 
 
 def cases(given: argparse.Namespace) -> int:
     """List the zoo: family, tier, parameters, inputs, operators, and how far the least sensitive weight shows."""
-    from tfparity.report import terminal, zoo
+    from tfparity.report import terminal, words, zoo
 
     given.tier = given.tier or "all"
     entries = zoo.listed(commands.session(given).query)
@@ -211,5 +213,6 @@ def cases(given: argparse.Namespace) -> int:
         print(json.dumps([entry.document() for entry in entries], indent=1, ensure_ascii=False))
     else:
         terminal.put(commands.console(), zoo.table(entries))
-        print(f"{len(entries)} cases; a least weight is what the answer changes by when 1 % is put on it")
+        told = words.counted(len(entries), "case")
+        print(f"{told}; a least weight is what the answer changes by when 1 % is put on it")
     return 0

@@ -18,7 +18,14 @@ if TYPE_CHECKING:
 def declare(to: Commands) -> None:
     """Declare the command."""
     made = to.add("site", site)
-    made.add_argument("-o", "--output-folder", type=Path, default=Path("build/site"), metavar="DIR", help="build/site")
+    made.add_argument(
+        "-o",
+        "--output-folder",
+        type=Path,
+        default=Path("build/site"),
+        metavar="DIR",
+        help="the folder to build it in (default: build/site)",
+    )
 
 
 def site(given: argparse.Namespace) -> int:

@@ -11,7 +11,8 @@ from tfparity.cli.commands import Commands
 from tfparity.errors import UsageError
 from tfparity.planning import options
 
-#: Options that choose cells and mean nothing here: it has its own toolchains, and its own way to run what is missing.
+#: Options that choose cells and mean nothing here: it has its own toolchains, its own way to run what is missing, and
+#: compares verdicts, not targets.
 WITHOUT = (
     "--toolchain",
     "--recorded",
@@ -19,6 +20,8 @@ WITHOUT = (
     "--record",
     "--all-opsets",
     "--level",
+    "--target",
+    "--calibration",
     "--runtime",
     "--again",
     "--all-names",

@@ -10,7 +10,7 @@ import datetime
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -20,9 +20,11 @@ from pydantic import Field, ValidationError
 from tfparity.environments import lock, uv_command
 from tfparity.environments.lock import LockStatus, silent
 from tfparity.environments.uv_command import Runner
-from tfparity.errors import UsageError
+from tfparity.errors import AbsentError, UsageError
+from tfparity.inputs import names
 from tfparity.inputs.matrix import Environment, Matrix, Override, Package, Pin, Toolchain
 from tfparity.paths import Cache
+from tfparity.records import called
 
 #: What an id begins with; matrix.yaml can give no such id.
 PREFIX = "adhoc_"
@@ -103,24 +105,52 @@ def made(
     download: bool = False,
     run: Runner = uv_command.run,
     progress: Callable[[str], None] = silent,
+    known: Callable[[], Iterable[str]] = tuple,
+    words: str = "",
 ) -> tuple[AdhocEnvironment, LockStatus]:
     """The environment of these pins and its lock, which is "locked" or "unresolvable" with the resolver's reason.
 
     Either is resolved once and then read from the cache, also by processes side by side. To change an environment of
     the matrix: `made(cache, python=e.python, pins={**e.pins, **changed}, as_of=…, overrides=e.overrides,
-    shims=e.shims)`. Raises UsageError as `declared`, and what `lock.lock` raises for one environment.
+    shims=e.shims)`. known: packages of which one may be meant where there is none of a name. words: what
+    it is called where a person reads of it. Raises UsageError as `declared`, AbsentError for a package or a version
+    that the index does not have, of which nothing is kept, and what `lock.lock` raises for one environment.
     """
     environment = declared(
         cache, python=python, pins=pins, as_of=as_of, overrides=overrides, shims=shims, wanted=wanted, kept=kept
     )
+    if words:
+        called.call(environment.id, words)
     cache.adhoc.mkdir(parents=True, exist_ok=True)
     with FileLock(cache.adhoc / f".{environment.id}.lock"):
         locked = lock.fitting(cache.adhoc, environment)
         if locked is None:
             progress(f"resolving {', '.join(line.replace('==', ' ') for line in environment.asked())}")
-            lock.settle(cache.adhoc, environment, download=download, run=run)
+            resolved = lock.resolve(environment, download=download, run=run)
+            if resolved.reason is not None:
+                _refuse_absent(environment, lock.absent(environment, download=download, run=run), known)
+            lock.write(cache.adhoc, environment, resolved)
             locked = lock.status_in(cache.adhoc, environment)
     return environment, locked
+
+
+def _refuse_absent(environment: Environment, found: Sequence[lock.Absent], known: Callable[[], Iterable[str]]) -> None:
+    """Raises AbsentError where anything was found to be absent."""
+    if not found:
+        return
+    names_known = set(known()) if any(one.package for one in found) else set()
+    said = "; ".join(_absence(one, environment, names_known) for one in found)
+    raise AbsentError(said, found[0].name)
+
+
+def _absence(one: lock.Absent, environment: Environment, known: Collection[str]) -> str:
+    """What the index lacks, and what may be meant."""
+    if one.package:
+        meant = names.closest(one.name, known)
+        guess = f", did you mean {meant!r}?" if meant else ""
+        return f"{one.requirement}: the index has no package {one.name!r}{guess}"
+    newest = f"; the newest for Python {environment.python} is {one.newest}" if one.newest else ""
+    return f"{one.requirement}: the index has no such version of {one.name} as of {environment.as_of}{newest}"
 
 
 def extended(matrix: Matrix, toolchain: Toolchain, environments: Iterable[Environment]) -> Matrix:

@@ -6,6 +6,7 @@ import datetime
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -14,9 +15,11 @@ from tfparity.environments import adhoc, lock, uv_command
 from tfparity.environments.adhoc import PREFIX
 from tfparity.environments.lock import silent
 from tfparity.environments.uv_command import Runner
-from tfparity.errors import UsageError
+from tfparity.errors import AbsentError, RequirementsError, UsageError
+from tfparity.inputs import requirement_files
 from tfparity.inputs.matrix import Environment, Matrix, Toolchain
 from tfparity.paths import Cache, Project
+from tfparity.records import called
 
 #: Packages each release of which goes with one of another: where that is changed and they are not named, they follow.
 FOLLOWERS = {"torch": ("torchvision", "torchaudio"), "tensorflow": ("tf-keras",)}
@@ -35,6 +38,11 @@ class Resolver:
     download: bool = False
     run: Runner = uv_command.run
     progress: Callable[[str], None] = silent
+
+    def known(self) -> set[str]:
+        """The packages of the project's locks: what a person may mean who misspells one."""
+        texts = (path.read_text(encoding="utf-8") for path in self.project.lockfiles.glob("*.txt"))
+        return {name for text in texts for name in lock.packages_of(text)}
 
 
 def yesterday() -> datetime.date:
@@ -61,39 +69,53 @@ def over(matrix: Matrix, base: str, changes: Sequence[str], resolver: Resolver) 
             raise UsageError(f"{name}: no environment of {base} holds it, so it is of no side; {base} has two")
         for id in holding or sides:
             mine[id].append(requirement)
-    made = {id: _changed(sides[id], held[id], changed, resolver) for id, changed in mine.items() if changed}
+    words = said(base, changes)
+    made = {id: _changed(sides[id], held[id], changed, words, resolver) for id, changed in mine.items() if changed}
     renamed = {id: made[id].id if id in made else id for id in sides}
-    ids = sorted(renamed.values())
-    return joined(matrix, toolchain, renamed, name_of(ids), made)
+    id = name_of(sorted(renamed.values()))
+    called.call(id, words)
+    return joined(matrix, toolchain, renamed, id, made)
+
+
+def said(base: str, changes: Sequence[str]) -> str:
+    """What a toolchain or an environment with changes is called."""
+    return f"{base} with {', '.join(changes)}"
 
 
 def environment_over(base: Environment, changes: Sequence[str], resolver: Resolver) -> Environment:
     """One environment with these requirements in place of its own pins of those packages, as `over`. Raises as that."""
     held = lock.status(resolver.project, base).packages
-    return _changed(base, held, [_requirement(change) for change in changes], resolver)
+    return _changed(base, held, [_requirement(change) for change in changes], said(base.id, changes), resolver)
 
 
-def environment_of(wanted: Sequence[str], python: str, resolver: Resolver) -> Environment:
-    """The environment of these requirements alone. Raises as adhoc.made."""
-    environment, _ = adhoc.made(
-        resolver.cache,
-        python=python,
-        pins={},
-        as_of=resolver.as_of,
-        wanted=wanted,
-        download=resolver.download,
-        run=resolver.run,
-        progress=resolver.progress,
-    )
+def environment_of(file: Path, wanted: Sequence[str], python: str, resolver: Resolver) -> Environment:
+    """The environment of these requirements of a file alone. Raises as adhoc.made, but RequirementsError for what the
+    index does not have."""
+    try:
+        environment, _ = adhoc.made(
+            resolver.cache,
+            python=python,
+            pins={},
+            as_of=resolver.as_of,
+            wanted=wanted,
+            download=resolver.download,
+            run=resolver.run,
+            progress=resolver.progress,
+            known=resolver.known,
+            words=file.name,
+        )
+    except AbsentError as absent:
+        line = requirement_files.line_of(file, absent.name)
+        raise RequirementsError(str(absent), file=file, line=line) from None
     return environment
 
 
 def of_requirements(
-    matrix: Matrix, base: str, wanted: Sequence[str], python: str, resolver: Resolver
+    matrix: Matrix, base: str, file: Path, wanted: Sequence[str], python: str, resolver: Resolver
 ) -> tuple[Matrix, str]:
-    """The matrix with a toolchain more, one environment of these requirements by the routes of `base`, and its id.
-    Raises as adhoc.made."""
-    environment = environment_of(wanted, python, resolver)
+    """The matrix with a toolchain more, one environment of these requirements of a file by the routes of `base`, and
+    its id. Raises as environment_of."""
+    environment = environment_of(file, wanted, python, resolver)
     toolchain = matrix.toolchains[base]
     renamed = dict.fromkeys(toolchain.environments(), environment.id)
     return joined(matrix, toolchain, renamed, environment.id, {environment.id: environment})
@@ -149,7 +171,7 @@ def _exact(requirement: Requirement) -> str | None:
 
 
 def _changed(
-    base: Environment, held: Mapping[str, str], changes: Sequence[Requirement], resolver: Resolver
+    base: Environment, held: Mapping[str, str], changes: Sequence[Requirement], words: str, resolver: Resolver
 ) -> Environment:
     by_name = {str(canonicalize_name(change.name)): change for change in changes}
     follow = {name for of in by_name for name in FOLLOWERS.get(of, ()) if name in base.pins and name not in by_name}
@@ -168,5 +190,7 @@ def _changed(
         download=resolver.download,
         run=resolver.run,
         progress=resolver.progress,
+        known=resolver.known,
+        words=words,
     )
     return environment

@@ -11,15 +11,18 @@ import datetime
 import hashlib
 import re
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
 from tfparity import paths
 from tfparity.environments import interpreters, uv_command
-from tfparity.environments.uv_command import Runner
+from tfparity.environments.uv_command import Completed, Runner
 from tfparity.errors import LockError, NetworkError, UsageError
 from tfparity.inputs import yaml_input
 from tfparity.inputs.matrix import Environment, Matrix
@@ -220,11 +223,7 @@ def resolve(environment: Environment, *, download: bool = False, run: Runner = u
     with tempfile.TemporaryDirectory(prefix="tfparity-lock-") as made:
         folder = Path(made)
         pins = "".join(f"{line}\n" for line in environment.asked())
-        arguments = [
-            *(uv_command.uv(), "pip", "compile", "-", "--python", str(interpreter)),
-            *("--python-platform", PLATFORM, "--exclude-newer", end_of_day(environment.as_of)),
-            *("--no-header", "--no-annotate"),
-        ]
+        arguments = _compiling(environment, interpreter)
         if environment.overrides:
             overrides = folder / "overrides.txt"
             overrides.write_text("".join(f"{line}\n" for line in environment.overrides), encoding="utf-8")
@@ -238,6 +237,53 @@ def resolve(environment: Environment, *, download: bool = False, run: Runner = u
         requirements = result.read_text(encoding="utf-8")
         _hashed(environment, requirements)
         return Resolved(requirements, None)
+
+
+def _compiling(environment: Environment, interpreter: Path) -> list[str]:
+    """Uv's command that resolves what it reads, as that environment's Python and day have it."""
+    return [
+        *(uv_command.uv(), "pip", "compile", "-", "--python", str(interpreter)),
+        *("--python-platform", PLATFORM, "--exclude-newer", end_of_day(environment.as_of)),
+        *("--no-header", "--no-annotate"),
+    ]
+
+
+@dataclass(frozen=True)
+class Absent:
+    """A requirement that the index has nothing for. package: whether it lacks the package itself, else versions;
+    newest: of a package that it has the newest release for that Python, if any."""
+
+    requirement: str
+    name: str
+    package: bool
+    newest: str | None = None
+
+
+def absent(environment: Environment, *, download: bool = False, run: Runner = uv_command.run) -> list[Absent]:
+    """What an environment asks for itself that the index does not have on its day, as uv tells of each alone, without
+    what that brings. Releases for another Python or system are there. Raises as `lock`."""
+    interpreter = interpreters.find(environment.python, download=download, run=run)
+    command = [*_compiling(environment, interpreter), "--no-deps"]
+    asked = environment.asked()
+    found: list[Absent] = []
+    for lines in (asked, *([line] for line in asked)):
+        done = run(command, stdin="".join(f"{line}\n" for line in lines))
+        if done.status == 0 and lines is asked:
+            return []  # all are there: it is together that they do not fit
+        if done.status and uv_command.unreachable(done.errors):
+            raise NetworkError(f"the package index cannot be reached to look for {', '.join(lines)}")
+        if done.status and lines is not asked:
+            found += _absent(lines[0], done.errors, lambda name: run(command, stdin=f"{name}\n"))
+    return found
+
+
+def _absent(line: str, errors: str, ask: Callable[[str], Completed]) -> Iterator[Absent]:
+    """What uv's words say of one requirement."""
+    name = str(canonicalize_name(Requirement(line).name))
+    lacking = uv_command.absent(errors, name)
+    if lacking is not None:
+        newest = packages_of(ask(name).output).get(name) if lacking == "versions" else None
+        yield Absent(line, name, lacking == "package", newest)
 
 
 def requirements(locked: LockStatus) -> str:

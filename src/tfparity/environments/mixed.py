@@ -11,6 +11,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from tfparity.environments import adhoc, lock, news
+from tfparity.environments.adhoc import AdhocEnvironment
 from tfparity.environments.changed import Resolver
 from tfparity.environments.lock import LockStatus
 from tfparity.inputs.matrix import Environment
@@ -33,6 +34,15 @@ def differing(good: Environment, bad: Environment) -> list[str]:
     ]
     shims = [f"{SHIM}{name}" for name in sorted({*good.shims} ^ {*bad.shims})]
     return [*([PYTHON] if good.python != bad.python else []), *packages, *shims]
+
+
+def pinned(environment: Environment, locked: LockStatus) -> Environment:
+    """An environment that leaves versions to the resolver, as what pins those that it found: only to be mixed."""
+    if not isinstance(environment, AdhocEnvironment) or not environment.wanted:
+        return environment
+    names = [str(canonicalize_name(Requirement(line).name)) for line in environment.wanted]
+    found = {name: locked.packages[name] for name in names if name in locked.packages}
+    return environment.model_copy(update={"pins": {**environment.pins, **found}, "wanted": ()})
 
 
 def mixed(
@@ -72,7 +82,16 @@ def mixed(
         download=resolver.download,
         run=resolver.run,
         progress=resolver.progress,
+        known=resolver.known,
+        words=f"{good.id} with {', '.join(_named(name, pins, bad) for name in chosen)}",
     )
+
+
+def _named(name: str, pins: Mapping[str, str], bad: Environment) -> str:
+    """A change as a person reads of it; of one that takes along what goes with it no version is known."""
+    if name == PYTHON:
+        return f"Python {bad.python}"
+    return f"{name} {pins[name]}" if name in pins else name
 
 
 def between(name: str, good: Environment, bad: Environment) -> str:

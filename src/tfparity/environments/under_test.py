@@ -23,7 +23,7 @@ from tfparity.environments import changed, lock, wheels
 from tfparity.environments.adhoc import PREFIX
 from tfparity.environments.changed import Resolver
 from tfparity.environments.wheels import ARCHIVES, Wheel
-from tfparity.errors import PackageError, UsageError
+from tfparity.errors import AbsentError, PackageError, UsageError
 from tfparity.inputs import names
 from tfparity.inputs.matrix import Environment, Matrix
 
@@ -130,7 +130,10 @@ def over(matrix: Matrix, base: str, packages: Sequence[Asked], resolver: Resolve
         was = {package.name: _version(package.name, held[id].packages) for package in packages}
         mine = [package for package in packages if was[package.name]]
         versions = [f"{package.name}=={package.version}" for package in mine if package.version]
-        environment = changed.environment_over(side, versions, resolver) if versions else side
+        try:
+            environment = changed.environment_over(side, versions, resolver) if versions else side
+        except AbsentError as absent:
+            raise PackageError(f"--with {absent}") from None
         locked = lock.status(resolver.project, environment)
         if locked.unresolvable:
             what = f"{base} with {', '.join(versions)}" if versions else base

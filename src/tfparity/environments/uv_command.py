@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from tfparity.records import own_environment
 from tfparity.records.fingerprint import printable
@@ -42,11 +42,18 @@ _UNREACHABLE = re.compile(
     r"error sending request|failed to fetch|dns error|failed to lookup address|connection (refused|reset|closed)|"
     r"network is unreachable|network (connectivity is|was) disabled|operation timed out|request timed out|"
     r"http status (server|client) error|tls handshake|failed to download|could not connect|"
-    r"error decoding response body",
+    r"error decoding response body|could not be queried",
     re.IGNORECASE,
 )
 #: What uv says where a source distribution does not build.
 _UNBUILT = re.compile(r"failed to build|build backend", re.IGNORECASE)
+#: What uv says where the index lacks a package, or all versions of one that would do.
+_NO_PACKAGE = re.compile(r"\b([a-z0-9][a-z0-9-]*)(?:\[[^\]]*\])? was not found in the package registry")
+_NO_VERSION = re.compile(
+    r"\b(?:there (?:is|are) no versions? of|only(?: the following versions of)?) ([a-z0-9][a-z0-9-]*)"
+)
+#: What it says where releases are there and of no use here.
+_DOES_NOT_FIT = re.compile(r"python version|\bABI tag|platform tag|has no (?:usable )?wheels|yanked", re.IGNORECASE)
 _PROGRESS = re.compile(r"^\s*(Using (C?Python|\S+ environment)|Resolved|Prepared|Audited|Downloading|Building|Built)\b")
 
 
@@ -134,6 +141,16 @@ def end_left(folder: Path) -> None:
 def unreachable(text: str) -> bool:
     """Whether uv failed because the index did not answer, rather than for what the index says."""
     return bool(_UNREACHABLE.search(text)) and "Hash mismatch" not in text  # that came, and was something else
+
+
+def absent(text: str, name: str) -> Literal["package", "versions"] | None:
+    """What uv says that the index lacks of a package that was asked for, without what it brings: all of it, or versions
+    that would do. None where it says no such thing: of releases for another Python or system, which are there, it tells
+    why they do not fit."""
+    said = " ".join(text.split())
+    if name in _NO_PACKAGE.findall(said):
+        return "package"
+    return "versions" if name in _NO_VERSION.findall(said) and not _DOES_NOT_FIT.search(said) else None
 
 
 def unbuilt(text: str) -> bool:

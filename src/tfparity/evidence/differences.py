@@ -5,7 +5,10 @@ A verdict is never compared alone: an axis, a name, a grade or a remedy may be w
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tfparity.records.cells import Cell
+from tfparity.records.vocabulary import Verdict, shim_remedy
 
 #: A cell that keeps its verdict drifts when its grade falls and its distance grows by this factor: less is
 #: what another processor's rounding does at the border of a grade.
@@ -37,6 +40,15 @@ def needed(good: Cell, bad: Cell) -> list[str]:
     if bad.verdict is not good.verdict or bad.verdict.failing:
         return []
     return [f"the remedy {name} needed" for name in bad.remedies if name not in good.remedies]
+
+
+def without_shims(cell: Cell) -> Cell:
+    """The cell as if the shims of its environment were part of it: who adopts a toolchain adopts its shims."""
+    named = tuple(name for name in cell.remedies if not name.startswith(shim_remedy("")))
+    verdict = cell.verdict
+    if verdict is Verdict.WORKS_WITH_REMEDY and not named:
+        verdict = Verdict.WORKS
+    return replace(cell, verdict=verdict, remedies=named)
 
 
 def drifted(good: Cell, bad: Cell, exact_good: float | None = None, exact_bad: float | None = None) -> bool:

@@ -22,6 +22,7 @@ from tfparity.planning.plan import in_tier
 from tfparity.records.cells import Cell, CellRecord, PlannedCell
 from tfparity.records.observer import Observer
 from tfparity.records.vocabulary import Tier, Verdict
+from tfparity.report import words
 
 #: The longest that a piece should take: under two hours.
 LONGEST = 110 * 60.0
@@ -107,7 +108,7 @@ def sweep(
         if time_left <= 0:
             swept.left += len(piece.cells)
             continue
-        say(f"piece {number} of {len(todo)}: {piece.toolchain}, {len(piece.cells)} cells")
+        say(f"piece {number} of {len(todo)}: {piece.toolchain}, {words.cells(len(piece.cells))}")
         room.make(piece)
         _run(session, piece, watched, time_left, swept)
     return swept

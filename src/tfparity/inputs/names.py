@@ -28,6 +28,22 @@ def closest(word: str, known: Iterable[str]) -> str | None:
     return plain[close[0]] if close else None
 
 
+def nearest(word: str, known: Iterable[str], count: int = 3) -> list[str]:
+    """So many known names, the one most likely meant first, then those with numbers of it ("2.16"), then those that are
+    spelt most alike: none is far enough to be left out."""
+    choices = sorted(known, key=lambda name: (len(name), name))
+    first, asked, numbers = closest(word, choices), _plain(word), set(_NUMBER.findall(word))
+
+    def likeness(name: str) -> tuple[bool, int, float]:
+        shared = len(numbers & set(_NUMBER.findall(name)))
+        return name == first, shared, difflib.SequenceMatcher(None, asked, _plain(name)).ratio()
+
+    return sorted(choices, key=likeness, reverse=True)[:count]
+
+
+_NUMBER = re.compile(r"\d+(?:\.\d+)*")
+
+
 def _plain(name: str) -> str:
     """Without case, wildcards and the kind of what joins its words."""
     return re.sub(r"[-_ ]+", "-", re.sub(r"[*?\[\]!]", "", name.lower())).strip("-/")

@@ -47,6 +47,17 @@ def read(path: Path) -> Asked:
     return asked
 
 
+def line_of(path: Path, name: str) -> int | None:
+    """The first line of that file that names a package, as far as that can be told; None where none does, as where it
+    stands in another that this one names."""
+    plain = r"[-_.]+".join(map(re.escape, name.split("-")))
+    named = re.compile(
+        rf"(?:^|[\s\"'\[,]){plain}(?![A-Za-z0-9_.-]*[A-Za-z0-9])|(?:^|[\s\"'\[,]){plain}(?=[<>=!~])", re.IGNORECASE
+    )
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return next((number for number, line in enumerate(lines, 1) if named.search(line.partition("#")[0])), None)
+
+
 def _of_text(path: Path, text: str, within: tuple[Path, ...]) -> Iterator[str]:
     """The lines of a requirements.txt, those of files that it names (-r) among them."""
     lines = text.split("\n")

@@ -141,10 +141,18 @@ def dumped(entries: Sequence[Mapping[str, object]], offset: int = 0) -> str:
     return out.getvalue()
 
 
+#: More known words than these are not listed.
+MOST_NAMED = 12
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`, did you mean 'x'?` for the closest known word; all of them where none is close; empty where none is known."""
+    """`, did you mean 'x'?` for the closest known word; where none is close all of them, of many the nearest; empty
+    where none is known."""
     choices = sorted(known)
     close = names.closest(word, choices)
     if close:
         return f", did you mean {close!r}?"
+    if len(choices) > MOST_NAMED:
+        near = names.nearest(word, choices)
+        return f", did you mean one of {', '.join(map(repr, near))}? ({len(choices) - len(near)} more)"
     return f" (there are {', '.join(choices)})" if choices else ""

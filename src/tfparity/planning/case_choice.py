@@ -30,7 +30,8 @@ class Sample:
     def told(self) -> str:
         """What draws the same cases again."""
         again = f"random-{self.number}:{self.seed}"
-        return f"{self.number} cases at random by seed {self.seed} (the same ones again: --case {again})"
+        cases = "1 case" if self.number == 1 else f"{self.number} cases"
+        return f"{cases} at random by seed {self.seed} (the same ones again: --case {again})"
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,7 @@ OPTIONS = (
         {"metavar": "FILE"},
     ),
     Option("--results", "a folder for evidence of your own instead of results/", {"metavar": "FOLDER"}),
-    Option("--recorded", "only cells that results/ has", {"action": "store_true"}),
+    Option("--recorded", "only cells that are recorded in results/", {"action": "store_true"}),
     Option(
         "--need",
         "only cells that still need this: untried (they fail, and did not try a remedy that their rule names), stale, "

@@ -11,7 +11,7 @@ from functools import cached_property
 from tfparity import paths
 from tfparity.environments import install, lock
 from tfparity.errors import UsageError
-from tfparity.inputs import case_sources, limitations, matrix, names, quarantine
+from tfparity.inputs import case_sources, limitations, matrix, names, quarantine, yaml_input
 from tfparity.inputs.limitations import Rules
 from tfparity.inputs.matrix import Environment, Matrix
 from tfparity.inputs.own_models import Where
@@ -166,7 +166,7 @@ class Selection:
         ids = {self.matrix.default if name == DEFAULT else name for name in asked}
         for name in sorted(ids - set(self.matrix.toolchains)):
             meant = self._meant(name)
-            guess = f", did you mean {meant!r}?" if meant else f"; there are {', '.join(self.matrix.toolchains)}"
+            guess = f", did you mean {meant!r}?" if meant else yaml_input.did_you_mean(name, self.matrix.toolchains)
             raise UsageError(f"no toolchain {name!r} in matrix.yaml{guess}")
         return [name for name in self.matrix.toolchains if name in ids]
 

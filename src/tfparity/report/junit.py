@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
@@ -28,8 +28,9 @@ class Test:
     skipped: str | None = None
 
 
-def suite(name: str, tests: Sequence[Test]) -> str:
-    """The document. Ends with a line feed; text of converters is made printable and escaped."""
+def suite(name: str, tests: Sequence[Test], properties: Mapping[str, str] | None = None) -> str:
+    """The document. Ends with a line feed; text of converters is made printable and escaped. properties: what is said
+    of the whole."""
     suites = ElementTree.Element("testsuites")
     made = ElementTree.SubElement(
         suites,
@@ -40,11 +41,15 @@ def suite(name: str, tests: Sequence[Test]) -> str:
         errors="0",
         skipped=str(sum(test.skipped is not None for test in tests)),
     )
+    if properties:
+        said = ElementTree.SubElement(made, "properties")
+        for key, value in properties.items():
+            ElementTree.SubElement(said, "property", name=key, value=printable(value))
     for test in tests:
         element = ElementTree.SubElement(made, "testcase", classname=printable(test.group), name=printable(test.name))
         if test.failed:
-            said = printable(test.failed.message)
-            failure = ElementTree.SubElement(element, "failure", type=test.failed.kind, message=said)
+            message = printable(test.failed.message)
+            failure = ElementTree.SubElement(element, "failure", type=test.failed.kind, message=message)
             failure.text = f"{test.failed.kind}: {test.failed.meaning}"
         if test.skipped is not None:
             ElementTree.SubElement(element, "skipped", message=printable(test.skipped))

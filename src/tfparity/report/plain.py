@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TextIO
 
 from tfparity import paths
+from tfparity.records import called
 from tfparity.records.fingerprint import visible
 
 #: What stands for a sign; "?" for those that are not here, such as what a model's name may hold.
@@ -80,7 +81,7 @@ class Screen(io.TextIOBase):
 
     def write(self, text: str, /) -> int:
         with self._unless_quiet():
-            said = shown(text) if self._filters else text
+            said = called.in_words(shown(text) if self._filters else text)
             self._stream.write(unmasked(said) if self.isatty() else said)
         return len(text)
 

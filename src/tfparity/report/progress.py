@@ -17,6 +17,7 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from tfparity.planning import probes
+from tfparity.records import called
 from tfparity.records.cells import CellId, CellRecord, PlannedCell
 from tfparity.records.observer import Silent
 from tfparity.records.vocabulary import Verdict
@@ -56,7 +57,7 @@ def progress(
 def outcome(record: CellRecord, *, several: bool) -> Text:
     """One line for a cell that ended."""
     shown = probing.shown(record)
-    name = f"{record.toolchain}  {record.case}" if several else record.case
+    name = called.in_words(f"{record.toolchain}  {record.case}") if several else record.case
     line = Text.assemble((f"{shown.sign:<2}", shown.style), " ", (name, "bold"), "  ", (record.route, "dim"), "  ")
     line.append(shown.words, shown.style)
     works = record.cell is not None and probes.verdict(record.cell).works
@@ -220,10 +221,12 @@ class LiveProgress:
     def _render(self) -> RenderableType:
         with self._lock:
             lines: list[RenderableType] = []
-            lines += [Text(f"   {id}: {text}", "cyan", no_wrap=True) for id, text in self._preparing.items()]
+            lines += [
+                Text(called.in_words(f"   {id}: {text}"), "cyan", no_wrap=True) for id, text in self._preparing.items()
+            ]
             now = monotonic()
             for cell, stage, began in self._running.values():
-                name = f"{cell.toolchain}  {cell.case}" if self._several else cell.case
+                name = called.in_words(f"{cell.toolchain}  {cell.case}") if self._several else cell.case
                 if not stage and self._preparing:
                     continue  # waiting for that
                 what = words.stage(stage)
@@ -232,7 +235,7 @@ class LiveProgress:
                 )
             left = self._forecast.left()
             tail = f", about {words.duration(left)} left" if left else ""
-            self._spinner.update(text=Text(f" {self._forecast.done} of {self._forecast.total} cells{tail}"))
+            self._spinner.update(text=Text(f" {self._forecast.done} of {words.cells(self._forecast.total)}{tail}"))
             return Group(*lines, self._spinner)
 
     def note(self, text: str) -> None:

@@ -8,6 +8,7 @@ from tfparity.evidence.query import Standing, Table
 from tfparity.paths import worker_modules
 from tfparity.records.vocabulary import Verdict
 from tfparity.report import markdown
+from tfparity.report.words import counted
 from tfparity.worker import remedies, targets
 
 #: So many lines of cases stand under a remedy, the rest is counted.
@@ -90,11 +91,11 @@ def _block(table: Table, name: str, cells: Sequence[Standing]) -> str:
         for (case, route, others), toolchains in list(by_case.items())[:NAMED]
     ]
     if len(by_case) > NAMED:
-        lines.append(f"- and {len(by_case) - NAMED} more cases")
+        lines.append(f"- and {counted(len(by_case) - NAMED, 'more case')}")
     parts = [
         f'## <a id="{name}"></a>{name}',
         says,
         f"Tried on: {', '.join(rules)}.",
-        markdown.folded(f"{len(cells)} cells", "\n".join(lines)) if cells else "It got no recorded cell across.",
+        markdown.folded(counted(len(cells), "cell"), "\n".join(lines)) if cells else "It got no recorded cell across.",
     ]
     return "\n\n".join(parts)

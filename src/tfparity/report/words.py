@@ -98,14 +98,24 @@ def number(value: float | None) -> str:
     return "0" if value == 0 else f"{float(value):.1e}"
 
 
+def counted(count: int, what: str, several: str = "") -> str:
+    """ "1 model", "2 models"; several: where that is no -s ("entry", "entries")."""
+    return f"{count} {what if count == 1 else several or f'{what}s'}"
+
+
 def cells(count: int) -> str:
     """ "1 cell", "2 cells"."""
-    return f"{count} cell" + ("" if count == 1 else "s")
+    return counted(count, "cell")
 
 
 def environments(count: int) -> str:
     """ "1 environment", "2 environments"."""
-    return f"{count} environment" + ("" if count == 1 else "s")
+    return counted(count, "environment")
+
+
+def listed(names: Sequence[str]) -> str:
+    """ "a", "a and b", "a, b and c"; empty for none."""
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else "".join(names)
 
 
 def untried(counted: Untried) -> str:

@@ -17,17 +17,38 @@ from packaging.version import Version
 from tfparity.environments import adhoc, changed, estimate, in_use, install, mixed
 from tfparity.environments.changed import Resolver
 from tfparity.environments.lock import LockStatus
-from tfparity.errors import LockError, MachineFault, UsageError
+from tfparity.errors import AbsentError, LockError, MachineFault, UsageError
+from tfparity.evidence import differences
+from tfparity.evidence.schema import Evidence
 from tfparity.features.bisect.search import First, Outcome, Smallest, first_bad, smallest
 from tfparity.features.session import Session
 from tfparity.inputs.matrix import Environment, Matrix
 from tfparity.planning.estimate import INSTALL_SECONDS, WARM_SECONDS
+from tfparity.records import called
 from tfparity.records.cells import Cell, CellRecord, Failure, PlannedCell
 from tfparity.records.vocabulary import Verdict
 from tfparity.report import words
 
 #: So many of the packages that a blamed one brings are named.
 MOST_BROUGHT = 3
+
+#: So many mixtures at most find a release: half of those that are listed is left by each.
+FOR_RELEASE = math.ceil(math.log2(mixed.MOST_RELEASES))
+
+
+class Said(NamedTuple):
+    """What a toolchain says of the case: its cell, None where it has none, the failure that decided, and that of the
+    first attempt, which a plain conversion meets."""
+
+    cell: Cell | None
+    failure: Failure | None = None
+    first: Failure | None = None
+
+    @property
+    def remedies(self) -> tuple[str, ...]:
+        """Those that it works with; shims are part of a toolchain."""
+        works = self.cell is not None and self.cell.verdict.works
+        return differences.without_shims(self.cell).remedies if self.cell is not None and works else ()
 
 
 class Change(NamedTuple):
@@ -101,11 +122,19 @@ class Bisection:
     """One case by one route between two toolchains. `run` runs cells, `say` tells a person how it goes."""
 
     def __init__(
-        self, session: Session, good: str, bad: str, resolver: Resolver, run: Run, say: Callable[[str], None]
+        self,
+        session: Session,
+        good: str,
+        bad: str,
+        resolver: Resolver,
+        run: Run,
+        say: Callable[[str], None],
+        word: str | None = None,
     ) -> None:
-        """session: of both toolchains, and of the case by the route alone. Raises UsageError where there is nothing to
-        bisect."""
+        """session: of both toolchains, and of the case by the route alone. word: what was typed for BAD, where that is
+        no id. Raises UsageError where there is nothing to bisect."""
         self.session, self.good, self.bad = session, good, bad
+        self._word = word or bad
         self.resolver, self.run, self.say = resolver, run, say
         self.matrix = session.selection.matrix
         cells = {cell.toolchain: cell for cell in session.selection.planned}
@@ -116,7 +145,9 @@ class Bisection:
         self.case, self.route = cells[good].case, cells[good].route
         self._planned = cells
         self._mine: list[Environment] = []
-        self._failing: tuple[Cell, Failure] | None = None
+        self._working = self._failing = Said(None)
+        #: Where both convert: the remedies that BAD needs and GOOD does not.
+        self.needed: tuple[str, ...] = ()
         planned = cells[bad]
         unresolvable = planned.verdict is Verdict.UNRESOLVABLE
         self._conflict = mixed.conflict(planned.reason or "") if unresolvable else None
@@ -126,11 +157,15 @@ class Bisection:
         """The environments that are mixed: one pair, or one for each side."""
         good, bad = (self.matrix.toolchains[id] for id in (self.good, self.bad))
         environments = self.matrix.environments
+
+        def pinned(id: str) -> Environment:
+            return mixed.pinned(environments[id], self.session.selection.keys.locked(environments[id]))
+
         ways = [(one.source, one.routes[self.route]) for one in (good, bad)]
         if all(source == target for source, target in ways):
-            return [Pair("", environments[ways[0][0]], environments[ways[1][0]])]
+            return [Pair("", environments[ways[0][0]], pinned(ways[1][0]))]
         sides = zip(("torch", "TensorFlow"), *ways, strict=True)
-        return [Pair(side, environments[one], environments[other]) for side, one, other in sides]
+        return [Pair(side, environments[one], pinned(other)) for side, one, other in sides]
 
     def changes(self) -> list[Change]:
         """All that differs."""
@@ -138,16 +173,22 @@ class Bisection:
 
     def budget(self) -> str:
         """What it may cost, in a line; nothing runs for that."""
-        count = len(self.changes())
+        changes = self.changes()
+        count = len(changes)
         least, most = max(1, math.ceil(math.log2(max(count, 2)))), 2 * count
         ends = self._unknown()
         first = f"{self.session.forecast(ends, ends)} first, to know how both do; " if ends else ""
+        releases = ""
+        if any(map(self._moves, changes)):
+            most += FOR_RELEASE
+            releases = f" ({FOR_RELEASE} of them for the release at which it begins)"
+        differ = f"{first}{count} {'differs' if count == 1 else 'differ'}: {least} to {most} mixtures"
         if self._conflict is not None:
-            return f"{first}{count} differ: {least} to {most} mixtures to resolve, and none to install"
+            return f"{differ} to resolve{releases}, and none to install"
         gb = max(estimate.installed_gb(lock.packages) for lock in self._locks(self.bad))
         each = self.session.cost(self._planned[self.bad]) + INSTALL_SECONDS + WARM_SECONDS
         return (
-            f"{first}{count} differ: {least} to {most} mixtures, each an environment of about {gb} GB, "
+            f"{differ}{releases}, each an environment of about {gb} GB, "
             f"{words.duration(least * each)} to {words.duration(most * each)}; stopped, the same command goes on"
         )
 
@@ -165,15 +206,15 @@ class Bisection:
         for toolchain in (self.good, self.bad):
             if self._recorded(toolchain):
                 standing = self.session.query.standing(self._planned[toolchain])
-                self._take(toolchain, standing.cell, standing.error)
+                self._take(toolchain, _said(self.session.query.explained[toolchain], standing.cell))
             elif not self._planned[toolchain].applicable:
-                self._take(toolchain, None, None)
+                self._take(toolchain, Said(None))
 
     def begin(self) -> None:
         """Run what is not recorded of both toolchains. Raises as `look`."""
         self.look()
         for planned in self._unknown():
-            self._take(planned.toolchain, *self._ran(self.session, planned))
+            self._take(planned.toolchain, self._ran(self.session, planned))
 
     def _recorded(self, toolchain: str) -> bool:
         standing = self.session.query.standing(self._planned[toolchain])
@@ -187,31 +228,39 @@ class Bisection:
     def _ends(self) -> list[tuple[str, PlannedCell]]:
         return [(id, self._planned[id]) for id in (self.good, self.bad)]
 
-    def _take(self, toolchain: str, cell: Cell | None, failure: Failure | None) -> None:
-        """Take down how one of them does. Raises UsageError where there is nothing to bisect."""
+    def _take(self, toolchain: str, said: Said) -> None:
+        """Take down how one of them does, GOOD first. Raises UsageError where there is nothing to bisect."""
+        cell = said.cell
         if toolchain == self.good:
             if cell is None or not cell.verdict.works:
                 raise UsageError(
                     f"{self.case} by {self.route} does not work on {self.good}: there is nothing to bisect"
                 )
+            self._working = said
         elif self._conflict is None:
-            if cell is None or not cell.verdict.failing or failure is None:
+            self.needed = self._beyond(said)
+            if cell is None or not (self.needed or (cell.verdict.failing and said.failure)):
                 how = cell.verdict if cell else self._planned[self.bad].verdict or Verdict.UNTESTED
                 raise UsageError(
-                    f"{self.case} by {self.route} is not broken on {self.bad} but {how}: there is nothing to bisect"
+                    f"{self.case} by {self.route} is not broken on {self.bad} but {how}, by no remedy that it does not "
+                    f"need on {self.good}, too: there is nothing to bisect"
                 )
-            self._failing = cell, failure
+            self._failing = said
 
-    def _ran(self, session: Session, planned: PlannedCell) -> tuple[Cell | None, Failure | None]:
-        """The cell that a run makes, explained, and its failure. Raises MachineFault."""
+    def _beyond(self, said: Said) -> tuple[str, ...]:
+        """The remedies that it works with and GOOD does without."""
+        return tuple(name for name in said.remedies if name not in self._working.remedies)
+
+    def _ran(self, session: Session, planned: PlannedCell) -> Said:
+        """What a run says, explained. Raises MachineFault."""
         (record,) = self.run(session, [planned])
         if record.interrupted:
             raise MachineFault(f"{planned.id}: {record.reason}; the same command goes on")
         if record.cell is None:
-            return None, None
+            return Said(None)
         content = session.recorder.found([record])[planned.toolchain]
         (cell,) = content.cells
-        return cell, content.error_of(cell)
+        return _said(content, cell)
 
     # Mixtures
 
@@ -233,9 +282,11 @@ class Bisection:
         ]
         environments = [environment for environment, _ in made]
         base = self.matrix.toolchains[self.good]
+        id = changed.name_of([environment.id for environment in environments])
+        called.call(id, f"{self.good} with {', '.join(map(str, chosen))}")
         toolchain = base.model_copy(
             update={
-                "id": changed.name_of([environment.id for environment in environments]),
+                "id": id,
                 "source": environments[0].id,
                 "routes": {self.route: environments[-1].id},
                 "cases": (),
@@ -253,21 +304,29 @@ class Bisection:
             mixture = self.mixture(chosen, versions, along)
         except LockError as wrong:
             outcome, why = Outcome.UNKNOWN, f"does not build: {wrong}"
+        except AbsentError as absent:
+            outcome, why = Outcome.UNKNOWN, str(absent)
         else:
             outcome, why = self._of(mixture)
         named = ", ".join(f"{change} {(versions or {}).get(change.name, '')}".strip() for change in chosen)
-        self.say(f"{named}: {outcome.value}{f' ({words.shortened(why, 160)})' if why else ''}")
+        self.say(f"{named}: {self._words(outcome)}{f' ({words.shortened(why, 160)})' if why else ''}")
         return outcome
+
+    def _words(self, outcome: Outcome) -> str:
+        """An outcome, of what is searched for."""
+        if outcome is Outcome.UNKNOWN or not (self.needed or self._conflict is not None):
+            return outcome.value
+        if self._conflict is not None:
+            return "resolves" if outcome is Outcome.GOOD else "does not resolve"
+        return "needs no remedy that GOOD does without" if outcome is Outcome.GOOD else "needs a remedy"
 
     def _of(self, mixture: Mixture) -> tuple[Outcome, str]:
         refusal = mixture.refusal
         if self._conflict is not None:
             if refusal is None:
-                return Outcome.GOOD, "resolves"
+                return Outcome.GOOD, ""
             same = mixed.conflict(refusal) == self._conflict
-            return (
-                (Outcome.BAD, "does not resolve") if same else (Outcome.UNKNOWN, "does not resolve, for another reason")
-            )
+            return (Outcome.BAD, "") if same else (Outcome.UNKNOWN, "does not resolve, for another reason")
         if refusal is not None:
             return Outcome.UNKNOWN, "does not resolve"
         selection = self.session.selection
@@ -277,17 +336,31 @@ class Bisection:
         if not planned.applicable:
             return Outcome.UNKNOWN, planned.reason or "not applicable"
         self._make_room(session)
-        return self._judged(*self._ran(session, planned))
+        return self._judged(self._ran(session, planned))
 
-    def _judged(self, cell: Cell | None, failure: Failure | None) -> tuple[Outcome, str]:
-        assert self._failing is not None
+    def _judged(self, said: Said) -> tuple[Outcome, str]:
+        cell, mine = said.cell, self._failing
         if cell is None:
             return Outcome.UNKNOWN, "not applicable"
-        if not cell.verdict.failing or failure is None:
+        if self.needed:
+            return self._needs(said, cell)
+        if not cell.verdict.failing or said.failure is None:
             return Outcome.GOOD, cell.verdict.value
-        mine, expected = self._failing
-        alike = failure.stage is expected.stage or cell.limitation == mine.limitation is not None
-        return (Outcome.BAD if alike else Outcome.UNKNOWN), words.failure(failure)
+        alike = _same_stage(said.failure, mine.failure) or (
+            mine.cell is not None and cell.limitation == mine.cell.limitation is not None
+        )
+        return (Outcome.BAD if alike else Outcome.UNKNOWN), words.failure(said.failure)
+
+    def _needs(self, said: Said, cell: Cell) -> tuple[Outcome, str]:
+        """Whether a mixture needs a remedy that GOOD does without: one of BAD's, or for a failure at the same stage."""
+        beyond = self._beyond(said)
+        if cell.verdict.works and not beyond:
+            return Outcome.GOOD, cell.verdict.value
+        alike = not self._working.remedies and _same_stage(said.first, self._failing.first)
+        if not (alike or {*beyond} & {*self.needed}):
+            why = words.failure(said.failure) if said.failure else words.remedies(beyond)
+            return Outcome.UNKNOWN, why
+        return Outcome.BAD, words.remedies(beyond) or cell.verdict.value
 
     def _make_room(self, session: Session) -> None:
         """Where the disk has no room for a mixture, remove the ones made before."""
@@ -354,9 +427,8 @@ class Bisection:
         """What most likely is to blame: the framework of the side that fails, or the packages of the conflict."""
         if self._conflict is not None:
             return [change for change in changes if change.name in self._conflict]
-        assert self._failing is not None
-        _, failure = self._failing
-        name = "torch" if failure.stage.of_source else "tensorflow"
+        failure = self._failing.first if self.needed else self._failing.failure
+        name = "torch" if failure is not None and failure.stage.of_source else "tensorflow"
         return [change for change in changes if change.name == name]
 
     def _lead(self, blamed: Smallest[Change]) -> Lead | None:
@@ -385,7 +457,7 @@ class Bisection:
             return Lead(first, low, high, None, along)
         if listed[0] != low:
             listed.reverse()
-        self.say(f"{first}: {len(listed)} releases from {low} to {high}")
+        self.say(f"{first}: {words.counted(len(listed), 'release')} from {low} to {high}")
         found: First[str] = first_bad(listed, lambda release: self.test(blamed.changes, {first.name: release}, along))
         return Lead(first, found.good, found.bad, len(found.between), along)
 
@@ -412,13 +484,22 @@ class Bisection:
             if blamed.together
             else ""
         )
-        until = f" ({_until(lead)})" if lead else ""
-        what = "cannot be resolved" if self._conflict is not None else "fails"
+        until = f" ({_until(lead, self._good_verb)})" if lead else ""
+        what = f"needs {words.remedies(self.needed)}" if self.needed else "fails"
+        if self._conflict is not None:
+            what = "cannot be resolved"
         with_what = ""
         if self._conflict is not None:
             others = sorted(self._conflict - set(asked))
             with_what = f": it does not go with {' and '.join(others)}" if others else ""
         return f"{self.case} by {self.route} {what} from {listed} on{brings}{together}{until}{with_what}."
+
+    @property
+    def _good_verb(self) -> str:
+        """What good releases do: of sets that do not resolve nothing was run."""
+        if self._conflict is not None:
+            return "resolve"
+        return "do without" if self.needed else "work"
 
     def _version(self, change: Change, lead: Lead | None, bad: Mixture) -> str | None:
         """The version of a package in the mixture that fails; None of what is no package, or is dropped there."""
@@ -440,19 +521,31 @@ class Bisection:
 
     def _command(self, named: Mapping[Change, str | None]) -> str:
         pins = [f"{change.name}=={version}" for change, version in named.items() if version]
-        head = [self.good, *pins] if len(pins) == len(named) else [self.good, self.bad]
+        head = [self.good, *pins] if len(pins) == len(named) else [self.good, self._word]
         return f"nox -s upgrade -- {shlex.join([*head, '--case', self.case, '--route', self.route])}"
 
 
-def _until(lead: Lead) -> str:
-    """What is known of the releases before the first that fails."""
-    last = f"{lead.change} {lead.good}"
+def _until(lead: Lead, verb: str) -> str:
+    """What is known of the releases before the first that fails; verb: what those do."""
+    last, does = f"{lead.change} {lead.good}", "does without" if verb == "do without" else f"{verb}s"
     if lead.between is None:
-        return f"{last} works; more than {mixed.MOST_RELEASES} releases lie between, and none of them was tried"
+        return f"{last} {does}; more than {mixed.MOST_RELEASES} releases lie between, and none of them was tried"
     if lead.between:
         between = "the release" if lead.between == 1 else f"{lead.between} releases"
-        return f"{last} is the last known to work: of {between} after it nothing can be told"
-    return f"{last} is the last that works"
+        return f"{last} is the last known to {verb}: of {between} after it nothing can be told"
+    return f"{last} is the last that {does}"
+
+
+def _same_stage(one: Failure | None, other: Failure | None) -> bool:
+    return one is not None and other is not None and one.stage is other.stage
+
+
+def _said(content: Evidence, cell: Cell | None) -> Said:
+    """What explained evidence says of a cell of it."""
+    if cell is None:
+        return Said(None)
+    first = next((attempt.error for attempt in cell.attempts if attempt.error is not None), None)
+    return Said(cell, content.error_of(cell), content.errors.get(first or ""))
 
 
 def _files(mixture: Mixture) -> str:

@@ -119,7 +119,7 @@ def show(console: Console, report: GateReport, *, ends: bool = True) -> None:
                 if finding.known:
                     console.print(Text(f"    {finding.known}"), soft_wrap=True)
     if report.moved:
-        count = f"{len(report.moved)} finding{'' if len(report.moved) == 1 else 's'}"
+        count = words.counted(len(report.moved), "finding")
         worst = report.findings[0].kind
         code = f", exit code {report.exit_code}, {worst}: {MEANINGS[worst]}" if ends else ""
         console.print(Text(f"gate: {count}{code}", "bold"), soft_wrap=True)
@@ -135,7 +135,7 @@ def summary(report: GateReport, records: Sequence[CellRecord], found: dict[str, 
 
 def _moved(report: GateReport) -> str:
     """Markdown for a job summary: one line where nothing moved, else counts and a table. Ends with a line feed."""
-    cells = f"{len(report.checked)} {'cell' if len(report.checked) == 1 else 'cells'}"
+    cells = words.cells(len(report.checked))
     head = f"{len(report.moved)} of {cells} moved" if report.moved else "nothing moved"
     if not report.findings:
         return f"### Gate: {head}\n\n{cells} as recorded.\n"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from tfparity.environments.changed import held_as
 from tfparity.features.session import Session
 from tfparity.features.upgrade.compare import Answer, Change, Place
 from tfparity.features.upgrade.report import Across, Sides
@@ -30,6 +31,31 @@ TENSORFLOW = ("tensorflow", "tensorflow-cpu")
 def _minor(version: str) -> tuple[int, ...]:
     """The first two numbers: a release that only mends another has what that has."""
     return Version(version).release[:2]
+
+
+#: Bounds from which on a version is as new as is asked for.
+LOWEST = ("==", "===", ">=", ">", "~=")
+
+
+def _bounds(asked: Requirement) -> list[Version]:
+    return [Version(one.version.removesuffix(".*")) for one in asked.specifier if one.operator in LOWEST]
+
+
+def _version(asked: Requirement, held: Mapping[str, str]) -> str | None:
+    """The version at which packages hold what is asked for, or what has the same modules."""
+    return held.get(held_as(canonicalize_name(asked.name), held) or "")
+
+
+def _within(asked: Requirement, environments: Sequence[Mapping[str, str]], *, beyond: bool) -> bool:
+    """Whether environments hold what is asked for, each that holds the package at all; beyond: or, to the minor
+    release, a newer one than its bounds."""
+    versions = [version for held in environments if (version := _version(asked, held))]
+    newest = max((bound.release[:2] for bound in _bounds(asked)), default=None)
+    return bool(versions) and all(
+        asked.specifier.contains(version, prereleases=True)
+        or (beyond and newest is not None and _minor(version) >= newest)
+        for version in versions
+    )
 
 
 class Ways:
@@ -87,7 +113,7 @@ class Ways:
 
     def _named(self, works: Counter[tuple[str, str]], of: int, *, likely: bool = False) -> list[Across]:
         matrix = self.session.selection.matrix
-        newest_first = matrix.oldest_first(works)[::-1]
+        newest_first = matrix.oldest_first(sorted(works, reverse=True))[::-1]  # of one day by name
         ordered = sorted(newest_first, key=lambda way: (not self._same_tensorflow(way[0]), -works[way]))
         best: dict[str, tuple[str, str]] = {}
         for way in ordered:
@@ -124,7 +150,38 @@ class Ways:
         HEAD's minor version or a newer one."""
         base, head = self._held(self.base), self._held(self.head)
         raised = {name: v for name, v in head.items() if name in base and Version(v) > Version(base[name])}
-        return [id for id in self.session.selection.matrix.toolchains if self._reaches(id, raised)]
+        asked = self._asked
+        return [
+            id
+            for id in self.session.selection.matrix.toolchains
+            if self._reaches(id, raised) and all(self._fulfils(id, one) for one in asked)
+        ]
+
+    @cached_property
+    def _asked(self) -> list[Requirement]:
+        """What a HEAD that no matrix names asks for itself and BASE does not fulfil: a way across has that, too. Of one
+        that resolves a package that BASE does not hold is no matter of the conversion."""
+        environments = self._environments(self.head)
+        unnamed = [one for one in environments if not one.published]
+        resolves = not any(self.session.selection.keys.locked(one).unresolvable for one in environments)
+        wanted = [Requirement(line) for one in unnamed for line in one.asked()]
+        base = self._locked(self.base)
+        return [
+            one
+            for one in wanted
+            if not (resolves and not any(map(partial(_version, one), base))) and not _within(one, base, beyond=False)
+        ]
+
+    def _fulfils(self, id: str, asked: Requirement) -> bool:
+        """Whether a toolchain has what is asked for, or a newer one where BASE's is older."""
+        was = [Version(version) for held in self._locked(self.base) if (version := _version(asked, held))]
+        bounds = _bounds(asked)
+        raises = bool(bounds) and (not was or max(was) < max(bounds))
+        return _within(asked, self._locked(id), beyond=raises)
+
+    def _locked(self, toolchain: str) -> list[dict[str, str]]:
+        """All packages of each environment of a toolchain."""
+        return [self.session.selection.keys.locked(one).packages for one in self._environments(toolchain)]
 
     def _reaches(self, id: str, raised: Mapping[str, str]) -> bool:
         if id in (self.base, self.head) or (not raised and not self._same_tensorflow(id)):

@@ -12,7 +12,7 @@ from tfparity.environments import changed, lock
 from tfparity.environments.changed import Resolver
 from tfparity.errors import UsageError
 from tfparity.features.upgrade.sides import has_versions, is_file, python_for
-from tfparity.inputs import names, requirement_files
+from tfparity.inputs import requirement_files, yaml_input
 from tfparity.inputs.artifact import Kind
 from tfparity.inputs.matrix import Environment, Matrix
 from tfparity.planning.options import DEFAULT
@@ -42,7 +42,7 @@ def read(
         asked = requirement_files.read(path)
         version = python_for(asked, path, python, first.python)
         return ArtifactSide(base, first), _able(
-            kind, ArtifactSide(path.name, changed.environment_of(asked.lines, version, resolver)), resolver
+            kind, ArtifactSide(path.name, changed.environment_of(path, asked.lines, version, resolver)), resolver
         )
     if has_versions(word):
         over, under, changes = base, first, list(head)
@@ -51,7 +51,7 @@ def read(
     if not changes:
         return ArtifactSide(base, first), ArtifactSide(over, under)
     made = changed.environment_over(under, changes, resolver)
-    return ArtifactSide(base, first), ArtifactSide(f"{over} with {', '.join(changes)}", made)
+    return ArtifactSide(base, first), ArtifactSide(changed.said(over, changes), made)
 
 
 def command(base: str, head: Sequence[str], artifact: Path, golden: Path, more: Sequence[str] = ()) -> str:
@@ -66,12 +66,7 @@ def _named(matrix: Matrix, kind: Kind, id: str, resolver: Resolver, *, changes: 
     ids = list(dict.fromkeys(toolchain.routes.values())) if toolchain else [id] if id in matrix.locked else []
     if not ids:
         known = {*matrix.locked, *matrix.toolchains}
-        meant = names.closest(id, known)
-        guess = (
-            f", did you mean {meant!r}?"
-            if meant
-            else f"; there are {', '.join((*matrix.runtimes, *matrix.toolchains))}"
-        )
+        guess = yaml_input.did_you_mean(id, known)
         hint = "" if changes else "; to change a package, say which versions: 'tensorflow>=2.16'"
         raise UsageError(f"no runtime or toolchain {id!r} in matrix.yaml{guess}{hint}")
     able = [one for one in map(matrix.locked.__getitem__, ids) if _opens(kind, one, resolver)]

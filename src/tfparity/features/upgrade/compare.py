@@ -6,14 +6,14 @@ Nothing is said of a cell that only one side has a current result for: it is cou
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from tfparity.evidence import differences
 from tfparity.features.upgrade.kinds import Kind
 from tfparity.inputs.limitations import Limitation
 from tfparity.records.cells import Cell, Failure
 from tfparity.records.fingerprint import printable
-from tfparity.records.vocabulary import Stage, Verdict, shim_remedy
+from tfparity.records.vocabulary import Stage, Verdict
 
 #: A case and a route.
 Place = tuple[str, str]
@@ -81,13 +81,6 @@ class Change:
     def place(self) -> Place:
         return self.case, self.route
 
-    @property
-    def loses(self) -> bool:
-        """Whether it is worse for the model, and not only another environment that fails it."""
-        return bool(self.kind.exit_code) and (
-            self.kind is not Kind.ENVIRONMENT_BROKEN or self.base.verdict not in NOTHING_TO_LOSE
-        )
-
 
 #: How much longer a cell takes on HEAD, in words, and whether it is longer; None where nothing is claimed.
 Times = Callable[[Place], tuple[str, bool] | None]
@@ -141,6 +134,8 @@ def _told(place: Place, was: Answer, now: Answer, times: Times) -> tuple[Kind, s
         return Kind.NEW, f"{now.said} on HEAD; on BASE: {printable(was.reason or 'not applicable')}"
     if all(broken):
         return Kind.SAME, "no environment for it on either side"
+    if broken[1] and was.verdict is Verdict.BROKEN:
+        return Kind.CHANGED_FAILURE, f"on BASE: {was.said}; on HEAD: {now.said}"
     if broken[1]:
         return Kind.ENVIRONMENT_BROKEN, f"{was.verdict} on BASE; on HEAD: {now.said}"
     if broken[0]:
@@ -153,7 +148,7 @@ def _told(place: Place, was: Answer, now: Answer, times: Times) -> tuple[Kind, s
 def _moved(place: Place, was: Answer, now: Answer, times: Times) -> tuple[Kind, str]:
     """Of a cell that both sides ran."""
     assert was.cell is not None and now.cell is not None
-    old, new = _without_shims(was.cell), _without_shims(now.cell)
+    old, new = differences.without_shims(was.cell), differences.without_shims(now.cell)
     worse = differences.lost(old, new) + differences.needed(old, new)
     if worse:
         return Kind.REGRESSED, _sentence(worse, now)
@@ -174,12 +169,3 @@ def _moved(place: Place, was: Answer, now: Answer, times: Times) -> tuple[Kind, 
 
 def _sentence(worse: list[str], now: Answer) -> str:
     return f"{', '.join(worse)}; {now.said}" if now.verdict.failing else ", ".join(worse)
-
-
-def _without_shims(cell: Cell) -> Cell:
-    """The cell as if the shims of its environment were part of it: who adopts a toolchain adopts its shims."""
-    named = tuple(name for name in cell.remedies if not name.startswith(shim_remedy("")))
-    verdict = cell.verdict
-    if verdict is Verdict.WORKS_WITH_REMEDY and not named:
-        verdict = Verdict.WORKS
-    return replace(cell, verdict=verdict, remedies=named)

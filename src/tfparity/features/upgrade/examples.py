@@ -9,6 +9,7 @@ from tfparity.errors import EvidenceError
 from tfparity.features.session import Session
 from tfparity.features.upgrade import markdown, sides
 from tfparity.features.upgrade.upgrade import upgrade
+from tfparity.records.vocabulary import Tier
 
 #: Between the two ids: no id has an underscore.
 TO = "_to_"
@@ -23,7 +24,7 @@ def write(session: Session, *, check: bool = False) -> list[Path]:
         known = session.selection.matrix.toolchains
         if base not in known or head not in known:
             raise EvidenceError(f"is named after no two toolchains of matrix.yaml (BASE{TO}HEAD.md)", file=path)
-        made = markdown.page(upgrade(session, sides.named(base, head)))
+        made = markdown.page(upgrade(session, sides.named(base, head), tier=Tier.SMOKE))
         if path.read_text(encoding="utf-8") != made:
             stale.append(path)
             if not check:

@@ -10,6 +10,7 @@ from tfparity.features.upgrade.compare import Change
 from tfparity.features.upgrade.kinds import Kind
 from tfparity.features.upgrade.report import Across, CellChange, Group
 from tfparity.inputs.limitations import NO_LINK, NO_REMEDY
+from tfparity.records import called
 from tfparity.records.fingerprint import printable
 from tfparity.records.vocabulary import Stage
 from tfparity.report import words
@@ -59,23 +60,28 @@ def _group(kind: Kind, mine: Sequence[Change], ways: Ways) -> Group:
         link=rule.link if rule and rule.link != NO_LINK else None,
         remedy=rule.advice if rule and rule.remedy != NO_REMEDY else None,
         fingerprint=failure.fingerprint if failure else None,
-        error=printable(words.failure(failure)) if failure else None,
+        error=_said(words.failure(failure)) if failure else None,
         across=ways(mine) if asked else (),
         cells=tuple(
-            CellChange(change.case, change.route, change.base.verdict, change.head.verdict, change.message)
+            CellChange(change.case, change.route, change.base.verdict, change.head.verdict, _said(change.message))
             for change in sorted(mine, key=lambda change: change.place)
         ),
     )
+
+
+def _said(text: str) -> str:
+    """Another's text as it can be shown."""
+    return called.in_words(printable(text))
 
 
 def _title(change: Change) -> str:
     if change.rule is not None:
         return change.rule.cause if change.rule.understood else f"cause unknown ({change.rule.id})"
     if change.failure is not None and change.failure.stage is Stage.RESOLVE:
-        return words.shortened(lines.resolver(printable(change.failure.message)), 600)
+        return words.shortened(lines.resolver(_said(change.failure.message)), 600)
     if change.failure is not None:
-        return words.shortened(" ".join(printable(words.failure(change.failure)).split()), 300)
-    return _lacking(change) if change.kind in (Kind.MISSING, Kind.NEW) else change.message
+        return words.shortened(" ".join(_said(words.failure(change.failure)).split()), 300)
+    return _said(_lacking(change) if change.kind in (Kind.MISSING, Kind.NEW) else change.message)
 
 
 def _lacking(change: Change) -> str:

@@ -7,6 +7,7 @@ from jinja2 import Environment, StrictUndefined
 from tfparity.features.upgrade import lines
 from tfparity.features.upgrade.kinds import MEANINGS, Kind
 from tfparity.features.upgrade.report import Upgrade
+from tfparity.report import words
 
 #: What a page of this kind begins and ends with.
 TOP = """\
@@ -55,7 +56,7 @@ _BODY = """\
 {% if group.remedy %}<dt>remedy</dt><dd>{{ group.remedy }}</dd>{% endif %}
 {% for way in group.across %}<dt>gets across</dt><dd>{{ lines.across(way) }}</dd>{% endfor %}
 </dl>
-<details><summary>{{ group.cells | length }} cells</summary>
+<details><summary>{{ words.cells(group.cells | length) }}</summary>
 <table>
 <tr><th>model</th><th>route</th><th>BASE</th><th>HEAD</th><th>what</th></tr>
 {% for cell in group.cells %}
@@ -80,6 +81,7 @@ def page(report: Upgrade) -> str:
         report=report,
         title=f"{report.base.label} → {report.head.label}",
         lines=lines,
+        words=words,
         meanings=MEANINGS,
         sections=[one for one in sections if one[1]],
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tfparity.features.upgrade.kinds import MEANINGS
 from tfparity.features.upgrade.report import Upgrade
+from tfparity.report import words
 from tfparity.report.junit import Failed, Test, suite
 
 
@@ -21,5 +22,10 @@ def junit(report: Upgrade) -> str:
         for cell in group.cells
     ]
     if report.counts["same"]:
-        tests.append(Test(report.head.label, f"{report.counts['same']} cells are the same"))
-    return suite("tfparity upgrade", tests)
+        tests.append(
+            Test(
+                report.head.label,
+                f"{words.cells(report.counts['same'])} {'is' if report.counts['same'] == 1 else 'are'} the same",
+            )
+        )
+    return suite("tfparity upgrade", tests, {"verdict": report.verdict})

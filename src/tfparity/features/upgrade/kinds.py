@@ -41,7 +41,7 @@ EXIT_CODES = {
 NO_ANSWER = 41
 
 MEANINGS = {
-    Kind.ENVIRONMENT_BROKEN: "HEAD's packages cannot be resolved, installed or imported",
+    Kind.ENVIRONMENT_BROKEN: "HEAD's packages cannot be resolved, installed or imported, and BASE was not broken",
     Kind.REGRESSED: "converts on HEAD worse than on BASE: a lower verdict, a lost axis or name, a remedy needed",
     Kind.MISSING: "converts on BASE; HEAD has no such model or route",
     Kind.LESS_EXACT: "as before, with a lower grade and a larger error",

@@ -12,13 +12,15 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class Sides:
-    """The ids of both toolchains, as they were asked for, and the command that compares them."""
+    """The ids of both toolchains, as they were asked for, and the command that compares them. asked: the packages that
+    HEAD was asked to change, by name; of two toolchains of the matrix, none."""
 
     base: str
     head: str
     base_label: str
     head_label: str
     command: str
+    asked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,9 @@ class Package:
 class Rests:
     """What the comparison rests on, in cells (models by routes). compared: both sides known; ran: of these, so many
     were run for this report; base_only, head_only: recorded on that side and not on the other; neither: on no side;
-    stale: of these not compared, so many are recorded under an older revision."""
+    stale: of these not compared, so many are recorded under an older revision. tier, runs: --run runs so many of those
+    not compared, of the cases of that tier. no_environment: of those compared, so many that HEAD has no environment
+    for."""
 
     compared: int
     ran: int
@@ -54,6 +58,13 @@ class Rests:
     head_only: int
     neither: int
     stale: int
+    tier: str
+    runs: int
+    no_environment: int
+
+    @property
+    def not_compared(self) -> int:
+        return self.base_only + self.head_only + self.neither
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,10 @@ from dataclasses import dataclass, replace
 from tfparity.environments import changed, estimate, lock
 from tfparity.environments.changed import Resolver
 from tfparity.environments.news import News
-from tfparity.errors import LockError, UsageError
+from tfparity.errors import AbsentError, LockError, UsageError
 from tfparity.features import unnamed
 from tfparity.features.session import Session
 from tfparity.features.upgrade import sides
-from tfparity.features.upgrade.kinds import Kind
 from tfparity.features.upgrade.proposal import Proposal, propose
 from tfparity.features.upgrade.report import Sides, Upgrade
 from tfparity.features.upgrade.upgrade import Carry, to_run, upgrade
@@ -68,11 +67,11 @@ def chosen(found: Sequence[News], packages: Sequence[str], tracked: Iterable[str
 
 
 def candidate(matrix: Matrix, news: News, resolver: Resolver) -> Candidate:
-    """The base with that release, resolved as of yesterday; one that does not build is none, too. Raises as
-    changed.over."""
+    """The base with that release, resolved as of yesterday; one that does not build, or that is gone again, is none,
+    too. Raises as changed.over."""
     try:
         made, id = changed.over(matrix, news.base, [f"{news.package}=={news.version}"], resolver)
-    except LockError as wrong:
+    except (LockError, AbsentError) as wrong:
         return Candidate(news, matrix, news.base, str(wrong))
     locks = [lock.status(resolver.project, made.environments[one]) for one in made.toolchains[id].environments()]
     return Candidate(news, made, id, next((one.reason for one in locks if one.unresolvable), None))
@@ -112,7 +111,7 @@ class Scout:
                     installs[environment.id] = environment, session
         packages = [session.selection.keys.locked(one).packages for one, session in installs.values()]
         disk = f"{words.environments(len(packages))} to install, {estimate.told(*packages)}; " if packages else ""
-        what = f"{len(candidates)} candidate{'' if len(candidates) == 1 else 's'}"
+        what = words.counted(len(candidates), "candidate")
         if not cells:
             return f"{what}: all has run before"
         return (
@@ -133,7 +132,7 @@ class Scout:
         with unnamed.removed(session):
             report = upgrade(session, _sides(one), kept, self._tier)
         cut = sum(not record.whole for record in last.values())
-        adopted = not cut and report.rests.compared > report.counts[Kind.ENVIRONMENT_BROKEN]
+        adopted = not cut and report.rests.compared > report.rests.no_environment
         locks = {environment.id: session.selection.keys.locked(environment) for environment in _environments(one)}
         proposal = propose(one.matrix, one.news, one.matrix.toolchains[one.id], locks) if adopted else None
         return Trial(one, report, proposal, cut)
@@ -147,4 +146,4 @@ def _environments(one: Candidate) -> list[Environment]:
 def _sides(one: Candidate) -> Sides:
     news = one.news
     command = f"nox -s upgrade -- {shlex.join([news.base, f'{news.package}=={news.version}'])}"
-    return Sides(news.base, one.id, news.base, one.label, command)
+    return Sides(news.base, one.id, news.base, one.label, command, (news.package,))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 
 from tfparity.environments import changed
 from tfparity.environments.changed import Resolver
@@ -42,11 +43,11 @@ def read(
     first = _named(base, choice)
     selection = Selection(choice)
     resolver = Resolver(selection.project, selection.cache, changed.yesterday(), choice.download, run, progress)
-    matrix, second, label = _head(selection, first, head, python, resolver)
+    matrix, second, label, packages = _head(selection, first, head, python, resolver)
     asked = replace(choice, toolchains=(first, second), tier=choice.tier or Tier.ALL.value)
     session = Session(asked, selection.project, selection.cache, matrix)
     words = command([first, *([second] if label == second else head), *(["--python", python] if python else [])])
-    return session, Sides(first, second, first, label, words)
+    return session, Sides(first, second, first, label, words, packages)
 
 
 def named(base: str, head: str) -> Sides:
@@ -56,19 +57,19 @@ def named(base: str, head: str) -> Sides:
 
 def _head(
     selection: Selection, base: str, words: Sequence[str], python: str | None, resolver: Resolver
-) -> tuple[Matrix | None, str, str]:
-    """The matrix to take, HEAD's id in it, and how it is called."""
+) -> tuple[Matrix | None, str, str, tuple[str, ...]]:
+    """The matrix to take, HEAD's id in it, how it is called, and the packages that it is asked to change."""
     first, *changes = words
     if is_file(words, python):
-        return _of_file(selection, base, Path(first), python, resolver)
+        return *_of_file(selection, base, Path(first), python, resolver), ()
     if has_versions(first):
         changes, over = list(words), base
     else:
         over = _named(first, selection.choice, changes=bool(changes))
     if not changes:
-        return None, over, over
+        return None, over, over, ()
     matrix, id = changed.over(selection.matrix, over, changes, resolver)
-    return matrix, id, f"{over} with {', '.join(changes)}"
+    return matrix, id, changed.said(over, changes), tuple(canonicalize_name(Requirement(one).name) for one in changes)
 
 
 def _of_file(
@@ -77,7 +78,8 @@ def _of_file(
     asked = requirement_files.read(path)
     matrix = selection.matrix
     own = matrix.environments[matrix.toolchains[base].source].python
-    made, id = changed.of_requirements(matrix, base, asked.lines, python_for(asked, path, python, own), resolver)
+    version = python_for(asked, path, python, own)
+    made, id = changed.of_requirements(matrix, base, path, asked.lines, version, resolver)
     return made, id, path.name
 
 

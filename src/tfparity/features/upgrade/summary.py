@@ -7,8 +7,10 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tfparity.environments.changed import alike
 from tfparity.environments.lock import LockStatus
 from tfparity.features.session import Session
+from tfparity.features.upgrade import lines
 from tfparity.features.upgrade.across import Ways
 from tfparity.features.upgrade.answers import Answers
 from tfparity.features.upgrade.compare import Answer, Change, Place
@@ -16,7 +18,7 @@ from tfparity.features.upgrade.groups import grouped
 from tfparity.features.upgrade.kinds import NO_ANSWER, Kind
 from tfparity.features.upgrade.report import SCHEMA, Package, Rests, Side, Sides, Upgrade
 from tfparity.inputs.matrix import Environment
-from tfparity.records.vocabulary import Verdict
+from tfparity.records.vocabulary import Tier, Verdict
 from tfparity.report import words
 
 
@@ -28,52 +30,58 @@ def report(
     changes: Sequence[Change],
     unknown: Sequence[Place],
     ran: Collection[Place],
+    tier: Tier,
+    runs: Collection[Place],
     lost: Sequence[Place] = (),
 ) -> Upgrade:
-    """The report of those changes. lost: the cells that a second run left untested."""
+    """The report of those changes. runs: the cells of that tier that --run runs, of those not known; lost: the cells
+    that a second run left untested."""
     groups = grouped(changes, Ways(session, sides, head))
     counts = {kind.value: sum(change.kind is kind for change in changes) for kind in Kind}
-    losing = {change.kind for change in changes if change.loses}
-    worst = next((kind for kind in Kind if kind in losing), Kind.SAME)
+    worst = next((kind for kind in Kind if kind.exit_code and counts[kind]), Kind.SAME)
+    packages = _packages(session, sides)
+    asked = [name for one in sides.asked for name in alike(one)]
+    was, now = (_side(session, id, label) for id, label in _labelled(sides))
     return Upgrade(
         schema=SCHEMA,
         command=sides.command,
-        base=_side(session, sides.base, sides.base_label),
-        head=_side(session, sides.head, sides.head_label),
-        verdict=sentence(sides, changes),
+        base=was,
+        head=now,
+        verdict=sentence(sides, changes, lines.also(asked, was, now, packages)),
         exit_code=worst.exit_code if changes else NO_ANSWER,
-        rests=_rests(base, head, changes, unknown, ran),
+        rests=_rests(base, head, changes, unknown, ran, tier, runs),
         counts=counts,
-        packages=_packages(session, sides),
+        packages=packages,
         groups=tuple(groups),
         unknown=tuple(" ".join(place) for place in lost),
     )
 
 
-def sentence(sides: Sides, changes: Sequence[Change]) -> str:
-    """The verdict in one sentence."""
+def _labelled(sides: Sides) -> tuple[tuple[str, str], tuple[str, str]]:
+    return (sides.base, sides.base_label), (sides.head, sides.head_label)
+
+
+def sentence(sides: Sides, changes: Sequence[Change], also: str = "") -> str:
+    """The verdict in one sentence. also: what HEAD moves beside what it was asked for, at its end."""
     head = sides.head_label
     if not changes:
         return f"Nothing is known of both {sides.base_label} and {head}, so nothing can be said of this upgrade."
-    worse = [change for change in changes if change.loses]
+    worse = [change for change in changes if change.kind.exit_code]
     of = f"{words.cells(len(changes))} known on both sides"
     better = [f"{n} {kind}" for kind in (Kind.FIXED, Kind.FASTER, Kind.NEW) if (n := _number(changes, kind))]
     if not worse:
         differ = [change for change in changes if change.kind is not Kind.SAME]
         if not differ:
-            return f"Nothing changes on {head}: {of}, all the same."
-        kinds = (Kind.ENVIRONMENT_BROKEN, Kind.CHANGED_FAILURE, Kind.QUARANTINED)
-        others = [f"{n} {kind}" for kind in kinds if (n := _number(changes, kind))]
-        return f"Nothing is worse on {head}: of {of}, {', '.join([*better, *others])}."
+            same = "the same" if len(changes) == 1 else "all the same"
+            return f"Nothing changes on {head}: {of}, {same}{also}."
+        others = [f"{n} {kind}" for kind in (Kind.CHANGED_FAILURE, Kind.QUARANTINED) if (n := _number(changes, kind))]
+        return f"Nothing is worse on {head}: of {of}, {', '.join([*better, *others])}{also}."
     works = len({change.case for change in worse})
     parts = [f"{n} {kind}" for kind in Kind if kind.exit_code and (n := _number(worse, kind))]
-    broken = _number(changes, Kind.ENVIRONMENT_BROKEN) - _number(worse, Kind.ENVIRONMENT_BROKEN)
-    aside = [f"{broken} without an environment were broken on {sides.base_label} already"] if broken else []
     quarantined = _number(changes, Kind.QUARANTINED)
-    aside += [f"{quarantined} {Kind.QUARANTINED}"] if quarantined else []
+    aside = [f"{quarantined} {Kind.QUARANTINED}"] if quarantined else []
     tail = "".join(f"; {one}" for one in [*([f"better: {', '.join(better)}"] if better else []), *aside])
-    models = f"{works} model{'' if works == 1 else 's'}"
-    return f"{head} is worse for {models}: of {of}, {', '.join(parts)}{tail}."
+    return f"{head} is worse for {words.counted(works, 'model')}: of {of}, {', '.join(parts)}{tail}{also}."
 
 
 def _number(changes: Iterable[Change], kind: Kind) -> int:
@@ -81,7 +89,13 @@ def _number(changes: Iterable[Change], kind: Kind) -> int:
 
 
 def _rests(
-    base: Answers, head: Answers, changes: Sequence[Change], unknown: Sequence[Place], ran: Collection[Place]
+    base: Answers,
+    head: Answers,
+    changes: Sequence[Change],
+    unknown: Sequence[Place],
+    ran: Collection[Place],
+    tier: Tier,
+    runs: Collection[Place],
 ) -> Rests:
     nothing = Answer(Verdict.NOT_APPLICABLE)
     both = [(base.get(place, nothing), head.get(place, nothing)) for place in unknown]
@@ -92,6 +106,9 @@ def _rests(
         head_only=sum(now.known and not was.known for was, now in both),
         neither=sum(not was.known and not now.known for was, now in both),
         stale=sum(Verdict.STALE in (was.verdict, now.verdict) for was, now in both),
+        tier=tier.value,
+        runs=len({*unknown} & {*runs}),
+        no_environment=sum(change.head.environment_broken for change in changes),
     )
 
 

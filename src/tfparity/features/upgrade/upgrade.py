@@ -50,8 +50,9 @@ def upgrade(
 
     carry: runs, of the cases of that tier, what is not recorded or stale, and both sides of each difference again,
     which counts where it comes out again; None: nothing is run. What ran is recorded where the session has results of
-    its own. times: None for what the recorded latency says. repeat: of a toolchain that is compared with itself, how
-    often it runs; what then comes out otherwise among these runs is flaky.
+    its own. tier: also the one of which it is said what --run runs. times: None for what the recorded latency says.
+    repeat: of a toolchain that is compared with itself, how often it runs; what then comes out otherwise among these
+    runs is flaky.
     """
     times = times or recorded(session.selection.project, sides.base, sides.head)
     cells = [cell for cell in session.selection.planned if cell.toolchain in (sides.base, sides.head)]
@@ -68,7 +69,8 @@ def upgrade(
     if carry is not None:
         unsure = {change.place for change in changes if change.kind in (Kind.FLAKY, Kind.QUARANTINED)}
         _record(session, known, unsure | set(lost))
-    return report(session, sides, known.base, known.head, changes, unknown, known.ran, lost)
+    runs = {_place(cell) for cell in _unknown(session, sides, cells, known, tier)} | {*lost}
+    return report(session, sides, known.base, known.head, changes, unknown, known.ran, tier, runs, lost)
 
 
 def _recorded(session: Session, sides: Sides, cells: Sequence[PlannedCell]) -> _Known:
