@@ -331,20 +331,20 @@ def test_only_what_has_what_was_asked_for_gets_across(
 ) -> None:
     """Of a set that cannot be resolved: nothing of it ran, so what others do says nothing unless they have it."""
     text = project.matrix.read_text()
-    more = "".join(
-        f"  - {{id: {id}, python: '3.11', as-of: 2026-11-20, pins: {{torch: 2.2.0}}}}\n" for id in ("older", "newer")
-    )
-    project.matrix.write_text(text + more)
+    torch = {"older": "2.2.0", "newer": "2.2.0", "lower": "1.12.0"}  # the last is below BASE's
+    for id, version in torch.items():
+        text += f"  - {{id: {id}, python: '3.11', as-of: 2026-11-20, pins: {{torch: {version}}}}}\n"
+    project.matrix.write_text(text)
     as_planned = lock.status
 
     def status(of: Project, environment: matrix.Environment) -> lock.LockStatus:
         found = as_planned(of, environment)
-        numpy = {"older": "1.26.0", "newer": "2.3.1", "old": "1.27.0"}.get(environment.id)
+        numpy = {"older": "1.26.0", "newer": "2.3.1", "lower": "2.3.1", "old": "1.27.0"}.get(environment.id)
         return replace(found, packages={**found.packages, "numpy": numpy}) if numpy else found
 
     monkeypatch.setattr(lock, "status", status)
     uv.refusal = "error: No solution found when resolving dependencies\n  cause: they do not go together"
-    records = [small_project.record("add", toolchain=id) for id in ("old", "older", "newer")]
+    records = [small_project.record("add", toolchain=id) for id in ("old", *torch)]
     Session(small_project.EVERYTHING).recorder.record(small_project.current(*records))
     (group,) = upgrade(*sides.read("old", [change], Choice(), run=uv)).groups
     assert sorted(way.name for way in group.across) == sorted(across)

@@ -267,10 +267,10 @@ def test_what_a_wheel_asks_for_and_is_not_there_is_told(declared: Matrix, resolv
     asks = "Requires-Dist: numpy>=2\nRequires-Dist: jax\nRequires-Dist: onnx\nRequires-Dist: x; python_version<'3'\n"
     asks += "Requires-Dist: y; python_full_version>='3.12'\nRequires-Dist: z; python_full_version<'3.11.4'\n"
     file = made(tmp_path / "w", "onnx-tf", "2.0", metadata=asks)
-    _, id, (one,) = under_test.over(declared, "one", [under_test.read(f"onnx-tf={file}")], resolver)
+    _, _, (one,) = under_test.over(declared, "one", [under_test.read(f"onnx-tf={file}")], resolver)
     assert one.lacks == ("numpy>=2 (1.26.4 is there)", "jax (none is there)")
-    told = sessions.said("one", id, [one])
-    assert told[0].startswith(f"{id} is one with onnx-tf 2.0 (wheel ")
+    told = sessions.said("one", [one])
+    assert told[0].startswith("over one: onnx-tf 2.0 (wheel ")
     assert "asks for numpy>=2 (1.26.4 is there), jax (none is there)" in told[1]
 
 

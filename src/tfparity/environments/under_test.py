@@ -26,6 +26,7 @@ from tfparity.environments.wheels import ARCHIVES, Wheel
 from tfparity.errors import AbsentError, PackageError, UsageError
 from tfparity.inputs import names
 from tfparity.inputs.matrix import Environment, Matrix
+from tfparity.records import called
 
 
 @dataclass(frozen=True)
@@ -161,6 +162,9 @@ def over(matrix: Matrix, base: str, packages: Sequence[Asked], resolver: Resolve
             made[id] = environment
     renamed = {id: made[id].id if id in made else id for id in sides}
     id = PREFIX + hashlib.sha256("\0".join([base, *sorted(renamed.values())]).encode()).hexdigest()[:12]
+    words = changed.said(base, list(dict.fromkeys(f"{one.name} {one.version}" for one in laid)))
+    for unnamed in (id, *(one.id for one in made.values())):
+        called.call(unnamed, words)
     return *changed.joined(matrix, toolchain, renamed, id, made, over=base), laid
 
 

@@ -30,18 +30,18 @@ def session(choice: Choice, told: Callable[[str], None] = lambda _: None, run: R
     for base in selection.toolchains:
         matrix, id, laid = under_test.over(matrix, base, packages, resolver)
         ids.append(id)
-        for text in said(base, id, laid):
+        for text in said(base, laid):
             told(text)
     return Session(replace(choice, toolchains=tuple(ids)), selection.project, selection.cache, matrix)
 
 
-def said(base: str, id: str, laid: list[Laid]) -> list[str]:
+def said(base: str, laid: list[Laid]) -> list[str]:
     """What lies over a toolchain, a line each."""
     lines = []
     for one in laid:
         what = one.what if one.digest is None else f"{one.what} {one.digest[:12]}"
         place = "" if one.environment == base else f" in {one.environment}"
-        lines.append(f"{id} is {base} with {one.name} {one.version} ({what}) instead of {one.was}{place}: unlocked")
+        lines.append(f"over {base}: {one.name} {one.version} ({what}) instead of {one.was}{place}: unlocked")
         if one.lacks:
             lines.append(
                 f"{one.name} {one.version} asks for {', '.join(one.lacks)}; it is laid over the lock all the same"

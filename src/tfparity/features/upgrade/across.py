@@ -10,7 +10,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from tfparity.environments.changed import held_as
+from tfparity.environments.changed import alike, held_as
 from tfparity.features.session import Session
 from tfparity.features.upgrade.compare import Answer, Change, Place
 from tfparity.features.upgrade.report import Across, Sides
@@ -118,7 +118,8 @@ class Ways:
         best: dict[str, tuple[str, str]] = {}
         for way in ordered:
             best.setdefault(way[0], way)
-        mine = self._pins(self.head)
+        asked = (Requirement(line).name for one in self._environments(self.head) for line in one.asked())
+        mine = set(map(canonicalize_name, asked))
         return [
             Across(
                 "toolchain",
@@ -159,18 +160,21 @@ class Ways:
 
     @cached_property
     def _asked(self) -> list[Requirement]:
-        """What a HEAD that no matrix names asks for itself and BASE does not fulfil: a way across has that, too. Of one
-        that resolves a package that BASE does not hold is no matter of the conversion."""
+        """What a HEAD that no matrix names asks for itself and BASE does not fulfil, and its frameworks, as they are
+        or newer: a way across has these, too. Of one that resolves a package that BASE does not hold is no matter of
+        the conversion."""
         environments = self._environments(self.head)
         unnamed = [one for one in environments if not one.published]
         resolves = not any(self.session.selection.keys.locked(one).unresolvable for one in environments)
         wanted = [Requirement(line) for one in unnamed for line in one.asked()]
         base = self._locked(self.base)
-        return [
+        moved = [
             one
             for one in wanted
             if not (resolves and not any(map(partial(_version, one), base))) and not _within(one, base, beyond=False)
         ]
+        kept = [one for one in wanted if one not in moved and not {*CORE}.isdisjoint(alike(one.name))]
+        return [*moved, *(Requirement(f"{one.name}>={max(_bounds(one))}") for one in kept if _bounds(one))]
 
     def _fulfils(self, id: str, asked: Requirement) -> bool:
         """Whether a toolchain has what is asked for, or a newer one where BASE's is older."""
@@ -184,7 +188,7 @@ class Ways:
         return [self.session.selection.keys.locked(one).packages for one in self._environments(toolchain)]
 
     def _reaches(self, id: str, raised: Mapping[str, str]) -> bool:
-        if id in (self.base, self.head) or (not raised and not self._same_tensorflow(id)):
+        if id in (self.base, self.head) or not (raised or self._asked or self._same_tensorflow(id)):
             return False
         held = self._held(id)
         lacks = any(name in raised and name not in held for name in CORE)
