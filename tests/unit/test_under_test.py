@@ -270,7 +270,7 @@ def test_what_a_wheel_asks_for_and_is_not_there_is_told(declared: Matrix, resolv
     _, _, (one,) = under_test.over(declared, "one", [under_test.read(f"onnx-tf={file}")], resolver)
     assert one.lacks == ("numpy>=2 (1.26.4 is there)", "jax (none is there)")
     told = sessions.said("one", [one])
-    assert told[0].startswith("over one: onnx-tf 2.0 (wheel ")
+    assert told[0].startswith("one with onnx-tf 2.0 (wheel ")
     assert "asks for numpy>=2 (1.26.4 is there), jax (none is there)" in told[1]
 
 

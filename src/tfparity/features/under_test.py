@@ -41,7 +41,7 @@ def said(base: str, laid: list[Laid]) -> list[str]:
     for one in laid:
         what = one.what if one.digest is None else f"{one.what} {one.digest[:12]}"
         place = "" if one.environment == base else f" in {one.environment}"
-        lines.append(f"over {base}: {one.name} {one.version} ({what}) instead of {one.was}{place}: unlocked")
+        lines.append(f"{base} with {one.name} {one.version} ({what}) instead of {one.was}{place}: unlocked")
         if one.lacks:
             lines.append(
                 f"{one.name} {one.version} asks for {', '.join(one.lacks)}; it is laid over the lock all the same"
