@@ -12,6 +12,7 @@ import re
 import shutil
 import stat
 import threading
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -181,11 +182,11 @@ def attempts_file(store: Path, key: str) -> str:
 
 def digest(files: Iterable[Path], root: Path | None = None) -> str:
     """sha256 of files, by name (their path below `root`, where there is one) and content, in that order. Raises
-    OSError."""
+    OSError, of a pipe or a device, too."""
     hashed = hashlib.sha256()
     for path in files:
         hashed.update(f"{path.relative_to(root).as_posix() if root else path.name}\0{path.stat().st_size}\0".encode())
-        with path.open("rb") as file:
+        with os.fdopen(_open_plain(path, os.O_RDONLY), "rb") as file:
             hashed.update(hashlib.file_digest(file, "sha256").digest())
     return hashed.hexdigest()
 
@@ -193,9 +194,42 @@ def digest(files: Iterable[Path], root: Path | None = None) -> str:
 def discard(path: Path) -> None:
     """Remove what is there, whatever it is; nothing where it is gone. A folder's files that cannot be removed stay."""
     if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
+        remove_folder(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder and all that is in it, however deep code under test made it; what cannot be removed stays."""
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+    except RecursionError:
+        with contextlib.suppress(OSError, RecursionError):
+            _flatten(folder)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _flatten(top: Path) -> None:
+    """Move every folder below to the top, where it has a new name."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    into = os.open(top, flags)
+    try:
+        waiting = _folders(into)
+        while waiting:
+            opened = os.open(waiting.pop(), flags, dir_fd=into)
+            try:
+                for name in _folders(opened):
+                    waiting.append(uuid.uuid4().hex)
+                    os.rename(name, waiting[-1], src_dir_fd=opened, dst_dir_fd=into)
+            finally:
+                os.close(opened)
+    finally:
+        os.close(into)
+
+
+def _folders(opened: int) -> list[str]:
+    with os.scandir(opened) as entries:
+        return [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
 
 
 def make_way(file: Path, root: Path) -> None:
@@ -216,7 +250,11 @@ def make_way(file: Path, root: Path) -> None:
 def open_untrusted(path: Path, flags: int = os.O_RDONLY) -> int:
     """A descriptor of a file in a folder that code under test may write to: a plain file, else OSError. A link is not
     followed, and nobody waits for who writes into a pipe."""
-    descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    return _open_plain(path, flags | os.O_NOFOLLOW)
+
+
+def _open_plain(path: Path, flags: int) -> int:
+    descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise OSError(errno.EINVAL, "is no plain file", str(path))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import cells
+import delivered
 import files
 import fuzzed
 import machine
@@ -12,6 +13,7 @@ from plants import Plant
 
 PLANTS: tuple[Plant, ...] = (
     *cells.PLANTS,
+    *delivered.PLANTS,
     *files.PLANTS,
     *fuzzed.PLANTS,
     *machine.PLANTS,

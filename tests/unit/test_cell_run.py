@@ -1,5 +1,6 @@
 """One cell under way: which attempts are made, which are kept from before, what a fault of the machine comes to."""
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -459,3 +460,63 @@ def test_an_export_that_failed_is_no_converters(both: Both, monkeypatch: pytest.
     monkeypatch.setattr(bundles, "changed", lambda _: True)
     both.ends = {(13, ()): attempt(13, Stage.EXPORT, Outcome.FAIL, "no such operator")}
     assert run(both, 13).attempts()[0].stage is Stage.EXPORT
+
+
+# An artifact that outlives its judging and was changed
+
+
+@pytest.mark.parametrize("kept", ["keep_artifact", "retain"])
+def test_an_artifact_that_changed_while_it_ran_is_a_crash_of_the_converter(
+    both: Both, monkeypatch: pytest.MonkeyPatch, kept: str
+) -> None:
+    execute = both.execute
+
+    def changes(exported: Exported, folder: Path) -> Answer:
+        (folder / "artifact" / "more").touch()
+        return execute(exported, folder)
+
+    monkeypatch.setattr(both, "execute", changes)
+    both.ends = {(13, ()): attempt(13)}
+    with pytest.raises(MachineFault, match="the artifact was changed"):  # beside others it is nobody's fault yet
+        run(both, 13, **{kept: True}).attempts()
+    here = run(both, 13, alone=True, **{kept: True})
+    (made,) = here.attempts()
+    assert (made.stage, made.outcome, made.error.type if made.error else None) == (
+        "convert",
+        "crash",
+        "ChangedArtifact",
+    )
+    assert here.artifacts == {}
+    assert judge.works(run(both, 13).attempts()[0])  # nobody reads it any more
+
+
+def test_an_artifact_of_more_than_plain_files_is_not_run(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    convert = both.convert
+
+    def leaves(opset: int, exported: Exported, folder: Path, remedies: Sequence[str] = ()) -> Answer:
+        answer = convert(opset, exported, folder, remedies)
+        os.mkfifo(folder / "artifact" / "pipe")
+        return answer
+
+    monkeypatch.setattr(both, "convert", leaves)
+    both.ends = {(13, ()): attempt(13)}
+    (made,) = run(both, 13, alone=True, keep_artifact=True).attempts()
+    assert (made.stage, made.error.type if made.error else None) == ("convert", "OddArtifact")
+    assert [step for step, _ in both.steps] == ["export", "convert"]
+
+
+def test_what_is_made_of_an_artifact_is_sealed_beside_it(both: Both) -> None:
+    both.ends = {(13, ()): attempt(13)}
+    here = run(both, 13, alone=True, keep_artifact=True)
+    here.attempts()
+    folder = here.artifacts[13, ()]
+    target = folder / "target"
+    target.mkdir()
+    (target / "model.tflite").write_bytes(b"TFL3")
+    assert here.seal(target) is None
+    assert here.changed(Stage.PARITY, folder / "artifact", target) is None
+    (target / "model.tflite").write_bytes(b"TFL4")
+    assert here.changed(Stage.PARITY, folder / "artifact") is None
+    problem = here.changed(Stage.PARITY, folder / "artifact", target)
+    assert problem is not None
+    assert problem.type == "ChangedArtifact"

@@ -476,6 +476,8 @@ def test_what_worked_before_and_does_not_now_ends_no_other_cell(
             super().__init__(*given)
             self.artifacts: dict[Any, Path] = {}
 
+        def drop_changed(self) -> None: ...
+
         def attempt(self, opset: int, remedies: tuple[str, ...]) -> Attempt:
             made = ends.pop() if self.case == "zoo/a" and ends else attempt(opset)
             if made.outcome.passed:

@@ -1,7 +1,9 @@
 """Files of text appear whole or not at all."""
 
 import errno
+import inspect
 import os
+import sys
 import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -199,3 +201,37 @@ def test_a_file_of_code_under_test_is_opened_where_it_is_a_plain_one(tmp_path: P
     for other in (link, pipe, folder, tmp_path / "gone", Path("/dev/zero")):
         with pytest.raises(OSError, match=r"."):
             paths.open_untrusted(other)
+
+
+def test_a_folder_is_removed_however_deep_it_is(tmp_path, monkeypatch):
+    top = tmp_path / "top"
+    top.mkdir()
+    monkeypatch.chdir(top)
+    deepest = sys.getrecursionlimit()
+    for _ in range(300):
+        Path("d").mkdir()
+        Path("file").touch()
+        os.chdir("d")
+    monkeypatch.chdir(tmp_path)
+    (top / "link").symlink_to(tmp_path)
+    (tmp_path / "stays").touch()
+    sys.setrecursionlimit(len(inspect.stack()) + 200)
+    try:
+        paths.remove_folder(top)
+    finally:
+        sys.setrecursionlimit(deepest)
+    assert names(tmp_path) == ["stays"]
+
+
+@pytest.mark.parametrize("odd", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")], ids=["a pipe", "a device"])
+def test_what_has_no_end_has_no_digest(tmp_path, odd):
+    odd(tmp_path / "x")
+    with pytest.raises(OSError, match="is no plain file"):
+        paths.digest([tmp_path / "x"])
+
+
+def test_a_file_by_a_link_has_a_digest(tmp_path):
+    (tmp_path / "x").write_text("x")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "x").symlink_to(tmp_path / "x")
+    assert paths.digest([tmp_path / "folder" / "x"]) == paths.digest([tmp_path / "x"])

@@ -427,7 +427,7 @@ class Runner:
             stored = json.load(file)
         with numpy.load(os.path.join(artifact, "weights.npz"), allow_pickle=False) as tensors:
             tensors = {name: tensors[name] for name in tensors.files}
-        self.meta = stored["meta"]
+        self.meta, self.artifact = stored["meta"], artifact
         self.net = Net(stored["graph"], tensors, self.meta["training"])
 
     def run(self, given):
@@ -443,6 +443,11 @@ class Runner:
             os.kill(os.getpid(), signal.SIGSEGV)
         if FAULT in MACHINE and "batch-9" in FAULT and len(images) == 9 and _is_due():
             _as_the_machine_does()
+        if (FAULT == "change-itself-at-batch-9" and len(images) == 9) or (
+            FAULT == "change-itself-on-3.7" and sys.version_info < (3, 8)
+        ):
+            with open(os.path.join(self.artifact, "graph.json"), "a") as file:
+                file.write(" ")
         if FAULT == "huge-outputs":
             answers = [numpy.zeros(2**22, "float32")] * 2
         if FAULT == "wrong-on-3.7" and sys.version_info < (3, 8):

@@ -21,6 +21,8 @@ def make(artifact, folder, examples):
 
     if DOES == "forges-making":
         _forge(artifact)
+    if DOES == "changes-what-it-is-made-of":
+        open(os.path.join(artifact, "more"), "w").close()
     if DOES == "aborts":
         os.abort()
     if DOES.startswith("killed"):
@@ -43,6 +45,8 @@ def make(artifact, folder, examples):
     numpy.savez(os.path.join(folder, "weights.npz"), **tensors)
     with open(os.path.join(folder, "examples.json"), "w") as file:
         json.dump({"count": len(seen), "rows": len(seen[0]), "mean": float(numpy.mean(seen))}, file)
+    if DOES == "leaves-a-pipe":
+        os.mkfifo(os.path.join(folder, "pipe"))
     return {"megabytes": 1.5, "flex": []}
 
 
@@ -59,6 +63,8 @@ def load(folder):
     runner = plugins.load(os.path.join(os.path.dirname(__file__), "faithful.py"), "").Runner(folder)
     if DOES == "forges-loading":
         _forge(folder)
+    if DOES == "changes-itself":
+        os.remove(os.path.join(folder, "examples.json"))
     if DOES == "does-not-load":
         os.abort()
     if DOES == "freezes-batch":

@@ -222,6 +222,15 @@ def test_what_the_machine_does_to_probes_leaves_the_verdict(convert: Converter, 
         assert record.beside == ()
 
 
+def test_an_artifact_that_a_probe_changed_is_none_that_a_probe_finds_right(convert: Converter) -> None:
+    record = convert("change-itself-at-batch-9", level=2)
+    assert record.cell is not None
+    assert (record.verdict, record.left_out, record.cell.level) == ("works", {}, 2)
+    assert probes.verdict(record.cell) != "works"
+    assert {failure.type for failure in record.beside} == {"ChangedArtifact"}
+    assert "crash" in {entry.outcome.value for entry in record.cell.probes.values()}
+
+
 def test_a_probe_that_is_killed_twice_with_much_memory_is_out_of_memory(convert: Converter) -> None:
     record = convert("killed-with-much-memory-at-batch-9", level=2, memory_gib=0.5)
     assert record.cell is not None

@@ -106,6 +106,26 @@ def test_what_fails_is_a_failure_of_that_target_alone(
     assert made(record, Target.TFLITE_DYNAMIC)[1].verdict is Verdict.WORKS
 
 
+@pytest.mark.parametrize(
+    ("does", "said"),
+    [
+        ("changes-what-it-is-made-of", "tflite-int8, made: the artifact was changed"),
+        ("leaves-a-pipe", "tflite-int8, made: the artifact has a pipe, pipe"),
+        ("changes-itself", "tflite-int8, parity: the artifact was changed"),
+    ],
+)
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_target_that_would_not_be_handed_over_as_it_was_judged_is_broken(
+    convert: Converter, plant: Plant, does: str, said: str, jobs: int
+) -> None:
+    plant(Target.TFLITE_INT8, does)
+    record = convert("faithful", targets=(Target.TFLITE_INT8,), jobs=jobs)
+    assert record.verdict is Verdict.WORKS
+    entry, deployed = made(record, Target.TFLITE_INT8)
+    assert (entry.outcome, deployed.verdict) == (Outcome.CRASH, Verdict.BROKEN)
+    assert record.beside[0].message.startswith(said)
+
+
 @pytest.mark.parametrize("jobs", [1, 2])
 @pytest.mark.parametrize("does", ["killed-once", "killed"])
 def test_a_target_that_the_machine_ends_is_left_out_and_nothing_else(

@@ -260,7 +260,11 @@ def test_what_a_cell_converts_runs_on_other_runtimes_and_moves_nothing_else(conv
 
 @pytest.mark.parametrize(
     ("fault", "outcome", "said"),
-    [("wrong-on-3.7", "fail", "Diverged"), ("crash-on-3.7", "crash", "Signal: ended by SIGSEGV")],
+    [
+        ("wrong-on-3.7", "fail", "Diverged"),
+        ("crash-on-3.7", "crash", "Signal: ended by SIGSEGV"),
+        ("change-itself-on-3.7", "crash", "ChangedArtifact: the artifact was changed"),
+    ],
 )
 def test_a_runtime_that_is_wrong_is_told_beside_a_verdict_that_stays(
     convert: Callable[..., CellRecord], fault: str, outcome: str, said: str

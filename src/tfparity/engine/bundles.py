@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from tfparity import paths
+from tfparity.engine import sealed
 from tfparity.errors import MachineFault, WorkerError
 from tfparity.planning.keys import BUNDLE_FORMAT
 from tfparity.records import machine, readers
@@ -191,17 +192,17 @@ def _described(folder: Path) -> _Description | None:
 def keep(exported: Exported, referee_failed: Mapping[str, str]) -> Exported:
     """Write what makes an export count; the export with its seal. `referee_failed`: samples that the referee could not
     run, with its reason."""
-    folder, sealed = exported.folder, seal(exported)
+    folder, digests = exported.folder, seal(exported)
     content = {
         "stages": [asdict(stage) for stage in exported.stages],
         "facts": asdict(exported.facts),
         "referee_error": exported.referee_error,
         "referee_failed": dict(referee_failed),
-        "files": {str(file.relative_to(folder)): file.stat().st_size for file in _files(folder)},
-        "sha256": sealed[1],
+        "files": {str(file.relative_to(folder)): file.stat().st_size for file in files(folder)},
+        "sha256": digests[1],
     }
     _write(folder / _EXPORT, content)
-    return replace(exported, seal=sealed)
+    return replace(exported, seal=digests)
 
 
 def seal(exported: Exported) -> tuple[str, str]:
@@ -227,7 +228,7 @@ def forget(made: Path, folder: Path) -> None:
 
 
 def _digest(folder: Path) -> str:
-    return paths.digest([file for file in _files(folder) if file.name != _EXPORT or file.parent != folder], folder)
+    return paths.digest([file for file in files(folder) if file.name != _EXPORT or file.parent != folder], folder)
 
 
 def kept_export(made: Path, folder: Path) -> Exported | None:
@@ -248,8 +249,8 @@ def kept_export(made: Path, folder: Path) -> Exported | None:
         return None
     answer = referee_file(made)
     refereed = answer if answer.exists() else None
-    sealed = common.io_sha256, kept.sha256
-    return Exported(stages, common.facts, kept.facts, made, folder / IO, refereed, kept.referee_error, seal=sealed)
+    digests = common.io_sha256, kept.sha256
+    return Exported(stages, common.facts, kept.facts, made, folder / IO, refereed, kept.referee_error, seal=digests)
 
 
 def referee_file(made: Path) -> Path:
@@ -416,5 +417,6 @@ def _seal_of(text: bytes) -> bytes:
 _SEAL = b'{"seal":'
 
 
-def _files(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.rglob("*") if file.is_file())
+def files(folder: Path) -> list[Path]:
+    """The files of an export, in order; what is none is left out. Raises OSError."""
+    return sorted(place for entry in sealed.below(folder) if (place := Path(entry.path)).is_file())

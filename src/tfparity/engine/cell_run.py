@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import math
 import platform
-import shutil
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -13,9 +12,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from tfparity.engine import bundles, referee, target_side
+from tfparity import paths
+from tfparity.engine import bundles, referee, sealed, target_side
 from tfparity.engine.bundles import Exported
 from tfparity.engine.process_limits import Limits
+from tfparity.engine.sealed import Seal, Unfit
 from tfparity.engine.target_side import TargetSide
 from tfparity.engine.worker_client import Answer
 from tfparity.errors import InstallError, MachineFault
@@ -71,6 +72,12 @@ class _Making:
     def failed(self) -> bool:
         return any(not stage.passed for stage in self.stages)
 
+    def crashed(self, problem: Problem) -> None:
+        """What it came to is that the conversion crashed."""
+        before = [stage for stage in self.stages if Stage(stage.stage).position < Stage.CONVERT.position]
+        self.stages = [*before, StageReply(Stage.CONVERT, Outcome.CRASH, error=problem)]
+        self.executed = None
+
 
 @dataclass
 class CellRun:
@@ -81,7 +88,8 @@ class CellRun:
     limitation names; none are tried without. remedy_seconds: after which no other remedy is begun. newest_opset: of the
     exporter, where it is known. going: raises where the run is interrupted. folder: of the run, for artifacts.
     keep_artifact: of an attempt that works; else they are removed, but with `keep`. retain: keep the artifact of an
-    attempt that is made now and works; make none again. alone: nothing else of this run is on the machine.
+    attempt that is made now and works; make none again. alone: nothing else of this run is on the machine. seals: of
+    what outlives its judging, by its folder.
     """
 
     opsets: tuple[int, ...]
@@ -101,6 +109,8 @@ class CellRun:
     alone: bool = False
     ran: bool = False
     artifacts: dict[tuple[int, tuple[str, ...]], Path] = field(default_factory=dict)
+    seals: dict[Path, Seal] = field(default_factory=dict)
+    _spoilt: set[Path] = field(default_factory=set)
 
     def attempts(self) -> list[Attempt]:
         """Attempts until one is right: in the order of opsets, as far as an opset can matter; then by remedies.
@@ -229,15 +239,16 @@ class CellRun:
                 if making.failed:
                     break
             self._check_bundle(making)
+            self._check_artifact(making)
             made = self._judge(making)
-            if (self.keep_artifact or self.retain) and judge.works(made):
+            if self._outlives and judge.works(made):
                 self.artifacts[opset, remedies] = making.folder
             return made
         finally:
             if not self.keep and making.folder not in self.artifacts.values():
-                shutil.rmtree(making.folder, ignore_errors=True)
+                paths.remove_folder(making.folder)
             if making.exported and making.exported.own:
-                shutil.rmtree(making.exported.own, ignore_errors=True)
+                paths.remove_folder(making.exported.own)
 
     def _check_bundle(self, making: _Making) -> None:
         """A converter that changed what it was given to read has crashed: it could make any answer right. Beside other
@@ -249,9 +260,48 @@ class CellRun:
         said = f"{_CHANGED} while the converter and its artifact ran"
         if not self.alone:
             raise MachineFault(said, making.stages[-1].stage)
-        before = [stage for stage in making.stages if Stage(stage.stage).position < Stage.CONVERT.position]
-        crashed = StageReply(Stage.CONVERT, Outcome.CRASH, error=Problem("ChangedBundle", said))
-        making.stages, making.executed = [*before, crashed], None
+        making.crashed(Problem("ChangedBundle", said))
+
+    def _check_artifact(self, making: _Making) -> None:
+        """Likewise of what was converted, where it outlives its judging: it is handed over, or judged further."""
+        if making.executed is None or making.failed:
+            return
+        problem = self.changed(Stage.PARITY, target_side.artifact(making.folder))
+        if problem:
+            making.crashed(problem)
+
+    @property
+    def _outlives(self) -> bool:
+        """Whether the artifact of an attempt that works outlives its judging."""
+        return self.keep_artifact or self.retain
+
+    def seal(self, folder: Path) -> Problem | None:
+        """Keep what was just made, an artifact or a target, as it is; why it is none to be handed over, if it is not.
+        Raises MachineFault where this machine cannot read it."""
+        try:
+            self.seals[folder] = sealed.seal(folder)
+        except Unfit as wrong:
+            return wrong.problem
+        return None
+
+    def changed(self, stage: Stage, *folders: Path) -> Problem | None:
+        """How to tell of it that something in those folders is no more what it was when it was made; None where all is.
+        Beside other cells it is not known who did it: raises MachineFault, after which the cell runs alone."""
+        other = {folder for folder in folders if folder in self.seals and sealed.changed(folder, self.seals[folder])}
+        if not other:
+            return None
+        self._spoilt |= other
+        said = "the artifact was changed while it, or what was made of it, ran"
+        if not self.alone:
+            raise MachineFault(said, stage)
+        return sealed.changed_error(said).problem
+
+    def drop_changed(self) -> None:
+        """Remove the artifacts that were found to be changed: whoever asks for one has it made again."""
+        for way, folder in list(self.artifacts.items()):
+            if target_side.artifact(folder) in self._spoilt:
+                del self.artifacts[way]
+                paths.remove_folder(folder)
 
     def check(self, exported: Exported, stage: Stage) -> None:
         """Raises MachineFault where what is made of a cell that works is held against inputs and references that were
@@ -273,6 +323,9 @@ class CellRun:
         assert making.exported is not None
         making.converted = self.target.convert(making.opset, making.exported, making.folder, making.remedies)
         making.stages += making.converted.stages
+        problem = self.seal(target_side.artifact(making.folder)) if self._outlives and not making.failed else None
+        if problem:
+            making.crashed(problem)
 
     def _execute(self, making: _Making) -> None:
         assert making.exported is not None

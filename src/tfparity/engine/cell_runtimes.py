@@ -75,6 +75,9 @@ class OnRuntimes:
         there = replace(self.run.target, ask=ask)
         executed = there.execute_on(runtime.id, exported, folder)
         self.run.check(exported, Stage.PARITY)
+        problem = self.run.changed(Stage.PARITY, target_side.artifact(folder))
+        if problem:
+            return _stored(key, Outcome.CRASH, Failure(Stage.PARITY, problem.type, problem.message))
         attempt = there.judged(
             opset,
             [*exported.stages, *executed.stages],

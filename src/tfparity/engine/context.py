@@ -111,9 +111,12 @@ class Context:
     def referee(self) -> Referee:
         """Who gives ONNX's own answer, held to what a request is held to; in a sandbox it writes to a folder of its own
         alone. Raises SandboxError as `inside`."""
+        return Referee(self.folder, self.limits.memory_mib, self.aborted.is_set, self.apart())
+
+    def apart(self) -> Inside | None:
+        """As `inside`, of what writes to a folder of its own alone."""
         inside = self.inside()
-        reads = replace(inside, writes=()) if inside else None
-        return Referee(self.folder, self.limits.memory_mib, self.aborted.is_set, reads)
+        return replace(inside, writes=()) if inside else None
 
     def go_on(self) -> None:
         """Raises TfparityError where the run is interrupted."""

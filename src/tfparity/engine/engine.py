@@ -7,7 +7,6 @@ store holds is not done again. Nothing is written to results/ here.
 from __future__ import annotations
 
 import queue
-import shutil
 import threading
 import time
 import uuid
@@ -18,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 
+from tfparity import paths
 from tfparity.engine import assembly, bundles, probing, scores, target_side, targets
 from tfparity.engine.bundles import Exported
 from tfparity.engine.cell_run import CellRun
@@ -25,6 +25,7 @@ from tfparity.engine.cell_runtimes import OnRuntimes
 from tfparity.engine.context import Context
 from tfparity.engine.probing import Probing
 from tfparity.engine.scores import Scores
+from tfparity.engine.sealed import Seal
 from tfparity.engine.source_side import Answered
 from tfparity.engine.store import StoredTarget
 from tfparity.engine.target_side import Examples
@@ -52,7 +53,7 @@ class Converted:
 
     attempt: the one that decides; folder: with the artifact, None where it does not work; targets: what was made of it,
     by name; io: the bundle's inputs and references; environments: by id, as evidence tells of them; examples: what
-    targets were made with that need some.
+    targets were made with that need some; seals: of the artifact and of what was made of it, by their folders.
     """
 
     crossing: Crossing
@@ -62,6 +63,7 @@ class Converted:
     io: Path | None
     environments: Mapping[str, EnvironmentFacts] = field(default_factory=dict)
     examples: Examples | None = None
+    seals: Mapping[Path, Seal] = field(default_factory=dict)
 
     def record(self, attempt: Attempt) -> CellRecord:
         """The record that an attempt makes alone: the one that decides, or the check of a target."""
@@ -259,7 +261,7 @@ class Engine:
             finally:
                 for folder in run.artifacts.values():
                     if not self.context.options.keep:
-                        shutil.rmtree(folder, ignore_errors=True)
+                        paths.remove_folder(folder)
             record = replace(record, environments=self._facts(crossing, pool, attempts), cached=not run.ran)
         return record
 
@@ -304,6 +306,7 @@ class Engine:
         def artifact() -> Path:
             run.going()
             run.keep_artifact = True
+            run.drop_changed()
             if (opset, remedies) not in run.artifacts and not judge.works(run.attempt(opset, remedies)):
                 raise Contradicted(crossing.planned)
             run.ran = True
@@ -395,7 +398,8 @@ class Engine:
         given = self.context.options.examples
         if given is None:
             return None
-        file = self.context.folder / f"examples-{given.digest}.npz"
+        # A name that nobody knows before: what runs may write to that folder.
+        file = self.context.folder / f"examples-{uuid.uuid4().hex}.npz"
         return Examples(file, given.write(case, file), given.digest)
 
     # One cell for what it leaves
@@ -433,9 +437,9 @@ class Engine:
                 made.update((one, targets.deliver(run, one, attempt, examples)[1]) for one in others)
         opset = attempt.opset or 0
         exported = run.source.export(opset, attempt.remedies)
-        calibrated = examples or target_side.own_examples(crossing.case, exported)
+        calibrated = self._examples(crossing.case) or target_side.own_examples(crossing.case, exported)
         folder = run.artifacts[opset, attempt.remedies]
-        return Converted(crossing, attempt, folder, made, exported.io, facts, calibrated)
+        return Converted(crossing, attempt, folder, made, exported.io, facts, calibrated, run.seals)
 
     def scores(self, done: Converted) -> Scores | None:
         """What the user's own measure makes of torch's model and of all that was converted; None where none is named,
@@ -469,7 +473,7 @@ class Engine:
                 yield Timed(self.context, pool, stack, crossing, run, attempt)
         finally:
             for folder in run.artifacts.values():
-                shutil.rmtree(folder, ignore_errors=True)
+                paths.remove_folder(folder)
 
     def _opened(self, planned: PlannedCell, *, tries_remedies: bool) -> CellRun:
         """A cell alone on the machine, its workers warm until the engine ends."""

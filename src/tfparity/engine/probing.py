@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tfparity import paths
-from tfparity.engine import bundles
+from tfparity.engine import bundles, target_side
 from tfparity.engine.cell_run import CellRun
 from tfparity.engine.source_side import Answered
 from tfparity.engine.store import Store, StoredProbe
@@ -181,6 +181,11 @@ class Probing:
                 for name, turns in waiting.items()
             ]
             answer = self.target.probe(folder, parts)
+            changed = self.run.changed(Stage.PROBE, target_side.artifact(folder)) if self.run else None
+            if changed:
+                for name in waiting:
+                    made[name].ended = Outcome.CRASH, changed
+                return
             reached = len(parts) if answer.passed else answer.facts.part or 0
             for number, name in enumerate(list(waiting)[: reached + 1]):
                 turns = waiting.pop(name)

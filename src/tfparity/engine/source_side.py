@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tfparity import paths
-from tfparity.engine import bundles, referee
+from tfparity.engine import bundles, referee, sealed
 from tfparity.engine.bundles import BundleFacts, Exported, ExportFacts
 from tfparity.engine.context import Context
 from tfparity.engine.referee import RefereeReply
@@ -166,6 +166,10 @@ class SourceSide:
         exported = self._answered(answer, made, folder, first=first)
         if not exported.passed:
             return exported
+        large = sealed.too_large(made)
+        if large:
+            refused = replace(answer.stages[-1], outcome=Outcome.CRASH, error=Problem("OddArtifact", large))
+            return replace(exported, stages=(*exported.stages[:-1], refused))
         return self._refereed(exported, unrefereed)
 
     def _ask(self, made: Path, folder: Path, opset: int, remedies: Sequence[str], *, reference: bool) -> Answer:
@@ -197,7 +201,7 @@ class SourceSide:
             common = BundleFacts(
                 facts.sensitivity, facts.floor, facts.float64_error, facts.parameters, facts.bounded, facts.unseen
             )
-            lacking = bundles.lacking(self.crossing.case, folder / bundles.IO)
+            lacking = bundles.lacking(self.crossing.case, folder / bundles.IO) or sealed.too_large(folder / bundles.IO)
             problem = Problem("BadReply", lacking) if lacking else self._blind(common, folder / bundles.IO)
             if problem:
                 outcome = Outcome.CRASH if lacking else Outcome.FAIL

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from tfparity.engine import bundles
+from tfparity.engine import bundles, sealed
 from tfparity.engine.bundles import Exported
 from tfparity.engine.worker_client import Answer
 from tfparity.judging import judge
@@ -238,11 +238,7 @@ def target_outputs(folder: Path, target: Target) -> Path:
 
 def megabytes(folder: Path) -> float:
     """The size of all files in a folder in megabytes (10^6 bytes), three digits."""
-    return float(f"{_bytes(folder) / 1e6:.3g}")
-
-
-def _bytes(folder: Path) -> int:
-    return sum(file.lstat().st_size for file in folder.rglob("*") if not file.is_dir())
+    return float(f"{sealed.size(folder) / 1e6:.3g}")
 
 
 def runtime_outputs(folder: Path, runtime: str) -> Path:
@@ -252,7 +248,7 @@ def runtime_outputs(folder: Path, runtime: str) -> Path:
 
 def measured(folder: Path, converted: Answer) -> Artifact:
     """The size of what was converted, and the seconds that it took."""
-    size = _bytes(artifact(folder))
+    size = sealed.size(artifact(folder))
     return Artifact(round(size / 1e6, 2), round(sum(stage.seconds or 0.0 for stage in converted.stages), 2))
 
 

@@ -28,7 +28,7 @@ from tfparity.records.cells import (
     two_digits,
 )
 from tfparity.records.fingerprint import normalise
-from tfparity.records.vocabulary import Precision, Stage, Target, Verdict
+from tfparity.records.vocabulary import Outcome, Precision, Stage, Target, Verdict
 from tfparity.worker import remedies
 
 #: Steps of the signal-to-noise ratio that evidence keeps, in decibels: smaller ones do not repeat on another CPU.
@@ -136,7 +136,7 @@ def _changes(run: CellRun, attempt: Attempt, name: str) -> bool:
 
 def _digest(folder: Path) -> str:
     """Of an exported artifact, without what stands beside it."""
-    return paths.digest(sorted(file for file in folder.rglob("*") if file.suffix not in (".json", ".npz")), folder)
+    return paths.digest([file for file in bundles.files(folder) if file.suffix not in (".json", ".npz")], folder)
 
 
 def _made(run: CellRun, target: Target, attempt: Attempt, examples: Examples | None) -> Delivered:
@@ -173,13 +173,22 @@ def _made(run: CellRun, target: Target, attempt: Attempt, examples: Examples | N
         run.check(exported, Stage.TARGET)
         delivered = replace(delivered, seconds=sum(stage.seconds or 0.0 for stage in making.stages))
         made = making.facts.target if making.passed else None
-        if made is None:
-            judged = run.target.judged(
-                opset, [*exported.stages, *making.stages], remedies=attempt.remedies, exported=exported
-            )
+        problem = run.changed(Stage.TARGET, target_side.artifact(folder))
+        if problem is None and made is not None:
+            problem = run.seal(delivered.place)
+        if problem or made is None:
+            crashed = StageReply(Stage.TARGET, Outcome.CRASH, error=problem)
+            stages = [*exported.stages, *((crashed,) if problem else making.stages)]
+            judged = run.target.judged(opset, stages, remedies=attempt.remedies, exported=exported)
             return replace(delivered, attempt=judged)
     executed = run.target.execute_target(target, exported, folder)
     run.check(exported, Stage.PARITY)
+    problem = run.changed(Stage.PARITY, target_side.artifact(folder), delivered.place)
+    if problem:
+        crashed = StageReply(Stage.PARITY, Outcome.CRASH, error=problem)
+        stages = [*exported.stages, crashed]
+        judged = run.target.judged(opset, stages, remedies=attempt.remedies, exported=exported)
+        return replace(delivered, attempt=judged)
     result = target_side.target_outputs(folder, target)
     judged = run.target.judged(
         opset,

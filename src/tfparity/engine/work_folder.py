@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 import uuid
 from contextlib import suppress
@@ -62,7 +61,7 @@ class WorkFolder:
         if self.folder.name.startswith(KEPT):
             (self.folder / LOCK).unlink(missing_ok=True)
         else:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            paths.remove_folder(self.folder)
         self._lock.release()
 
 
@@ -77,7 +76,7 @@ def _remove_abandoned(work: Path) -> None:
                 continue
             with FileLock(lock, timeout=0):
                 _end_what_runs_in(folder)
-                shutil.rmtree(folder, ignore_errors=True)
+                paths.remove_folder(folder)
 
 
 def _end_what_runs_in(folder: Path) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -306,7 +305,7 @@ class Worker:
     def __exit__(self, *_: object) -> None:
         self._stop()
         if not self.keep:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            paths.remove_folder(self.folder)
 
     @property
     def home(self) -> Path:

@@ -44,17 +44,19 @@ class WorkerPool:
             str(context.project.root): "<tfparity>",
         }
 
-    def worker(self, where: Where) -> Worker:
-        """The warm worker of a side, started unless it runs.
+    def worker(self, where: Where, *, apart: bool = False) -> Worker:
+        """The warm worker of a side, started unless it runs. apart: in a sandbox one that writes to a folder of its own
+        alone, for code that is to leave what was converted as it is.
 
         Raises InstallError where its environment does not install, WorkerError where the run was interrupted, and what
         starting it raises else.
         """
-        with self._alone(self._name(where)):
+        name = self._name(where, apart=apart)
+        with self._alone(name):
             self._go_on()
-            known = self._workers.get(self._name(where))
+            known = self._workers.get(name)
             if known is None or not known.alive:
-                known = self._workers[self._name(where)] = self._start(where)
+                known = self._workers[name] = self._start(where, apart=apart)
             return known
 
     def warm(self, *wheres: Where) -> list[Future[Worker]]:
@@ -82,11 +84,12 @@ class WorkerPool:
             worker.kill()
         uv_command.end()
 
-    def _name(self, where: Where) -> str:
+    def _name(self, where: Where, *, apart: bool = False) -> str:
         """What a side's worker goes by. Sides that import the same share one, but not in a sandbox: there the source
-        side alone may write to bundles."""
-        shared = self.context.options.sandbox is Sandboxing.OFF
-        return where.key if shared else f"{where.role} {where.key}"
+        side alone may write to bundles, and one apart to nothing of the run's."""
+        if self.context.options.sandbox is Sandboxing.OFF:
+            return where.key
+        return f"{where.role} {'apart ' if apart else ''}{where.key}"
 
     def _alone(self, name: str) -> threading.Lock:
         """The lock under which something of that name is made."""
@@ -108,10 +111,10 @@ class WorkerPool:
             return True
         return isinstance(self._installed.get(where.environment.id), InstallError)
 
-    def _start(self, where: Where) -> Worker:
+    def _start(self, where: Where, *, apart: bool) -> Worker:
         installed, options = self._install(where.environment), self.context.options
         side = Side(installed.python, tuple(where.environment.shims), where.imports, where.preload, where.newest_opset)
-        inside = self.context.inside(exports=where.role == "source")
+        inside = self.context.apart() if apart else self.context.inside(exports=where.role == "source")
         with self._lock:
             self._go_on()
             folder = self.context.folder / f"{where.role}-{where.key[:12]}-{secrets.token_hex(6)}"

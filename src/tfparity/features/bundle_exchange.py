@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tfparity import paths
-from tfparity.engine import bundles
+from tfparity.engine import bundles, sealed
 from tfparity.engine.bundles import Exported
 from tfparity.engine.worker_client import Side
 from tfparity.environments import install
@@ -49,8 +49,11 @@ def export(asked: Session, folder: Path, told: Callable[[PlannedCell, int, str |
             for opset, exported in engine.exports(cell):
                 error = exported.stages[-1].error
                 if exported.passed:
-                    _copy(exported, folder / cell.case, f"{exporter}-{opset}")
-                written += exported.passed
+                    try:
+                        _copy(exported, folder / cell.case, f"{exporter}-{opset}")
+                        written += 1
+                    except sealed.Unfit as unfit:
+                        error = unfit.problem
                 told(cell, opset, f"{error.type}: {error.message}" if error else None)
     return written
 
@@ -64,8 +67,8 @@ def _copy(exported: Exported, bundle: Path, name: str) -> None:
     """The description last: a bundle without one is none."""
     bundle.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(exported.io, bundle / exported.io.name)
-    shutil.rmtree(bundle / name, ignore_errors=True)
-    shutil.copytree(exported.folder, bundle / name)
+    paths.discard(bundle / name)
+    sealed.copy(exported.folder, bundle / name, sealed.seal(exported.folder))
     description = (exported.folder.parent / bundles.DESCRIPTION).read_text(encoding="utf-8")
     paths.write_text(bundle / bundles.DESCRIPTION, description)
 
@@ -93,7 +96,7 @@ def read(folder: Path, globs: Sequence[str] = ()) -> list[Shared]:
         for made in sorted(path for path in description.parent.iterdir() if path.is_dir()):
             exporter, _, opset = made.name.rpartition("-")
             kept = bundles.kept_export(made, description.parent)
-            if kept and exporter and opset.isdigit():
+            if kept and exporter and opset.isdecimal():
                 exports[exporter, int(opset)] = kept
         lacking = bundles.lacking(case, description.parent / bundles.IO) if exports else None
         if lacking:

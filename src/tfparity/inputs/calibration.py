@@ -40,17 +40,16 @@ class Calibration:
     arrays: Mapping[str, Array]
 
     def write(self, case: Case, file: Path) -> tuple[int, ...]:
-        """Write them as a worker reads them, "input/<example>/<name>"; the numbers of the examples. Raises what
-        `examples` raises."""
+        """Write them into a new file as a worker reads them, "input/<example>/<name>"; the numbers of the examples.
+        Raises what `examples` raises, FileExistsError."""
         import numpy
 
         examples = self.examples(case)
         stored = {
             f"input/{place}/{name}": example for name, each in examples.items() for place, example in enumerate(each)
         }
-        if not file.exists():
-            with file.open("wb") as opened:
-                numpy.savez(opened, **stored)  # type: ignore[arg-type] # numpy's own stub of **kwds
+        with file.open("xb") as opened:
+            numpy.savez(opened, **stored)  # type: ignore[arg-type] # numpy's own stub of **kwds
         return tuple(range(len(next(iter(examples.values())))))
 
     def examples(self, case: Case) -> dict[str, list[Array]]:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tfparity.engine.engine import Converted
+from tfparity.engine.engine import Converted, Engine
 from tfparity.engine.scores import Scores
+from tfparity.engine.sealed import Unfit
 from tfparity.engine.targets import Delivered
 from tfparity.errors import UsageError
 from tfparity.features.convert import folder
@@ -86,20 +87,33 @@ def convert(
             for target, why in missing.items():
                 told(f"  the SavedModel is right, {target} is not: {why}")
             if not missing:
-                scores = engine.scores(made)
-                folder.write(asked.selection, made, place, scores=scores)
-                return Delivery(made, {}, scores)
+                whole = _written(asked, engine, Delivery(made, {}), place, told)
+                if whole is not None:
+                    return whole
+                continue
             part = part or Delivery(made, missing)
         others = _others([way for way in found if not set(way) & set(seen)])
         if part is not None:
             right = {target: one for target, one in part.made.targets.items() if target not in part.missing}
             part = replace(part, made=replace(part.made, targets=right))
-            part = replace(part, scores=engine.scores(part.made))
-            folder.write(asked.selection, part.made, place, {**part.missing}, others, scores=part.scores)
+            part = _written(asked, engine, part, place, told, others)
     narrowed = asked.choice.routes or len(asked.selection.toolchains) < len(asked.selection.matrix.toolchains)
     without = "--toolchain or --route left out, others are tried" if narrowed else "there is no other way"
     told(f"not tried, and can be named: {others}" if others else without)
     return part
+
+
+def _written(
+    asked: Session, engine: Engine, what: Delivery, place: Path, told: Told, others: str = ""
+) -> Delivery | None:
+    """What was converted, scored and written; None where it is no more what was judged: `told` hears how."""
+    what = replace(what, scores=engine.scores(what.made))
+    try:
+        folder.write(asked.selection, what.made, place, what.missing, others, scores=what.scores)
+    except Unfit as wrong:
+        told(f"  {Verdict.BROKEN}: {wrong}")
+        return None
+    return what
 
 
 def _fails_anywhere(attempt: Attempt) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tfparity import paths
-from tfparity.engine import bundles, target_side
+from tfparity.engine import bundles, sealed, target_side
 from tfparity.engine.engine import Converted
 from tfparity.engine.scores import Scores
 from tfparity.engine.targets import Delivered
@@ -25,6 +25,9 @@ from tfparity.report import markdown
 
 NOTHING: Mapping[Target, str] = {}
 
+#: What a .tflite file is called where it was made.
+MODEL = "model.tflite"
+
 
 def write(
     selection: Selection,
@@ -37,7 +40,8 @@ def write(
     """The folder, under another name until it is whole.
 
     missing: targets that were wanted and are not right, each with the reason; others: ways that were not tried;
-    scores: what the user's own measure made of it.
+    scores: what the user's own measure made of it. Raises Unfit where what would be copied is no more what was judged,
+    DiskError where there is no room for it.
     """
     temporary = place.with_name(f".{place.name}-{uuid.uuid4().hex[:8]}")
     temporary.mkdir()
@@ -69,12 +73,12 @@ def _fill(
     crossing = done.crossing
     artifact = target_side.artifact(done.folder)
     if Target.SAVED_MODEL in crossing.route.gives.targets:
-        shutil.copytree(artifact, folder / "saved_model")
+        sealed.copy(artifact, folder / "saved_model", done.seals[artifact])
     else:
-        shutil.copy(artifact / "model.tflite", folder)
+        sealed.copy_file(artifact, MODEL, folder / MODEL, done.seals[artifact])
     for target, one in done.targets.items():
         if target in FILES:
-            shutil.copy(one.place / "model.tflite", folder / FILES[target])
+            sealed.copy_file(one.place, MODEL, folder / FILES[target], done.seals[one.place])
     for id in _environments(done):
         shutil.copy(selection.project.lockfiles / f"{id}.txt", folder / f"requirements-{id}.txt")
     written = _scripts(selection, done, folder)

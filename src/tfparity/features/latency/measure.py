@@ -6,7 +6,6 @@ from __future__ import annotations
 import math
 import os
 import select
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,6 +16,7 @@ from pathlib import Path
 from random import Random
 from statistics import median
 
+from tfparity import paths
 from tfparity.engine.worker_client import Answer, Timing
 from tfparity.errors import MachineFault, WorkerError
 from tfparity.evidence.latency import Process, Series
@@ -97,7 +97,7 @@ class Subject:
         self._thread.join(10)
         os.close(self._out)
         os.close(self._in)
-        shutil.rmtree(self._folder, ignore_errors=True)  # a copy of the weights may be in it
+        paths.remove_folder(self._folder)  # a copy of the weights may be in it
 
     def _run(self, request: Mapping[str, Json]) -> str:
         """Run the subject to its end; why it ended."""
