@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-import sys
+from collections.abc import Callable
 from types import FrameType
 
 #: A shell's exit code of what a signal ended, less the signal.
@@ -35,11 +35,19 @@ def take() -> None:
             signal.signal(number, _end)
 
 
+def at_end(function: Callable[[], object]) -> None:
+    """From now on a signal that ends the command calls this first, in the main thread, wherever that is: for what other
+    threads wait for, which would hold the main one."""
+    _first.append(function)
+
+
+_first: list[Callable[[], object]] = []
+
+
 def _end(number: int, _: FrameType | None) -> None:
     for other in (signal.SIGTERM, getattr(signal, "SIGHUP", None)):
         if other is not None and signal.getsignal(other) is _end:
             signal.signal(other, signal.SIG_IGN)  # what ends here is not cut off again; SIGINT and SIGKILL still do
-    uv = sys.modules.get("tfparity.environments.uv_command")
-    if uv is not None:  # threads that wait for it would hold the main one
-        uv.end()
+    for function in _first:
+        function()
     raise Ended(number)

@@ -244,6 +244,15 @@ def test_what_another_command_has_in_use_stays_until_that_ends(
     assert folder.exists() is not runs
 
 
+@pytest.mark.parametrize("pid", ["²", "-1", "", "0x1", "1e3", "9" * 200, "4711x", "a.b"])
+def test_a_mark_of_no_process_of_this_machine_keeps_nothing(tmp_path: Path, pid: str) -> None:
+    folder = tmp_path / "e"
+    (tmp_path / f".e.{pid}.user").touch()
+    assert not in_use.elsewhere(folder)
+    in_use.forget(folder)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("keep", [True, False])
 @pytest.mark.parametrize("published", [True, False])
 def test_a_command_says_what_it_has_in_use_for_as_long_as_it_lasts(

@@ -99,6 +99,11 @@ def test_the_worker_imports_nothing_of_ours(name, path):
     assert {other for other in imported(path) if is_module(other) and other.split(".")[0] != "worker"} == set()
 
 
+@pytest.mark.parametrize(("name", "path"), OURS, ids=[name for name, _ in OURS])
+def test_no_module_reaches_another_past_its_imports(name, path):
+    assert "sys.modules" not in path.read_text(encoding="utf-8")
+
+
 def test_only_the_engine_names_a_cells_run():
     naming = [name for name, path in modules() if "CellRun" in re.findall(r"\w+", path.read_text(encoding="utf-8"))]
     assert naming

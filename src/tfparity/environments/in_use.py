@@ -36,7 +36,7 @@ def release(folder: Path) -> None:
 
 def elsewhere(folder: Path) -> bool:
     """Whether another process that runs has it in use."""
-    pids = [int(number) for one in _all(folder) if (number := one.name.split(".")[-2]).isdigit()]
+    pids = [int(number) for one in _all(folder) if (number := one.name.split(".")[-2]).isdecimal()]
     return any(pid != os.getpid() and paths.is_running(pid) for pid in pids)
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
+from tfparity import signals
 from tfparity.records import own_environment
 from tfparity.records.fingerprint import printable
 
@@ -119,6 +120,9 @@ def end() -> None:
     """End the commands under way, with the builds that they started: each comes back as one that was killed."""
     for process in tuple(_running):
         _end(process)
+
+
+signals.at_end(end)
 
 
 def _end(group: int) -> None:

@@ -1,0 +1,32 @@
+"""A signal ends the command as Ctrl-C does, after what other threads wait for has been ended."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from tfparity import signals
+from tfparity.environments import uv_command
+
+
+@pytest.fixture
+def first(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What was called; nothing of another test's is."""
+    called: list[str] = []
+    monkeypatch.setattr(signals, "_first", [])
+    signals.at_end(lambda: called.append("one"))
+    signals.at_end(lambda: called.append("other"))
+    return called
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_what_asked_for_it_is_called_before_the_command_ends(first: list[str], number: signal.Signals) -> None:
+    with pytest.raises(signals.Ended) as ended:
+        signals._end(number, None)
+    assert first == ["one", "other"]
+    assert signals.exit_code(ended.value) == 128 + number
+
+
+def test_uv_is_ended_by_a_signal() -> None:
+    assert uv_command.end in signals._first
