@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import io
+import os
 import pickle
+import signal
 import subprocess
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import builders
@@ -185,6 +189,7 @@ class Worker:
     address: str = ONE
     name: str = "one"
     events: list[bytes] = field(default_factory=list)
+    state: Any = None
 
     def get_current_task(self) -> str:
         return "task"
@@ -222,6 +227,80 @@ def test_how_the_process_of_a_share_ends(
         with pytest.raises(ends):
             share.run(asked)
     assert len(worker.events) == (WORD in process.written)
+
+
+@dataclass
+class Hanging:
+    """The process of a share that hangs until it is killed; keeps the signals that came."""
+
+    pid: int = 4711
+    returncode: int | None = None
+    signals: list[int] = field(default_factory=list)
+    stdin: Any = field(default_factory=io.BytesIO)
+
+    def __enter__(self) -> Hanging:
+        read, self._write = os.pipe()
+        self.stdout = os.fdopen(read, "rb")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stdout.close()
+
+    def poll(self) -> int | None:
+        return self.returncode
+
+    def wait(self, timeout: float) -> int:
+        if self.returncode is None:
+            time.sleep(min(timeout, 0.01))
+            raise subprocess.TimeoutExpired("share", timeout)
+        return self.returncode
+
+    def killpg(self, group: int, number: int) -> None:
+        assert group == self.pid
+        self.signals.append(number)
+        if number == signal.SIGKILL:
+            self.returncode = -9
+            os.close(self._write)
+
+
+@pytest.mark.parametrize("tasks", [{}, {"task": SimpleNamespace(state="cancelled")}], ids=["forgotten", "cancelled"])
+def test_a_share_that_hangs_is_killed_once_nobody_wants_it(
+    monkeypatch: pytest.MonkeyPatch, tasks: dict[str, SimpleNamespace]
+) -> None:
+    hanging = hangs(monkeypatch, Worker(state=SimpleNamespace(tasks=tasks)))
+    with pytest.raises(ShareKilled):
+        share.run(Share(Choice(), (RECORD.place,), "", "", "topic"))
+    assert hanging.signals == [signal.SIGINT, signal.SIGKILL]
+
+
+def test_a_share_that_says_nothing_for_long_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = SimpleNamespace(state="executing")
+    worker = Worker(state=SimpleNamespace(tasks={"task": state}))
+
+    def log_event(topic: str, told: bytes) -> None:
+        worker.events.append(told)
+        if len(worker.events) == 2:  # each time that it was silent for so long
+            state.state = "cancelled"
+
+    monkeypatch.setattr(worker, "log_event", log_event)
+    monkeypatch.setattr(share, "SILENT", 0.05)
+    hangs(monkeypatch, worker)
+    with pytest.raises(ShareKilled):
+        share.run(Share(Choice(toolchains=("old",)), (RECORD.place,), "", "", "topic"))
+    told = [pickle.loads(event) for event in worker.events]
+    assert [one.environment[0] for one in told] == ["old", "old"]
+    assert all("has said nothing for" in one.environment[1] for one in told)
+
+
+def hangs(monkeypatch: pytest.MonkeyPatch, worker: Worker) -> Hanging:
+    """The process that hangs, of a task on that worker."""
+    hanging = Hanging()
+    monkeypatch.setattr("distributed.get_worker", lambda: worker)
+    monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: hanging)
+    monkeypatch.setattr(os, "killpg", hanging.killpg)
+    monkeypatch.setattr(share, "LOOKS", 0.01)
+    monkeypatch.setattr(share, "ENDING", 0.05)
+    return hanging
 
 
 def test_what_killed_a_share_reaches_the_client() -> None:

@@ -7,16 +7,17 @@ it: a cluster is trusted like one's own shell.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import logging
 import pickle
 import queue
-import socket
+import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from tfparity.errors import SchedulerError, TfparityError, UsageError
 from tfparity.features import shards
@@ -26,6 +27,7 @@ from tfparity.features.session import Session
 from tfparity.planning.options import Choice
 from tfparity.planning.shards import Shard
 from tfparity.records.cells import CellId, CellRecord, PlannedCell
+from tfparity.records.fingerprint import printable
 from tfparity.records.observer import Observer
 from tfparity.records.vocabulary import Verdict
 from tfparity.report import words
@@ -33,8 +35,12 @@ from tfparity.report import words
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-#: Seconds in which a scheduler has to answer.
+#: Seconds in which a scheduler has to answer, in which all its workers have to, and for which Dask may take to connect.
 ANSWERS = 10.0
+WORKERS_ANSWER = 60.0
+AT_MOST = 3 * ANSWERS
+
+T = TypeVar("T")
 
 #: A share whose process was killed so often is left untested.
 MOST_KILLS = 2
@@ -56,19 +62,15 @@ class Cluster:
     def __enter__(self) -> Cluster:
         logging.getLogger("distributed").setLevel(logging.CRITICAL)  # its own account of what is told here
         try:
-            from distributed import Client
-            from distributed.comm.addressing import get_address_host_port
+            import distributed  # noqa: F401
         except ImportError:
             raise UsageError("--scheduler needs Dask: install the package distributed beside tfparity") from None
         try:
-            # Asked first: what becomes of a Client that reaches nobody prints a traceback of its own.
-            socket.create_connection(get_address_host_port(self._address), ANSWERS).close()
-            self._client = Client(self._address, timeout=ANSWERS, set_as_default=False)
-        except (OSError, ValueError) as away:
-            said = str(away).splitlines()[0] if str(away) else type(away).__name__
+            self._client = _within(AT_MOST, lambda: _connected(self._address), lambda late: late.close(timeout=ANSWERS))
+        except Exception as away:  # noqa: BLE001 - whatever Dask makes of who answers there
             raise SchedulerError(
-                f"--scheduler {self._address}: no Dask scheduler answers ({said}); start one with `dask scheduler`, "
-                "and on every machine `dask worker ADDRESS --nthreads 1`"
+                f"--scheduler {self._address}: no Dask scheduler answers ({_line(away)}); start one with `dask "
+                "scheduler`, and on every machine `dask worker ADDRESS --nthreads 1`"
             ) from None
         return self
 
@@ -165,7 +167,13 @@ class Cluster:
     def _workers(self, client: Client) -> int:
         """How many workers there are, at least one. Raises SchedulerError where one has no tfparity like this one."""
         here = shares.revision()
-        found: dict[str, object] = client.run(shares.revision, on_error="return")
+        try:
+            found: dict[str, object] = _within(WORKERS_ANSWER, lambda: client.run(shares.revision, on_error="return"))
+        except TimeoutError:
+            raise SchedulerError(
+                f"--scheduler {self._address}: not all of its workers answer within {WORKERS_ANSWER:.0f} s: end those "
+                "that hang"
+            ) from None
         if not found:
             raise SchedulerError(
                 f"--scheduler {self._address}: has no workers; start some: `dask worker {self._address} --nthreads 1`"
@@ -224,6 +232,75 @@ class _Going:
     topic: str
     left: set[CellId]
     pending: dict[Future[list[CellRecord]], _Task] = field(default_factory=dict)
+
+
+def _within(seconds: float, work: Callable[[], T], late: Callable[[T], object] = lambda _: None) -> T:
+    """What `work` gives or raises, in a thread that nobody waits for any longer than that: TimeoutError then, and
+    `late` takes what comes afterwards."""
+    came: queue.Queue[tuple[T] | BaseException] = queue.Queue()
+    lock, given_up = threading.Lock(), threading.Event()
+
+    def thread() -> None:
+        try:
+            made = work()
+        except BaseException as wrong:  # noqa: BLE001 - raised again where it is waited for
+            came.put(wrong)
+            return
+        with lock:
+            if not given_up.is_set():
+                came.put((made,))
+                return
+        with contextlib.suppress(Exception):
+            late(made)
+
+    threading.Thread(target=thread, daemon=True).start()
+    try:
+        found = came.get(timeout=seconds)
+    except BaseException as wrong:
+        with lock:
+            given_up.set()
+        if not isinstance(wrong, queue.Empty):
+            raise
+        raise TimeoutError(f"no answer within {seconds:.0f} s") from None
+    if isinstance(found, BaseException):
+        raise found
+    return found[0]
+
+
+def _connected(address: str) -> Client:
+    """A client of the scheduler there. Raises whatever Dask raises."""
+    from distributed import Client
+
+    asyncio.run(_greeted(address))
+    return Client(address, timeout=ANSWERS, set_as_default=False)
+
+
+async def _greeted(address: str) -> None:
+    """Ask who is there, before a Client is: one that reaches somebody else prints a traceback of its own, and waits for
+    ever for who says nothing. Raises whatever Dask raises, TimeoutError, ValueError where it is no scheduler."""
+    from distributed.comm.core import connect
+    from distributed.security import Security
+
+    async def asked() -> object:
+        comm = await connect(address, timeout=ANSWERS, **Security().get_connection_args("client"))
+        try:
+            await comm.write({"op": "identity", "reply": True})
+            return await comm.read()
+        finally:
+            comm.abort()
+
+    try:
+        said = await asyncio.wait_for(asked(), ANSWERS)
+    except TimeoutError:
+        raise TimeoutError(f"no answer within {ANSWERS:.0f} s") from None
+    kind = said.get("type") if isinstance(said, dict) else None
+    if kind != "Scheduler":
+        raise ValueError(f"a {kind} does" if kind else "something else does")
+
+
+def _line(wrong: BaseException) -> str:
+    """An error in a line."""
+    return printable(str(wrong).splitlines()[0])[:300] if str(wrong) else type(wrong).__name__
 
 
 def _elsewhere(client: Client, killed: ShareKilled) -> list[str]:

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -26,6 +27,10 @@ from tfparity.records.cells import CellId, CellRecord, PlannedCell
 
 #: Seconds between two looks at whether a share is still wanted.
 LOOKS = 1.0
+
+#: Seconds in which a share that nobody waits for any more has to end, and after which one that says nothing is told of.
+ENDING = 30.0
+SILENT = 1800.0
 
 
 @dataclass(frozen=True)
@@ -68,55 +73,78 @@ def run(share: Share) -> list[CellRecord]:
     """The task: the records of a share, each of which the client hears of as it ends.
 
     Raises SchedulerError where this machine's project, cases or packages are not those of the share, or the process
-    breaks; ShareKilled where that is killed; what the engine raises.
+    breaks; ShareKilled where that is killed; what the engine raises. A share that is not wanted any more and does not
+    end is killed; of one that says nothing for long the client hears.
     """
     from distributed import get_worker
 
     worker = get_worker()
     task, records = worker.get_current_task(), []
     command = [sys.executable, "-m", "tfparity.features.cluster.process"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    heard = time.monotonic()
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True) as process:
         stdin, stdout = process.stdin, process.stdout
         assert stdin is not None
         assert stdout is not None
-        try:
-            pickle.dump(share, stdin)
-            stdin.flush()
-        except BrokenPipeError:  # it has ended: how is seen below
-            with suppress(BrokenPipeError):
-                stdin.close()
 
         def watch() -> None:
+            told_at = heard
             while process.poll() is None:
                 state = worker.state.tasks.get(task)
                 if state is None or state.state != "executing":  # cancelled, or its client is gone
-                    stdin.close()
+                    _end(process)
                     return
-                try:
+                if time.monotonic() - max(heard, told_at) > SILENT:
+                    told_at = time.monotonic()
+                    worker.log_event(share.topic, pickle.dumps(_silent(share, told_at - heard)))
+                with suppress(subprocess.TimeoutExpired):
                     process.wait(LOOKS)
-                except subprocess.TimeoutExpired:
-                    continue
 
         threading.Thread(target=watch, daemon=True).start()
-        while True:
+        try:
             try:
-                told: Told = pickle.load(stdout)  # nosec B301 # noqa: S301 - of our own process
-            except EOFError:
-                break
-            except pickle.UnpicklingError:  # it ended in the middle of a word
-                stdin.close()
-                break
-            if told.wrong is not None:
-                raise told.wrong
-            if told.record is not None:
-                records.append(told.record)
-            worker.log_event(share.topic, pickle.dumps(told))
+                pickle.dump(share, stdin)
+                stdin.flush()
+            except BrokenPipeError:  # it has ended: how is seen below
+                with suppress(BrokenPipeError):
+                    stdin.close()
+            while True:
+                try:
+                    told: Told = pickle.load(stdout)  # nosec B301 # noqa: S301 - of our own process
+                except (EOFError, pickle.UnpicklingError):  # it ended, maybe in the middle of a word
+                    break
+                heard = time.monotonic()
+                if told.wrong is not None:
+                    raise told.wrong
+                if told.record is not None:
+                    records.append(told.record)
+                worker.log_event(share.topic, pickle.dumps(told))
+        finally:
+            _end(process, ended=True)
     killed = machine.ended_from_outside(process.returncode)
     if killed:
         raise ShareKilled(worker.address, killed)
     if process.returncode:
         raise SchedulerError(f"worker {worker.name}: the process of a share ended with {process.returncode}")
     return records
+
+
+def _end(process: subprocess.Popen[bytes], *, ended: bool = False) -> None:
+    """End a share as Ctrl-C does, unless it has said that it `ended`; kill it, and what is of its group, where it does
+    not."""
+    for number in (0 if ended else signal.SIGINT, signal.SIGKILL):
+        if process.poll() is not None:
+            return
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, number)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(ENDING)
+
+
+def _silent(share: Share, seconds: float) -> Told:
+    """What is told of a share that says nothing."""
+    (toolchain, *_) = share.choice.toolchains
+    return Told(environment=(toolchain, f"its share on {platform.node()} has said nothing for {seconds / 60:.0f} min"))
 
 
 class _Teller:
