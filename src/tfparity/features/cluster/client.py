@@ -12,6 +12,7 @@ import contextlib
 import logging
 import pickle
 import queue
+import socket
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -270,7 +271,10 @@ def _within(seconds: float, work: Callable[[], T], late: Callable[[T], object] =
 def _connected(address: str) -> Client:
     """A client of the scheduler there. Raises whatever Dask raises."""
     from distributed import Client
+    from distributed.comm.addressing import get_address_host_port
 
+    # Dask tries again for as long as it may where a connection is refused.
+    socket.create_connection(get_address_host_port(address), ANSWERS).close()
     asyncio.run(_greeted(address))
     return Client(address, timeout=ANSWERS, set_as_default=False)
 
