@@ -13,9 +13,10 @@ import shutil
 import stat
 import threading
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, NamedTuple
 
 from tfparity.errors import UsageError
 
@@ -96,6 +97,11 @@ class Cache:
     @property
     def bundles(self) -> Path:
         return self.root / "bundles"
+
+    @property
+    def locks(self) -> Path:
+        """What is locked while a bundle is made: beside bundles, since no exporter may write here."""
+        return self.root / "locks"
 
     @property
     def made(self) -> Path:
@@ -180,15 +186,43 @@ def attempts_file(store: Path, key: str) -> str:
     return f"{by_key(store, key)}/attempts.json"
 
 
-def digest(files: Iterable[Path], root: Path | None = None) -> str:
-    """sha256 of files, by name (their path below `root`, where there is one) and content, in that order. Raises
-    OSError, of a pipe or a device, too."""
-    hashed = hashlib.sha256()
+class Bounds(NamedTuple):
+    """How far files are read that code under test may write to. at_most: bytes, of all that are read together; going:
+    called on the way, raises where the run is to end."""
+
+    at_most: int
+    going: Callable[[], None]
+
+
+def digest(files: Iterable[Path], root: Path | None = None, bounds: Bounds | None = None) -> str:
+    """sha256 of files, by name (their path below `root`, where there is one) and content, in that order. With `bounds`
+    they are those that code under test may write to. Raises OSError, also for what is no plain file or goes beyond."""
+    hashed, read = hashlib.sha256(), 0
     for path in files:
-        hashed.update(f"{path.relative_to(root).as_posix() if root else path.name}\0{path.stat().st_size}\0".encode())
-        with os.fdopen(_open_plain(path, os.O_RDONLY), "rb") as file:
-            hashed.update(hashlib.file_digest(file, "sha256").digest())
+        descriptor = open_untrusted(path) if bounds else _open_plain(path)
+        with os.fdopen(descriptor, "rb", buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
+            read += size
+            if bounds and read > bounds.at_most:
+                raise _too_large(path, bounds.at_most)
+            hashed.update(f"{path.relative_to(root).as_posix() if root else path.name}\0{size}\0".encode())
+            hashed.update(_content(file, size, bounds.going if bounds else None))
     return hashed.hexdigest()
+
+
+def _content(file: BinaryIO, size: int, going: Callable[[], None] | None) -> bytes:
+    """The digest of what a file of that size holds; what is written to it meanwhile is not waited for."""
+    hashed = hashlib.sha256()
+    while size > 0 and (part := file.read(min(size, _AT_ONCE))):
+        hashed.update(part)
+        size -= len(part)
+        if going:
+            going()
+    return hashed.digest()
+
+
+#: Bytes that are hashed at once.
+_AT_ONCE = 2**20
 
 
 def discard(path: Path) -> None:
@@ -235,7 +269,7 @@ def _folders(opened: int) -> list[str]:
 def make_way(file: Path, root: Path) -> None:
     """The folder of a file of the cache, whose folder is `root`. What a damaged disk or a person left in the place of
     the file or of a folder on the way, and is of another kind, is removed. Raises OSError."""
-    if file.is_dir():
+    if not file.is_file() and (file.exists() or file.is_symlink()):
         discard(file)
     if file.parent.is_dir():
         return
@@ -247,18 +281,70 @@ def make_way(file: Path, root: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
 
 
+#: Bytes of a file that a person or tfparity writes, at most: a toolchain's evidence takes 1 MB.
+LARGEST_FILE = 32 * 2**20
+
+
+def read_bytes(path: Path, at_most: int = LARGEST_FILE) -> bytes:
+    """What stands in a file, which may be named by a link. Raises OSError, also for what is no plain file or takes more
+    bytes: nobody waits for a pipe, and a device has no end."""
+    return _bounded(_open_plain(path), path, at_most)
+
+
+def look_at(path: Path, at_most: int = LARGEST_FILE) -> None:
+    """Raises OSError of what `read_bytes` does not read, for who has another read it."""
+    there = path.stat()
+    _check_plain(there, path)
+    if there.st_size > at_most:
+        raise _too_large(path, at_most)
+
+
+def read_text(path: Path, at_most: int = LARGEST_FILE) -> str:
+    """`read_bytes` as UTF-8, its lines ended as Path.read_text ends them. Raises OSError, UnicodeDecodeError."""
+    text = read_bytes(path, at_most).decode("utf-8")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def read_untrusted(path: Path, at_most: int) -> bytes:
+    """What stands in a file that code under test may write to. Raises OSError as `read_bytes`, and for a link."""
+    return _bounded(open_untrusted(path), path, at_most)
+
+
 def open_untrusted(path: Path, flags: int = os.O_RDONLY) -> int:
     """A descriptor of a file in a folder that code under test may write to: a plain file, else OSError. A link is not
     followed, and nobody waits for who writes into a pipe."""
     return _open_plain(path, flags | os.O_NOFOLLOW)
 
 
-def _open_plain(path: Path, flags: int) -> int:
+def _open_plain(path: Path, flags: int = os.O_RDONLY) -> int:
     descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    try:
+        _check_plain(os.fstat(descriptor), path)
+    except OSError:
         os.close(descriptor)
-        raise OSError(errno.EINVAL, "is no plain file", str(path))
+        raise
     return descriptor
+
+
+def _check_plain(there: os.stat_result, path: Path) -> None:
+    if stat.S_ISDIR(there.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(there.st_mode):
+        raise OSError(errno.EINVAL, "is no plain file", str(path))
+
+
+def _bounded(descriptor: int, path: Path, at_most: int) -> bytes:
+    with os.fdopen(descriptor, "rb") as file:
+        small = os.fstat(file.fileno()).st_size <= at_most
+        content = file.read(at_most + 1) if small else b""
+    if not small or len(content) > at_most:  # it may have grown
+        raise _too_large(path, at_most)
+    return content
+
+
+def _too_large(path: Path, at_most: int) -> OSError:
+    """No EFBIG, which says that this machine refused."""
+    return OSError(errno.EINVAL, f"takes more than {at_most / 2**20:,.0f} MiB", str(path))
 
 
 def write_text(path: Path, text: str) -> None:

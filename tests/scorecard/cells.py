@@ -77,8 +77,20 @@ _PUTS = {
 }
 
 
+#: What an exporter may put in the place of a file of its export or bundle, which our process reads and hashes.
+_LEAVES = {**_PUTS, "4 TiB of nothing": "open({path}, 'wb').truncate(2 ** 42)"}
+
+#: Of an exporter, where that may be.
+_PLACES = {
+    "a file of its export": "folder + '/more'",
+    "its model": "folder + '/weights.npz'",
+    "the inputs and references": "os.path.dirname(folder) + '/io.npz'",
+    "the bundle's description": "os.path.dirname(folder) + '/bundle.json'",
+}
+
+
 def _put(what: str, path: str) -> str:
-    return f"\nif os.path.lexists({path}): os.remove({path})\n" + _PUTS[what].replace("{path}", path)
+    return f"\nif os.path.lexists({path}): os.remove({path})\n" + _LEAVES[what].replace("{path}", path)
 
 
 #: Where the parent's answers go, as code under test finds it.
@@ -128,6 +140,44 @@ HOSTILE = (
             exports=True,
         )
         for what in _PUTS
+    ),
+    *(
+        Hostile(
+            f"exports {what} for {place}",
+            Point.HANGS,
+            _put(what, path),
+            ("works", "broken", ""),
+            ("{project}/matrix.yaml",),
+            exports=True,
+        )
+        for what in _LEAVES
+        for place, path in _PLACES.items()
+    ),
+    *(
+        Hostile(
+            f"exports links to {where} for every {what}",
+            Point.FORGED,
+            f"""
+import glob
+for path in glob.glob('{{cache}}/{pattern}'):
+    path += '{ends}'
+    try:
+        if os.path.lexists(path): os.rename(path, path + '-away')
+        os.symlink('{to}', path)
+    except OSError:
+        pass
+""",
+            ("works", "broken", ""),
+            ("{project}/matrix.yaml", "{project}/limitations.yaml", "{home}/.profile"),
+            exports=True,
+        )
+        for where, to in (("nowhere", "/nowhere"), ("the project", "{project}"))
+        for what, pattern, ends in (
+            ("lock", "locks/*", ""),
+            ("lock in a bundle", "bundles/*/*", "/.lock"),
+            ("bundle", "bundles/*/*", ""),
+            ("bundle's folder", "bundles/*", ""),
+        )
     ),
     Hostile(
         "puts a link in the place of its worker's folder",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import random
 import re
 import shutil
@@ -15,6 +16,9 @@ Damage = Callable[[Path, random.Random], None]
 
 #: Levels of nesting and digits of an integer that are too many.
 DEEP, DIGITS = 100_000, 5_000
+
+#: Bytes that no memory has.
+HOLE = 2**42
 
 
 def gone(path: Path, chance: random.Random) -> None:
@@ -81,6 +85,23 @@ def links_in_a_circle(path: Path, chance: random.Random) -> None:
     other.symlink_to(path.name)
 
 
+def a_pipe(path: Path, chance: random.Random) -> None:
+    """Nobody writes into it: who opens it to read waits."""
+    path.unlink()
+    os.mkfifo(path)
+
+
+def without_end(path: Path, chance: random.Random) -> None:
+    path.unlink()
+    path.symlink_to("/dev/zero")
+
+
+def a_hole(path: Path, chance: random.Random) -> None:
+    """It lies on the disk as a hole, behind what it held."""
+    with path.open("r+b") as file:
+        file.truncate(HOLE)
+
+
 #: By name.
 KINDS: dict[str, Damage] = {
     "gone": gone,
@@ -93,6 +114,9 @@ KINDS: dict[str, Damage] = {
     "an integer of 5,000 digits": many_digits,
     "wrong types": wrong_types,
     "a loop of links": links_in_a_circle,
+    "a pipe in its place": a_pipe,
+    "a link to what has no end": without_end,
+    "as large as 4 TiB": a_hole,
 }
 
 

@@ -207,7 +207,7 @@ MADE = (
     Made("a bundle's io.npz", "cache/bundles/*/*/io.npz", ("store",)),
     Made("a bundle's export.json", "cache/bundles/*/*/*/export.json", ("store",)),
     Made("a bundle's model", "cache/bundles/*/*/*/weights.npz", ("store",)),
-    Made("a bundle's lock", "cache/bundles/*/*/.lock", ("store",)),
+    Made("a bundle's lock", "cache/locks/*.lock", ("store",)),
     Made("a case file as it was read", "cache/read/case-*"),
     Made("a case file's code as it was read", "cache/read/code-*"),
 )

@@ -30,7 +30,7 @@ import psutil
 from plants import Missed
 
 import tfparity
-from tfparity import cli, errors
+from tfparity import cli, errors, paths
 from tfparity.engine import bundles, store
 from tfparity.features.gate import compare
 from tfparity.records import readers
@@ -134,7 +134,7 @@ class Ground:
     def evidence(self) -> bytes:
         """What stands in results/ of the toolchain; nothing where it cannot be read."""
         try:
-            return (self.results / "small.json").read_bytes()
+            return paths.read_bytes(self.results / "small.json")
         except OSError:
             return b""
 

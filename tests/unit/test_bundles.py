@@ -5,11 +5,13 @@ import errno
 import json
 import os
 import pickle
+import shutil
+import signal
 import struct
 import time
 import tracemalloc
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,10 +23,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as np_st
 
+from tfparity import paths
 from tfparity.engine import bundles
 from tfparity.engine.bundles import BundleFacts, Exported, ExportFacts, prune
-from tfparity.errors import MachineFault
+from tfparity.errors import MachineFault, TfparityError
 from tfparity.inputs import arrays_file
+from tfparity.paths import Bounds, Cache
 from tfparity.records.cells import Model, Problem, StageReply
 from tfparity.records.vocabulary import Outcome
 from tfparity.worker import machine_errors
@@ -292,7 +296,7 @@ def test_where_there_is_no_file_there_are_no_arrays(tmp_path: Path) -> None:
 def test_an_export_that_this_machine_cannot_read_is_not_changed(
     made: Exported, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    def refused(_: Exported) -> tuple[str, str]:
+    def refused(*_: object) -> tuple[str, str]:
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(bundles, "seal", refused)
@@ -465,7 +469,7 @@ def test_answers_have_room_by_what_torch_answered(tmp_path: Path) -> None:
 
 
 def bundle(root: Path, name: str, *, used: int, size: int = 1000) -> Path:
-    folder = root / name[:2] / name
+    folder = root / "bundles" / name[:2] / name
     (folder / "onnx-legacy-13-today---").mkdir(parents=True)
     for file, seconds in (("io.npz", used), ("onnx-legacy-13-today---/model.onnx", 1)):
         (folder / file).write_bytes(b"x" * (size // 2))
@@ -474,7 +478,7 @@ def bundle(root: Path, name: str, *, used: int, size: int = 1000) -> Path:
 
 
 def left(root: Path) -> set[str]:
-    return {path.name for path in root.glob("*/*")}
+    return {path.name for path in root.glob("bundles/*/*")}
 
 
 @pytest.mark.parametrize(
@@ -490,12 +494,12 @@ def left(root: Path) -> set[str]:
 def test_bundles_used_longest_ago_go_first_and_no_more_than_needed(tmp_path: Path, limit: int, names: set[str]) -> None:
     for name, used in (("new", 300), ("old", 100), ("mid", 200)):
         bundle(tmp_path, name, used=used)
-    prune(tmp_path, limit)
+    prune(Cache(tmp_path), limit)
     assert left(tmp_path) == names
 
 
 def test_a_cache_that_is_not_there_needs_no_pruning(tmp_path: Path) -> None:
-    prune(tmp_path / "none", 0)
+    prune(Cache(tmp_path / "none"), 0)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -512,7 +516,7 @@ def test_a_bundle_that_another_run_removes_meanwhile_is_passed_over(
         return rglob(self, pattern)
 
     monkeypatch.setattr(Path, "rglob", vanishing)
-    prune(tmp_path, 0)
+    prune(Cache(tmp_path), 0)
     monkeypatch.undo()
     assert left(tmp_path) == {"aa"}
 
@@ -520,21 +524,45 @@ def test_a_bundle_that_another_run_removes_meanwhile_is_passed_over(
 def test_a_bundle_that_is_locked_stays(tmp_path: Path) -> None:
     for name in ("aa", "bb"):
         bundle(tmp_path, name, used=100)
-    (locked,) = tmp_path.glob("*/aa")
-    with bundles.lock(locked):
-        os.utime(locked / ".lock", (100, 100))
-        prune(tmp_path, 0)
+    with bundles.lock(Cache(tmp_path), tmp_path / "bundles" / "aa" / "aa"):
+        prune(Cache(tmp_path), 0)
     assert left(tmp_path) == {"aa"}
-    os.utime(locked / ".lock", (100, 100))
-    prune(tmp_path, 0)
+    prune(Cache(tmp_path), 0)
     assert left(tmp_path) == set()
+
+
+@pytest.mark.parametrize("place", ["aa", "aa/aa"])
+def test_what_a_link_in_a_bundles_place_leads_to_is_nobodys_bundle(tmp_path: Path, place: str) -> None:
+    kept = bundle(tmp_path / "home", "aa", used=100)
+    (tmp_path / "bundles" / place).parent.mkdir(parents=True)
+    (tmp_path / "bundles" / place).symlink_to(tmp_path / "home" / "bundles" / place)
+    bundle(tmp_path, "bb", used=100)
+    prune(Cache(tmp_path), 0)
+    assert (kept / "io.npz").is_file()
+    assert "bb" not in left(tmp_path)
+
+
+def linked(file: Path) -> None:
+    file.symlink_to("/nowhere")
+
+
+@pytest.mark.parametrize("put", [linked, Path.mkdir, os.mkfifo])
+def test_a_lock_lies_where_no_exporter_writes_and_what_is_none_is_replaced(
+    tmp_path: Path, put: Callable[[Path], None]
+) -> None:
+    cache, folder = Cache(tmp_path), tmp_path / "bundles" / "aa" / "aa"
+    file = Path(bundles.lock(cache, folder).lock_file)
+    assert not file.is_relative_to(cache.bundles)
+    put(file)
+    with bundles.lock(cache, folder):
+        assert file.is_file()
 
 
 def test_a_bundle_that_was_just_used_stays(tmp_path: Path) -> None:
     now = int(time.time())
     for name, used in (("aa", 100), ("bb", now - 60), ("cc", now - 2 * int(bundles.IN_USE))):
         bundle(tmp_path, name, used=used)
-    prune(tmp_path, 0)
+    prune(Cache(tmp_path), 0)
     assert left(tmp_path) == {"bb"}
 
 
@@ -545,3 +573,150 @@ def test_what_describes_a_bundle_is_written_over_no_link(tmp_path: Path) -> None
     bundles._write(file, {"facts": 1})
     assert other.read_text() == "a file of somebody's"
     assert not file.is_symlink()
+
+
+# What an exporter may leave
+
+HUGE = 2**42
+
+
+def sparse(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(HUGE)
+
+
+def socket_file(path: Path) -> None:
+    os.mknod(path, 0o140644)
+
+
+def endless(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def to_a_file(path: Path) -> None:
+    path.symlink_to(Path(__file__))
+
+
+def to_a_folder(path: Path) -> None:
+    path.symlink_to("/")
+
+
+ODD = [os.mkfifo, socket_file, endless, to_a_file, to_a_folder, sparse]
+
+
+@pytest.fixture
+def soon() -> Iterator[None]:
+    """Whatever hangs ends in a failure."""
+
+    def late(*_: object) -> None:
+        raise AssertionError("it hangs")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(20)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize("put", ODD)
+@pytest.mark.parametrize("place", ["more", "below/more", "model.onnx", "export.json", "referee.npz", ""])
+def test_an_export_with_what_is_no_plain_file_or_too_large_is_odd_and_never_read(
+    made: Exported, put: Callable[[Path], None], place: str
+) -> None:
+    path = made.folder / place
+    path.parent.mkdir(exist_ok=True)
+    paths.discard(path)
+    put(path)
+    with pytest.raises(bundles.Odd):
+        bundles.look_at(made.folder, made.io)
+    assert kept(made) is None
+    if place != "export.json":  # written by us, beside what is sealed
+        assert bundles.changed(made)
+        with pytest.raises(bundles.Odd):
+            bundles.keep(made, {})
+
+
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize("put", ODD)
+@pytest.mark.parametrize("name", ["io.npz", "bundle.json"])
+def test_a_bundles_own_files_are_read_only_where_they_are_plain(
+    made: Exported, put: Callable[[Path], None], name: str
+) -> None:
+    path = made.io.with_name(name)
+    path.unlink()
+    put(path)
+    assert bundles.facts_of(path.parent) is None
+    assert kept(made) is None
+    assert bundles.changed(made) == (name == "io.npz")
+    if name == "io.npz":
+        assert bundles.lacking(case(), path) is not None
+        with pytest.raises(bundles.Odd):
+            bundles.describe(path.parent, case(), {}, FACTS)
+
+
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize("put", ODD)
+@pytest.mark.parametrize("name", ["probe.npz", "probe.json"])
+def test_torchs_answers_are_read_only_where_they_are_plain(
+    tmp_path: Path, put: Callable[[Path], None], name: str
+) -> None:
+    io = tmp_path / "probe.npz"
+    io.write_bytes(b"answers")
+    bundles.keep_answers(io, {})
+    (tmp_path / name).unlink()
+    put(tmp_path / name)
+    assert bundles.kept_answers(io) is None
+    if name == "probe.npz":
+        assert not bundles.same_answers(io, None)
+        with pytest.raises(bundles.Odd):
+            bundles.keep_answers(io, {})
+
+
+def test_a_name_that_is_not_utf_8_is_odd(made: Exported) -> None:
+    Path(os.fsdecode(os.fsencode(made.folder) + b"/\xff")).touch()
+    with pytest.raises(bundles.Odd, match="UTF-8"):
+        bundles.look_at(made.folder, made.io)
+
+
+def test_more_files_than_an_export_may_have_are_odd(made: Exported, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bundles, "MOST_FILES", 5)
+    for number in range(5):
+        (made.folder / str(number)).mkdir()
+    with pytest.raises(bundles.Odd, match="more than 5 files"):
+        bundles.look_at(made.folder, made.io)
+
+
+def test_what_is_allowed_is_read_and_hashed_until_the_run_is_to_end(made: Exported) -> None:
+    """One that is written while it is read, after a look, has no end either."""
+    size = 3 * 2**30
+    with (made.folder / "big").open("wb") as file:
+        file.truncate(size)
+    looked = 0
+
+    def going() -> None:
+        nonlocal looked
+        looked += 1
+        if looked > 3:
+            raise TfparityError("the run was interrupted")
+
+    bounds = Bounds(8 * 2**30, going)
+    bundles.look_at(made.folder, made.io, bounds)
+    with pytest.raises(TfparityError, match="interrupted"):
+        bundles.seal(made, bounds)
+    with pytest.raises(bundles.Odd, match="2 GiB"):
+        bundles.look_at(made.folder, made.io, bounds._replace(at_most=2 * 2**30))
+
+
+def test_a_bundles_folder_that_was_replaced_is_odd_and_is_put_back(tmp_path: Path) -> None:
+    other, folder = tmp_path / "other", tmp_path / "cache" / "bundles" / "aa" / "aa"
+    other.mkdir()
+    for place in (folder.parent, folder):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(other)
+        with pytest.raises(bundles.Odd):
+            bundles.stays(folder)
+        bundles.in_place(folder, tmp_path / "cache")
+        bundles.stays(folder)
+        assert list(other.iterdir()) == []
+        shutil.rmtree(tmp_path / "cache")

@@ -442,7 +442,7 @@ def test_attempts_before_the_one_that_the_machine_ends_are_kept(both: Both, monk
 
 
 def test_beside_other_cells_a_changed_bundle_is_nobodys_fault_yet(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bundles, "changed", lambda _: True)
+    monkeypatch.setattr(bundles, "changed", lambda *_: True)
     kept = Kept()
     with pytest.raises(MachineFault, match="changed while the converter"):
         run(both, 13, kept=kept).attempts()
@@ -450,14 +450,29 @@ def test_beside_other_cells_a_changed_bundle_is_nobodys_fault_yet(both: Both, mo
 
 
 def test_alone_it_is_a_crash_of_the_converter(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bundles, "changed", lambda _: True)
+    monkeypatch.setattr(bundles, "changed", lambda *_: True)
     (made,) = run(both, 13, alone=True).attempts()
     assert (made.stage, made.outcome, made.error.type if made.error else None) == ("convert", "crash", "ChangedBundle")
     assert both.steps[-1] == ("forget", (13, ()))
 
 
+@pytest.mark.parametrize("alone", [False, True])
+def test_an_export_that_cannot_be_taken_has_failed_where_it_is_known_whose_it_is(both: Both, *, alone: bool) -> None:
+    stages = tuple(StageReply(name, PASS) for name in ("build", "export", "check"))
+    odd = Exported(stages, BundleFacts(), ExportFacts(), both.root, both.root / "io.npz")
+    both.faults = [bundles.NotTaken(odd, "it takes more than 8 GiB") for _ in range(2)]
+    kept = Kept()
+    if not alone:
+        with pytest.raises(MachineFault, match="cannot be taken"):
+            run(both, 13, kept=kept).attempts()
+        assert kept.known == {}
+        return
+    (made,) = run(both, 13, alone=True).attempts()
+    assert (made.stage, made.outcome, made.error.type if made.error else None) == ("export", "crash", "BadExport")
+
+
 def test_an_export_that_failed_is_no_converters(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bundles, "changed", lambda _: True)
+    monkeypatch.setattr(bundles, "changed", lambda *_: True)
     both.ends = {(13, ()): attempt(13, Stage.EXPORT, Outcome.FAIL, "no such operator")}
     assert run(both, 13).attempts()[0].stage is Stage.EXPORT
 

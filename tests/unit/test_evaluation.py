@@ -17,6 +17,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "starred.py").write_text("from elsewhere import *\n")
     (tmp_path / "broken.py").write_text("def accuracy(predict):\n    return (1\n")
     (tmp_path / "nulls.py").write_bytes(b"x = 1\0")
+    (tmp_path / "deep.py").write_text(f"x = {'-' * 200_000}1\n")
+    with (tmp_path / "large.py").open("wb") as file:
+        file.truncate(2**42)
     (tmp_path / "package").mkdir()
     (tmp_path / "package" / "scores.py").write_text("recall = lambda predict: 1.0\n")
     return tmp_path
@@ -56,6 +59,8 @@ def test_a_file_or_a_module_is_found(
         ("package.scores:loss", "package/scores.py has no loss"),
         ("broken.py:accuracy", "broken.py:2 is no Python: "),
         ("nulls.py:accuracy", "nulls.py is no Python: "),
+        ("deep.py:accuracy", "deep.py is no Python: it is nested too deeply"),
+        ("large.py:accuracy", "large.py cannot be read: takes more than 32 MiB"),
     ],
 )
 def test_what_is_none_is_told_before_anything_runs(said: str, message: str) -> None:

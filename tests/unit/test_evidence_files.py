@@ -1,6 +1,8 @@
 """Files of results/ are canonical: the same facts give the same bytes, broken files say where."""
 
 import json
+import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,10 +11,11 @@ from typing import Any
 import pytest
 from builders import RECORDS, RULES, TOOLCHAIN, attempt, broken, document, entry, record
 
-from tfparity.errors import EvidenceError
-from tfparity.evidence import files, schema
+from tfparity.errors import EvidenceError, InputError
+from tfparity.evidence import files, gate_rates, latency, schema
 from tfparity.evidence.explain import explain
 from tfparity.evidence.schema import Evidence
+from tfparity.inputs import claims, limitations, quarantine
 from tfparity.paths import Project
 from tfparity.records.cells import Failure
 from tfparity.records.vocabulary import Grade, Stage, Verdict
@@ -444,3 +447,48 @@ def test_a_canonical_file_that_has_a_cell_twice_is_refused(tmp_path: Path) -> No
     path = files.save(Project(tmp_path), replace(content, cells=content.cells * 2))
     with pytest.raises(EvidenceError, match="a/b by onnx-tf stands twice"):
         files.load(path)
+
+
+# What a pull request may put in the place of a file
+
+
+def endless(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def sparse(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(2**42)
+
+
+@pytest.mark.parametrize("put", [os.mkfifo, endless, sparse, Path.mkdir])
+def test_what_is_no_plain_file_or_has_no_end_is_refused_by_its_name(
+    tmp_path: Path, put: Callable[[Path], None]
+) -> None:
+    project = Project(tmp_path)
+    runs = project.results / "runs" / "small.json"
+    reads: list[tuple[Path, Callable[[], object]]] = [
+        (project.results / "small.json", lambda: files.load_all(project)),
+        (project.results / "small.json", lambda: files.load_one(project, "small")),
+        (runs, lambda: files.load_runs(project)),
+        (runs, lambda: files.load_runs_of(project, "small")),
+        (project.flaky, lambda: quarantine.load(project.flaky)),
+        (project.claims, lambda: claims.load(project.claims)),
+        (project.limitations, lambda: limitations.load(project.limitations)),
+        (latency.path(project, "small"), lambda: latency.load(project, "small")),
+        (gate_rates.path(project), lambda: gate_rates.load(project)),
+    ]
+    for path, read in reads:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not os.path.lexists(path):
+            put(path)
+        with pytest.raises(InputError, match=re.escape(path.name)):
+            read()
+
+
+def test_a_link_of_ones_own_is_read(tmp_path: Path) -> None:
+    project = Project(tmp_path / "project")
+    elsewhere = files.save(Project(tmp_path / "elsewhere"), full())
+    project.results.mkdir(parents=True)
+    (project.results / elsewhere.name).symlink_to(elsewhere)
+    assert files.load_all(project) == files.load_all(Project(tmp_path / "elsewhere"))

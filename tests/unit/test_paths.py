@@ -1,6 +1,7 @@
 """Files of text appear whole or not at all."""
 
 import errno
+import hashlib
 import inspect
 import os
 import sys
@@ -235,3 +236,76 @@ def test_a_file_by_a_link_has_a_digest(tmp_path):
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "x").symlink_to(tmp_path / "x")
     assert paths.digest([tmp_path / "folder" / "x"]) == paths.digest([tmp_path / "x"])
+
+
+# Files that are none
+
+
+def pipe(path):
+    os.mkfifo(path)
+
+
+def device(path):
+    path.symlink_to("/dev/zero")
+
+
+def socket_file(path):
+    os.mknod(path, 0o140644)
+
+
+def hole(path):
+    with path.open("wb") as file:
+        file.truncate(2**42)
+
+
+@pytest.mark.parametrize("put", [pipe, device, socket_file, hole, Path.mkdir])
+def test_what_is_no_plain_file_or_has_no_end_is_refused_and_not_waited_for(tmp_path, put):
+    path = tmp_path / "matrix.yaml"
+    put(path)
+    for read in (paths.read_bytes, paths.read_text, paths.look_at):
+        with pytest.raises(OSError, match=r"is no plain file|takes more than 32 MiB|Is a directory|No such device"):
+            read(path)
+    with pytest.raises(OSError, match=r"matrix\.yaml"):
+        paths.read_untrusted(path, 1000)
+
+
+def test_a_link_of_ones_own_is_followed_and_that_of_code_under_test_is_not(tmp_path):
+    file, link = tmp_path / "file", tmp_path / "link"
+    file.write_bytes(b"a\r\nb\rc\n")
+    link.symlink_to(file)
+    assert paths.read_bytes(link) == b"a\r\nb\rc\n"
+    assert paths.read_text(link) == link.read_text() == "a\nb\nc\n"
+    assert paths.digest([link], tmp_path) != paths.digest([file], tmp_path)
+    for untrusted in (lambda: paths.read_untrusted(link, 100), lambda: paths.digest([link], None, NO_BOUNDS)):
+        with pytest.raises(OSError, match="symbolic links"):
+            untrusted()
+    assert paths.read_untrusted(file, 7) == paths.read_bytes(file)
+    with pytest.raises(OSError, match="takes more than"):
+        paths.read_untrusted(file, 6)
+
+
+NO_BOUNDS = paths.Bounds(2**30, lambda: None)
+
+
+def test_a_digest_is_the_same_however_carefully_it_is_made(tmp_path):
+    files = [tmp_path / "a", tmp_path / "b"]
+    for number, file in enumerate(files):
+        file.write_bytes(b"x" * (3 * 2**20 * number))
+    assert paths.digest(files) == paths.digest(files, None, NO_BOUNDS)
+    assert paths.digest(files, tmp_path) == paths.digest(files, tmp_path, NO_BOUNDS)
+    known = hashlib.sha256()
+    for file in files:
+        known.update(f"{file.name}\0{file.stat().st_size}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
+    assert paths.digest(files) == known.hexdigest()  # kept bundles have it
+    with pytest.raises(OSError, match="takes more than"):
+        paths.digest(files, None, paths.Bounds(3 * 2**20 - 1, lambda: None))
+
+
+@pytest.mark.parametrize("put", [pipe, device, socket_file, lambda path: path.symlink_to("/nowhere"), Path.mkdir])
+def test_what_stands_in_the_place_of_a_file_of_the_cache_makes_way(tmp_path, put):
+    file = tmp_path / "store" / "ab" / "attempts.json"
+    file.parent.mkdir(parents=True)
+    put(file)
+    paths.make_way(file, tmp_path)
+    assert not file.exists()
+    assert not file.is_symlink()

@@ -16,8 +16,9 @@ from builders import case as family
 from builders import context, crossing
 from test_sensitivity import ALIVE, references
 
+from tfparity import paths
 from tfparity.engine import bundles, referee
-from tfparity.engine.bundles import Exported
+from tfparity.engine.bundles import Exported, NotTaken
 from tfparity.engine.context import Context
 from tfparity.engine.process_limits import Limits
 from tfparity.engine.referee import Referee, RefereeReply
@@ -47,6 +48,7 @@ class Source:
     noise: float = 0.0
     unseen: dict[str, float] = field(default_factory=dict)
     case: declare.Case | None = None
+    leaves: Callable[[Path], object] = lambda _: None
 
     def arrays(self) -> dict[str, Any]:
         """Inputs and references of every sample."""
@@ -61,6 +63,7 @@ class Source:
     def ask(self, kind: str, request: Mapping[str, Any], limits: Limits, *, on_stage: Any = None) -> Answer:
         assert (kind, limits) == ("source", Limits(60, 1024))
         self.asked.append(request)
+        self.leaves(Path(request["artifact"]))
         stages: list[StageReply] = []
         facts: dict[str, Any] = {"fork_seconds": 0.1}
         for name in ("build", "export", "check"):
@@ -238,7 +241,6 @@ def test_the_referee_is_told_which_outputs_are_declared_and_when_to_end(
 
     def ask(*given: Any) -> RefereeReply:
         told.append(given)
-        run.aborted.set()
         return RefereeReply(None, "none")
 
     monkeypatch.setattr(Referee, "ask", ask)
@@ -249,6 +251,7 @@ def test_the_referee_is_told_which_outputs_are_declared_and_when_to_end(
     made = export(declared=declared, run=run)
     assert made.passed
     ((asked, model, io, result, outputs),) = told
+    run.aborted.set()
     assert (model, io, result) == (made.folder / "model.onnx", made.io, made.folder / "referee.npz")
     assert (outputs, asked.memory_mib, asked.aborted()) == (["output", "other"], 1024, True)
 
@@ -538,7 +541,7 @@ def test_a_bundle_that_was_taken_from_the_folder_counts_as_used(export: Export) 
     for file in folder.rglob("*"):
         os.utime(file, (1, 1))
     export()
-    assert max(file.stat().st_mtime for file in folder.rglob("*") if file.is_file() and file.name != ".lock") > 1e9
+    assert max(file.stat().st_mtime for file in folder.rglob("*") if file.is_file()) > 1e9
 
 
 def test_what_a_reply_holds_is_what_a_bundle_keeps(bundle: Path, export: Export) -> None:
@@ -594,8 +597,7 @@ def test_who_waits_for_another_runs_export_is_told_and_can_be_interrupted(
     """The other may take as long as a request may."""
     run = context(tmp_path, family())
     heard: list[str] = []
-    bundle.mkdir(parents=True)
-    with bundles.lock(bundle), ThreadPoolExecutor(1) as thread:
+    with bundles.lock(run.cache, bundle), ThreadPoolExecutor(1) as thread:
         waiting = thread.submit(export, run=run, heard=heard)
         while not heard:
             time.sleep(0.01)
@@ -603,3 +605,55 @@ def test_who_waits_for_another_runs_export_is_told_and_can_be_interrupted(
         run.aborted.set()
         assert isinstance(waiting.exception(10), TfparityError)
     assert heard == ["waiting for another run that exports it"]
+
+
+# What an exporter may leave
+
+
+def replaced(path: Path, put: Callable[[Path], object]) -> None:
+    paths.discard(path)
+    put(path)
+
+
+def sparse(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(2**42)
+
+
+@pytest.mark.parametrize("put", [os.mkfifo, sparse, lambda path: path.symlink_to("/dev/zero")])
+@pytest.mark.parametrize("place", ["{made}/more", "{made}/export.json", "io.npz", "bundle.json"])
+def test_an_export_that_leaves_what_cannot_be_taken_has_failed_and_the_next_one_passes(
+    source: Source, export: Export, bundle: Path, put: Callable[[Path], object], place: str
+) -> None:
+    export(12)
+    source.leaves = lambda made: replaced(bundle / place.format(made=made.name), put)
+    with pytest.raises(NotTaken) as raised:
+        export()
+    failed = raised.value.exported
+    assert (raised.value.stage, failed.passed) == ("export", False)
+    assert [(stage.stage, stage.outcome) for stage in failed.stages] == [("build", "pass"), ("export", "crash")]
+    assert failed.stages[-1].error is not None
+    assert failed.stages[-1].error.type == "BadExport"
+    source.leaves = lambda _: None
+    assert export().passed
+    assert export(12).passed
+
+
+def test_an_export_whose_folder_leads_elsewhere_has_us_write_nothing_there(
+    source: Source, export: Export, bundle: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    export(12)
+
+    def leads_away(_: Path) -> None:
+        bundle.rename(other)
+        bundle.symlink_to(other)
+
+    source.leaves = leads_away
+    with pytest.raises(NotTaken, match="no folder any more"):
+        export()
+    there = sorted(other.rglob("*"))
+    source.leaves = lambda _: None
+    assert export().passed
+    assert sorted(other.rglob("*")) == there
+    assert not bundle.is_symlink()

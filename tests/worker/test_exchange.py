@@ -157,6 +157,21 @@ def test_an_id_that_is_none_is_told(handed_on: Path, id: object) -> None:
         exchange.read(handed_on)
 
 
+def sparse(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(2**42)
+
+
+@pytest.mark.parametrize("put", [os.mkfifo, sparse, lambda path: path.symlink_to("/dev/zero")])
+@pytest.mark.parametrize("name", ["bundle.json", "io.npz", "faithful-13/export.json", "faithful-13/more"])
+def test_what_is_no_plain_file_or_has_no_end_is_told(handed_on: Path, put: Callable[[Path], object], name: str) -> None:
+    path = handed_on / "planted" / "net" / name
+    paths.discard(path)
+    put(path)
+    with pytest.raises(InputError, match=r"export it again"):
+        exchange.read(handed_on)
+
+
 def test_another_format_is_told(handed_on: Path) -> None:
     description = handed_on / "planted" / "net" / "bundle.json"
     description.write_text('{"format": 99, "of another": "shape"}')

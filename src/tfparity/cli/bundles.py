@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,9 +78,11 @@ def export(given: argparse.Namespace) -> int:
 
 def run(given: argparse.Namespace) -> int:
     """Take a folder's bundles through a route's target side, and end with a table; 1 where one does not work."""
+    from tfparity.engine import bundles, context
     from tfparity.engine.worker_client import Side
     from tfparity.features import bundle_exchange, under_test, unnamed
     from tfparity.planning import routes
+    from tfparity.planning.selection import Selection
     from tfparity.records.vocabulary import Verdict
     from tfparity.report import terminal, words
 
@@ -90,7 +93,6 @@ def run(given: argparse.Namespace) -> int:
     scored = check_score(given)
     if packages and given.python:
         raise UsageError("--with lies over a toolchain: name that with --toolchain, and leave out --python")
-    shared = bundle_exchange.read(given.folder, given.case or ())
     choice = options.Choice(
         toolchains=(given.toolchain,),
         download=given.download,
@@ -101,6 +103,8 @@ def run(given: argparse.Namespace) -> int:
     )
     if given.quarantine and not scored:
         raise UsageError("--quarantine goes with --score")
+    limits = context.limits(Selection(replace(choice, packages=())).matrix)
+    shared = bundle_exchange.read(given.folder, given.case or (), bundles.bounds(limits.memory_mib))
     asked = under_test.session(choice, say)
     if scored:
         _ = asked.selection.quarantine  # what is wrong with it is said before anything runs

@@ -11,11 +11,12 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import struct
 import time
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -24,14 +25,14 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from tfparity import paths
-from tfparity.engine import sealed
 from tfparity.errors import MachineFault, WorkerError
+from tfparity.paths import Bounds, Cache
 from tfparity.planning.keys import BUNDLE_FORMAT
-from tfparity.records import machine, readers
-from tfparity.records.cells import Model, Note, StageReply
+from tfparity.records import machine, readers, waiting
+from tfparity.records.cells import Model, Note, Problem, StageReply
 from tfparity.records.fingerprint import printable
 from tfparity.records.keys import Json
-from tfparity.records.vocabulary import Stage
+from tfparity.records.vocabulary import Outcome, Stage
 from tfparity.worker.declare import Case
 
 if TYPE_CHECKING:
@@ -41,7 +42,6 @@ DESCRIPTION = "bundle.json"
 IO = "io.npz"
 _EXPORT = "export.json"
 _REFEREE = "referee.npz"
-LOCK = ".lock"
 
 #: Bytes that all arrays of a bundle may take.
 LARGEST = 4 * 2**30
@@ -50,6 +50,24 @@ LARGEST = 4 * 2**30
 #: another shape and type.
 TIMES = 4
 ALLOWANCE = 64 * 2**20
+
+#: Bytes of a file of inputs and references: its arrays, their names and heads.
+_LARGEST_IO = LARGEST + ALLOWANCE
+
+#: Bytes of a file of JSON: what a worker's reply may take, of which most of it is.
+LARGEST_JSON = 16 * 2**20
+
+#: Files and folders of an export: exporters write a file per tensor, of a few thousand.
+MOST_FILES = 100_000
+
+
+def bounds(memory_mib: float, going: Callable[[], None] = waiting.nothing) -> Bounds:
+    """How far an export is read: a model that takes more than the memory of a request was exported by none."""
+    return Bounds(int(memory_mib * 2**20), going)
+
+
+#: Where no matrix says what a request may take.
+BOUNDS = bounds(8 * 2**10)
 
 #: What damaged arrays raise, wherever they break; a plain .npy is no archive.
 _DAMAGE = (
@@ -70,6 +88,10 @@ IN_USE = 3600.0
 
 class TooLarge(WorkerError):
     """Answers that would take the memory of our own process."""
+
+
+class Odd(ValueError):
+    """What lies in a bundle cannot be taken, and why: an exporter may write there whatever it likes."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +153,17 @@ class Exported:
         return Model(self.bundle.parameters, len(weights), least, change, self.facts.operators)
 
 
+class NotTaken(MachineFault):
+    """An export that passed, and what it left cannot be taken. Beside other cells it is not known whose exporter did
+    it; `exported`: as it is where the cell was alone."""
+
+    def __init__(self, exported: Exported, why: str) -> None:
+        super().__init__(f"what was exported cannot be taken: {why}", Stage.EXPORT)
+        before = [stage for stage in exported.stages if Stage(stage.stage).position < Stage.EXPORT.position]
+        crashed = StageReply(Stage.EXPORT, Outcome.CRASH, error=Problem("BadExport", why))
+        self.exported = replace(exported, stages=(*before, crashed))
+
+
 @dataclass(frozen=True)
 class _Description:
     facts: BundleFacts
@@ -162,59 +195,105 @@ class KeptAnswers:
     unanswered: Mapping[int, str] = field(default_factory=dict)
 
 
-def describe(folder: Path, case: Case, origin: Mapping[str, Json], facts: BundleFacts) -> None:
-    """Write a bundle's description: from now on it counts. `origin` says which environment made it."""
+def look_at(made: Path, io: Path, bounds: Bounds = BOUNDS) -> None:
+    """Raises Odd where an export cannot be taken: where anything of it, or what stands for its inputs and references,
+    is no plain file or folder, or there is more than `bounds` or MOST_FILES say. Raises OSError where this machine
+    refused."""
+    _files(made, bounds.at_most)
+    try:
+        with os.fdopen(paths.open_untrusted(io), "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+    except FileNotFoundError:
+        return
+    except OSError as wrong:
+        raise _odd(wrong) from None
+    if size > _LARGEST_IO:
+        raise Odd(f"{io.name} takes more than {LARGEST // 2**30} GiB")
+
+
+def stays(bundle: Path) -> None:
+    """Raises Odd where an exporter put something else in the place of the bundle's folder."""
+    for folder in (bundle.parent, bundle):
+        if not stat.S_ISDIR(_lstat(folder)):
+            raise Odd(f"{printable(folder.name)} is no folder any more")
+
+
+def in_place(bundle: Path, root: Path) -> None:
+    """Have a bundle's folder below `root`, and nothing else in its place: an exporter could have us write where it may
+    not by a link there. Raises OSError."""
+    for folder in (bundle.parent, bundle):
+        if folder.is_symlink():
+            paths.discard(folder)
+    paths.make_way(bundle / DESCRIPTION, root)
+
+
+def _lstat(path: Path) -> int:
+    """The mode of what stands there, 0 of nothing. Raises OSError where this machine refused."""
+    try:
+        return path.lstat().st_mode
+    except OSError as wrong:
+        if machine.refused(wrong):
+            raise
+        return 0
+
+
+def describe(folder: Path, case: Case, origin: Mapping[str, Json], facts: BundleFacts, bounds: Bounds = BOUNDS) -> None:
+    """Write a bundle's description: from now on it counts. `origin` says which environment made it. Raises Odd where
+    its inputs and references cannot be taken."""
     content = {
         "format": BUNDLE_FORMAT,
         "case": case.declaration(),
         "samples": [sample._asdict() for sample in case.samples()],
         "origin": dict(origin),
         "facts": {name: value for name, value in asdict(facts).items() if value not in (None, (), {})},
-        "io_sha256": paths.digest([folder / IO]),
+        "io_sha256": _io_digest(folder / IO, bounds),
     }
     _write(folder / DESCRIPTION, content)
 
 
-def facts_of(folder: Path) -> BundleFacts | None:
+def facts_of(folder: Path, bounds: Bounds = BOUNDS) -> BundleFacts | None:
     """The facts of a bundle that is there as a whole and as it was made, else None."""
-    found = _described(folder)
+    found = _described(folder, bounds)
     return found.facts if found else None
 
 
-def _described(folder: Path) -> _Description | None:
+def _described(folder: Path, bounds: Bounds) -> _Description | None:
     try:
         found = readers.reader(_Description).validate_json(_read(folder / DESCRIPTION))
-        return found if paths.digest([folder / IO]) == found.io_sha256 else None
+        return found if _io_digest(folder / IO, bounds) == found.io_sha256 else None
     except (OSError, ValueError):
         return None
 
 
-def keep(exported: Exported, referee_failed: Mapping[str, str]) -> Exported:
+def keep(exported: Exported, referee_failed: Mapping[str, str], bounds: Bounds = BOUNDS) -> Exported:
     """Write what makes an export count; the export with its seal. `referee_failed`: samples that the referee could not
-    run, with its reason."""
-    folder, digests = exported.folder, seal(exported)
+    run, with its reason. Raises Odd where it cannot be taken."""
+    folder, digests = exported.folder, seal(exported, bounds)
     content = {
         "stages": [asdict(stage) for stage in exported.stages],
         "facts": asdict(exported.facts),
         "referee_error": exported.referee_error,
         "referee_failed": dict(referee_failed),
-        "files": {str(file.relative_to(folder)): file.stat().st_size for file in files(folder)},
+        "files": {str(file.relative_to(folder)): size for file, size in _files(folder, bounds.at_most).items()},
         "sha256": digests[1],
     }
     _write(folder / _EXPORT, content)
     return replace(exported, seal=digests)
 
 
-def seal(exported: Exported) -> tuple[str, str]:
-    """The digests of the inputs and references, and of what was exported. Raises OSError."""
-    return paths.digest([exported.io]), _digest(exported.folder)
+def seal(exported: Exported, bounds: Bounds = BOUNDS) -> tuple[str, str]:
+    """The digests of the inputs and references, and of what was exported. Raises Odd where they cannot be taken,
+    OSError where this machine refused."""
+    return _io_digest(exported.io, bounds), _digest(exported.folder, bounds)
 
 
-def changed(exported: Exported) -> bool:
+def changed(exported: Exported, bounds: Bounds = BOUNDS) -> bool:
     """Whether an export that was kept, or its inputs and references, are no more what they were: a converter that
     rewrites the references could make any answer right. Raises MachineFault where this machine cannot read them."""
     try:
-        return exported.seal is not None and seal(exported) != exported.seal
+        return exported.seal is not None and seal(exported, bounds) != exported.seal
+    except Odd:
+        return True
     except OSError as wrong:
         if machine.refused(wrong):
             raise MachineFault(f"a bundle cannot be read: {wrong.strerror}") from None
@@ -227,17 +306,44 @@ def forget(made: Path, folder: Path) -> None:
     paths.discard(made / _EXPORT)
 
 
-def _digest(folder: Path) -> str:
-    return paths.digest([file for file in files(folder) if file.name != _EXPORT or file.parent != folder], folder)
+def _digest(folder: Path, bounds: Bounds) -> str:
+    files = _files(folder, bounds.at_most)
+    return _taken([file for file in files if file.name != _EXPORT or file.parent != folder], folder, bounds)
 
 
-def kept_export(made: Path, folder: Path) -> Exported | None:
+def _io_digest(io: Path, bounds: Bounds) -> str:
+    return _taken([io], None, bounds._replace(at_most=_LARGEST_IO))
+
+
+def _taken(files: Sequence[Path], root: Path | None, bounds: Bounds) -> str:
+    """The digest of files of a bundle. Raises Odd where they cannot be taken, OSError where this machine refused."""
+    try:
+        return paths.digest(files, root, bounds)
+    except OSError as wrong:
+        raise _odd(wrong) from None
+
+
+def _odd(wrong: OSError) -> Exception:
+    """What is to be raised of a file of a bundle that cannot be read."""
+    if machine.refused(wrong):
+        return wrong
+    named = f"{Path(os.fsdecode(wrong.filename)).name}: " if wrong.filename else ""
+    return Odd(printable(f"{named}{wrong.strerror}"))
+
+
+def artifact_digest(folder: Path, bounds: Bounds = BOUNDS) -> str:
+    """Of an exported artifact, without what stands beside it. Raises Odd, OSError as `seal`."""
+    files = _files(folder, bounds.at_most)
+    return _taken([file for file in files if file.suffix not in (".json", ".npz")], folder, bounds)
+
+
+def kept_export(made: Path, folder: Path, bounds: Bounds = BOUNDS) -> Exported | None:
     """The export in `made`, a folder of the bundle `folder`; None where either is not there as a whole."""
-    common = _described(folder)
+    common = _described(folder, bounds)
     try:
         kept = readers.reader(_ExportFile).validate_json(_read(made / _EXPORT))
-        whole = all((made / name).stat().st_size == size for name, size in kept.files.items())
-        whole = whole and _digest(made) == kept.sha256
+        whole = all((made / name).lstat().st_size == size for name, size in kept.files.items())
+        whole = whole and _digest(made, bounds) == kept.sha256
     except (OSError, ValueError):
         return None
     if common is None or not whole or not kept.stages:
@@ -258,18 +364,27 @@ def referee_file(made: Path) -> Path:
     return made / _REFEREE
 
 
-def keep_answers(io: Path, unanswered: Mapping[int, str]) -> None:
-    """Write what makes a probe's answers count: which calls torch does not answer, and why."""
-    _write(io.with_suffix(".json"), {"sha256": paths.digest([io]), "unanswered": dict(unanswered)})
+def keep_answers(io: Path, unanswered: Mapping[int, str], bounds: Bounds = BOUNDS) -> None:
+    """Write what makes a probe's answers count: which calls torch does not answer, and why. Raises Odd where they
+    cannot be taken."""
+    _write(io.with_suffix(".json"), {"sha256": _io_digest(io, bounds), "unanswered": dict(unanswered)})
 
 
-def kept_answers(io: Path) -> KeptAnswers | None:
+def kept_answers(io: Path, bounds: Bounds = BOUNDS) -> KeptAnswers | None:
     """What stands in a probe's file; None where it is not as it was made."""
     try:
         kept = readers.reader(KeptAnswers).validate_json(_read(io.with_suffix(".json")))
-        return kept if paths.digest([io]) == kept.sha256 else None
+        return kept if _io_digest(io, bounds) == kept.sha256 else None
     except (OSError, ValueError):
         return None
+
+
+def same_answers(io: Path, sha256: str | None) -> bool:
+    """Whether a probe's answers are still what they were."""
+    try:
+        return _io_digest(io, BOUNDS) == sha256
+    except (OSError, Odd):
+        return False
 
 
 def begin(made: Path) -> None:
@@ -338,6 +453,8 @@ def lacking(case: Case, io: Path) -> str | None:
     from tfparity.inputs import arrays_file
 
     try:
+        if io.lstat().st_size > _LARGEST_IO:
+            return f"{io.name} takes more than {LARGEST // 2**30} GiB"
         found = arrays_file.exchanged(io)
     except (OSError, *_DAMAGE) as wrong:
         return f"{io.name} cannot be read: {printable(str(wrong)) or type(wrong).__name__}"
@@ -358,28 +475,36 @@ def lacking(case: Case, io: Path) -> str | None:
     return f"{io.name} takes more than {LARGEST // 2**30} GiB" if size > LARGEST else None
 
 
-def lock(bundle: Path) -> FileLock:
-    """To be held where a bundle is written or removed."""
-    return FileLock(bundle / LOCK)
+def lock(cache: Cache, bundle: Path) -> FileLock:
+    """To be held where a bundle is written or removed. What stands in the place of its file and is none is removed.
+    Raises OSError."""
+    file = cache.locks / f"{bundle.name}.lock"
+    if not stat.S_ISREG(_lstat(file)):
+        paths.discard(file)
+    paths.make_way(file, cache.root)
+    return FileLock(file)
 
 
-def prune(root: Path, limit_bytes: int) -> None:
+def prune(cache: Cache, limit_bytes: int) -> None:
     """Remove the bundles used longest ago until the rest is below the limit; none that is locked, or that was used so
-    lately that an attempt may be reading it, of another run too."""
+    lately that an attempt may be reading it, of another run too. A link in a bundle's place is none: what it leads to
+    may be anybody's."""
     sizes = []
-    for bundle in root.glob("*/*"):
+    for bundle in cache.bundles.glob("*/*"):
+        if bundle.parent.is_symlink() or bundle.is_symlink():
+            continue
         try:
-            files = [file.stat() for file in bundle.rglob("*") if file.is_file()]
-        except FileNotFoundError:  # another run removes it at this moment
+            files = [file.lstat() for file in bundle.rglob("*") if not file.is_dir()]
+        except OSError:  # another run removes it at this moment, or an exporter closed a folder
             continue
         if bundle.is_dir():
             used = max((file.st_mtime for file in files), default=0.0)
-            sizes.append((used, sum(file.st_size for file in files), bundle))
+            sizes.append((used, sum(min(file.st_size, file.st_blocks * 512) for file in files), bundle))
     total = sum(size for _, size, _ in sizes)
     for used, size, bundle in sorted(sizes, key=lambda entry: entry[0]):
         if total <= limit_bytes or time.time() - used < IN_USE:
             return
-        with suppress(Timeout, OSError), lock(bundle).acquire(blocking=False):
+        with suppress(Timeout, OSError), lock(cache, bundle).acquire(blocking=False):
             remove(bundle, DESCRIPTION)
             total -= size
 
@@ -402,7 +527,7 @@ def _write(file: Path, content: Mapping[str, object]) -> None:
 def _read(file: Path) -> bytes:
     """What `_write` wrote. Raises OSError, ValueError where it is something else now; one without a seal, as older ones
     and those of other authors, is taken as it is."""
-    text = file.read_bytes()
+    text = paths.read_untrusted(file, LARGEST_JSON)
     if text.startswith(_SEAL):
         kept = b"{" + text[len(_seal_of(b"")) :]
         if text != _seal_of(kept) + kept[1:]:
@@ -417,6 +542,36 @@ def _seal_of(text: bytes) -> bytes:
 _SEAL = b'{"seal":'
 
 
-def files(folder: Path) -> list[Path]:
-    """The files of an export, in order; what is none is left out. Raises OSError."""
-    return sorted(place for entry in sealed.below(folder) if (place := Path(entry.path)).is_file())
+def _files(folder: Path, at_most: int) -> dict[Path, int]:
+    """The files below a folder that code under test may write to, in order, with their sizes in bytes. Raises Odd where
+    there is anything but plain files and folders, or more than that; OSError where this machine refused."""
+    found: dict[Path, int] = {}
+    size, seen, folders = 0, 0, [folder]
+    try:
+        while folders:
+            below = folders.pop()
+            descriptor = os.open(below, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                with os.scandir(descriptor) as entries:
+                    for entry in entries:
+                        path, there = below / entry.name, entry.stat(follow_symlinks=False)
+                        seen += 1
+                        if stat.S_ISDIR(there.st_mode):
+                            folders.append(path)
+                        elif stat.S_ISREG(there.st_mode):
+                            found[path] = there.st_size
+                            size += there.st_size
+                        else:
+                            raise Odd(f"{printable(path.name)} is no plain file")
+                        if seen > MOST_FILES:
+                            raise Odd(f"more than {MOST_FILES:,} files")
+                        if size > at_most:
+                            raise Odd(f"it takes more than {at_most / 2**30:.3g} GiB, the limit of memory")
+                        entry.name.encode()
+            finally:
+                os.close(descriptor)
+    except UnicodeEncodeError:
+        raise Odd("a file's name is not UTF-8") from None
+    except OSError as wrong:
+        raise _odd(wrong) from None
+    return dict(sorted(found.items()))

@@ -21,6 +21,7 @@ from tfparity.engine.target_side import TargetSide
 from tfparity.engine.worker_client import Answer
 from tfparity.errors import InstallError, MachineFault
 from tfparity.judging import judge
+from tfparity.paths import Bounds
 from tfparity.planning import remedies
 from tfparity.records.cells import Attempt, Problem, StageReply
 from tfparity.records.vocabulary import Outcome, Stage
@@ -164,6 +165,20 @@ class CellRun:
         window = range(OLDEST_OPSET, int(newest or max(self.opsets)) + 1)
         return [self.attempt(opset) for opset in window if opset not in done]
 
+    def export(self, opset: int, remedies: Sequence[str] = (), unrefereed: str | None = None) -> Exported:
+        """The source side's export; one that cannot be taken has failed. Beside other cells it is not known whose
+        exporter did it: raises bundles.NotTaken, after which the cell runs alone."""
+        try:
+            return self.source.export(opset, remedies, unrefereed)
+        except bundles.NotTaken as odd:
+            if not self.alone:
+                raise
+            return odd.exported
+
+    @property
+    def _bounds(self) -> Bounds:
+        return bundles.bounds(self.limits.memory_mib, self.going)
+
     def attempt(self, opset: int, remedies: tuple[str, ...] = ()) -> Attempt:
         """One attempt at that opset by those remedies, kept from before or made now. One that does not work takes the
         place of none that does: it was made for its artifact alone, under the same revisions."""
@@ -254,7 +269,7 @@ class CellRun:
         """A converter that changed what it was given to read has crashed: it could make any answer right. Beside other
         cells it is not known whose converter did it: raises MachineFault, after which the cell runs alone."""
         exported = making.exported
-        if exported is None or making.converted is None or not bundles.changed(exported):
+        if exported is None or making.converted is None or not bundles.changed(exported, self._bounds):
             return
         self.source.forget(exported)
         said = f"{_CHANGED} while the converter and its artifact ran"
@@ -306,7 +321,7 @@ class CellRun:
     def check(self, exported: Exported, stage: Stage) -> None:
         """Raises MachineFault where what is made of a cell that works is held against inputs and references that were
         changed while it ran: nothing is said of it, and they are made again."""
-        if bundles.changed(exported):
+        if bundles.changed(exported, self._bounds):
             self.source.forget(exported)
             raise MachineFault(f"{_CHANGED} while what was converted ran", stage)
 
@@ -316,7 +331,7 @@ class CellRun:
             making.stages.append(failed)
 
     def _export(self, making: _Making) -> None:
-        making.exported = self.source.export(making.opset, making.remedies, making.unrefereed)
+        making.exported = self.export(making.opset, making.remedies, making.unrefereed)
         making.stages += making.exported.stages
 
     def _convert(self, making: _Making) -> None:

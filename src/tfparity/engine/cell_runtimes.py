@@ -71,7 +71,7 @@ class OnRuntimes:
         def ask(kind: str, request: Mapping[str, Json]) -> Answer:
             return worker.ask(kind, request, self.context.limits)
 
-        exported = self.run.source.export(opset, remedies)
+        exported = self.run.export(opset, remedies)
         there = replace(self.run.target, ask=ask)
         executed = there.execute_on(runtime.id, exported, folder)
         self.run.check(exported, Stage.PARITY)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tfparity import paths
-from tfparity.engine import sandbox, work_folder
+from tfparity.engine import bundles, sandbox, work_folder
 from tfparity.engine.process_limits import Limits
 from tfparity.engine.referee import Referee
 from tfparity.engine.sandbox import Inside, Sandbox
@@ -20,7 +20,7 @@ from tfparity.inputs.calibration import Calibration
 from tfparity.inputs.evaluation import Evaluation
 from tfparity.inputs.limitations import Limitation
 from tfparity.inputs.matrix import Matrix
-from tfparity.paths import Cache, Project
+from tfparity.paths import Bounds, Cache, Project
 from tfparity.planning.keys import Keys
 from tfparity.records.cells import Cell, CellId
 from tfparity.records.observer import Observer, Silent
@@ -117,6 +117,11 @@ class Context:
         """As `inside`, of what writes to a folder of its own alone."""
         inside = self.inside()
         return replace(inside, writes=()) if inside else None
+
+    @property
+    def bounds(self) -> Bounds:
+        """How far files are read that code under test may write to."""
+        return bundles.bounds(self.limits.memory_mib, self.go_on)
 
     def go_on(self) -> None:
         """Raises TfparityError where the run is interrupted."""

@@ -153,7 +153,7 @@ class Engine:
                     yield self._told(known)
             if not left:
                 return
-            bundles.prune(self.context.cache.bundles, BUNDLE_LIMIT)
+            bundles.prune(self.context.cache, BUNDLE_LIMIT)
 
             def work(cell: PlannedCell) -> None:
                 try:
@@ -412,7 +412,7 @@ class Engine:
         """The exports of a cell's source side, at each opset of its route until the case does not build."""
         run = self._opened(planned, tries_remedies=False)
         for opset in run.opsets:
-            exported = run.source.export(opset)
+            exported = run.export(opset)
             yield opset, exported
             if not exported.stages[0].passed:
                 return
@@ -436,7 +436,7 @@ class Engine:
                 others = [one for one in made if one is not target]
                 made.update((one, targets.deliver(run, one, attempt, examples)[1]) for one in others)
         opset = attempt.opset or 0
-        exported = run.source.export(opset, attempt.remedies)
+        exported = run.export(opset, attempt.remedies)
         calibrated = self._examples(crossing.case) or target_side.own_examples(crossing.case, exported)
         folder = run.artifacts[opset, attempt.remedies]
         return Converted(crossing, attempt, folder, made, exported.io, facts, calibrated, run.seals)

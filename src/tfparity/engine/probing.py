@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tfparity import paths
 from tfparity.engine import bundles, target_side
 from tfparity.engine.cell_run import CellRun
 from tfparity.engine.source_side import Answered
@@ -249,11 +248,7 @@ class Probing:
 def _check(answered: Answered) -> None:
     """Raises MachineFault where torch's answers are no more what they were: what the artifact ran could make any of its
     own right. They are made again by whoever asks next."""
-    try:
-        same = paths.digest([answered.io]) == answered.sha256
-    except OSError:
-        same = False
-    if not same:
+    if not bundles.same_answers(answered.io, answered.sha256):
         raise MachineFault("torch's answers to a probe were changed while the artifact ran", Stage.PROBE)
 
 

@@ -64,12 +64,6 @@ def size(folder: Path) -> int:
     return total
 
 
-def too_large(*places: Path) -> str | None:
-    """Why what lies in those folders, or those files, is not read; None where it is."""
-    total = sum(size(place) if place.is_dir() else place.lstat().st_size for place in places if place.exists())
-    return f"takes more than {LARGEST / 2**30:.0f} GiB" if total > LARGEST else None
-
-
 def seal(folder: Path) -> Seal:
     """The seal of what was converted; a link within it is the file that it names.
 

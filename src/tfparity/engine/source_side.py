@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tfparity import paths
-from tfparity.engine import bundles, referee, sealed
+from tfparity.engine import bundles, referee
 from tfparity.engine.bundles import BundleFacts, Exported, ExportFacts
 from tfparity.engine.context import Context
 from tfparity.engine.referee import RefereeReply
@@ -52,11 +52,9 @@ def _held(folder: Path, context: Context, waits: Callable[[], None] = waiting.no
     done with it, which `waits` tells."""
     with _locks_lock:
         lock = _locks.setdefault(folder, threading.Lock())
-    with lock:
-        paths.make_way(folder / bundles.LOCK, context.cache.root)
-        with waiting.held(bundles.lock(folder), context.go_on, waits):
-            paths.make_way(folder / bundles.LOCK, context.cache.root)  # bundles.prune may just have held the lock
-            yield
+    with lock, waiting.held(bundles.lock(context.cache, folder), context.go_on, waits):
+        bundles.in_place(folder, context.cache.root)
+        yield
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,7 @@ class SourceSide:
         with _held(folder, context, self._waits):
             if context.first_again(folder):
                 paths.discard(folder / bundles.DESCRIPTION)
-            kept = None if context.first_again(made) else bundles.kept_export(made, folder)
+            kept = None if context.first_again(made) else bundles.kept_export(made, folder, context.bounds)
             if kept is None and not own:
                 kept = context.not_built.get(key)
             if kept is None:
@@ -118,22 +116,26 @@ class SourceSide:
             specs[files[name]] = spec
         failed: dict[Path, Problem] = {}
         with _held(folder, context, self._waits):
-            missing = [io for io in specs if context.first_again(io) or bundles.kept_answers(io) is None]
+            known = {io for io in specs if not context.first_again(io) and bundles.kept_answers(io, context.bounds)}
+            missing = [io for io in specs if io not in known]
             for io in missing:
-                paths.make_way(io, context.cache.root)
+                paths.discard(io)  # what an exporter may have left there would be written to
             skip: dict[Path, dict[int, str]] = {io: {} for io in missing}
             while missing:
                 answer = self._ask_probes(
                     [{"calls": specs[io], "skip": _by_text(skip[io]), "result": str(io)} for io in missing]
                 )
                 for place, unanswered in answer.facts.unanswered.items():
-                    bundles.keep_answers(missing[place], unanswered)
+                    try:
+                        bundles.keep_answers(missing[place], unanswered, context.bounds)
+                    except bundles.Odd as odd:
+                        failed[missing[place]] = Problem("BadReply", str(odd))
                 if not answer.passed:
                     failed.update(_torch_ended(answer, missing, skip))
                 missing = [
                     io for place, io in enumerate(missing) if place not in answer.facts.unanswered and io not in failed
                 ]
-            kept = {name: bundles.kept_answers(io) for name, io in files.items()}
+            kept = {name: bundles.kept_answers(io, context.bounds) for name, io in files.items()}
         return {
             name: Answered(files[name], frozenset(there.unanswered), there.sha256)
             if there
@@ -159,18 +161,17 @@ class SourceSide:
 
     def _make(self, made: Path, folder: Path, opset: int, remedies: Sequence[str], unrefereed: str | None) -> Exported:
         bundles.begin(made)
-        for file in folder / bundles.IO, folder / bundles.DESCRIPTION:
-            paths.make_way(file, self.context.cache.root)
-        first = bundles.facts_of(folder) is None
+        first = bundles.facts_of(folder, self.context.bounds) is None
+        if first:  # what an exporter may have left there would be written to
+            for file in folder / bundles.IO, folder / bundles.DESCRIPTION:
+                paths.discard(file)
         answer = self._ask(made, folder, opset, remedies, reference=first)
-        exported = self._answered(answer, made, folder, first=first)
-        if not exported.passed:
-            return exported
-        large = sealed.too_large(made)
-        if large:
-            refused = replace(answer.stages[-1], outcome=Outcome.CRASH, error=Problem("OddArtifact", large))
-            return replace(exported, stages=(*exported.stages[:-1], refused))
-        return self._refereed(exported, unrefereed)
+        try:
+            exported = self._answered(answer, made, folder, first=first)
+            return self._refereed(exported, unrefereed) if exported.passed else exported
+        except bundles.Odd as odd:
+            exported = Exported(answer.stages, BundleFacts(), ExportFacts(), made, folder / bundles.IO)
+            raise bundles.NotTaken(exported, str(odd)) from None
 
     def _ask(self, made: Path, folder: Path, opset: int, remedies: Sequence[str], *, reference: bool) -> Answer:
         case, project = self.crossing.case, self.context.project
@@ -194,14 +195,20 @@ class SourceSide:
         )
 
     def _answered(self, answer: Answer, made: Path, folder: Path, *, first: bool) -> Exported:
-        """The worker's answer as an export; a case that can't tell right from wrong has not been built."""
+        """The worker's answer as an export; a case that can't tell right from wrong has not been built. Raises Odd
+        where what an exporter left cannot be taken."""
         facts = answer.facts
-        common = bundles.facts_of(folder)
+        if answer.stages[0].passed:
+            bundles.stays(folder)
+            bundles.look_at(made, folder / bundles.IO, self.context.bounds)
+        common = bundles.facts_of(folder, self.context.bounds)
+        if common is None and not first and answer.passed:
+            raise bundles.Odd("the inputs and references were changed while it was exported")
         if first and answer.stages[0].passed:
             common = BundleFacts(
                 facts.sensitivity, facts.floor, facts.float64_error, facts.parameters, facts.bounded, facts.unseen
             )
-            lacking = bundles.lacking(self.crossing.case, folder / bundles.IO) or sealed.too_large(folder / bundles.IO)
+            lacking = bundles.lacking(self.crossing.case, folder / bundles.IO)
             problem = Problem("BadReply", lacking) if lacking else self._blind(common, folder / bundles.IO)
             if problem:
                 outcome = Outcome.CRASH if lacking else Outcome.FAIL
@@ -209,7 +216,7 @@ class SourceSide:
                 return Exported((refused,), common, ExportFacts(), made, folder / bundles.IO)
             source = self.crossing.source
             origin: dict[str, Json] = {"environment": source.environment.id, "packages": dict(source.locked.packages)}
-            bundles.describe(folder, self.crossing.case, origin, common)
+            bundles.describe(folder, self.crossing.case, origin, common, self.context.bounds)
         export_facts = ExportFacts(facts.file_opset, facts.operators)
         return Exported(
             answer.stages, common or BundleFacts(), export_facts, made, folder / bundles.IO, where=facts.where
@@ -232,7 +239,7 @@ class SourceSide:
         model, result = exported.folder / "model.onnx", bundles.referee_file(exported.folder)
         if not model.exists():
             exported = replace(exported, referee_error="the route's artifact is no ONNX file")
-            return bundles.keep(exported, {})
+            return bundles.keep(exported, {}, self.context.bounds)
         names = [output.name for output in self.crossing.case.outputs]
         if unrefereed:
             said = RefereeReply(None, unrefereed)
@@ -240,8 +247,8 @@ class SourceSide:
             said = self.context.referee().ask(model, exported.io, result, names)
         exported = replace(exported, referee=said.result, referee_error=said.error)
         if referee.limited(said.error):  # the next one that asks makes it again
-            return replace(exported, seal=bundles.seal(exported))
-        return bundles.keep(exported, said.failed)
+            return replace(exported, seal=bundles.seal(exported, self.context.bounds))
+        return bundles.keep(exported, said.failed, self.context.bounds)
 
     def _waits(self) -> None:
         self.on_stage("waiting for another run that exports it")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -131,8 +132,11 @@ _BEFORE = len(_sealed("", b""))
 
 def _read(file: str) -> bytes:
     # A run over much that is done reads thousands: what open() asks of a file beside takes as long again.
-    descriptor = os.open(file, os.O_RDONLY)
+    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        return os.read(descriptor, os.fstat(descriptor).st_size)
+        there = os.fstat(descriptor)
+        if not stat.S_ISREG(there.st_mode) or there.st_size > paths.LARGEST_FILE:
+            return b""
+        return os.read(descriptor, there.st_size)
     finally:
         os.close(descriptor)

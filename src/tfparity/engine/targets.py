@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tfparity import paths
 from tfparity.engine import bundles, target_side
 from tfparity.engine.cell_run import CellRun
 from tfparity.engine.store import Store, StoredTarget
@@ -129,14 +128,14 @@ def _changes(run: CellRun, attempt: Attempt, name: str) -> bool:
     if remedy.exporting or remedy.converting or remedy.declare:
         return True
     opset = attempt.opset or 0
-    before = run.source.export(opset, attempt.remedies)
-    after = run.source.export(opset, (*attempt.remedies, name))
-    return not after.passed or _digest(before.folder) != _digest(after.folder)
-
-
-def _digest(folder: Path) -> str:
-    """Of an exported artifact, without what stands beside it."""
-    return paths.digest([file for file in bundles.files(folder) if file.suffix not in (".json", ".npz")], folder)
+    before = run.export(opset, attempt.remedies)
+    after = run.export(opset, (*attempt.remedies, name))
+    if not after.passed:
+        return True
+    try:
+        return bundles.artifact_digest(before.folder) != bundles.artifact_digest(after.folder)
+    except bundles.Odd:  # changed since, which a check tells once it was used
+        return True
 
 
 def _made(run: CellRun, target: Target, attempt: Attempt, examples: Examples | None) -> Delivered:
@@ -144,7 +143,7 @@ def _made(run: CellRun, target: Target, attempt: Attempt, examples: Examples | N
 
     opset = attempt.opset or 0
     folder = run.artifacts[opset, attempt.remedies]
-    exported = run.source.export(opset, attempt.remedies)
+    exported = run.export(opset, attempt.remedies)
     declared, case = targets.declared(target), run.target.case
     model = exported.model
     held = precision.held(
@@ -208,7 +207,7 @@ def of_route(run: CellRun, target: Target, attempt: Attempt) -> Delivered:
     from tfparity.judging import precision
 
     folder = run.artifacts[attempt.opset or 0, attempt.remedies]
-    exported = run.source.export(attempt.opset or 0, attempt.remedies)
+    exported = run.export(attempt.opset or 0, attempt.remedies)
     outputs, _ = target_side.read_outputs(target_side.outputs_file(folder), exported)
     agreed = precision.agreement(run.target.case, bundles.read_arrays(exported.io), outputs)
     size = target_side.megabytes(target_side.artifact(folder))

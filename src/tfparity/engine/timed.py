@@ -46,7 +46,7 @@ class Timed:
     @property
     def exported(self) -> Exported:
         """The export that the attempt converted."""
-        return self.run.source.export(self.attempt.opset or 0, self.attempt.remedies)
+        return self.run.export(self.attempt.opset or 0, self.attempt.remedies)
 
     @property
     def folder(self) -> Path:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tfparity import paths
 from tfparity.environments import adhoc, lock, uv_command
 from tfparity.environments.adhoc import PREFIX
 from tfparity.environments.lock import silent
@@ -41,8 +43,11 @@ class Resolver:
 
     def known(self) -> set[str]:
         """The packages of the project's locks: what a person may mean who misspells one."""
-        texts = (path.read_text(encoding="utf-8") for path in self.project.lockfiles.glob("*.txt"))
-        return {name for text in texts for name in lock.packages_of(text)}
+        found: set[str] = set()
+        for path in self.project.lockfiles.glob("*.txt"):
+            with suppress(OSError, UnicodeDecodeError):  # who needs that one is told
+                found |= lock.packages_of(paths.read_text(path)).keys()
+        return found
 
 
 def yesterday() -> datetime.date:

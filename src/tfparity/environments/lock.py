@@ -186,7 +186,7 @@ def status_in(folder: Path, environment: Environment) -> LockStatus:
         return LockStatus("missing", locked, "", {}, f"{locked.name} is missing")
     path = there[0]
     try:
-        text = path.read_text(encoding="utf-8")
+        text = paths.read_text(path)
     except (OSError, UnicodeDecodeError) as unreadable:
         raise LockError(f"{path}: cannot be read: {unreadable}; run `{COMMAND}`") from None
     header, body = _parted(text)

@@ -79,10 +79,14 @@ class Wheel:
         return found
 
 
+#: Bytes of a wheel or an archive of sources: the largest of torch take 3 GB.
+LARGEST = 4 * 2**30
+
+
 def of_file(file: Path, name: str, cache: Cache) -> Wheel:
     """That wheel, copied into the cache by its content. Raises PackageError where it is none, or another package's."""
     try:
-        data = file.read_bytes()
+        data = paths.read_bytes(file, LARGEST)
     except OSError as wrong:
         raise PackageError(f"{file}: cannot be read: {wrong.strerror}") from None
     digest = hashlib.sha256(data).hexdigest()
@@ -98,6 +102,10 @@ def digest_of(sources: Path, run: Runner = uv_command.run) -> str:
     """sha256 of an archive, or of the files of a folder of sources by name and content, links followed, and of what git
     says its version is. Raises PackageError where it is no project."""
     if sources.is_file():
+        try:
+            paths.look_at(sources, LARGEST)
+        except OSError as wrong:
+            raise PackageError(f"{sources}: cannot be read: {wrong.strerror}") from None
         return paths.digest([sources])
     if not any((sources / name).is_file() for name in PROJECTS):
         raise PackageError(f"{sources}: is no Python project: it has none of {', '.join(PROJECTS)}")

@@ -59,10 +59,10 @@ def save(file: Path, rates: Rates) -> None:
 def load(project: Project) -> Rates | None:
     """What is recorded, None where nothing is. Raises EvidenceError for a file that cannot be read."""
     file = path(project)
-    if not file.is_file():
+    if not file.exists():
         return None
     try:
-        value = json.loads(file.read_text(encoding="utf-8"))
+        value = json.loads(paths.read_text(file))
         if not isinstance(value, dict) or value.get("schema") != SCHEMA:
             raise EvidenceError(f"is not of schema {SCHEMA}; run benchmarks/latency_gate.py again", file=file)
         return TypeAdapter(Rates).validate_python(value)

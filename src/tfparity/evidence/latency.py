@@ -191,7 +191,7 @@ def read(file: Path) -> Recording:
     """A measurement, of schema 1 or 2. Raises EvidenceError with the place for a file that cannot be read."""
     again = "record it again: nox -s latency -- --record"
     try:
-        value = json.loads(file.read_text(encoding="utf-8"))
+        value = json.loads(paths.read_text(file))
     except json.JSONDecodeError as wrong:
         raise EvidenceError(f"cannot be read: {wrong.msg}; {again}", file=file, line=wrong.lineno) from None
     except (OSError, ValueError, RecursionError) as wrong:

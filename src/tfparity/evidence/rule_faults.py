@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from packaging.utils import canonicalize_name
 
+from tfparity import paths
 from tfparity.evidence.explain import BESIDE, Explainer, failing_entries
 from tfparity.evidence.schema import Evidence
 from tfparity.inputs import specifiers
@@ -149,6 +150,6 @@ def _is_shown(shown: str, explained: Sequence[_Explained], root: Path) -> bool:
     if shown.startswith("tests/"):
         file, _, name = shown.partition("::")
         path = root / file
-        return path.is_file() and f"\ndef {name}(" in path.read_text(encoding="utf-8")
+        return path.is_file() and f"\ndef {name}(" in paths.read_text(path)
     beside = (one.content.cell(shown, one.cell.route) for one in explained if one.cell.verdict.failing)
     return any(cell is not None and cell.verdict.works for cell in beside)

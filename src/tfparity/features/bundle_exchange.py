@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import fnmatch
+import json
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,12 +20,13 @@ from tfparity.engine.worker_client import Side
 from tfparity.environments import install
 from tfparity.errors import InputError, UsageError
 from tfparity.features.session import Session
+from tfparity.paths import Bounds
 from tfparity.planning import routes
 from tfparity.planning.keys import BUNDLE_FORMAT
 from tfparity.records.cells import CellRecord, PlannedCell
 from tfparity.records.vocabulary import Verdict
 from tfparity.report import progress, terminal
-from tfparity.worker import declare, messages
+from tfparity.worker import declare
 from tfparity.worker.declare import Case
 
 
@@ -69,8 +71,8 @@ def _copy(exported: Exported, bundle: Path, name: str) -> None:
     shutil.copyfile(exported.io, bundle / exported.io.name)
     paths.discard(bundle / name)
     sealed.copy(exported.folder, bundle / name, sealed.seal(exported.folder))
-    description = (exported.folder.parent / bundles.DESCRIPTION).read_text(encoding="utf-8")
-    paths.write_text(bundle / bundles.DESCRIPTION, description)
+    description = paths.read_untrusted(exported.folder.parent / bundles.DESCRIPTION, bundles.LARGEST_JSON)
+    paths.write_bytes(bundle / bundles.DESCRIPTION, description)
 
 
 @dataclass(frozen=True)
@@ -83,9 +85,9 @@ class Shared:
     origin: str
 
 
-def read(folder: Path, globs: Sequence[str] = ()) -> list[Shared]:
-    """The bundles in a folder, by case id. Raises UsageError where there are none, InputError for one that is damaged
-    or of another format."""
+def read(folder: Path, globs: Sequence[str] = (), bounds: Bounds = bundles.BOUNDS) -> list[Shared]:
+    """The bundles in a folder, by case id. bounds: how large an export may be. Raises UsageError where there are
+    none, InputError for one that is damaged, of another format, or holds what is neither a plain file nor a folder."""
     found = []
     folder = folder.absolute()  # a worker is in a folder of its own
     for description in sorted(folder.rglob(bundles.DESCRIPTION)):
@@ -95,8 +97,14 @@ def read(folder: Path, globs: Sequence[str] = ()) -> list[Shared]:
         exports = {}
         for made in sorted(path for path in description.parent.iterdir() if path.is_dir()):
             exporter, _, opset = made.name.rpartition("-")
-            kept = bundles.kept_export(made, description.parent)
-            if kept and exporter and opset.isdecimal():
+            if not (exporter and opset.isdecimal()):
+                continue
+            try:
+                bundles.look_at(made, description.parent / bundles.IO, bounds)
+            except (bundles.Odd, OSError) as odd:
+                raise InputError(f"cannot be taken: {odd}; export it again", file=made) from None
+            kept = bundles.kept_export(made, description.parent, bounds)
+            if kept:
                 exports[exporter, int(opset)] = kept
         lacking = bundles.lacking(case, description.parent / bundles.IO) if exports else None
         if lacking:
@@ -110,7 +118,7 @@ def read(folder: Path, globs: Sequence[str] = ()) -> list[Shared]:
 def _described(description: Path) -> tuple[Case, str]:
     """The case of a bundle and where it is from."""
     try:
-        value = messages.read_json(str(description))
+        value = json.loads(paths.read_untrusted(description, bundles.LARGEST_JSON))
         if value["format"] != BUNDLE_FORMAT:
             raise InputError(f"has format {value['format']}, this tfparity reads {BUNDLE_FORMAT}", file=description)
         return declare.declared(value["case"]), str(value["origin"]["environment"])

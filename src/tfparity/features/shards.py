@@ -186,7 +186,7 @@ def run_digest(selection: Selection, planned: Sequence[PlannedCell]) -> str:
 def _written(folder: Path) -> dict[str, str]:
     """sha256 of every file of evidence and of runs in a folder, by path."""
     found = sorted([*folder.glob("*.json"), *(folder / "runs").glob("*.json")])
-    return {str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest() for file in found}
+    return {str(file.relative_to(folder)): hashlib.sha256(paths.read_bytes(file)).hexdigest() for file in found}
 
 
 def _file(folder: Path) -> Path:
@@ -196,7 +196,7 @@ def _file(folder: Path) -> Path:
 def _read(folder: Path) -> Manifest:
     file = _file(folder)
     try:
-        manifest = reader(Manifest).validate_json(file.read_bytes())
+        manifest = reader(Manifest).validate_json(paths.read_bytes(file))
     except FileNotFoundError:
         raise EvidenceError(
             "there is no such file: merge takes folders that `--shard --record` wrote", file=file

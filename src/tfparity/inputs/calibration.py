@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tfparity import paths
 from tfparity.errors import DataError
 from tfparity.inputs import names
 from tfparity.worker.declare import Case, Input
@@ -106,12 +107,16 @@ def _fits(found: tuple[int, ...], declared: tuple[int | str, ...]) -> bool:
     )
 
 
+#: Bytes of a file of examples.
+LARGEST = 4 * 2**30
+
+
 def read(file: Path) -> Calibration:
     """The examples of an .npz file, of numbers alone: nothing in it is unpickled. Raises DataError."""
     import numpy
 
     try:
-        content = file.read_bytes()
+        content = paths.read_bytes(file, LARGEST)
         if not zipfile.is_zipfile(file):
             raise DataError(NO_ARCHIVE, file=file)
         with numpy.load(file, allow_pickle=False) as stored:

@@ -8,6 +8,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
+from tfparity.inputs import python_source
+
 #: Fields of a syntax tree that say nothing a reader of the source could see, or differ among Pythons.
 _SILENT = frozenset({"ctx", "kind", "type_comment"})
 
@@ -85,8 +87,14 @@ def _statement(text: str, names: Iterable[str]) -> Statement:
 
 
 def read(text: str) -> CaseSource:
-    """The source of a case file. Raises SyntaxError."""
-    tree = ast.parse(text)
+    """The source of a case file. Raises SyntaxError, also for what Python compiles and is nested too deeply here."""
+    try:
+        return _read(python_source.module(text))
+    except RecursionError:
+        raise SyntaxError(python_source.TOO_DEEP) from None
+
+
+def _read(tree: ast.Module) -> CaseSource:
     called = {
         alias.asname or alias.name
         for node in tree.body

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from tfparity import paths
 from tfparity.errors import CaseError
-from tfparity.inputs import case_digest
+from tfparity.inputs import case_digest, python_source
 from tfparity.inputs import onnx_file as onnx_reader
 from tfparity.inputs.case_digest import CaseSource
 from tfparity.inputs.read_cache import ReadCache
@@ -76,13 +76,13 @@ _CODE = ReadCache("code", f"{importlib.util.MAGIC_NUMBER.hex()} {sys.flags.optim
 
 def _code(file: Path) -> CodeType:
     """The compiled file. Raises SyntaxError, OSError."""
-    content = file.read_bytes()
+    content = paths.read_bytes(file)
     kept = _CODE.get(file, content)
     if kept is not None:
         found = marshal.loads(kept)  # nosec B302 # noqa: S302 - sealed, and as safe as the file beside it: its code is run next
         assert isinstance(found, CodeType)
         return found
-    made = compile(content, str(file), "exec", dont_inherit=True)
+    made = python_source.compiled(content, str(file))
     _CODE.put(file, content, marshal.dumps(made))
     return made
 
@@ -152,12 +152,15 @@ def _source(file: str, state: _State) -> CaseSource:
     if known and known[0] == state:
         return known[1]
     path = Path(file)
-    content = path.read_bytes()
+    content = paths.read_bytes(path)
     kept = _SOURCE.get(path, content)
     if kept is not None:
         found = case_digest.decode(kept)
     else:
-        found = case_digest.read(content.decode("utf-8"))
+        try:
+            found = case_digest.read(content.decode("utf-8"))
+        except (SyntaxError, UnicodeDecodeError) as wrong:
+            raise CaseError(f"cannot be read: {wrong}", file=path) from None
         _SOURCE.put(path, content, case_digest.encode(found))
     if state.settled:
         _sources[file] = state, found

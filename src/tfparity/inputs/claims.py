@@ -97,7 +97,7 @@ _KEYS = [field.alias or name for model in (Claim, Ask) for name, field in model.
 
 def load(path: Path) -> tuple[Claim, ...]:
     """The claims in the file's order; none without a file. Raises EvidenceError with file and line."""
-    if not path.is_file():
+    if not path.exists():
         return ()
     document = yaml_input.load(path, EvidenceError)
     return tuple(validation.listed(document, Claim, "claim", lambda _: _KEYS).values())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from tfparity import paths
 from tfparity.errors import UsageError
-from tfparity.inputs import module_names, names
+from tfparity.inputs import module_names, names, python_source
 
 _FORM = re.compile(r"(?P<place>.+):(?P<function>[A-Za-z_]\w*)")
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
@@ -61,10 +60,9 @@ def named(said: str, path: Sequence[Path] = ()) -> Evaluation:
 def _check_syntax(said: str, file: Path) -> None:
     """Raises UsageError for a file that is no Python."""
     try:
-        ast.parse(file.read_bytes())
+        python_source.module(paths.read_bytes(file))
     except OSError as wrong:
         raise UsageError(f"--evaluate {said}: {file} cannot be read: {wrong.strerror}") from None
-    except (SyntaxError, ValueError, RecursionError) as wrong:
-        line = f":{wrong.lineno}" if isinstance(wrong, SyntaxError) and wrong.lineno else ""
-        reason = wrong.msg if isinstance(wrong, SyntaxError) else wrong
-        raise UsageError(f"--evaluate {said}: {file}{line} is no Python: {reason}") from None
+    except SyntaxError as wrong:
+        line = f":{wrong.lineno}" if wrong.lineno else ""
+        raise UsageError(f"--evaluate {said}: {file}{line} is no Python: {wrong.msg}") from None

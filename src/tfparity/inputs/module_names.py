@@ -6,6 +6,8 @@ import ast
 import unicodedata
 from pathlib import Path
 
+from tfparity import paths
+from tfparity.inputs import python_source
 from tfparity.inputs.names import closest
 
 #: Names by which code binds others that its source doesn't show, and such attributes.
@@ -49,8 +51,8 @@ def functions(file: Path) -> tuple[str, ...] | None:
     """The functions and classes of a module's top level; None of a file that cannot be read, or that imports tfparity's
     `case`: it is a case file."""
     try:
-        tree = ast.parse(file.read_bytes())
-    except (OSError, SyntaxError, ValueError, RecursionError):
+        tree = python_source.module(paths.read_bytes(file))
+    except (OSError, SyntaxError):
         return None
     if any(isinstance(one, ast.ImportFrom) and one.module == "tfparity" for one in ast.walk(tree)):
         return None
@@ -63,8 +65,8 @@ def bound(file: Path) -> frozenset[str] | None:
     """The names that a module binds at its top level. None where its source doesn't tell: it imports by a star, defines
     __getattr__, or writes into its own namespace; or this Python cannot read it."""
     try:
-        tree = ast.parse(file.read_bytes())
-    except (OSError, SyntaxError, ValueError, RecursionError):
+        tree = python_source.module(paths.read_bytes(file))
+    except (OSError, SyntaxError):
         return None
     found: set[str] = set()
     for node in ast.walk(tree):  # a name bound inside a function counts too: of what is asked for, none must be missed

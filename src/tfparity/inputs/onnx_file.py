@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tfparity import paths
 from tfparity.errors import UsageError
 
 
@@ -41,6 +42,7 @@ def read(path: Path) -> OnnxFile:
         return UsageError(f"{path}: cannot be read as ONNX: {why}")
 
     try:
+        paths.look_at(path, 2**31)  # as much as protobuf takes
         model = onnx.load(str(path), load_external_data=False)
     except OSError as unreadable:
         raise wrong(unreadable) from None

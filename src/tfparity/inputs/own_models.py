@@ -22,7 +22,7 @@ from typing import Any
 from tfparity import paths
 from tfparity.errors import UsageError
 from tfparity.inputs import case_digest as case_source
-from tfparity.inputs import module_names
+from tfparity.inputs import module_names, python_source
 from tfparity.inputs import onnx_file as onnx_reader
 from tfparity.inputs.names import closest
 from tfparity.records.keys import Json
@@ -185,7 +185,7 @@ def _whole(model: _Model) -> None:
         if axis not in model.axes and axis != "batch":
             raise UsageError(f"the axis {axis!r} of an input needs sizes: {_say_axis(axis)}")
     for call in model.outputs:
-        output = ast.parse(call, mode="eval").body
+        output = python_source.expression(call)
         name = ast.literal_eval(output.args[0] if isinstance(output, ast.Call) else output)
         if name in model.inputs:
             way = "" if model.onnx_opset else ": --output names it otherwise"
@@ -218,8 +218,8 @@ def _id(name: str) -> str:
 
 def _parsed(text: str, what: str) -> ast.expr:
     try:
-        return ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return python_source.expression(text.strip())
+    except SyntaxError:
         raise UsageError(f"{what} {text!r} cannot be read: {_FORMS[what]}") from None
 
 
@@ -430,7 +430,7 @@ def _refuse_unknown(path: Path, what: str, asked: Iterable[str], there: Sequence
 
 def _axes_of(call: str) -> list[str]:
     """The axes in what _inputs or _onnx_input made."""
-    parts = ast.parse(call, mode="eval").body.args  # type: ignore[attr-defined]
+    parts = python_source.expression(call).args  # type: ignore[attr-defined]
     return [part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str)]
 
 
@@ -547,7 +547,7 @@ def _size(value: Any) -> int | None:
 
 def _config(folder: Path) -> dict[str, Json]:
     try:
-        value = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        value = json.loads(paths.read_text(folder / "config.json"))
     except (OSError, ValueError, RecursionError) as wrong:
         raise UsageError(f"{folder}/config.json: cannot be read: {wrong}") from None
     if not isinstance(value, dict):

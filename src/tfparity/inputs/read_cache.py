@@ -26,7 +26,7 @@ class ReadCache(NamedTuple):
     def get(self, file: Path, content: bytes) -> bytes | None:
         """The reading of a file of that content; None without one."""
         try:
-            entry = self._entry(file).read_bytes()
+            entry = paths.read_bytes(self._entry(file))
         except (OSError, UsageError):  # UsageError: nothing says where the cache is
             return None
         reading = entry[_SEAL:]

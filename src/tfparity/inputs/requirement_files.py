@@ -34,7 +34,7 @@ class Asked:
 def read(path: Path) -> Asked:
     """What that file asks for. Raises RequirementsError with file and line."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = paths.read_text(path)
     except (OSError, UnicodeDecodeError) as wrong:
         reason = wrong.strerror if isinstance(wrong, OSError) else "it is no text in UTF-8"
         raise RequirementsError(f"cannot be read: {reason}", file=path) from None
@@ -54,7 +54,7 @@ def line_of(path: Path, name: str) -> int | None:
     named = re.compile(
         rf"(?:^|[\s\"'\[,]){plain}(?![A-Za-z0-9_.-]*[A-Za-z0-9])|(?:^|[\s\"'\[,]){plain}(?=[<>=!~])", re.IGNORECASE
     )
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = paths.read_text(path).splitlines()
     return next((number for number, line in enumerate(lines, 1) if named.search(line.partition("#")[0])), None)
 
 
@@ -86,7 +86,7 @@ def _included(path: Path, line: int, other: Path, within: tuple[Path, ...]) -> I
     if paths.real(other) in within:
         raise RequirementsError(f"names {other.name}, which names it", file=path, line=line)
     try:
-        text = other.read_text(encoding="utf-8")
+        text = paths.read_text(other)
     except (OSError, UnicodeDecodeError):
         raise RequirementsError(f"names {other}, which cannot be read", file=path, line=line) from None
     yield from _of_text(other, text, (*within, paths.real(other)))

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from tfparity import paths
 from tfparity.errors import InputError
 from tfparity.inputs import names, plain_yaml
 
@@ -118,10 +119,14 @@ def _inside(node: object, part: str | int) -> object:
     return node.get(part, _NOTHING) if isinstance(node, dict) else _NOTHING
 
 
+#: Bytes of a file, of which ruamel reads 100,000 in a second: limitations.yaml takes as many.
+LARGEST = 4 * 2**20
+
+
 def load(path: Path, wrong: type[InputError]) -> Document:
     """The document of that file. Raises `wrong` where it cannot be read."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = paths.read_text(path, LARGEST)
     except FileNotFoundError:
         raise wrong("there is no such file", file=path) from None
     except (OSError, UnicodeDecodeError) as unreadable:

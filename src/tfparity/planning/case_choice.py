@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tfparity import paths
 from tfparity.errors import UsageError
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def _lines(words: Sequence[str]) -> list[str]:
 
 def _of_file(path: Path) -> list[str]:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = paths.read_text(path)
     except (OSError, UnicodeDecodeError) as wrong:
         reason = wrong.strerror if isinstance(wrong, OSError) else "it is no text in UTF-8"
         raise UsageError(f"--case @{path}: cannot be read: {reason}") from None

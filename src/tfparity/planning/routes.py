@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
+from tfparity import paths
 from tfparity.errors import UsageError
 from tfparity.paths import Project
 from tfparity.records import exits
@@ -45,9 +47,12 @@ def framework(name: str, project: Project) -> Framework:
 
 
 def _declared(kind: str, name: str, project: Project, load: Callable[[str], T]) -> T:
+    place = locate(name, project)
     try:
+        if place.endswith(".py"):
+            paths.look_at(Path(place))  # an import waits for a pipe
         with exits.guarded():
-            return load(locate(name, project))
+            return load(place)
     except plugins.Undeclared as lacking:
         raise UsageError(f"the {kind} {name!r} {lacking}") from None
     except (ImportError, OSError) as unknown:

@@ -78,7 +78,7 @@ def contents(table: Table) -> dict[Path, str]:
 
 def _marked(path: Path, parts: Mapping[str, str]) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = paths.read_text(path)
         for name, content in parts.items():
             text = markdown.between(text, name, content)
         return text

@@ -25,6 +25,7 @@ from tfparity.features.convert.templates import (
     UNSAID,
 )
 from tfparity.inputs import case_digest as case_source
+from tfparity.inputs import python_source
 from tfparity.inputs.matrix import Environment
 from tfparity.records.vocabulary import Target
 from tfparity.worker.declare import Case, Input
@@ -144,12 +145,12 @@ def _listed(parts: object) -> str:
 
 def _model(case: Case) -> str:
     """The lines that build the model: those of a made case file, whose function needs nothing beside it."""
-    text = Path(case.file).read_text(encoding="utf-8")
+    text = paths.read_text(Path(case.file))
     sizes = ", ".join(f"{one.name} of {', '.join(map(str, one.shape))}" for one in case.inputs)
     yours = f"# {case.id} was checked, with {sizes}: other sizes go into the example below, too\n{_YOURS}"
     if not text.startswith("# Made by tfparity"):
         return yours
-    for node in ast.parse(text).body:
+    for node in python_source.module(text).body:
         if isinstance(node, ast.FunctionDef) and any(repr(case.id) in ast.unparse(d) for d in node.decorator_list):
             node.decorator_list = []
             place = next(line for line in text.splitlines() if line.startswith(f"{case_source.PLACE} ="))
@@ -250,7 +251,7 @@ _DECLARING = (
 def _plain(text: str) -> str:
     """The code of a remedy or a shim, without what declares it to tfparity."""
     lines = text.splitlines(keepends=True)
-    for node in reversed(ast.parse(text).body):
+    for node in reversed(python_source.module(text).body):
         if lines[node.lineno - 1].startswith(_DECLARING):
             del lines[node.lineno - 1 : node.end_lineno]
     return re.sub(r"\n{4,}", "\n\n\n", "".join(lines)).rstrip("\n") + "\n"
