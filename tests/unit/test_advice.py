@@ -99,6 +99,12 @@ def test_of_equals_the_default_and_then_the_newest() -> None:
     assert (found.best.toolchain, found.second.toolchain) == ("base", "new")
 
 
+def test_of_equals_one_on_which_nothing_works_comes_last() -> None:
+    one = known(a={})
+    nearest = [asked(replace(one, barren=barren)).nearest for barren in ((), ("base",), ("base", "new"))]
+    assert [plan.toolchain for plan in nearest if plan] == ["base", "new", "old"]
+
+
 def test_a_toolchain_fits_only_where_every_model_works() -> None:
     elsewhere = {"base/onnx-tf": "b", "base/hf-from-pt": "-", "base/keras-rebuild": "-", "new/onnx-tf": "?"}
     one = known(a=WORKS, b={"old/hf-from-pt": "w", **elsewhere})

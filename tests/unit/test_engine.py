@@ -207,6 +207,16 @@ def test_remedies_are_tried_on_the_zoo_and_where_they_are_asked_for_on_ones_own(
     assert set(planned.tries) == {tries}
 
 
+@pytest.mark.parametrize(("route", "tries"), [("onnx-tf", True), ("another", False)])
+def test_remedies_are_tried_where_they_were_before(
+    engine: Make, planned: Planned, monkeypatch: pytest.MonkeyPatch, route: str, tries: bool
+) -> None:
+    made = engine(tried_before=frozenset({("zoo/a", route)}))
+    monkeypatch.setattr(made.context.keys, "own", frozenset({"zoo/a"}))
+    run(made, cells("zoo/a"))
+    assert set(planned.tries) == {tries}
+
+
 @pytest.mark.parametrize("stored", [False, True])
 def test_what_the_route_does_not_take_is_not_applicable_with_its_reason(
     engine: Make, planned: Planned, heard: Heard, stored: bool

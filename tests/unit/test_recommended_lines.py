@@ -186,7 +186,7 @@ def test_the_lines_for_models_of_ones_own_name_them_as_they_were_named(
     words = ["--cases", mine(), *results]
     text, found = told(capsys, *words)
     kept = shlex.quote(results[1]) if results else "my_results"
-    run = f"--cases 'my cases.py' --case mine/net --route onnx-tf --results {kept} --record"
+    run = f"--cases 'my cases.py' --case mine/net --route onnx-tf --try-remedies --results {kept} --record"
     assert any(line.startswith('python -m nox -s "compat(') and line.endswith(run) for line in found), text
     if results:
         own = Session(replace(small_project.EVERYTHING, sources=(words[1],), results=Path(results[1])))
@@ -194,6 +194,13 @@ def test_the_lines_for_models_of_ones_own_name_them_as_they_were_named(
         text, found = told(capsys, *words)
         assert "python -m nox -s convert -- 'my cases.py:mine/net' --toolchain old --route onnx-tf -o net" in found
         assert [planned(line) for line in found][-1] == "convert"
+
+
+def test_one_model_of_a_file_may_be_asked_for(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    text, found = told(capsys, "--cases", mine(), "--case", "mine/*", "--case", "zoo/add")
+    assert "mine/net" in text and "zoo/add" in text
+    assert any("--case mine/net" in line for line in found)
+    assert cli.main(["recommend", "--cases", mine(), "--case", "mine/nte"]) == 2
 
 
 def test_what_is_untested_of_a_target_of_ones_own_model_has_a_line_and_the_measures_to_take(

@@ -17,7 +17,7 @@ from tfparity.features.session import Session
 from tfparity.paths import Project
 from tfparity.planning import estimate
 from tfparity.planning.options import Choice
-from tfparity.records.cells import CellId, CellRecord
+from tfparity.records.cells import Attempt, CellId, CellRecord
 from tfparity.records.observer import Silent
 
 
@@ -71,6 +71,42 @@ def test_rules_of_ones_own_explain_first(project: Project, tmp_path: Path) -> No
     rules.write_text(RULE.replace("id: unsqueeze", "id: mine"))
     rule = session(limitations=rules).explain(record("gru", broken(UNSQUEEZE)))
     assert rule is not None and rule.id == "mine"
+
+
+# Remedies of a user's own models
+
+
+@pytest.mark.parametrize(
+    ("attempts", "tried"),
+    [
+        ((broken(UNSQUEEZE), attempt(13, remedies=("gru-handler",))), True),
+        ((broken(UNSQUEEZE), broken(UNSQUEEZE, remedies=("gru-handler",))), True),
+        ((broken(UNSQUEEZE),), False),
+        ((broken(UNSQUEEZE), attempt(12)), False),
+    ],
+    ids=["cured", "tried in vain", "not tried", "a lower opset"],
+)
+def test_remedies_that_a_model_of_ones_own_tried_are_tried_again(
+    project: Project, tmp_path: Path, attempts: tuple[Attempt, ...], tried: bool
+) -> None:
+    """On every toolchain of the choice: what is compared was made alike."""
+
+    models = tmp_path / "models.py"
+    models.write_text("".join(path.read_text() for path in project.cases.glob("*.py")))
+
+    def own(**more: object) -> Session:
+        mine = {"sources": (str(models),), "results": tmp_path / "mine"}
+        return session(**mine, **more)  # type: ignore[arg-type]
+
+    own().recorder.record([record("gru", *attempts)])
+    for toolchain in ("old", "all"):
+        found = own(toolchain=toolchain).engine(Silent()).context.options.tried_before
+        assert found == ({("zoo/gru", "onnx-tf")} if tried else set())
+
+
+def test_a_case_of_the_zoo_needs_no_memory_of_remedies(project: Project) -> None:
+    session().recorder.record([record("gru", broken(UNSQUEEZE), attempt(13, remedies=("gru-handler",)))])
+    assert session().engine(Silent()).context.options.tried_before == set()
 
 
 # What worked before

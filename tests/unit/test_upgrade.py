@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -631,6 +632,13 @@ def test_the_command_writes_what_is_asked_for_and_ends_with_the_code(
     assert tricky.verdict in capsys.readouterr().out
     assert cli.main(["upgrade", "old", "neu", "--json", str(tmp_path / "none" / "x.json")]) == 2
     assert not (tmp_path / "none" / "x.json").exists()
+
+
+def test_the_command_in_a_report_is_the_one_that_was_typed(project: Project, tmp_path: Path) -> None:
+    file = tmp_path / "report.json"
+    typed = ["old", "new", "--tier", "core", "--case", "zoo/*", "--case", "zoo/gru onnx-tf", "--no-run"]
+    cli.main(["upgrade", *typed, "--jobs", "1", "--json", str(file)])
+    assert shlex.split(json.loads(file.read_text())["command"]) == ["nox", "-s", "upgrade", "--", *typed]
 
 
 def test_every_answer_of_a_record_can_be_read_without_a_run(project: Project) -> None:

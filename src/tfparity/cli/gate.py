@@ -43,6 +43,11 @@ def gate(given: argparse.Namespace) -> int:
         if path is not None:
             commands.make_room(option, path)
     asked.as_recorded = True
+    if given.recorded and not asked.cells:
+        raise UsageError(
+            f"--recorded: {asked.selection.project.results} has none of these cells, so that there is nothing to "
+            "compare with; without --recorded what was never recorded is missing (31), with --update it is recorded"
+        )
 
     def keep(records: Sequence[CellRecord]) -> None:
         """Record cells that ended where something ends the run before its end."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from tfparity.cli import commands
@@ -99,6 +101,7 @@ def upgrade(given: argparse.Namespace) -> int:
         print(text, file=sys.stderr, flush=True)
 
     session, both = sides.read(given.base, given.head, asked, python=given.python, progress=say)
+    both = replace(both, command=" ".join([both.command, *map(shlex.quote, _typed(given))]))
     if given.repeat is not None:
         _check_repeat(given, both.base == both.head)
     runs = (both.head_label != both.head or given.repeat is not None) if given.run is None else given.run
@@ -119,6 +122,12 @@ def upgrade(given: argparse.Namespace) -> int:
     if not report.exit_code:  # else something is worse, whatever the other cells would have come to
         carried.raise_for_machine()
     return report.exit_code
+
+
+def _typed(given: argparse.Namespace) -> list[str]:
+    """The options that make the same report again."""
+    ran = {None: [], True: ["--run"], False: ["--no-run"]}[given.run]
+    return [*options.typed(given), *ran, *(["--repeat", str(given.repeat)] if given.repeat is not None else [])]
 
 
 def _check_repeat(given: argparse.Namespace, same: bool) -> None:

@@ -35,11 +35,12 @@ if TYPE_CHECKING:
 class Options:
     """How to run. `budget` in seconds; `fresh_process` starts a process per request instead of forking; `path`: folders
     of code that the models import, put before what is installed where they are built; `try_remedies`: those that rules
-    name, where a user's own model fails. `level`: 1, the stages; 2, with probes. `as_recorded`: cells that are made as
-    they were recorded: at their level where `level` is None, and, of those that failed, by the remedies alone that they
-    tried. `targets`: what is made of cells that work; None for those of `as_recorded`. `examples`: a user's own for
-    those that are made with examples. `evaluation`: a user's own measure of what is converted. `runtimes`: ids of those
-    on which what works is run, too. `sandbox`: whether workers run in one."""
+    name, where a user's own model fails; `tried_before`: cases and routes of which they are tried all the same.
+    `level`: 1, the stages; 2, with probes. `as_recorded`: cells that are made as they were recorded: at their level
+    where `level` is None, and, of those that failed, by the remedies alone that they tried. `targets`: what is made
+    of cells that work; None for those of `as_recorded`. `examples`: a user's own for those that are made with
+    examples. `evaluation`: a user's own measure of what is converted. `runtimes`: ids of those on which what works
+    is run, too. `sandbox`: whether workers run in one."""
 
     jobs: int = 2
     all_opsets: bool = False
@@ -50,6 +51,7 @@ class Options:
     download: bool = False
     path: tuple[Path, ...] = ()
     try_remedies: bool = False
+    tried_before: frozenset[tuple[str, str]] = frozenset()
     level: int | None = None
     runtimes: tuple[str, ...] = ()
     as_recorded: Mapping[CellId, Cell] = field(default_factory=dict)

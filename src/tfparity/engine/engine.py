@@ -236,9 +236,11 @@ class Engine:
             return None
 
     def _run_of(self, planned: PlannedCell, pool: WorkerPool) -> tuple[Crossing, CellRun]:
-        """A cell's run, with remedies where the case is of the zoo, or where they are asked for."""
-        keys, crossing = self.context.keys, self.context.keys.crossing(planned)
-        tries = keys.tries_remedies(planned) and (self.context.options.try_remedies or planned.case not in keys.own)
+        """A cell's run, with remedies where the case is of the zoo, or where they are asked for or were tried before: a
+        run without them says less than what is recorded."""
+        keys, options, crossing = self.context.keys, self.context.options, self.context.keys.crossing(planned)
+        wanted = options.try_remedies or (planned.case, planned.route) in options.tried_before
+        tries = keys.tries_remedies(planned) and (wanted or planned.case not in keys.own)
         return crossing, assembly.of_planned(self.context, pool, crossing, tries_remedies=tries)
 
     def _record(self, crossing: Crossing, run: CellRun, pool: WorkerPool) -> CellRecord:

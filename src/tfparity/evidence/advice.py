@@ -94,7 +94,8 @@ class Known:
     """What is known. cells: case → its cells on every toolchain by every route; gives: route → the targets that it
     makes; outlooks: model of one's own → way → what its operators say, ways that take no such file left out; by_hand:
     routes for which a person writes the model anew, taken where no other works; own: model of one's own → the models
-    that stand under that name, none where no command line converts it."""
+    that stand under that name, none where no command line converts it; barren: toolchains on which nothing is known to
+    work."""
 
     matrix: Matrix
     cells: Mapping[str, Sequence[Standing]]
@@ -102,6 +103,7 @@ class Known:
     outlooks: Mapping[str, Mapping[Way, Outlook]] = field(default_factory=dict)
     by_hand: Collection[str] = ()
     own: Mapping[str, Sequence[Own]] = field(default_factory=dict)
+    barren: Collection[str] = ()
 
     @cached_property
     def by_place(self) -> Mapping[tuple[str, str], Sequence[Standing]]:
@@ -231,7 +233,8 @@ def _ordered(known: Known, wishes: Wishes) -> list[Plan]:
         by_hand = sum(pick.by_hand for pick in plan.picks)
         verdicts, grades = (sum(pick.rank[place] for pick in plan.picks) for place in (2, 3))
         close = (plan.fit, failing, -plan.fitting, by_hand, verdicts, grades)
-        return *close, plan.toolchain != matrix.default, -age[plan.toolchain]
+        likely = plan.toolchain in known.barren, plan.toolchain != matrix.default
+        return *close, *likely, -age[plan.toolchain]
 
     return sorted(plans, key=rank)
 

@@ -92,7 +92,7 @@ class Recommending:
             raise UsageError(case_sources.NOTHING_DECLARED)
         cells: dict[str, list[Standing]] = {}
         files = list(asked.onnx)
-        ids = list(dict.fromkeys(id for name in asked.cases for id in self._named(name)))
+        ids: list[str] = []
         for source in asked.own:
             if Path(source).suffix == ".onnx":
                 files.append(source)
@@ -101,15 +101,18 @@ class Recommending:
                 ids += [id for id in self._of_family(source, family) if id not in ids]
             else:
                 cells |= self._own(source)
+        elsewhere = [name for name in asked.cases if not fnmatch.filter(cells, name)]
+        ids = list(dict.fromkeys([*(id for name in elsewhere for id in self._named(name)), *ids]))
         files = list(dict.fromkeys(files))
         for file in files:
             self._own_file(file)
-        cells |= self._standings(self.zoo, ids)
+        cells = self._standings(self.zoo, ids) | cells
         for name, wished in (("target", asked.targets), ("runtime", asked.runtimes)):
             self._said += [self._unknown(name, one) for one in wished if not self._recorded(f"{name}s", one)]
         models = {file: onnx_file.read(Path(file)).operators for file in files}
         gives = {name: self._gives(name) for name in self._routes}
-        known = Known(self.zoo.selection.matrix, cells, gives, self._outlooks(models), routes.BY_HAND, self._owned)
+        matrix, outlooks = self.zoo.selection.matrix, self._outlooks(models)
+        known = Known(matrix, cells, gives, outlooks, routes.BY_HAND, self._owned, self._barren())
         wishes = replace(wishes, cases=tuple(cells), models=tuple(models), typed=self._typed)
         return Answer(advise(known, wishes), known, tuple(line for line in self._said if line))
 
@@ -160,6 +163,12 @@ class Recommending:
             return True
         return any(name in re.split("[@:/ ]", key) or name == key for key in self._names(kind))
 
+    def _barren(self) -> frozenset[str]:
+        """Toolchains of which cells are recorded and none works: where nothing else tells them apart, others come
+        first."""
+        recorded = self.zoo.recorded.items()
+        return frozenset(id for id, one in recorded if one.cells and not any(cell.verdict.works for cell in one.cells))
+
     def _names(self, kind: str) -> set[str]:
         """What is recorded beside verdicts, by its names; kind: "targets" or "runtimes"."""
         cells = (cell for content in self.zoo.recorded.values() for cell in content.cells)
@@ -192,7 +201,8 @@ class Recommending:
         asked = self.asked
         choice = replace(EVERYTHING, sources=(source,), results=asked.results, declared=asked.declared, path=asked.path)
         query = self._query(choice)
-        ids = list(query.selection.cases)
+        every = list(query.selection.cases)
+        ids = list(dict.fromkeys(id for name in asked.cases for id in fnmatch.filter(every, name))) or every
         recorded = {cell.case for content in query.recorded.values() for cell in content.cells}
         options, one = self._options(asked.declared), case_sources.is_one_model(source)
         kept = str(asked.results or SUGGESTED)
@@ -200,7 +210,7 @@ class Recommending:
             self._owned[id] = [Own(source, "" if one else id, options, kept)]
             self._typed[id] = shlex.join(["--cases", source]) if len(ids) == 1 else f"{id} of {source}"
             if asked.results is None or id not in recorded:
-                run = shlex.join(["--cases", source, *options, "--results", kept, "--record"])
+                run = shlex.join(["--cases", source, *options, "--try-remedies", "--results", kept, "--record"])
                 self._said.append(
                     f"{id}: nothing is recorded of it, and its operators are not known before it is exported: "
                     f"python -m nox -s compat -- {run}, then --results {shlex.quote(kept)} here; or export it, and "

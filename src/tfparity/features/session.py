@@ -191,6 +191,16 @@ class Session:
         found = {cell.place: self.query.cell(self.beneath(cell.place)) for cell in self.cells}
         return {place: cell for place, cell in found.items() if cell is not None}
 
+    def _tried_before(self) -> frozenset[tuple[str, str]]:
+        """The user's own models, with their routes, at which recorded cells of the choice have tried remedies."""
+        own = [cell for cell in self.cells if cell.case in self.selection.keys.own]
+        found = [(cell, self.query.cell(self.beneath(cell.place))) for cell in own]
+        return frozenset(
+            (cell.case, cell.route)
+            for cell, known in found
+            if known is not None and any(attempt.remedies for attempt in known.attempts)
+        )
+
     def engine(self, observer: Observer) -> Engine:
         """An engine for the choice. Use as a context manager."""
         from tfparity.engine.context import Context, Options
@@ -207,6 +217,7 @@ class Session:
             download=choice.download,
             path=choice.path,
             try_remedies=choice.try_remedies,
+            tried_before=self._tried_before(),
             level=choice.level,
             runtimes=choice.runtimes,
             as_recorded=self.recorded() if self.as_recorded else {},

@@ -175,6 +175,22 @@ OPTIONS = (
 )
 
 
+#: Options that change how a command runs, and nothing of what it says.
+_HOW = ("--jobs", "--download", "--keep", "--keep-environments", "--sandbox", "--again")
+
+
+def typed(given: argparse.Namespace) -> list[str]:
+    """The words of these options as they were typed, but for those that only say how to run: what makes it again."""
+    words: list[str] = []
+    for option in OPTIONS:
+        value = getattr(given, option.name, None)
+        if option.flag in _HOW or value is None or value is False:
+            continue
+        for one in value if isinstance(value, list) else [value]:
+            words += [option.flag] if one is True else [option.flag, str(one)]
+    return words
+
+
 def named(flag: str) -> Option:
     """The option of that flag."""
     return next(option for option in OPTIONS if option.flag == flag)

@@ -247,7 +247,8 @@ def to_run(plan: Plan, known: Known, wishes: Wishes) -> Iterator[str]:
         for one in known.own.get(pick.model, ()):
             case = ["--case", one.case] if one.case else []
             kept = ["--results", one.results, "--record"] if one.results else []
-            words = ["--cases", one.source, *case, *one.options, "--route", pick.route, *wished, *kept]
+            asked = ["--cases", one.source, *case, *one.options, "--route", pick.route, "--try-remedies"]
+            words = [*asked, *wished, *kept]
             yield _line(f"compat({plan.toolchain})", words)
 
 

@@ -49,8 +49,11 @@ def chosen(session: Session, both: Sides, said: Upgrade) -> Chosen:
     worse = [(group, one) for group in said.groups if group.kind in KINDS for one in group.cells if one.base in _WORKS]
     named = bool(session.choice.case_globs)
     may = [(group, one) for group, one in worse if named or (one.case, one.route) not in untried]
+    ways = {(cell.case, cell.route) for cell in cells if cell.applicable}
+    if not may and named and len(ways) == 1:  # of which nothing may be recorded
+        return Chosen(*ways.pop(), "")
     if not may:
-        raise UsageError(_none(both, said, [one for _, one in worse], {cell.route for cell in cells}))
+        raise UsageError(_none(both, said, [one for _, one in worse], {route for _, route in ways}))
 
     def order(found: tuple[Group, CellChange]) -> tuple[bool, bool, int, float]:
         group, one = found
