@@ -101,15 +101,10 @@ def test_a_client_that_is_never_made_holds_nobody(monkeypatch: pytest.MonkeyPatc
     assert closed.wait(10)  # what is made when nobody wants it any more is closed
 
 
-@pytest.fixture
-def ended_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(share, "ENDING", 0.5)
-
-
 #: What a share does, and how it ends where it is asked to, and where it is not.
 SHARES = {
     "ends by itself": ("", 0, 0),
-    "ends as asked": ("try: time.sleep(600)\nexcept KeyboardInterrupt: os._exit(130)", 130, -9),
+    "ends as asked": ("try: begun(); time.sleep(600)\nexcept KeyboardInterrupt: os._exit(130)", 130, -9),
     "does not listen": ("signal.signal(2, signal.SIG_IGN); begun(); time.sleep(600)", -9, -9),
     "waits for itself": ("signal.pthread_sigmask(signal.SIG_BLOCK, [2]); begun(); os.read(os.pipe()[0], 1)", -9, -9),
     "is stopped": ("signal.signal(2, signal.SIG_IGN); begun(); os.kill(os.getpid(), signal.SIGSTOP)", -9, -9),
@@ -121,15 +116,16 @@ BEGUN = "import os, signal, time\ndef begun(): os.write(1, b'begun\\n')\n"
 @pytest.mark.parametrize("ended", [False, True])
 @pytest.mark.parametrize(("does", "asked", "unasked"), SHARES.values(), ids=SHARES)
 def test_a_share_that_nobody_waits_for_is_ended(
-    ended_soon: None, does: str, asked: int, unasked: int, ended: bool
+    monkeypatch: pytest.MonkeyPatch, does: str, asked: int, unasked: int, ended: bool
 ) -> None:
+    monkeypatch.setattr(share, "ENDING", 0.5 if (unasked if ended else asked) < 0 else 30)
     with subprocess.Popen(
         [sys.executable, "-c", BEGUN + does], stdout=subprocess.PIPE, start_new_session=True
     ) as process:
         assert process.stdout is not None
-        if "begun" in does:
+        if does:
             process.stdout.readline()
         else:
-            time.sleep(0.5)
+            process.wait(30)
         share._end(process, ended=ended)
-        assert process.wait(10) == (unasked if ended else asked)
+        assert process.wait(30) == (unasked if ended else asked)

@@ -479,9 +479,9 @@ def lock(cache: Cache, bundle: Path) -> FileLock:
     """To be held where a bundle is written or removed. What stands in the place of its file and is none is removed.
     Raises OSError."""
     file = cache.locks / f"{bundle.name}.lock"
-    if not stat.S_ISREG(_lstat(file)):
-        paths.discard(file)
     paths.make_way(file, cache.root)
+    if not stat.S_ISREG(_lstat(file)):  # a link to a file
+        paths.discard(file)
     return FileLock(file)
 
 

@@ -193,6 +193,8 @@ class Session:
 
     def _tried_before(self) -> frozenset[tuple[str, str]]:
         """The user's own models, with their routes, at which recorded cells of the choice have tried remedies."""
+        if not self.choice.sources:
+            return frozenset()
         own = [cell for cell in self.cells if cell.case in self.selection.keys.own]
         found = [(cell, self.query.cell(self.beneath(cell.place))) for cell in own]
         return frozenset(
