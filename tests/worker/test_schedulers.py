@@ -110,7 +110,12 @@ SHARES = {
     "is stopped": ("signal.signal(2, signal.SIG_IGN); begun(); os.kill(os.getpid(), signal.SIGSTOP)", -9, -9),
 }
 
-BEGUN = "import os, signal, time\ndef begun(): os.write(1, b'begun\\n')\n"
+#: A shell that starts the tests in its background has SIGINT ignored, and what they start has, too.
+BEGUN = """
+import os, signal, time
+signal.signal(2, signal.default_int_handler)
+def begun(): os.write(1, b"begun\\n")
+"""
 
 
 @pytest.mark.parametrize("ended", [False, True])
