@@ -67,7 +67,7 @@ def generated(count: int) -> Grid:
     ran = tuple(
         (
             *(way, case, drawn.randrange(4), drawn.randrange(11, 19), 10.0 ** -drawn.randrange(1, 9)),
-            *(drawn.randrange(5), drawn.randrange(100), drawn.random() * 60, "2026-11-20", "tflite-float32: pass"),
+            *(drawn.randrange(5), drawn.randrange(100), drawn.random() * 60, "2026-11-20", "tflite-float32: pass", "w"),
         )
         for way in range(len(ways))
         for case in range(len(cases))

@@ -92,7 +92,7 @@ def test_no_network(small: Folder, tmp_path):
 def test_a_full_disk(small: Folder, tmp_path):
     # more packages than any disk holds: each counts in the estimate that is made before anything is fetched
     lockfile = small.root / "lockfiles" / "small.txt"
-    made_up = "".join(f"made-up-{n}==1.0 \\\n    --hash=sha256:{n:064x}\n" for n in range(400_000))
+    made_up = "".join(f"made-up-{n}==1.0 \\\n    --hash=sha256:{n:064x}\n" for n in range(250_000))
     lockfile.write_text(lockfile.read_text() + made_up)
     small.seal()
     refused(small.run("install", TFPARITY_CACHE=str(tmp_path / "cache")), 18, "GB of disk", "GB are free")

@@ -19,7 +19,6 @@ from tfparity.evidence.ranges import ReleaseId
 from tfparity.evidence.recommend import Way
 from tfparity.inputs import specifiers
 from tfparity.inputs.matrix import Environment, Matrix
-from tfparity.planning import probes
 from tfparity.records.cells import Entry
 from tfparity.records.vocabulary import Grade, Target
 
@@ -138,11 +137,8 @@ class Pick:
         model of one's own what its operators lack."""
         if self.standing is None:
             return self.fit, False, len(self.lacking), 0
-        cell, verdict = self.standing.cell, self.standing.verdict
-        if cell and verdict.works:
-            verdict = max(verdict, probes.verdict(cell), key=lambda one: one.position)
-        grade = cell.grade if cell else None
-        return self.fit, self.by_hand, verdict.position, grade.rank if grade else len(Grade)
+        grade = self.standing.cell.grade if self.standing.cell else None
+        return self.fit, self.by_hand, self.standing.checked.position, grade.rank if grade else len(Grade)
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,13 @@ class Standing:
     of_targets: Mapping[str, Limitation | None] = field(default_factory=dict)
 
     @property
+    def checked(self) -> Verdict:
+        """The verdict at the level that it was checked at: a worse one where a probe that decides found it wrong."""
+        if self.cell is None or not self.verdict.works:
+            return self.verdict
+        return max(self.verdict, probes.verdict(self.cell), key=lambda one: one.position)
+
+    @property
     def reason(self) -> str | None:
         """Why nothing was run, where that is known from the plan."""
         return self.planned.reason

@@ -49,7 +49,7 @@ def best(cells: Iterable[Standing], default: str, ages: Mapping[str, int]) -> St
         grade = cell.cell.grade if cell.cell else None
         exact = grade.rank if grade else len(Grade)
         chain = cell.planned.toolchain
-        return cell.planned.route in BY_HAND, cell.verdict.position, exact, chain != default, -ages[chain]
+        return cell.planned.route in BY_HAND, cell.checked.position, exact, chain != default, -ages[chain]
 
     return min((cell for cell in cells if cell.verdict.works), key=rank, default=None)
 

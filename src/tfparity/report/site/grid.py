@@ -31,7 +31,7 @@ class Chain:
 @dataclass(frozen=True)
 class Ran:
     """A recorded cell: its way and case as places in the lists, grade as a place in the list of grades (-1 for none),
-    remedies and limitation likewise; day: when it ran."""
+    remedies and limitation likewise; day: when it ran; checked: the letter of its verdict with what probes found."""
 
     way: int
     case: int
@@ -43,6 +43,7 @@ class Ran:
     seconds: float | None
     day: str
     targets: str
+    checked: str
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,7 @@ def _ran(cell: Standing, way: int, case: int, remedies: Places, rules: Places) -
         run.seconds if run else None,
         (run.ran_at or "")[:10] if run else "",
         _targets(kept.targets.items()),
+        LETTERS[cell.checked],
     )
 
 

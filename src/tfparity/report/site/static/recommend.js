@@ -23,7 +23,7 @@
     const letter = grid.states[way][one], row = recorded(grid).get(way * grid.cases.length + one);
     if (".nu".includes(letter)) return null;
     const fit = "wr".includes(letter) ? FITS : "pb".includes(letter) ? FAILS : UNTESTED;
-    const position = grid.verdicts.findIndex(function (one) { return one[0] === letter; });
+    const position = grid.verdicts.findIndex(function (one) { return one[0] === (row ? row[10] : letter); });
     return { way, letter, row, fit, rank: [fit, Number(grid.by_hand.includes(grid.ways[way][1])), position, row && row[2] >= 0 ? row[2] : grid.grades.length] };
   }
 
