@@ -24,7 +24,7 @@ from tfparity.engine.process_limits import Limits
 from tfparity.engine.referee import Referee, RefereeReply
 from tfparity.engine.source_side import HandedOn, SourceSide
 from tfparity.engine.worker_client import Answer, Facts
-from tfparity.errors import TfparityError, WorkerError
+from tfparity.errors import MachineFault, TfparityError, WorkerError
 from tfparity.inputs import limitations
 from tfparity.planning.keys import BUNDLE_FORMAT, Crossing, Keys
 from tfparity.planning.probes import Call
@@ -505,6 +505,21 @@ def test_a_case_that_does_not_build_is_told_with_the_place_and_no_model(source: 
     source.failing = {"build": Outcome.FAIL}
     made = export()
     assert (made.where, made.model, made.facts.file_opset) == ("/models/net.py:3", None, None)
+
+
+@pytest.mark.parametrize("stage", ["build", "export", "check"])
+def test_in_a_folder_that_was_taken_away_nothing_is_said_of_the_model(
+    source: Source, export: Export, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    """The exporter of another cell may have done it, while this one was built."""
+
+    def stays(folder: Path) -> None:
+        raise bundles.Odd("it is no folder any more")
+
+    source.failing = {stage: Outcome.FAIL}
+    monkeypatch.setattr(bundles, "stays", stays)
+    with pytest.raises(MachineFault, match="no folder any more"):
+        export()
 
 
 def test_what_did_not_build_by_one_route_is_not_built_by_another_of_the_same_run(

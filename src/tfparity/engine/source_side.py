@@ -168,6 +168,7 @@ class SourceSide:
         answer = self._ask(made, folder, opset, remedies, reference=first)
         try:
             exported = self._answered(answer, made, folder, first=first)
+            bundles.stays(folder)  # else what failed may be another cell's doing
             return self._refereed(exported, unrefereed) if exported.passed else exported
         except bundles.Odd as odd:
             exported = Exported(answer.stages, BundleFacts(), ExportFacts(), made, folder / bundles.IO)
