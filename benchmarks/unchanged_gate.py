@@ -22,7 +22,7 @@ from pathlib import Path
 from tfparity import paths
 from tfparity.engine import assembly
 from tfparity.engine.context import Context, Options
-from tfparity.engine.store import StoredTarget
+from tfparity.engine.store import StoredProbe, StoredTarget
 from tfparity.engine.worker_pool import WorkerPool
 from tfparity.evidence import files
 from tfparity.evidence.schema import Evidence
@@ -98,8 +98,12 @@ def _given_again(context: Context, planned: PlannedCell, content: Evidence, cell
     for line in cell.attempts:
         run.kept.put(attempt(content, cell, line))
     for entry in cell.targets.values():
-        found = StoredTarget(entry, content.errors.get(entry.error or ""), TargetRun(entry.max_abs, None, None))
-        context.store.put_target(entry.key, found)
+        target = StoredTarget(entry, content.errors.get(entry.error or ""), TargetRun(entry.max_abs, None, None))
+        context.store.put_target(entry.key, target)
+    beside = (*cell.probes.values(), *cell.runtimes.values())
+    if beside:
+        found = {one.key: StoredProbe(one, content.errors.get(one.error or "")) for one in beside}
+        context.store.put_probes(cell.key, found)
     run.going = _not_stored
     try:
         made = judge.cell(*planned.place, run.attempts(), shims=crossing.shims)

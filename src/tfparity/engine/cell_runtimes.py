@@ -39,13 +39,14 @@ class OnRuntimes:
         """What each runtime came to, by id: from the store, or now. None of one that runs other artifacts alone, or
         that this machine could not try. `artifact`: gives the folder of the attempt that converted the cell."""
         found: dict[str, StoredProbe] = {}
+        stored = {} if self.context.options.again else self.context.store.probes(self.key)
         for id in self.context.options.runtimes:
             runtime = self.context.matrix.runtime(id)
             if self._kind not in runtime.runs:
                 continue
             locked = self.context.keys.locked(runtime)
             key = keys.runtime(self.key, id, runtime.python, locked)
-            kept = None if self.context.options.again else self.context.store.probe(key)
+            kept = stored.get(key)
             if kept is None:
                 try:
                     kept = self._ran(runtime, opset, remedies, artifact(), key)
@@ -55,7 +56,7 @@ class OnRuntimes:
                 except MachineFault as fault:
                     self.left_out(id, fault)
                     continue
-                self.context.store.put_probe(key, kept)
+                self.context.store.put_probes(self.key, {key: kept})
             found[id] = kept
         return found
 

@@ -112,14 +112,13 @@ class Probing:
     def found(self) -> dict[str, StoredProbe]:
         """What every probe found, by name: from the store, or now. Raises MachineFault."""
         by_key = {name: keys.probe(self.key, name) for name in probes.NAMES}
-        kept = {name: None if self.again else self.store.probe(key) for name, key in by_key.items()}
-        made = self._tried([name for name, stored in kept.items() if stored is None])
-        found: dict[str, StoredProbe] = {}
-        for name, key in by_key.items():
-            found[name] = kept[name] or self._judged(made[name], key)
-            if kept[name] is None and found[name].entry.outcome is not Outcome.UNTESTED:
-                self.store.put_probe(key, found[name])
-        return found
+        stored = {} if self.again else self.store.probes(self.key)
+        made = self._tried([name for name, key in by_key.items() if key not in stored])
+        new = {key: self._judged(made[name], key) for name, key in by_key.items() if name in made}
+        tested = {key: one for key, one in new.items() if one.entry.outcome is not Outcome.UNTESTED}
+        if tested:
+            self.store.put_probes(self.key, tested)
+        return {name: new[key] if key in new else stored[key] for name, key in by_key.items()}
 
     def _tried(self, names: Sequence[str]) -> dict[str, _Making]:
         """Those probes carried out; where this machine ends them though the cell is alone, one by one, so that the one

@@ -1,6 +1,7 @@
 """The store: what was done and need not be done again, by content key, outside git.
 
-A file of attempts per cell, `<cell key>/attempts.json`; a file per environment side, `<side key>/imports.json`.
+A file of attempts per cell, `<cell key>/attempts.json`, and one of what probes and runtimes came to,
+`<cell key>/probes.json`; per target `<its key>/target.json`, per environment side `<side key>/imports.json`.
 Safe to delete, and safe to share between processes: files appear whole. Each has a digest of its content: one that is
 damaged, or that lies in another's place, is none.
 """
@@ -59,6 +60,7 @@ class StoredTarget:
 
 
 _Attempts = dict[str, StoredAttempt]
+_Probes = dict[str, StoredProbe]
 _Imports = tuple[ImportStep, ...]
 
 
@@ -80,13 +82,16 @@ class Store:
         kept = {**self.attempts(cell), name: StoredAttempt(revisions, attempt)}
         self._put(paths.attempts_file(self.root, cell), {name: asdict(one) for name, one in kept.items()})
 
-    def probe(self, entry: str) -> StoredProbe | None:
-        """What a probe found, by the key of its entry; None where there is none or where it cannot be read."""
-        return _load(StoredProbe, self._file(entry, "probe"))
+    def probes(self, cell: str) -> dict[str, StoredProbe]:
+        """What probes found of a cell and runtimes came to, by the keys of their entries; none where it cannot be
+        read."""
+        return _load(_Probes, self._file(cell, "probes")) or {}
 
-    def put_probe(self, entry: str, found: StoredProbe) -> None:
-        """Keep what a probe found."""
-        self._put(self._file(entry, "probe"), asdict(found))
+    def put_probes(self, cell: str, found: Mapping[str, StoredProbe]) -> None:
+        """Keep what probes found beside the others of the cell. Of two processes that do so at once, one's may be
+        lost."""
+        kept = {**self.probes(cell), **found}
+        self._put(self._file(cell, "probes"), {entry: asdict(one) for entry, one in kept.items()})
 
     def target(self, entry: str) -> StoredTarget | None:
         """What a target came to, by the key of its entry; None where there is none or where it cannot be read."""

@@ -18,7 +18,6 @@ from tfparity.environments.adhoc import PREFIX
 from tfparity.environments.lock import silent
 from tfparity.environments.uv_command import Runner
 from tfparity.errors import AbsentError, RequirementsError, UsageError
-from tfparity.inputs import requirement_files
 from tfparity.inputs.matrix import Environment, Matrix, Toolchain
 from tfparity.paths import Cache, Project
 from tfparity.records import called
@@ -110,6 +109,8 @@ def environment_of(file: Path, wanted: Sequence[str], python: str, resolver: Res
             words=file.name,
         )
     except AbsentError as absent:
+        from tfparity.inputs import requirement_files  # and tomllib, which a gate needs not
+
         line = requirement_files.line_of(file, absent.name)
         raise RequirementsError(str(absent), file=file, line=line) from None
     return environment
