@@ -358,7 +358,7 @@ def test_no_process_is_ended_that_the_worker_did_not_start(
     ended: list[int] = []
     monkeypatch.setattr(worker, "_spawn", lambda _: parent)
     monkeypatch.setattr(worker_client, "kill", ended.append)
-    monkeypatch.setattr(worker_client.orphans, "end", lambda *_: None)
+    monkeypatch.setattr(worker_client.orphans, "end", lambda *_, **__: None)
     with worker:
         worker._gone.wait(5)
         assert set(worker._running()) <= {sandbox.NOBODY}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -60,3 +61,32 @@ def test_what_our_own_process_waits_for_is_not_reaped(tmp_path: Path, own_sessio
         time.sleep(0.01)
     orphans.end(tmp_path, set(), None)
     assert started.wait() == 7
+
+
+#: One that hides whose it is: a session, a folder and an environment of its own; where asked, marked as requests are.
+_HIDDEN = """
+import ctypes, os, sys
+if sys.argv[1] == "marked":
+    ctypes.CDLL(None).prctl(38, 1, 0, 0, 0)
+child = os.fork()
+if child == 0:
+    os.setsid()
+    os.chdir("/")
+    os.closerange(0, 50)
+    os.execve("/bin/sleep", ["sleep", "600"], {})
+print(child, flush=True)
+"""
+
+
+@pytest.mark.parametrize("marked", [True, False])
+def test_a_request_s_own_is_known_by_what_it_cannot_take_back(tmp_path: Path, marked: bool) -> None:
+    orphans.adopt()
+    command = [sys.executable, "-c", _HIDDEN, "marked" if marked else "another's"]
+    child = int(subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path).stdout)
+    try:
+        orphans.end(tmp_path, set(), None, marked=True)
+        assert psutil.pid_exists(child) != marked
+    finally:
+        if psutil.pid_exists(child):
+            psutil.Process(child).kill()
+            os.waitpid(child, 0)

@@ -25,15 +25,18 @@ def adopt() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def end(folder: Path, known: AbstractSet[int], parent: int | None) -> None:
+def end(folder: Path, known: AbstractSet[int], parent: int | None, *, marked: bool = False) -> None:
     """End what came to us of a worker: processes seen among its requests' (`known`), that run below its folder or were
     started with it as their home, and whatever they leave; and reap what came to us and has ended. `parent`: its own
-    process, which somebody waits for."""
+    process, which somebody waits for. marked: whether a child of ours that can gain no privileges came of a request,
+    as where nothing that we start is in a sandbox."""
     if sys.platform != "linux":
         return
     seen = set(known)
+    marked = marked and not _gains_nothing(os.getpid())
     for _ in range(ROUNDS):
-        left = [child for child in _children() if child.pid != parent and _is_of(child, folder, seen)]
+        children = (child for child in _children() if child.pid != parent)
+        left = [one for one in children if _is_of(one, folder, seen) or (marked and _gains_nothing(one.pid))]
         if not left:
             return
         for child in left:
@@ -60,4 +63,11 @@ def _is_of(process: psutil.Process, folder: Path, seen: AbstractSet[int]) -> boo
         if process.status() == psutil.STATUS_ZOMBIE:  # of what it was nothing else is left
             return session not in (process.pid, os.getsid(0))  # what we start leads a session, or is in ours
         return Path(process.cwd()).is_relative_to(folder) or process.environ().get("HOME") == str(folder / "home")
+    return False
+
+
+def _gains_nothing(pid: int) -> bool:
+    """Whether it or one that it comes from set no_new_privs, as requests do; no process can take that back."""
+    with suppress(OSError):
+        return "\nNoNewPrivs:\t1\n" in Path(f"/proc/{pid}/status").read_text(errors="replace")
     return False

@@ -465,7 +465,8 @@ class Worker:
 
     def _end_orphans(self) -> None:
         """End what lost the parent process, of requests that ended too."""
-        orphans.end(self.folder, self._seen | set(self._running()), self._process.pid if self._process else None)
+        known, parent = self._seen | set(self._running()), self._process.pid if self._process else None
+        orphans.end(self.folder, known, parent, marked=self.inside is None)
 
     def _running(self) -> list[int]:
         with self._told:

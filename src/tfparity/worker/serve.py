@@ -28,6 +28,10 @@ from tfparity.worker.messages import Reply, StageFailed
 #: warm parent, which ends it.
 _PR_SET_CHILD_SUBREAPER = 36
 
+#: prctl(PR_SET_NO_NEW_PRIVS): what a request starts has it for good, so that the main process knows it for a request's
+#: even where it is seen for the first time without its parents.
+_PR_SET_NO_NEW_PRIVS = 38
+
 
 def prepare(side: Dict[str, Any], progress: str) -> Dict[str, Any]:
     """Apply the shims, import what the side needs, and report the outcome of each import.
@@ -229,6 +233,7 @@ def _child(directory: str, asked: float, replies: Any, bare: Optional[Dict[str, 
     try:
         os.setsid()
         _become_subreaper()
+        _give_up_privileges()
         replies.close()
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0)
@@ -276,6 +281,11 @@ def _kill_group(group: int) -> None:
 def _become_subreaper() -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def _give_up_privileges() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 
 
 def _kill_orphans(running: Iterable[int]) -> bool:
