@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from tfparity.cli import _parser
+from tfparity.cli import parser
 
 ROOT = Path(__file__).parents[2]
 ACTION = YAML(typ="safe").load((ROOT / "action.yml").read_text(encoding="utf-8"))
@@ -109,7 +109,7 @@ def test_a_list_of_flaky_cells_is_named_as_the_docs_have_it(tmp_path: Path) -> N
     here = tmp_path / "my shop"
     filled = said.replace("${{ github.workspace }}", str(here))
     arguments = gate_arguments(tmp_path, cases="models.py", results="conversions", options=filled)
-    given = _parser().parse_args(["gate", *arguments[arguments.index("--") + 1 :]])
+    given = parser().parse_args(["gate", *arguments[arguments.index("--") + 1 :]])
     assert given.quarantine == f"{here}/flaky.yaml"
 
 

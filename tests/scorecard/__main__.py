@@ -78,7 +78,7 @@ def main() -> int:
     parser.add_argument("--part", type=float, default=1.0, metavar="SHARE", help="that share of each kind (1)")
     parser.add_argument("--only", default="*", metavar="GLOB", help="plants or kinds of that name")
     parser.add_argument("--seed", type=int, default=0, help="of what is random (0)")
-    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="plants side by side (2)")
+    parser.add_argument("--jobs", type=int, default=3, metavar="N", help="plants side by side (3: some wait)")
     parser.add_argument("--list", action="store_true", help="only the names of the plants")
     given = parser.parse_args()
     work = jobs(PLANTS, part=given.part, seed=given.seed, only=given.only)

@@ -6,6 +6,7 @@ A command runs in a fork of this process, which has all modules loaded (`command
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import pkgutil
@@ -332,6 +333,8 @@ def _load_everything() -> None:
     importlib.import_module("rich._emoji_codes")
     for kind in (store._Attempts, store._Imports, bundles._Description, bundles._ExportFile):
         readers.reader(kind)
+    cli.parser()
+    gc.freeze()  # what a fork need not look through, nor copy
 
 
 def _as_it_was(master: Path, place: Path) -> None:

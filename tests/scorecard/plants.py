@@ -6,6 +6,7 @@ import enum
 import fnmatch
 import math
 import random
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ground import Ground
+
+#: How many plants that take longest are named.
+SLOWEST = 12
 
 
 class Point(enum.Enum):
@@ -37,8 +41,9 @@ class NotHere(Exception):
 
 @dataclass
 class Tally:
-    """What came of the plants of a job."""
+    """What came of the plants of a job, and the seconds that they took."""
 
+    seconds: float = 0.0
     contained: int = 0
     missed: list[str] = field(default_factory=list)
     not_run: list[str] = field(default_factory=list)
@@ -110,13 +115,14 @@ class Job:
     seed: str
 
     def done(self, ground: Ground) -> Tally:
-        tally = Tally()
+        tally, began = Tally(), time.monotonic()
         try:
             self.plant.function(ground, tally, random.Random(self.seed), self.times)
         except Exception as broken:  # noqa: BLE001 - likewise
             tally.missed.append(f"{self.plant.name}: the plant itself broke: {type(broken).__name__}: {broken}")
         if not tally.planted:
             tally.missed.append(f"{self.plant.name}: nothing was planted")
+        tally.seconds = time.monotonic() - began
         return tally
 
 
@@ -147,14 +153,17 @@ def _shares(plants: Sequence[Plant], part: float, seed: int) -> Iterator[tuple[P
 
 @dataclass
 class Score:
-    """The tallies of jobs, by kind and by point."""
+    """The tallies of jobs, by kind and by point; the seconds of each plant."""
 
+    seconds: dict[str, float] = field(default_factory=dict)
     kinds: dict[str, Tally] = field(default_factory=dict)
     points: dict[Point, Tally] = field(default_factory=dict)
 
     def add(self, plant: Plant, tally: Tally) -> None:
+        self.seconds[plant.name] = self.seconds.get(plant.name, 0.0) + tally.seconds
         for sums, place in ((self.kinds, plant.kind), (self.points, plant.point)):
             into = sums.setdefault(place, Tally())  # type: ignore[attr-defined]
+            into.seconds += tally.seconds
             into.contained += tally.contained
             into.missed += tally.missed
             into.not_run += tally.not_run
@@ -165,7 +174,7 @@ class Score:
 
     def lines(self) -> Iterator[str]:
         """The table, as text."""
-        head = ("", "planted", "contained", "missed", "not run")
+        head = ("", "planted", "contained", "missed", "not run", "seconds")
         rows = [(kind, tally) for kind, tally in sorted(self.kinds.items())]
         rows.append(("in total", self.total))
         points = [
@@ -175,14 +184,17 @@ class Score:
         yield f"{head[0]:{width}}" + "".join(f"{word:>11}" for word in head[1:])
         for block in (rows, points):
             for name, tally in block:
-                figures = (tally.planted, tally.contained, len(tally.missed), len(tally.not_run))
+                figures = (tally.planted, tally.contained, len(tally.missed), len(tally.not_run), round(tally.seconds))
                 yield f"{name:{width}}" + "".join(f"{figure:>11}" for figure in figures)
             yield ""
+        slowest = sorted(self.seconds.items(), key=lambda one: -one[1])[:SLOWEST]
+        yield "the longest: " + ", ".join(f"{name} {seconds:.0f} s" for name, seconds in slowest)
 
 
 def _sum(tallies: Iterable[Tally]) -> Tally:
     total = Tally()
     for tally in tallies:
+        total.seconds += tally.seconds
         total.contained += tally.contained
         total.missed += tally.missed
         total.not_run += tally.not_run

@@ -157,7 +157,7 @@ def test_each_outcome_has_its_own_figure(ground: Ground) -> None:
     assert (total.planted, total.contained, len(total.missed), len(total.not_run)) == (4, 1, 2, 1)
     assert "it got away" in total.missed[0]
     assert "the plant itself broke: KeyError" in total.missed[1]
-    assert next(line.split()[-4:] for line in score.lines() if line.startswith("kind")) == ["4", "1", "2", "1"]
+    assert next(line.split()[-5:-1] for line in score.lines() if line.startswith("kind")) == ["4", "1", "2", "1"]
 
 
 def test_a_plant_that_sets_nothing_is_missed(ground: Ground) -> None:

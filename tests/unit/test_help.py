@@ -32,7 +32,7 @@ def parsers(of: argparse.ArgumentParser, name: str = "") -> Iterator[tuple[str, 
                 yield from parsers(made, f"{name} {one}".strip())
 
 
-PARSERS = dict(parsers(cli._parser()))
+PARSERS = dict(parsers(cli.parser()))
 
 
 def texts(parser: argparse.ArgumentParser) -> Iterator[tuple[str, str]]:

@@ -111,7 +111,7 @@ def planned(line: str) -> str:
     compat = re.fullmatch(r"compat(?:\((.+)\))?", session)
     toolchain = ["--toolchain", compat[1]] if compat and compat[1] else []
     typed = ["run", *toolchain, *rest] if compat else rest if session == "tfparity" else [session, *rest]
-    given = cli._parser().parse_args(typed)
+    given = cli.parser().parse_args(typed)
     _new_process()
     if typed[0] == "install":
         assert Session(Choice(toolchains=tuple(given.toolchain))).selection.environments

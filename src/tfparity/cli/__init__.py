@@ -6,6 +6,7 @@ import argparse
 import gc
 import sys
 from collections.abc import Sequence
+from functools import cache
 
 from tfparity import signals
 from tfparity.cli import (
@@ -62,7 +63,7 @@ def _ended(arguments: Sequence[str] | None) -> int:
 
 def _given(arguments: Sequence[str] | None) -> argparse.Namespace:
     try:
-        return _parser().parse_args(arguments)
+        return parser().parse_args(arguments)
     except SystemExit:  # help is printed
         sys.stdout.flush()
         raise
@@ -74,11 +75,13 @@ def command() -> None:
     sys.exit(main())
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+@cache
+def parser() -> argparse.ArgumentParser:
+    """Of all commands."""
+    made = argparse.ArgumentParser(
         prog="python -m tfparity", description="PyTorch to TensorFlow conversions, judged.", allow_abbrev=False
     )
-    commands = Commands(parser.add_subparsers(metavar="COMMAND", required=True))
+    commands = Commands(made.add_subparsers(metavar="COMMAND", required=True))
     for module in (run, convert, recommend, runtimes, gate, upgrade, bisect, scout, table, environments, bundles, site):
         module.declare(commands)
-    return parser
+    return made
