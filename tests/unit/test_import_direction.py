@@ -33,7 +33,7 @@ WORKER_PARTS_FOR_US = {
     f"worker.{name}"
     for name in (
         *("messages", "declare", "plugins", "artifacts", "machine_errors"),
-        *("routes", "exporters", "frameworks", "targets", "remedies", "shims", "subjects"),
+        *("routes", "exporters", "frameworks", "targets", "remedies", "shims", "subjects", "compilers"),
     )
 }
 

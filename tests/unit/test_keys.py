@@ -20,7 +20,7 @@ from tfparity.planning.keys import Crossing, entry
 from tfparity.records import vocabulary
 from tfparity.records.cells import Attempt, PlannedCell
 from tfparity.records.vocabulary import Stage, Target
-from tfparity.worker import declare, plugins, remedies, shims
+from tfparity.worker import compilers, declare, plugins, remedies, shims
 
 MATRIX = """\
 schema: 1
@@ -137,10 +137,11 @@ ALL = {"bundle", "export", "base", "cell"}
         *(
             (revised(stage), {"cell"})
             for stage in revisions.STAGES
-            if stage not in ("build", "export", "check", "referee", "probe", "target")
+            if stage not in ("build", "export", "check", "referee", "probe", "target", "compile")
         ),
         (revised("probe"), set()),
         (revised("target"), set()),
+        (revised("compile"), set()),
         (written("zoo.py", "return 1", "return 2"), {"bundle", "base", "cell"}),
         (written("framework.py", "", "SEED = 1\n"), {"bundle", "base", "cell"}),
         (written("exporter.py", "revision=1", "revision=2"), {"export", "cell"}),
@@ -301,6 +302,26 @@ def test_a_targets_key_rests_on_its_cell_its_revisions_its_remedies_and_its_exam
     monkeypatch.setattr(targets, "declared", lambda target: mine._replace(revision=99))
     others.append(key())
     assert len({plain, *others}) == 1 + len(others)
+
+
+def test_the_key_of_a_compilers_entry_rests_on_the_target_on_its_lock_and_its_revision(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    runtime = matrix.load(Path(__file__).parents[2] / "matrix.yaml").runtime("compile-vela5.2")
+    locks = [LockStatus("locked", Path("compile.txt"), digit * 64, {}, None) for digit in "ab"]
+    others = [runtime.model_copy(update=changed) for changed in ({}, {"id": "compile-other"}, {"python": "3.12"})]
+
+    def made() -> set[str]:
+        return {planning_keys.compiled(key, one, lock) for key in ("t1", "t2") for one in others for lock in locks}
+
+    before = made()
+    assert len(before) == 12
+    monkeypatch.setitem(revisions.STAGES, "compile", revisions.STAGES["compile"] + 1)
+    assert not before & made()
+    monkeypatch.undo()
+    known = compilers.load("vela")
+    monkeypatch.setattr(compilers, "load", lambda name: known._replace(revision=known.revision + 1))
+    assert not before & made()
 
 
 def test_the_key_of_a_runtimes_entry_rests_on_the_cell_and_on_its_own_lock() -> None:

@@ -229,6 +229,13 @@ def test_a_runtime_is_locked_and_is_no_environment_of_a_toolchain(tmp_path: Path
     assert list(loaded.locked) == [*loaded.environments, "run-tf2.15"]
 
 
+def test_a_compiler_takes_a_target_and_any_tflite_file_where_it_is_named(tmp_path: Path) -> None:
+    compiling = RUNTIMES.replace("    runs: [saved-model, tflite]", "    compiler: vela\n    runs: [tflite-int8-io]")
+    compiler = load(tmp_path, GOOD.replace("toolchains:\n", compiling, 1)).runtimes["run-tf2.15"]
+    assert (compiler.compiler, compiler.target) == ("vela", "tflite-int8-io")
+    assert [compiler.opens(kind) for kind in ("tflite", "saved-model")] == [True, False]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -237,9 +244,12 @@ def test_a_runtime_is_locked_and_is_no_environment_of_a_toolchain(tmp_path: Path
         (
             "[saved-model, tflite]",
             "[saved_model]",
-            "matrix.yaml:16: runtimes.runs: Input should be 'saved-model' or 'tflite'",
+            "matrix.yaml:16: runtimes.runs: Input should be 'saved-model', 'tflite' or 'tflite-int8-io'",
         ),
         ("    runs: [saved-model, tflite]\n", "", "runs"),
+        ("    runs:", "    compiler: vella\n    runs:", "runtimes.compiler: no compiler 'vella', did you mean 'vela'?"),
+        ("    runs:", "    compiler: vela\n    runs:", "a compiler takes tflite-int8-io alone: runs: [tflite-int8-io]"),
+        ("[saved-model, tflite]", "[tflite, tflite-int8-io]", "a compiler is named under compiler:"),
         ("id: run-tf2.15", "id: old-tensorflow", "matrix.yaml:13: an environment or a toolchain 'old-tensorflow'"),
         ("id: run-tf2.15", "id: apart", "matrix.yaml:13: an environment or a toolchain 'apart'"),
     ],

@@ -175,6 +175,34 @@ def test_a_target_of_another_revision_is_not_shown_and_its_cell_is_as_it_was(pro
     assert (standing.verdict, list(standing.cell.targets)) == (Verdict.WORKS, [Target.TFLITE_INT8, "tflite-int8-io"])
 
 
+COMPILER = """\
+runtimes:
+  - {id: compiles, python: "3.11", as-of: 2026-11-20, compiler: vela, runs: [tflite-int8-io], pins: {torch: 2.0.1}}
+toolchains:
+"""
+
+
+@pytest.mark.parametrize(
+    ("target", "revision", "shown"), [("its", 0, ["compiles"]), ("its", 1, []), ("old", 0, []), ("none", 0, [])]
+)
+def test_a_compilers_entry_is_shown_while_the_target_and_the_compiler_are_what_it_rests_on(
+    project: Project, target: str, revision: int, shown: list[str]
+) -> None:
+    project.matrix.write_text(project.matrix.read_text().replace("toolchains:\n", COMPILER, 1))
+    save(*current(*RECORDS))
+    (kept,) = (one for one in files.load(project.results / "old.json").cells if one.case == "zoo/add")
+    key = keys.target(kept.key, Target.TFLITE_INT8_IO) if target == "its" else "of another revision"
+    selection = Selection(EVERYTHING)
+    runtime = selection.matrix.runtime("compiles")
+    own = keys.compiled(key, runtime, selection.keys.locked(runtime))
+    own = keys.entry(own, "changed", "since", revision) if revision else own
+    targets = {} if target == "none" else {Target.TFLITE_INT8_IO: deployed(key)}
+    changed(project, "add", targets=targets, runtimes={"compiles": entry(own)})
+    standing = query().standing(cell("add"))
+    assert standing.cell is not None
+    assert (standing.verdict, list(standing.cell.runtimes)) == (Verdict.WORKS, shown)
+
+
 def test_cells_of_schema_1_are_there_and_stale(project: Project) -> None:
     made = current(record("add"), record("gru", broken()))
     save(*made)

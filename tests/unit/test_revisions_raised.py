@@ -21,7 +21,7 @@ from test_import_direction import imported
 from tfparity import paths
 from tfparity.paths import PACKAGE
 from tfparity.planning import probes, revisions
-from tfparity.worker import artifacts, exporters, remedies, routes, runtimes, shims, targets
+from tfparity.worker import artifacts, compilers, exporters, remedies, routes, runtimes, shims, targets
 
 KNOWN = Path(__file__).with_name("revisions.json")
 
@@ -31,7 +31,7 @@ ADVICE = (
 )
 
 #: Packages whose modules declare a revision each.
-KINDS = (artifacts, probes, exporters, remedies, routes, runtimes, shims, targets)
+KINDS = (artifacts, compilers, probes, exporters, remedies, routes, runtimes, shims, targets)
 
 #: The modules that run a stage. What they import counts, too, at the first stage that needs it, but for modules with a
 #: revision of their own.
@@ -65,6 +65,7 @@ RUNS: dict[str, tuple[str, ...]] = {
         "planning.probes",
     ),
     "target": ("judging.precision", "engine.targets"),
+    "compile": ("worker.requests.compile", "engine.compiling"),
 }
 
 #: Modules behind a number that is in no key of the zoo's: a change is looked at, and makes nothing of it stale.

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import numpy
 import pytest
+from test_artifact import tflite
 
 from tfparity import cli
+from tfparity.engine import artifact_runs
+from tfparity.inputs import matrix
 
 ROOT = Path(__file__).parents[2]
 
@@ -21,6 +24,7 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "saved_model.pb").write_bytes(b"\x08\x01\x12\x05hello")
     (tmp_path / "empty").mkdir()
     (tmp_path / "model.tflite").write_text("this is a text")
+    (tmp_path / "small.tflite").write_bytes(tflite())
     numpy.savez(tmp_path / "io.npz", **{"inputs/x": numpy.ones(3), "outputs/y": numpy.ones(3)})
     numpy.savez(tmp_path / "other.npz", y=numpy.ones(3))
     return folder
@@ -39,6 +43,16 @@ def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("model --golden io.npz --input x=normal(3)", 2, "--input says what --save-golden makes"),
         ("model --save-golden new.npz --switches", 2, "--save-golden writes the answers of one runtime"),
         ("model --save-golden no/new.npz", 2, "no/new.npz: its folder is not there"),
+        ("model", 2, "what is it to answer? say --golden FILE, or --save-golden FILE"),
+        ("model --runtime compile-vela5.2", 2, "compile-vela5.2 compiles no saved-model artifact"),
+        ("small.tflite --runtime run-litert2.3 --runtime compile-vela5.2", 2, "what is it to answer?"),
+        ("small.tflite --runtime compile-vela5.2 --golden io.npz", 2, "compile-vela5.2 compiles and answers nothing: "),
+        ("small.tflite --runtime compile-vela5.2 --switches", 2, "compile-vela5.2 compiles and answers nothing: leave"),
+        (
+            "small.tflite --runtime compile-vela5.2 --save-golden n.npz",
+            2,
+            "compile-vela5.2 compiles and answers nothing",
+        ),
     ],
 )
 def test_what_is_wrong_is_told(
@@ -51,11 +65,10 @@ def test_what_is_wrong_is_told(
     assert told.out == ""
 
 
-@pytest.mark.parametrize("arguments", ["model", "model --golden io.npz --save-golden new.npz"])
-def test_golden_answers_are_given_or_written(model: Path, capsys: pytest.CaptureFixture[str], arguments: str) -> None:
+def test_golden_answers_are_given_or_written(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert model.is_dir()
     with pytest.raises(SystemExit) as ended:
-        cli.main(["runtimes", *arguments.split()])
+        cli.main(["runtimes", "model", "--golden", "io.npz", "--save-golden", "new.npz"])
     assert ended.value.code == 2
     assert "--golden" in capsys.readouterr().err
 
@@ -64,3 +77,11 @@ def test_a_run_on_a_runtime_that_is_not_there_is_refused(capsys: pytest.CaptureF
     assert model.is_dir()
     assert cli.main(["run", "--case", "operators/gelu", "--runtime", "run-tf2.16"]) == 2
     assert "matrix.yaml has no runtime 'run-tf2.16', did you mean 'run-tf2." in capsys.readouterr().err
+
+
+def test_a_compiler_is_asked_where_it_is_named_alone() -> None:
+    declared = matrix.load(ROOT / "matrix.yaml")
+    every = artifact_runs.chosen(declared, "tflite")
+    assert every
+    assert all(one.compiler is None for one in every)
+    assert [one.id for one in artifact_runs.chosen(declared, "tflite", ["compile-vela5.2"])] == ["compile-vela5.2"]

@@ -94,6 +94,13 @@ def tidy(cache: paths.Cache) -> Iterator[None]:
     assert not cache.work.is_dir() or list(cache.work.iterdir()) == []
 
 
+def _compiler(file: Path | None) -> dict[str, Runtime]:
+    """The environment of Python 3.12 as that of a compiler in a file."""
+    one = MATRIX.environments["numpy-py3.12"]
+    more = {"runs": ("tflite-int8-io",), "compiler": str(file)}
+    return {one.id: Runtime.model_construct(**{**dict(one), **more})} if file else {}
+
+
 Converters = Callable[..., list[CellRecord]]
 
 
@@ -110,6 +117,7 @@ def planned(tmp_path: Path, cache: paths.Cache) -> Callable[..., tuple[Context, 
         seconds: float = 60,
         memory_gib: float = 2,
         observer: Observer | None = None,
+        compiler: Path | None = None,
         **options: bool | int | tuple[str, ...],
     ) -> tuple[Context, list[PlannedCell]]:
         route = tmp_path / f"{fault}.py"
@@ -120,7 +128,7 @@ def planned(tmp_path: Path, cache: paths.Cache) -> Callable[..., tuple[Context, 
             update={
                 "toolchains": {own.id: own},
                 "limits": Limits(seconds=seconds, memory_gib=memory_gib),
-                "runtimes": RUNTIMES,
+                "runtimes": {**RUNTIMES, **_compiler(compiler)},
             }
         )
         cells = plan.plan(changed, zoo, project, toolchains=[own.id], case_globs=globs)

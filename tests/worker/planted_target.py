@@ -45,6 +45,7 @@ def make(artifact, folder, examples):
     numpy.savez(os.path.join(folder, "weights.npz"), **tensors)
     with open(os.path.join(folder, "examples.json"), "w") as file:
         json.dump({"count": len(seen), "rows": len(seen[0]), "mean": float(numpy.mean(seen))}, file)
+    open(os.path.join(folder, "model.tflite"), "w").close()  # what a compiler is given
     if DOES == "leaves-a-pipe":
         os.mkfifo(os.path.join(folder, "pipe"))
     return {"megabytes": 1.5, "flex": []}

@@ -15,7 +15,7 @@ from typing import Self
 import numpy
 
 from tfparity import paths
-from tfparity.engine import bundles, context, sandbox, switches, work_folder
+from tfparity.engine import bundles, compiling, context, sandbox, switches, work_folder
 from tfparity.engine.process_limits import Limits
 from tfparity.engine.sandbox import Inside, Sandbox
 from tfparity.engine.switches import AS_IT_IS, Setting, Switch
@@ -40,7 +40,7 @@ from tfparity.inputs.matrix import Environment, Matrix, Runtime
 from tfparity.judging import answers
 from tfparity.judging.answers import Held
 from tfparity.paths import Cache, Project
-from tfparity.records.cells import Problem
+from tfparity.records.cells import Compiled, Problem
 from tfparity.records.fingerprint import normalise
 from tfparity.records.keys import Json
 from tfparity.records.observer import Observer
@@ -67,6 +67,11 @@ class Way(StrEnum):
     PYTHON = "python"
     C_API = "c-api"
     SERVING = "serving"
+    COMPILER = "compiler"
+
+
+#: What a compiler's outcome is called.
+_OF_COMPILERS = {Outcome.PASS: "accepted", Outcome.FAIL: "refused"}
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,7 @@ class Ran:
     """What came of an artifact on a runtime.
 
     outcome: pass where the answers are right, fail where they are not or none came, untested where it could not be
-    tried. note: for a person, in a line.
+    tried. note: for a person, in a line. compiled: by a compiler, which answers nothing: pass where it takes the file.
     """
 
     runtime: str
@@ -92,10 +97,11 @@ class Ran:
     error: Problem | None = None
     turns: tuple[Turned, ...] = ()
     note: str = ""
+    compiled: Compiled | None = None
 
     @property
     def right(self) -> bool:
-        """Whether the runtime gives the golden answers, whatever its switches."""
+        """Whether the runtime gives the golden answers, whatever its switches, or the compiler takes the file."""
         return self.outcome.passed and not self.turns
 
     @property
@@ -103,6 +109,8 @@ class Ran:
         """Its outcome in a word; an answer that turns with a switch is a state of its own, and so is the C API's."""
         if self.turns:
             return f"turns with {', '.join(turned.switch for turned in self.turns)}"
+        if self.way is Way.COMPILER and self.outcome in _OF_COMPILERS:
+            return _OF_COMPILERS[self.outcome]
         return Way.C_API.value if self.way is Way.C_API and self.outcome.passed else self.outcome.value
 
     @property
@@ -111,7 +119,8 @@ class Ran:
         said = [f"{turned.switch} {turned.told}: the runtime is to blame" for turned in self.turns]
         if self.error:
             said.append(f"{self.error.type}: {self.error.message}")
-        said += [text for text in (self.held.detail if self.held else None, self.note) if text]
+        compiled = self.compiled.text if self.compiled and not self.error else None
+        said += [text for text in (self.held.detail if self.held else None, compiled, self.note) if text]
         return "; ".join(dict.fromkeys(said))
 
 
@@ -206,6 +215,22 @@ class Runs:
         values, and a batch of twice the size where the signature leaves it open."""
         return self._alone(runtime, Way.C_API, lambda stack: self._by_c_api(stack, runtime, artifact, golden))
 
+    def compiled(self, runtime: Runtime, artifact: Artifact) -> Ran:
+        """What a compiler for an edge device makes of a .tflite file."""
+        return self._alone(runtime, Way.COMPILER, lambda stack: self._compiled(stack, runtime, artifact))
+
+    def _compiled(self, stack: ExitStack, runtime: Runtime, artifact: Artifact) -> Ran:
+        assert runtime.compiler is not None
+        worker = self._started(stack, runtime, compiling.imports(runtime), AS_IT_IS)
+
+        def ask(kind: str, request: Mapping[str, Json]) -> Answer:
+            return worker.ask(kind, request, self._limits)
+
+        self._count += 1
+        into = self._folder.folder / f"compiled-{self._count}"
+        came = compiling.put_through(ask, runtime.compiler, artifact.path, into, self._places(worker, artifact))
+        return Ran(runtime.id, Way.COMPILER, came.outcome, error=came.error, compiled=came.compiled)
+
     def _alone(self, runtime: Environment, way: Way, work: Callable[[ExitStack], Ran]) -> Ran:
         """What `work` finds; untested where the runtime cannot be installed or this machine ends it."""
         try:
@@ -276,20 +301,28 @@ class Runs:
     def _worker(self, stack: ExitStack, runtime: Environment, opened_by: str, setting: Setting) -> Worker:
         """A warm worker of the runtime under those variables. Raises what an install raises, WorkerError where it does
         not import."""
-        installed = install.ensure(
+        installed = self._installed(runtime)
+        opener = artifacts.load(self._openers[opened_by])
+        imports = next((module for package, module in opener.imports if package in installed.packages), "numpy")
+        return self._started(stack, runtime, (imports,), setting)
+
+    def _installed(self, runtime: Environment) -> install.Installed:
+        return install.ensure(
             self.project,
             runtime,
             self.cache,
             progress=lambda text: self.observer.environment(runtime.id, text),
             download=self._download,
         )
-        opener = artifacts.load(self._openers[opened_by])
-        imports = next((module for package, module in opener.imports if package in installed.packages), "numpy")
-        self.observer.environment(runtime.id, f"importing {imports}")
+
+    def _started(self, stack: ExitStack, runtime: Environment, imports: tuple[str, ...], setting: Setting) -> Worker:
+        """As `_worker`, that has imported these modules."""
+        installed = self._installed(runtime)
+        self.observer.environment(runtime.id, f"importing {', '.join(imports)}")
         self._count += 1
         variables = tuple(setting.variables.items())
         worker = Worker(
-            Side(installed.python, tuple(runtime.shims), (imports,), variables=variables),
+            Side(installed.python, tuple(runtime.shims), imports, variables=variables),
             self._folder.folder / f"{runtime.id}-{self._count}",
             inside=self._inside(),
         )
@@ -342,14 +375,17 @@ class Runs:
     def _error(self, answer: Answer, worker: Worker, artifact: Artifact) -> Problem | None:
         """Why it ended, without the folders of this machine."""
         error = answer.stages[-1].error
-        places = {
+        return replace(error, message=normalise(error.message, self._places(worker, artifact))) if error else None
+
+    def _places(self, worker: Worker, artifact: Artifact) -> dict[str, str]:
+        """The folders of this machine, and what stands for them in errors."""
+        return {
             str(self._folder.folder): "<tmp>",
             str(worker.side.python.parent.parent): "<env>",
             str(paths.PACKAGE): "<tfparity>",
             str(artifact.path): f"<{artifact.path.name}>",
             str(paths.home()): "<home>",
         }
-        return replace(error, message=normalise(error.message, places)) if error else None
 
 
 def opens(kind: Kind) -> tuple[str, ...]:
@@ -358,16 +394,21 @@ def opens(kind: Kind) -> tuple[str, ...]:
 
 
 def chosen(matrix: Matrix, kind: Kind, ids: Sequence[str] = ()) -> list[Runtime]:
-    """The runtimes of these ids, all that run this kind where there are none, in the matrix's order. Raises UsageError
-    for one that is not there, or that runs other artifacts alone."""
+    """The runtimes of these ids, all that run this kind where there are none, in the matrix's order; compilers where
+    they are named alone. Raises UsageError for one that is not there, or that takes other artifacts alone."""
     for id in ids:
-        if kind not in matrix.runtime(id).runs:
-            able = [name for name, one in matrix.runtimes.items() if kind in one.runs]
-            raise UsageError(f"{id} runs no {kind} artifact; {', '.join(able)} do")
-    found = [one for id, one in matrix.runtimes.items() if kind in one.runs and (not ids or id in ids)]
+        if not matrix.runtime(id).opens(kind):
+            able = [name for name, one in matrix.runtimes.items() if one.opens(kind)]
+            raise UsageError(f"{id} {_does(matrix.runtime(id))} no {kind} artifact; {', '.join(able)} do")
+    runtimes = matrix.runtimes
+    found = [runtimes[id] for id in runtimes if (id in ids if ids else kind in runtimes[id].runs)]
     if not found:
         raise UsageError(f"matrix.yaml has no runtime for a {kind} artifact")
     return found
+
+
+def _does(runtime: Runtime) -> str:
+    return "compiles" if runtime.compiler is not None else "runs"
 
 
 def _judged(runtime: str, way: Way, golden: Golden, found: _Answered) -> Ran:

@@ -258,8 +258,9 @@ class Engine:
         record = CellRecord(*place, cell.verdict, None, cell, (*attempts, *extra), facts, cached=not run.ran)
         if cell.verdict.works and self._asks_beside(crossing):
             try:
-                record = self._targeted(crossing, run, best, self._probed(crossing, run, record, pool))
-                record = self._on_runtimes(crossing, run, record, pool)
+                targeting = self._targeting(crossing, run, best, cell)
+                record = self._targeted(crossing, targeting, self._probed(crossing, run, record, pool))
+                record = self._on_runtimes(crossing, run, record, pool, targeting)
             finally:
                 for folder in run.artifacts.values():
                     if not self.context.options.keep:
@@ -294,12 +295,12 @@ class Engine:
         return self._level(crossing.planned) > 1 or bool(self._targets(crossing) or options.runtimes)
 
     def _targets(self, crossing: Crossing) -> list[Target]:
-        """The targets that are asked of a cell, or that are recorded of it."""
+        """The targets that are asked of a cell, or that are recorded of it, and those that an asked compiler takes."""
         options = self.context.options
-        if options.targets is not None:
-            return list(options.targets)
         recorded = options.as_recorded.get(crossing.planned.place)
-        return [target for target in Target if recorded and target in recorded.targets]
+        asked = options.targets if options.targets is not None else recorded.targets if recorded else ()
+        taken = [self.context.matrix.runtime(id).target for id in options.runtimes]
+        return [target for target in Target if target in asked or target in taken]
 
     def _artifact(self, crossing: Crossing, run: CellRun, cell: Cell) -> Callable[[], Path]:
         """Gives the folder of the attempt that converted a cell, made again where it is gone."""
@@ -341,24 +342,27 @@ class Engine:
         cell = replace(cell, level=2, probes=probing.entries(found))
         return replace(record, cell=cell, beside=(*record.beside, *probing.failures(found)))
 
-    def _targeted(self, crossing: Crossing, run: CellRun, best: Attempt, record: CellRecord) -> CellRecord:
+    def _targeting(self, crossing: Crossing, run: CellRun, best: Attempt, cell: Cell) -> Targeting:
+        """The targets of a cell that works."""
+        return Targeting(
+            cell.key,
+            crossing.planned.place,
+            self.context.store,
+            run,
+            best,
+            planned_targets.own(crossing.route),
+            self._artifact(crossing, run, cell),
+            self._examples(crossing.case) if self._targets(crossing) else None,
+            self.context.options.again,
+        )
+
+    def _targeted(self, crossing: Crossing, targeting: Targeting, record: CellRecord) -> CellRecord:
         """The record of a cell that works with what the targets came to that are asked for."""
         cell, wanted = record.cell, self._targets(crossing)
         assert cell is not None
         if not wanted:
             return record
         without = {target.value: planned_targets.refused(crossing.route, target) for target in wanted}
-        targeting = Targeting(
-            cell.key,
-            record.place,
-            self.context.store,
-            run,
-            best,
-            planned_targets.own(crossing.route),
-            self._artifact(crossing, run, cell),
-            self._examples(crossing.case),
-            self.context.options.again,
-        )
         found: dict[str, StoredTarget] = {}
         for target in (target for target in wanted if without[target] is None):
             try:
@@ -373,7 +377,9 @@ class Engine:
             without={name: why for name, why in without.items() if why is not None},
         )
 
-    def _on_runtimes(self, crossing: Crossing, run: CellRun, record: CellRecord, pool: WorkerPool) -> CellRecord:
+    def _on_runtimes(
+        self, crossing: Crossing, run: CellRun, record: CellRecord, pool: WorkerPool, targeting: Targeting
+    ) -> CellRecord:
         """The record of a cell that works with what the runtimes came to that are asked for."""
         cell = record.cell
         assert cell is not None
@@ -383,7 +389,7 @@ class Engine:
             record = self._without(record, f"runtime {id}", fault)
 
         artifact = self._artifact(crossing, run, cell)
-        ran = OnRuntimes(self.context, pool, crossing, run, cell.key, left_out)
+        ran = OnRuntimes(self.context, pool, crossing, run, cell.key, cell.targets, targeting, left_out)
         found = ran.found(cell.opset or 0, cell.named, artifact)
         cell = replace(cell, runtimes=probing.entries(found))
         return replace(record, cell=cell, beside=(*record.beside, *probing.failures(found)))

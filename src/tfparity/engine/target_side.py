@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from tfparity.judging.precision import Held
 
 
+#: What a .tflite file is called where it was made.
+MODEL = "model.tflite"
+
+
 class Ask(Protocol):
     """Sends a request of a kind to the target's worker and waits for what comes of it."""
 

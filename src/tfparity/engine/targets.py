@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tfparity.engine import bundles, target_side
+from tfparity import paths
+from tfparity.engine import bundles, sealed, target_side
 from tfparity.engine.cell_run import CellRun
 from tfparity.engine.store import Store, StoredTarget
 from tfparity.engine.target_side import Examples
@@ -226,7 +227,8 @@ def of_route(run: CellRun, target: Target, attempt: Attempt) -> Delivered:
 @dataclass(frozen=True)
 class Targeting:
     """The targets of a cell that works. key: the cell's; attempt: the one that decides; own: what the route itself
-    converts to; artifact: gives the folder of that attempt, made again where it is gone."""
+    converts to; artifact: gives the folder of that attempt, made again where it is gone. lying: what this run made, as
+    it lies in its folders."""
 
     key: str
     place: CellId
@@ -237,6 +239,7 @@ class Targeting:
     artifact: Callable[[], Path]
     examples: Examples | None = None
     again: bool = False
+    lying: dict[Target, Delivered] = field(default_factory=dict)
 
     def found(self, wanted: Sequence[Target]) -> dict[str, StoredTarget]:
         """What came of each of these targets, by name: from the store, or now. Raises MachineFault."""
@@ -246,10 +249,23 @@ class Targeting:
             key = keys.target(self.key, target, self.examples.digest if self.examples and calibrated else None)
             kept = None if self.again else self.store.target(key)
             if kept is None:
-                kept = self._made(target).stored(key)
+                self.lying[target] = self._made(target)
+                kept = self.lying[target].stored(key)
                 self.store.put_target(key, kept)
             found[target] = kept
         return found
+
+    def folder(self, target: Target) -> Path:
+        """Where a target lies that was found to be right, made again where this run did not make it. Raises
+        MachineFault, also where it is not right any more."""
+        lies = self.lying.get(target)
+        if lies is None or sealed.changed(lies.place, self.run.seals[lies.place]):
+            if lies is not None:
+                paths.remove_folder(lies.place)
+            lies = self.lying[target] = self._made(target)
+        if not lies.right:
+            raise MachineFault(f"{target}: was right before and is not now; run it with --again", Stage.TARGET)
+        return lies.place
 
     def _made(self, target: Target) -> Delivered:
         def make() -> Delivered:

@@ -58,6 +58,7 @@ STAGES = {
     "latency": ("prepare", "load", "warm-up", "measure"),
     "describe": ("load", "describe"),
     "answer-artifact": ("load", "describe", "run"),
+    "compile": ("compile",),
     "score": ("load", "score"),
 }
 
@@ -115,6 +116,16 @@ class Timing:
 
 
 @dataclass(frozen=True)
+class Placed:
+    """What a compiler for an edge device says that it made of a file: see records.cells.Compiled."""
+
+    accelerator: str
+    operators: int
+    parts: int
+    left: Mapping[str, int]
+
+
+@dataclass(frozen=True)
 class Facts:
     """What a worker says beside its stages; what a request has nothing to say of stays at its default.
 
@@ -123,6 +134,7 @@ class Facts:
     failed: sample index → why it could not run. fork_seconds: from the request to its process. unanswered, part, turn:
     of probes (requests.probe). target: of its making. takes: of an artifact of anybody's (requests.artifact). timing:
     of a subject of a latency measurement (requests.latency). score: by a person's own measure (requests.score).
+    compiled: by a compiler for an edge device (requests.compile).
     """
 
     sensitivity: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
@@ -144,6 +156,7 @@ class Facts:
     takes: Takes | None = None
     timing: Timing | None = None
     score: FiniteFloat | None = None
+    compiled: Placed | None = None
 
 
 @dataclass(frozen=True)

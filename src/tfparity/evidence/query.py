@@ -34,7 +34,7 @@ from tfparity.records.vocabulary import Stage, Target, Tier, Verdict
 class Standing:
     """One planned cell: its verdict, the recorded cell (without probes and targets that are stale), failure and run
     where there are any, what explains it, the remedies that its rule names and that it has not tried, by fingerprint
-    the failures that its probes and targets name, and by failing probe and target what explains that."""
+    the failures that its probes, targets and runtimes name, and by failing probe and target what explains that."""
 
     planned: PlannedCell
     verdict: Verdict
@@ -205,7 +205,7 @@ class Query:
         rule, error = self.selection.limitations.named(cell.limitation), content.error_of(cell)
         untried = self.selection.keys.untried(planned, cell, error) if verdict.failing else ()
         cell = current(cell, self._runtime_keys(cell), stale=verdict is Verdict.STALE)
-        entries = (*cell.probes.values(), *cell.targets.values())
+        entries = (*cell.probes.values(), *cell.targets.values(), *cell.runtimes.values())
         beside = {entry.error: content.errors[entry.error] for entry in entries if entry.error}
         probed = self._beside(Stage.PROBE, content, cell) if cell.probes and beside else {}
         made = self._beside(Stage.TARGET, content, cell) if cell.targets and beside else {}
@@ -216,9 +216,15 @@ class Query:
         """By recorded runtime, the key that its entry would have now; runtimes that are no more are left out."""
         there = self.selection.matrix.runtimes
         known = {id: there[id] for id in cell.runtimes if id in there}
-        return {
-            id: keys.runtime(cell.key, id, one.python, self.selection.keys.locked(one)) for id, one in known.items()
-        }
+        found = {}
+        for id, one in known.items():
+            locked = self.selection.keys.locked(one)
+            taken = cell.targets.get(one.target) if one.target else None
+            if one.target is None:
+                found[id] = keys.runtime(cell.key, id, one.python, locked)
+            elif taken is not None and _current(cell, one.target, taken):
+                found[id] = keys.compiled(taken.key, one, locked)
+        return found
 
     def _beside(self, stage: Stage, content: Evidence, cell: Cell) -> dict[str, Limitation | None]:
         """By failing entry of a cell, the rule that explains it."""

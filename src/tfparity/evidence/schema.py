@@ -376,8 +376,12 @@ def _entries(entries: Mapping[str, Entry]) -> dict[str, Json]:
 
 
 def _entry(entry: Entry) -> dict[str, Json]:
-    """What only targets have stands with them alone."""
+    """What only targets have stands with them alone, and so does what only compilers say."""
     found: dict[str, Json] = asdict(entry)
+    if entry.compiled is None:
+        del found["compiled"]
+    else:
+        found["compiled"] = {**asdict(entry.compiled), "left": _sorted(entry.compiled.left)}
     if entry.deployed is None:
         del found["deployed"]
     else:

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
@@ -31,6 +31,7 @@ from tfparity.errors import InputError, MatrixError, UsageError
 from tfparity.inputs import validation, yaml_input
 from tfparity.inputs.validation import Place
 from tfparity.paths import worker_modules
+from tfparity.records.vocabulary import Target
 
 SCHEMA_VERSION = 1
 
@@ -92,6 +93,13 @@ def _route(value: str) -> str:
     return value
 
 
+def _compiler(value: str) -> str:
+    known = worker_modules("compilers")
+    if value not in known:
+        raise ValueError(f"no compiler {value!r}{yaml_input.did_you_mean(value, known)}")
+    return value
+
+
 def _day(value: object) -> object:
     if not isinstance(value, (datetime.date, str)):
         raise ValueError("write a day: 2023-07-15")  # noqa: TRY004
@@ -110,6 +118,7 @@ Pin = Annotated[str, BeforeValidator(_written_as_text), AfterValidator(_exact_ve
 Override = Annotated[str, AfterValidator(_requirement)]
 Shim = Annotated[str, AfterValidator(_shim)]
 Route = Annotated[str, AfterValidator(_route)]
+Compiler = Annotated[str, AfterValidator(_compiler)]
 Globs = Annotated[
     tuple[str, ...], Field(default=(), description="Globs of the cases that it is for alone; all where there are none.")
 ]
@@ -184,11 +193,33 @@ class Environment(_Strict):
 
 
 class Runtime(Environment):
-    """A small environment in which artifacts run and nothing is converted; no torch in it."""
+    """A small environment in which artifacts run and nothing is converted; no torch in it. Or a compiler for an edge
+    device, which takes the file of a target."""
 
-    runs: tuple[Literal["saved-model", "tflite"], ...] = Field(
-        description="Kinds of artifact that it runs.", min_length=1
+    runs: tuple[Literal["saved-model", "tflite", "tflite-int8-io"], ...] = Field(
+        description="Kinds of artifact that it runs; of a compiler the target that it takes, tflite-int8-io.",
+        min_length=1,
     )
+    compiler: Compiler | None = Field(
+        default=None, description="Module of worker/compilers: it compiles for an edge device and runs nothing."
+    )
+
+    @model_validator(mode="after")
+    def _compiles_what_it_takes(self) -> Self:
+        if self.compiler is not None and self.runs != (Target.TFLITE_INT8_IO,):
+            raise ValueError("a compiler takes tflite-int8-io alone: runs: [tflite-int8-io]")
+        if self.compiler is None and Target.TFLITE_INT8_IO in self.runs:
+            raise ValueError("what runs .tflite files runs tflite-int8-io, too; a compiler is named under compiler:")
+        return self
+
+    @property
+    def target(self) -> Target | None:
+        """The target whose file a compiler takes; None of what runs artifacts."""
+        return Target.TFLITE_INT8_IO if self.compiler is not None else None
+
+    def opens(self, kind: str) -> bool:
+        """Whether it takes an artifact of anybody's of that kind, where it is named."""
+        return kind in self.runs or (self.compiler is not None and kind == "tflite")
 
 
 class _OneEnvironment(Environment):

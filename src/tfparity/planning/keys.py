@@ -18,7 +18,7 @@ from tfparity.environments import lock
 from tfparity.environments.lock import LockStatus
 from tfparity.inputs import case_files
 from tfparity.inputs.limitations import Limitation, Met, Rules
-from tfparity.inputs.matrix import Environment, Matrix
+from tfparity.inputs.matrix import Environment, Matrix, Runtime
 from tfparity.paths import Project
 from tfparity.planning import probes, revisions, routes, targets
 from tfparity.planning import remedies as remedies_left
@@ -26,7 +26,7 @@ from tfparity.planning.routes import Way
 from tfparity.records.cells import Attempt, AttemptLine, Cell, CellId, Failure, PlannedCell
 from tfparity.records.keys import key
 from tfparity.records.vocabulary import Stage, Target, named
-from tfparity.worker import remedies, shims
+from tfparity.worker import compilers, remedies, shims
 from tfparity.worker.declare import Case
 from tfparity.worker.exporters import Exporter
 from tfparity.worker.routes import Route
@@ -328,6 +328,15 @@ def target(cell_key: str, name: Target, examples: str | None = None) -> str:
 def runtime(cell_key: str, id: str, python: str, locked: LockStatus) -> str:
     """The key of a runtime's entry: it rests on the runtime's lock and on the revision of how artifacts run there."""
     return entry(cell_key, "runtime", id, revisions.RUNTIMES, python, locked.sha256)
+
+
+def compiled(target_key: str, runtime: Runtime, locked: LockStatus) -> str:
+    """The key of a compiler's entry: it rests on that of the target which it takes, on its own lock and revision, and
+    on that of what all compilers share."""
+    assert runtime.compiler is not None
+    revision = compilers.load(runtime.compiler).revision
+    shared = str(revisions.STAGES["compile"])
+    return entry(target_key, "compiler", runtime.id, revision, shared, runtime.python, locked.sha256)
 
 
 def _code_files(folder: Path, without: Path) -> Iterator[Path]:

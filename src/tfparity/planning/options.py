@@ -142,7 +142,8 @@ OPTIONS = (
     ),
     Option(
         "--runtime",
-        "also load and run what converts on this runtime of matrix.yaml (docs/runtimes.md); repeatable",
+        "also load and run what converts on this runtime of matrix.yaml, or put its tflite-int8-io through this "
+        "compiler for an edge device (docs/runtimes.md); repeatable",
         {"action": "append", "metavar": "ID"},
     ),
     Option(

@@ -2,7 +2,7 @@
 
 They are part of every cell's key, so evidence of an older revision shows as `stale` and nothing else does.
 tests/unit/test_revisions_raised.py lists the code behind each and fails where it changes without a look at the number.
-Routes, exporters, remedies, shims, targets and runtimes carry a `revision` of their own.
+Routes, exporters, remedies, shims, targets, runtimes and compilers carry a `revision` of their own.
 """
 
 #: Of what routes say of models that they do not take: in no cell's key, for the zoo's cases never come to it; a user's
@@ -23,6 +23,7 @@ STAGES = {
     "judge": 1,
     "probe": 2,
     "target": 1,
+    "compile": 1,
 }
 
 #: What a user's own model gets in place of what the zoo's cases get: how it is enlivened, and what is refused. In the

@@ -257,9 +257,41 @@ class TargetRun:
 
 
 @dataclass(frozen=True)
+class Compiled:
+    """What a compiler for an edge device made of a .tflite file. operators: how many the file has; parts: how many
+    pieces run on the accelerator, each called from the CPU; left: by name the operators that stay on the CPU."""
+
+    __pydantic_config__ = STRICT
+
+    accelerator: str
+    operators: int
+    parts: int
+    left: Mapping[str, int]
+
+    @property
+    def on_cpu(self) -> int:
+        """How many operators are left on the CPU."""
+        return sum(self.left.values())
+
+    @property
+    def named(self) -> str:
+        """ "SOFTMAX 2, ARG_MAX 1": what is left on the CPU, most first."""
+        most = sorted(self.left.items(), key=lambda one: (-one[1], one[0]))
+        return ", ".join(f"{name} {count}" for name, count in most)
+
+    @property
+    def text(self) -> str:
+        """ "all 57 operators on ethos-u55-256", "3 of 60 operators left on the CPU: SOFTMAX 2, ARG_MAX 1"."""
+        if not self.left:
+            return f"all {self.operators} operators on {self.accelerator}"
+        return f"{self.on_cpu} of {self.operators} operators left on the CPU: {self.named}"
+
+
+@dataclass(frozen=True)
 class Entry:
     """What was found of a cell beside its verdict: by a probe, for a target, on a runtime. `key`: of what it rests on,
-    the cell's own included, so that adding one makes no cell stale. error: a fingerprint. deployed: of a target."""
+    the cell's own included, so that adding one makes no cell stale. error: a fingerprint. deployed: of a target;
+    compiled: of a runtime that is a compiler."""
 
     __pydantic_config__ = STRICT
 
@@ -269,6 +301,7 @@ class Entry:
     megabytes: float | None
     key: str
     deployed: Deployed | None = None
+    compiled: Compiled | None = None
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ class Stage(StrEnum):
     SIGNATURE = "signature"
     PROBE = "probe"
     TARGET = "target"  # the making of a target out of the SavedModel, and whatever comes of it
+    COMPILE = "compile"  # by a compiler for an edge device
 
     @property
     def position(self) -> int:

@@ -14,10 +14,12 @@ def found(record: CellRecord) -> str:
         return ""
     failures: Mapping[str, Failure] = {failure.fingerprint: failure for failure in record.beside}
     entries = record.cell.runtimes
-    right = [name for name, entry in entries.items() if entry.outcome.passed]
+    right = [name for name, entry in entries.items() if entry.outcome.passed and entry.compiled is None]
     said = [f"runs right on {', '.join(right)}"] if right else []
     for name, entry in entries.items():
         if not entry.outcome.passed:
             failure = failures.get(entry.error or "")
             said.append(f"not on {name}: {words.shortened(failure.text, 200) if failure else entry.outcome}")
+        elif entry.compiled is not None:
+            said.append(f"{name} takes it: {entry.compiled.text}")
     return "; ".join(said)

@@ -12,7 +12,7 @@ from tfparity.inputs.limitations import Limitation
 from tfparity.planning import targets
 from tfparity.records.cells import CellRecord, Deployed, Entry, Failure, TargetRun
 from tfparity.records.vocabulary import Grade, Precision, Target
-from tfparity.report import markdown, words
+from tfparity.report import compilers, markdown, words
 from tfparity.report.why import explained as why_of
 
 if TYPE_CHECKING:
@@ -196,6 +196,7 @@ def page(table: Table) -> str:
             "median, and the least, over targets that work."
         ),
         *_refused(table),
+        *compilers.section(table),
         "## By case",
         *(_toolchain(id, [one for one in found if one.cell.planned.toolchain == id], trained) for id in table.cells),
         "## What fails, and why",

@@ -69,6 +69,7 @@ STAGES = {
     Stage.SIGNATURE: "checking names and order",
     Stage.PROBE: "probing further inputs",
     Stage.TARGET: "making the target of the SavedModel",
+    Stage.COMPILE: "compiling for an edge device",
 }
 
 

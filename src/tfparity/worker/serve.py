@@ -147,6 +147,8 @@ def _handle(directory: str, request: Dict[str, Any], reply: Reply) -> None:
         from tfparity.worker.requests import latency as handler  # type: ignore[no-redef]
     elif kind in ("describe", "answer-artifact"):
         from tfparity.worker.requests import artifact as handler  # type: ignore[no-redef]
+    elif kind == "compile":
+        from tfparity.worker.requests import compile as handler  # type: ignore[no-redef]
     elif kind == "score":
         from tfparity.worker.requests import score as handler  # type: ignore[no-redef]
     elif kind == "selftest":

@@ -25,9 +25,6 @@ from tfparity.report import markdown
 
 NOTHING: Mapping[Target, str] = {}
 
-#: What a .tflite file is called where it was made.
-MODEL = "model.tflite"
-
 
 def write(
     selection: Selection,
@@ -75,10 +72,10 @@ def _fill(
     if Target.SAVED_MODEL in crossing.route.gives.targets:
         sealed.copy(artifact, folder / "saved_model", done.seals[artifact])
     else:
-        sealed.copy_file(artifact, MODEL, folder / MODEL, done.seals[artifact])
+        sealed.copy_file(artifact, target_side.MODEL, folder / target_side.MODEL, done.seals[artifact])
     for target, one in done.targets.items():
         if target in FILES:
-            sealed.copy_file(one.place, MODEL, folder / FILES[target], done.seals[one.place])
+            sealed.copy_file(one.place, target_side.MODEL, folder / FILES[target], done.seals[one.place])
     for id in _environments(done):
         shutil.copy(selection.project.lockfiles / f"{id}.txt", folder / f"requirements-{id}.txt")
     written = _scripts(selection, done, folder)

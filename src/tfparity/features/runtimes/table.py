@@ -22,7 +22,7 @@ def show(out: Console, found: Sequence[Ran]) -> None:
         held = ran.held
         error = "–" if held is None or held.max_abs is None else f"{held.max_abs:.1e}"
         grade = "–" if held is None else words.GRADES[held.grade]
-        name = ran.runtime if ran.way is Way.PYTHON else f"{ran.runtime} by {ran.way}"
+        name = ran.runtime if ran.way in (Way.PYTHON, Way.COMPILER) else f"{ran.runtime} by {ran.way}"
         table.add_row(name, Text(ran.state, style), error, grade, Text(note(ran)))
     terminal.put(out, table)
 

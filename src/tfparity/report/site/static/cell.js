@@ -41,9 +41,16 @@
         axes.length ? "axes " + axes.map(function ([axis, kept]) { return kept ? axis : "not " + axis; }).join(", ") : "",
         made && made.flex && made.flex.length ? "TensorFlow's operators " + made.flex.join(", ") : "",
         made && made.remedies.length ? "by " + made.remedies.join(", ") : "",
+        one.compiled ? compiled(one.compiled) : "",
       ];
       return element("li", {}, element("b", {}, name), ": " + parts.filter(Boolean).join(", "), errorBlock(file, one.error));
     })));
+  }
+
+  function compiled(made) {
+    const left = Object.entries(made.left).sort(function (a, b) { return b[1] - a[1] || (a[0] < b[0] ? -1 : 1); });
+    return made.operators + " operators, " + made.parts + " parts on " + made.accelerator + ", left on the CPU: " +
+      (left.map(function ([name, count]) { return name + " " + count; }).join(", ") || "none");
   }
 
   function attempts(file, cell) {
