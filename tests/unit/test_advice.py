@@ -23,7 +23,7 @@ from tfparity.evidence.advice import Advice, Fit, Known, Wishes, advise, plan_of
 from tfparity.evidence.query import Standing
 from tfparity.features.recommend import Asked, Recommending, specifier
 from tfparity.inputs.matrix import Environment, Limits, Matrix, Toolchain
-from tfparity.records.cells import Deployed, Failure
+from tfparity.records.cells import Compiled, Deployed, Failure
 from tfparity.records.vocabulary import Grade, Outcome, Precision, Stage, Verdict
 from tfparity.report import advice as said
 
@@ -222,6 +222,12 @@ def test_what_is_recorded_beside_a_verdict_counts(kind: str) -> None:
     assert found.nearest
     assert found.nearest.toolchain == "base"  # untested, which is better than failing
     assert found.nearest.picks[0].lacking == ((f"{kind.removesuffix('s')} tflite-int8: untested", Fit.UNTESTED),)
+
+
+def test_of_a_compiler_what_it_leaves_is_told() -> None:
+    taken = with_target(runtimes={"compiles": entry(compiled=Compiled("npu-1", 9, 2, {"SOFTMAX": 1}))})
+    told = shown(asked(taken, runtimes=("compiles",)), taken)
+    assert "a: compiles: pass, 1 of 9 operators left on the CPU: SOFTMAX 1" in told
 
 
 def test_of_entries_on_several_artifacts_the_worst_counts() -> None:

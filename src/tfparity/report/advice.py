@@ -163,7 +163,8 @@ def _beside(plan: Plan, known: Known) -> Iterator[str]:
     for pick in plan.picks:
         for name, entry in pick.entries.items():
             size = f", {entry.megabytes} MB" if entry.megabytes else ""
-            yield f"{pick.model}: {name}: {entry.outcome}, max error {words.number(entry.max_abs)}{size}"
+            said = entry.compiled.text if entry.compiled else f"max error {words.number(entry.max_abs)}{size}"
+            yield f"{pick.model}: {name}: {entry.outcome}, {said}"
         if pick.outlook:
             count = len(pick.outlook.working)
             yield (
