@@ -259,7 +259,7 @@ class Targeting:
         """Where a target lies that was found to be right, made again where this run did not make it. Raises
         MachineFault, also where it is not right any more."""
         lies = self.lying.get(target)
-        if lies is None or sealed.changed(lies.place, self.run.seals[lies.place]):
+        if lies is None or not lies.right or sealed.changed(lies.place, self.run.seals[lies.place]):
             if lies is not None:
                 paths.remove_folder(lies.place)
             lies = self.lying[target] = self._made(target)
