@@ -132,7 +132,7 @@ def test_what_says_nothing_of_the_toolchain_is_raised(opened: Opened, pool: Fake
 def test_requests_go_to_the_targets_worker_within_the_limits_of_the_matrix(opened: Opened, pool: FakePool) -> None:
     run = opened(path=(Path("/code"),))
     exported = Exported((), BundleFacts(), ExportFacts(), Path("/bundle/made"), Path("/bundle/io.npz"))
-    run.target.make(Target.TFLITE_FLOAT32, exported, Path("/run"))
+    run.target.make(Target.TFLITE_FLOAT32, exported, Path("/run"), Path("/run/artifact"))
     (asked,) = pool.sides[TARGET].asked  # type: ignore[union-attr]
     assert (asked[0], asked[2]) == ("target", Limits(60, 1024))
     assert (run.limits, run.target.path, run.target.route) == (Limits(60, 1024), ["/code"], "onnx-tf")

@@ -25,6 +25,7 @@ from tfparity.features.session import Session
 from tfparity.inputs import case_files as cases
 from tfparity.inputs import matrix
 from tfparity.planning.options import Choice
+from tfparity.planning.targets import declared
 from tfparity.records.cells import Attempt, CellRecord, PlannedCell
 from tfparity.records.observer import Silent
 from tfparity.records.vocabulary import Grade, Target
@@ -152,13 +153,45 @@ def test_each_file_is_made_as_it_was_checked(tmp_path: Path, case: Case) -> None
     written(tmp_path / "out", case, "onnx-tf", "tf2.15-torch2.15")
     text = (tmp_path / "out" / "convert.py").read_text()
     parts = {part[part.index("made/model") :].split('"')[0]: part for part in text.split("converter = ")[1:]}
-    assert list(parts) == [f"made/{name}" for name in templates.TFLITE_FILES.values()]
+    by_tensorflow = [name for target, name in templates.TFLITE_FILES.items() if target not in templates.RECIPES]
+    assert list(parts) == [f"made/{name}" for name in by_tensorflow]
     assert "optimizations" not in parts["made/model.tflite"]
     assert "tf.float16" in parts["made/model-float16.tflite"]
     assert "TFLITE_BUILTINS_INT8" in parts["made/model-int8-io.tflite"]
     calibrated = [place for place, part in parts.items() if "representative_dataset = examples" in part]
     assert calibrated == ["made/model-int8.tflite", "made/model-int8-io.tflite"]
     assert 'yield "serving_default", {name: ' in text
+
+
+MAKER = MATRIX.makers["litert-quantizer0.11"]
+
+
+def test_what_litert_quantizer_makes_has_a_script_and_an_environment_of_its_own(tmp_path: Path, case: Case) -> None:
+    lines = written(tmp_path / "out", case, "onnx-tf", "tf2.15-torch2.15", maker=MAKER)
+    assert lines.splitlines()[-2:] == [
+        "tf2.15-torch2.15/bin/python convert.py",
+        "litert-quantizer0.11/bin/python quantize.py",
+    ]
+    text = (tmp_path / "out" / "quantize.py").read_text()
+    assert "tensorflow" not in text
+    for target, (recipe, _) in templates.RECIPES.items():
+        assert declared(target).maker
+        assert f'Quantizer("made/model.tflite", recipe.{recipe}())' in text
+        assert f'export_model("made/{templates.TFLITE_FILES[target]}")' in text
+    assert text.count("quantizing.calibrate({signature: list(examples())})") == 1
+    assert "for number in range(3):" in text
+
+
+def test_a_script_makes_the_float32_file_that_others_are_made_of(tmp_path: Path, case: Case) -> None:
+    options: dict[str, Any] = {"tflite": {Target.LITERT_DYNAMIC_INT8: True}, "maker": MAKER, "examples": 0}
+    written(tmp_path / "tf", case, "onnx-tf", "tf2.15-torch2.15", **options)
+    text = (tmp_path / "tf" / "convert.py").read_text()
+    assert "SELECT_TF_OPS" in text
+    assert 'open("made/model.tflite", "wb")' in text
+    assert "examples" not in (tmp_path / "tf" / "quantize.py").read_text()
+    written(tmp_path / "litert", case, "litert-torch", "litert-torch0.10", **options)
+    assert "TFLiteConverter" not in (tmp_path / "litert" / "convert.py").read_text()
+    assert (tmp_path / "litert" / "quantize.py").is_file()
 
 
 def test_examples_are_given_as_the_older_tensorflow_takes_them(tmp_path: Path, case: Case) -> None:
@@ -369,6 +402,23 @@ def test_a_saved_model_that_is_right_is_delivered_without_the_target_that_is_not
     assert (made.folder, dict(made.targets)) == (outcomes["old"].folder, {})
     (written,) = (line for line in told if line.startswith("written"))
     assert "'target: ConverterDiverged: tflite-float32, parity: off by 3'" in written
+
+
+def test_of_a_route_that_gives_a_tflite_file_further_ones_are_asked(
+    asked: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(convert.planned, "own", lambda _: Target.TFLITE_FLOAT32)
+    outcomes = {"old": came_to(attempt()), "new": came_to(attempt())}
+    engine, made, _ = converted(asked, monkeypatch, outcomes, Target.TFLITE_FLOAT32, Target.TFLITE_INT8)
+    assert {tuple(wanted) for *_, wanted in engine.asked} == {(Target.TFLITE_INT8,)}
+    assert made is outcomes["old"]
+
+
+def test_of_a_target_that_nothing_here_makes_the_reason_is_told(
+    asked: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UsageError, match=r"gives litert-int8: no environment under makers: of matrix\.yaml makes it"):
+        converted(asked, monkeypatch, {}, Target.LITERT_INT8)
 
 
 def test_where_no_way_is_right_nothing_is_written(asked: Session, monkeypatch: pytest.MonkeyPatch) -> None:

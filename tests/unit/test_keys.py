@@ -282,11 +282,19 @@ def test_an_entry_rests_on_its_cell_and_not_the_other_way_round() -> None:
     assert entry(plain.key, "runtime", "tf2.15", 1, "lock") != entry(plain.key, "runtime", "tf2.15", 1, "other lock")
 
 
+def of_matrix(tmp_path: Path, text: str = MATRIX) -> planning_keys.Keys:
+    """Keys of a project of that matrix alone."""
+    (tmp_path / "matrix.yaml").write_text(text)
+    return planning_keys.Keys(Project(tmp_path), matrix.load(tmp_path / "matrix.yaml"), {})
+
+
 def test_a_targets_key_rests_on_its_cell_its_revisions_its_remedies_and_its_examples(
-    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    keys = of_matrix(tmp_path)
+
     def key(cell: str = "cell", target: Target = Target.TFLITE_INT8, examples: str | None = None) -> str:
-        return planning_keys.target(cell, target, examples)
+        return keys.target(cell, target, examples)
 
     plain = key()
     others = [key("another"), key(target=Target.TFLITE_DYNAMIC), key(examples="digest")]
@@ -298,8 +306,9 @@ def test_a_targets_key_rests_on_its_cell_its_revisions_its_remedies_and_its_exam
     monkeypatch.setattr(remedies, "load", lambda name: known._replace(revision=99))
     others.append(key())
     monkeypatch.undo()
-    mine = targets.declared(Target.TFLITE_INT8)
-    monkeypatch.setattr(targets, "declared", lambda target: mine._replace(revision=99))
+    mine, real = targets.declared(Target.TFLITE_INT8), targets.declared
+    raised = {Target.TFLITE_INT8: mine._replace(revision=99)}
+    monkeypatch.setattr(targets, "declared", lambda target: raised.get(target) or real(target))
     others.append(key())
     assert len({plain, *others}) == 1 + len(others)
 
@@ -322,6 +331,37 @@ def test_the_key_of_a_compilers_entry_rests_on_the_target_on_its_lock_and_its_re
     known = compilers.load("vela")
     monkeypatch.setattr(compilers, "load", lambda name: known._replace(revision=known.revision + 1))
     assert not before & made()
+
+
+MAKER = """\
+makers:
+  - {id: maker, python: "3.12", as-of: 2026-11-20, makes: [litert-int8], pins: {litert-quantizer: 0.11.0}}
+toolchains:
+"""
+
+
+def test_a_target_that_is_made_apart_rests_on_its_maker_too_and_on_what_it_is_made_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = MATRIX.replace("toolchains:\n", MAKER)
+    found: list[list[str]] = []
+
+    def look() -> None:
+        keys = of_matrix(tmp_path, text)
+        found.append([keys.target("cell", one) for one in (Target.TFLITE_INT8, Target.LITERT_INT8)])
+
+    for digest in ("a" * 64, "b" * 64):
+        locked = LockStatus("locked", Path("maker.txt"), digest, {}, None)
+        monkeypatch.setattr(lock, "status", lambda project, environment, locked=locked: locked)
+        look()
+    text = text.replace('"3.12"', '"3.13"')
+    look()
+    real = targets.declared
+    changed = {Target.TFLITE_FLOAT32: real(Target.TFLITE_FLOAT32)._replace(revision=99)}
+    monkeypatch.setattr(targets, "declared", lambda target: changed.get(target) or real(target))
+    look()
+    assert len({plain for plain, _ in found}) == 1
+    assert len({apart for _, apart in found}) == len(found)
 
 
 def test_the_key_of_a_runtimes_entry_rests_on_the_cell_and_on_its_own_lock() -> None:

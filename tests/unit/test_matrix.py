@@ -261,3 +261,47 @@ def test_a_wrong_runtime_is_refused_with_its_line(tmp_path: Path, old: str, new:
 def test_a_second_runtime_of_an_id_is_refused(tmp_path: Path) -> None:
     entry = RUNTIMES.removeprefix("runtimes:\n").removesuffix("toolchains:\n")
     assert "a second runtime 'run-tf2.15'" in refused_runtime(tmp_path, "toolchains:\n", entry + "toolchains:\n")
+
+
+MAKERS = """\
+makers:
+  - id: quantizer
+    python: "3.12"
+    as-of: 2026-11-20
+    makes: [litert-int8, litert-dynamic-int8]
+    pins: {litert-quantizer: 0.11.0}
+toolchains:
+"""
+
+
+def refused_maker(folder: Path, old: str, new: str) -> str:
+    """What is said of the good file with a maker of targets that has one change."""
+    assert old in MAKERS
+    return refused(folder, "toolchains:\n", MAKERS.replace(old, new, 1))
+
+
+def test_a_maker_of_targets_is_locked_and_is_no_environment_of_a_toolchain(tmp_path: Path) -> None:
+    loaded = load(tmp_path, GOOD.replace("toolchains:\n", MAKERS, 1))
+    assert "quantizer" not in {**loaded.environments, **loaded.runtimes}
+    assert list(loaded.locked) == [*loaded.environments, "quantizer"]
+    assert loaded.maker("litert-int8") is loaded.makers["quantizer"]
+    assert loaded.maker("litert-dynamic-int4") is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("    makes:", "    mades:", "matrix.yaml:16: unknown key 'mades', did you mean 'makes'?"),
+        ("[litert-int8, litert-dynamic-int8]", "[]", "matrix.yaml:16: makers.makes"),
+        ("litert-int8,", "tflite-int8,", "no target 'tflite-int8' that an environment of its own makes; there are lit"),
+        ("id: quantizer", "id: apart", "matrix.yaml:13: something else is called 'apart'"),
+    ],
+)
+def test_a_wrong_maker_is_refused_with_its_line(tmp_path: Path, old: str, new: str, message: str) -> None:
+    assert message in refused_maker(tmp_path, old, new)
+
+
+def test_a_target_has_one_maker(tmp_path: Path) -> None:
+    entry = MAKERS.removeprefix("makers:\n").removesuffix("toolchains:\n")
+    again = entry.replace("id: quantizer", "id: another") + "toolchains:\n"
+    assert "quantizer makes 'litert-int8', too" in refused_maker(tmp_path, "toolchains:\n", again)

@@ -107,6 +107,15 @@ def test_more_tensors_may_have_more_noise_down_to_a_limit() -> None:
     assert precision.least(Precision.FLOAT16, 1) == pytest.approx(66.23 + 7.44 - 12.04, abs=0.01)
 
 
+def test_floats_between_quantized_weights_and_fewer_bits_are_counted() -> None:
+    plain = precision.least(Precision.DYNAMIC, 3)
+    # Weights of 8 bits and as many activations: 6.02 · 8 + 4.77 dB less the range's, three and three tensors.
+    assert plain == pytest.approx(48.16 + 4.77 - 14.49 - 7.78 - 12.04, abs=0.01)
+    assert precision.least(Precision.WEIGHTS_INT8, 3) == pytest.approx(plain + 3.01, abs=0.01)
+    # Of 4 bits the formula allows more than any right answer has.
+    assert precision.least(Precision.DYNAMIC_INT4, 1) == precision.LEAST
+
+
 def test_a_model_that_amplifies_float32s_noise_is_allowed_as_much_more_of_a_coarser_one() -> None:
     plain = precision.least(Precision.FLOAT16, 10)
     expected = 151.93 - 10 - 24.08  # 24 bits of ten tensors, in sums of 256 numbers

@@ -165,9 +165,10 @@ def test_a_probe_of_another_revision_is_not_shown_and_its_cell_is_as_it_was(proj
 def test_a_target_of_another_revision_is_not_shown_and_its_cell_is_as_it_was(project: Project) -> None:
     save(*current(*RECORDS))
     (kept,) = (one for one in files.load(project.results / "old.json").cells if one.case == "zoo/add")
-    right = deployed(keys.target(kept.key, Target.TFLITE_INT8))
+    known = query().selection.keys
+    right = deployed(known.target(kept.key, Target.TFLITE_INT8))
     old = deployed(keys.entry(kept.key, "target", "tflite-dynamic", 99))
-    own = deployed(keys.target(kept.key, Target.TFLITE_INT8_IO, "digest"), own_data=True)
+    own = deployed(known.target(kept.key, Target.TFLITE_INT8_IO, "digest"), own_data=True)
     made = {Target.TFLITE_INT8: right, Target.TFLITE_DYNAMIC: old, Target.TFLITE_INT8_IO: own, "onnx-runtime": right}
     changed(project, "add", targets=made)
     standing = query().standing(cell("add"))
@@ -191,7 +192,7 @@ def test_a_compilers_entry_is_shown_while_the_target_and_the_compiler_are_what_i
     project.matrix.write_text(project.matrix.read_text().replace("toolchains:\n", COMPILER, 1))
     save(*current(*RECORDS))
     (kept,) = (one for one in files.load(project.results / "old.json").cells if one.case == "zoo/add")
-    key = keys.target(kept.key, Target.TFLITE_INT8_IO) if target == "its" else "of another revision"
+    key = query().selection.keys.target(kept.key, Target.TFLITE_INT8_IO) if target == "its" else "of another revision"
     selection = Selection(EVERYTHING)
     runtime = selection.matrix.runtime("compiles")
     own = keys.compiled(key, runtime, selection.keys.locked(runtime))

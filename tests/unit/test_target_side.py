@@ -92,7 +92,7 @@ def test_a_worker_is_asked_for_what_it_needs_and_no_more(exported: Exported, tmp
     here = side(ask)
     here.convert(13, exported, tmp_path, ("fixed-axes",))
     here.execute(exported, tmp_path)
-    here.make(Target.TFLITE_FLOAT32, exported, tmp_path)
+    here.make(Target.TFLITE_FLOAT32, exported, tmp_path, tmp_path / "artifact")
     assert asked["convert"] == {
         "route": "onnx-tf",
         "artifact": str(tmp_path / "artifact"),
@@ -138,7 +138,8 @@ def test_a_target_is_made_with_a_users_own_examples(exported: Exported, tmp_path
         asked.append(request)
         return Answer((), Facts(), Path())
 
-    side(ask).make(Target.TFLITE_INT8, exported, tmp_path, Examples(tmp_path / "mine.npz", (0, 1), "d"))
+    given = Examples(tmp_path / "mine.npz", (0, 1), "d")
+    side(ask).make(Target.TFLITE_INT8, exported, tmp_path, tmp_path / "artifact", given)
     assert (asked[0]["examples"], asked[0]["samples"]) == (str(tmp_path / "mine.npz"), [0, 1])
 
 

@@ -10,9 +10,12 @@ import pytest
 from builders import deployed, document, record
 from rich.console import Console
 
+from tfparity import paths
+from tfparity.environments import lock
 from tfparity.evidence import explain, schema
 from tfparity.evidence.schema import Evidence
 from tfparity.features.gate.compare import GateReport, compare
+from tfparity.inputs import matrix
 from tfparity.planning import targets as planned
 from tfparity.records.cells import CellRecord, Entry, Failure, PlannedCell, TargetRun
 from tfparity.records.vocabulary import Grade, Precision, Stage, Target, Verdict
@@ -20,6 +23,8 @@ from tfparity.report import targets
 from tfparity.worker import remedies, routes
 from tfparity.worker import targets as declared
 
+ROOT = paths.PACKAGE.parent.parent
+MATRIX = matrix.load(ROOT / "matrix.yaml")
 PLACE = PlannedCell(builders.TOOLCHAIN, "zoo/net", "onnx-tf")
 ABORTED = Failure(Stage.TARGET, "Signal", "tflite-int8, made: ended by SIGABRT")
 RAISED = Failure(Stage.TARGET, "ConverterError", "tflite-int8, made: Could not translate MLIR to FlatBuffer")
@@ -40,8 +45,21 @@ def test_every_target_has_a_module_of_a_known_precision_and_remedies_that_are_th
 
 
 def test_int8_targets_alone_are_made_with_examples() -> None:
-    assert [one for one in Target if planned.declared(one).calibrated] == [Target.TFLITE_INT8, Target.TFLITE_INT8_IO]
-    assert [one for one in Target if planned.declared(one).int8_signature] == [Target.TFLITE_INT8_IO]
+    int8 = [one for one in Target if planned.declared(one).precision == Precision.INT8]
+    assert int8 == [Target.TFLITE_INT8, Target.TFLITE_INT8_IO, Target.LITERT_INT8]
+    assert [one for one in Target if planned.declared(one).calibrated] == int8
+    assert [one for one in Target if planned.declared(one).int8_signature] == int8[1:]
+
+
+def test_what_is_made_of_a_tflite_file_is_made_in_an_environment_without_tensorflow() -> None:
+    apart = [target.value for target in Target if planned.of(target) is Target.TFLITE_FLOAT32]
+    assert apart == list(declared.OF_TFLITE) == [target for target in Target if planned.declared(target).maker]
+    assert [planned.of(target) for target in Target if target not in apart] == [Target.SAVED_MODEL] * 7
+    (maker,) = MATRIX.makers.values()
+    assert [MATRIX.maker(target) for target in apart] == [maker] * len(apart)
+    packages = lock.status(paths.project(ROOT), maker).packages
+    assert "litert-quantizer" in packages
+    assert not [name for name in packages if name.startswith(("tensorflow", "tf-", "torch"))]
 
 
 def test_words_name_targets_each_once_in_their_order() -> None:
@@ -51,14 +69,26 @@ def test_words_name_targets_each_once_in_their_order() -> None:
 
 def test_what_a_route_cannot_give_has_a_reason() -> None:
     onnx_tf, litert, mmdnn, torchax = map(routes.load, ("onnx-tf", "litert-torch", "mmdnn", "torchax"))
-    assert [planned.refused(onnx_tf, target) for target in Target] == [None] * len(Target)
+    assert [planned.refused(onnx_tf, target, MATRIX) for target in Target] == [None] * len(Target)
     assert planned.own(litert) is Target.TFLITE_FLOAT32
-    assert planned.refused(litert, Target.TFLITE_FLOAT32) is None
-    assert planned.refused(litert, Target.TFLITE_INT8) == (
+    given = [target for target in Target if planned.refused(litert, target, MATRIX) is None]
+    assert given == [Target.TFLITE_FLOAT32, *declared.OF_TFLITE]
+    assert planned.refused(litert, Target.TFLITE_INT8, MATRIX) == (
         "the route gives tflite-float32 by itself, and no SavedModel to make a target of"
     )
-    assert planned.refused(mmdnn, Target.TFLITE_INT8) == "nothing more is made of this route's SavedModel"
-    assert "than saved-model-xla" in str(planned.refused(torchax, Target.TFLITE_INT8))
+    for target in (Target.TFLITE_INT8, Target.LITERT_INT8):
+        assert planned.refused(mmdnn, target, MATRIX) == "nothing more is made of this route's SavedModel"
+        assert "than saved-model-xla" in str(planned.refused(torchax, target, MATRIX))
+
+
+def test_a_target_that_no_environment_of_the_matrix_makes_is_refused_with_the_reason() -> None:
+    without = MATRIX.model_copy(update={"makers": {}})
+    onnx_tf = routes.load("onnx-tf")
+    refused = [target for target in Target if planned.refused(onnx_tf, target, without)]
+    assert refused == list(declared.OF_TFLITE)
+    assert (
+        planned.refused(onnx_tf, Target.LITERT_INT8, without) == "no environment under makers: of matrix.yaml makes it"
+    )
 
 
 # In evidence

@@ -17,10 +17,11 @@ from tfparity.engine.sandbox import Sandbox
 from tfparity.environments import install, interpreters
 from tfparity.inputs import case_files as cases
 from tfparity.inputs import matrix
-from tfparity.inputs.matrix import Limits, Runtime
+from tfparity.inputs.matrix import Limits, Maker, Runtime
 from tfparity.planning import plan
 from tfparity.records.cells import CellRecord, PlannedCell
 from tfparity.records.observer import Observer
+from tfparity.worker.targets import OF_TFLITE
 
 HERE = Path(__file__).parent
 MATRIX = matrix.load(HERE / "matrix.yaml")
@@ -28,6 +29,8 @@ MATRIX = matrix.load(HERE / "matrix.yaml")
 RUNTIMES = {
     id: Runtime.model_construct(**{**dict(one), "runs": ("saved-model",)}) for id, one in MATRIX.environments.items()
 }
+#: Where targets are made that take an environment of their own.
+MAKER = Maker.model_construct(**{**dict(MATRIX.environments["numpy-py3.12"]), "makes": OF_TFLITE})
 PYTHONS = sorted(interpreters.found(), key=lambda version: tuple(map(int, version.split("."))))
 
 
@@ -129,6 +132,7 @@ def planned(tmp_path: Path, cache: paths.Cache) -> Callable[..., tuple[Context, 
                 "toolchains": {own.id: own},
                 "limits": Limits(seconds=seconds, memory_gib=memory_gib),
                 "runtimes": {**RUNTIMES, **_compiler(compiler)},
+                "makers": {MAKER.id: MAKER},
             }
         )
         cells = plan.plan(changed, zoo, project, toolchains=[own.id], case_globs=globs)

@@ -1,7 +1,8 @@
 """A target over the numpy "framework" of planted.py, in a file that a test names by its path.
 
-What it does is the file's own name: a test copies this file as `aborts.py`. The converter of the cell lies beside it as
-`faithful.py`. Standard library and numpy, Python 3.7 and later: it runs inside a worker.
+What it does is the file's own name: a test copies this file as `aborts.py`, or as `apart-aborts.py` for a target that
+an environment of its own makes of tflite-float32. The converter of the cell lies beside it as `faithful.py`. Standard
+library and numpy, Python 3.7 and later: it runs inside a worker.
 """
 
 import glob
@@ -9,11 +10,14 @@ import json
 import os
 import shutil
 import signal
+import sys
 
 from tfparity.worker import plugins
 from tfparity.worker.targets import Target
 
-DOES = os.path.basename(__file__)[:-3]
+_NAME = os.path.basename(__file__)[:-3]
+APART = _NAME.startswith("apart-")
+DOES = _NAME[len("apart-") :] if APART else _NAME
 
 
 def make(artifact, folder, examples):
@@ -46,6 +50,10 @@ def make(artifact, folder, examples):
     with open(os.path.join(folder, "examples.json"), "w") as file:
         json.dump({"count": len(seen), "rows": len(seen[0]), "mean": float(numpy.mean(seen))}, file)
     open(os.path.join(folder, "model.tflite"), "w").close()  # what a compiler is given
+    with open(os.path.join(folder, "made.json"), "w") as file:
+        json.dump({"of": os.path.basename(artifact), "python": "%d.%d" % sys.version_info[:2]}, file)
+    with open(__file__ + ".made", "a") as file:
+        file.write("once\n")
     if DOES == "leaves-a-pipe":
         os.mkfifo(os.path.join(folder, "pipe"))
     return {"megabytes": 1.5, "flex": []}
@@ -73,4 +81,13 @@ def load(folder):
     return runner
 
 
-TARGET = Target(revision=1, precision="dynamic", load=load, pin_threads=lambda count: None, make=make, calibrated=True)
+TARGET = Target(
+    revision=1,
+    precision="dynamic",
+    load=load,
+    pin_threads=lambda count: None,
+    make=make,
+    calibrated=True,
+    of="tflite-float32" if APART else "saved-model",
+    maker=("no_such_module" if DOES == "does-not-import" else "numpy",) if APART else (),
+)

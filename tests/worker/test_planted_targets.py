@@ -6,14 +6,18 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy
 import pytest
+from conftest import MAKER
 
 from tfparity import paths
-from tfparity.errors import DataError
+from tfparity.environments import install
+from tfparity.errors import DataError, InstallError
 from tfparity.inputs import calibration
 from tfparity.inputs.calibration import Calibration
+from tfparity.inputs.matrix import Environment
 from tfparity.planning import targets
 from tfparity.records.cells import CellRecord, Deployed, Entry
 from tfparity.records.vocabulary import Grade, Outcome, Target, Verdict
@@ -212,3 +216,81 @@ def test_examples_that_are_not_the_models_inputs_are_refused_before_anything_run
     given = examples(tmp_path, picture=numpy.zeros((8, 3, 8, 8), "float32"))
     with pytest.raises(DataError, match="lacks the input 'images' of planted/net"):
         convert("faithful", targets=(Target.TFLITE_DYNAMIC,), examples=given)
+
+
+# Made in an environment of their own
+
+
+def test_a_target_is_made_apart_of_the_float32_file_which_is_made_once(
+    convert: Converter, plant: Plant, cache: paths.Cache, tmp_path: Path
+) -> None:
+    plant(Target.TFLITE_FLOAT32, "rounds")
+    plant(Target.LITERT_DYNAMIC_INT8, "apart-rounds")
+    plant(Target.LITERT_INT8, "apart-rounds")
+    wanted = (Target.TFLITE_FLOAT32, Target.LITERT_DYNAMIC_INT8, Target.LITERT_INT8)
+    record = convert("faithful", targets=wanted, keep=True)
+    (kept,) = cache.work.iterdir()
+    try:
+        found = {path.parent.name: json.loads(path.read_text()) for path in kept.rglob("made.json")}
+    finally:
+        shutil.rmtree(kept)
+    assert record.verdict is Verdict.WORKS
+    assert {target: made(record, target)[1].verdict for target in wanted} == dict.fromkeys(wanted, Verdict.WORKS)
+    assert found["target-tflite-float32"] == {"of": "artifact", "python": "3.11"}
+    apart = {"of": "target-tflite-float32", "python": "3.12"}
+    assert (found["target-litert-dynamic-int8"], found["target-litert-int8"]) == (apart, apart)
+    assert (tmp_path / "rounds.py.made").read_text() == "once\n"
+
+
+@pytest.mark.parametrize(
+    ("does", "said"),
+    [
+        ("apart-aborts", "litert-dynamic-int8, made: ended by SIGABRT"),
+        ("apart-raises", "litert-dynamic-int8, made: this operator has no 8-bit form"),
+        ("apart-does-not-import", "litert-dynamic-int8, made: import no_such_module: No module named"),
+        ("apart-forgets", "litert-dynamic-int8, parity: "),
+        ("apart-changes-what-it-is-made-of", "litert-dynamic-int8, made: the artifact was changed"),
+    ],
+)
+def test_what_fails_apart_is_a_failure_of_that_target_alone(
+    convert: Converter, plant: Plant, does: str, said: str
+) -> None:
+    plant(Target.TFLITE_FLOAT32, "rounds")
+    plant(Target.LITERT_DYNAMIC_INT8, does)
+    record = convert("faithful", targets=(Target.TFLITE_FLOAT32, Target.LITERT_DYNAMIC_INT8))
+    assert (record.verdict, record.left_out) == (Verdict.WORKS, {})
+    assert made(record, Target.TFLITE_FLOAT32)[1].verdict is Verdict.WORKS
+    entry, deployed = made(record, Target.LITERT_DYNAMIC_INT8)
+    (failure,) = record.beside
+    assert (deployed.verdict, entry.error) == (Verdict.BROKEN, failure.fingerprint)
+    assert failure.message.startswith(said)
+
+
+def test_of_a_float32_file_that_is_not_right_nothing_is_made_and_its_failure_is_told(
+    convert: Converter, plant: Plant, tmp_path: Path
+) -> None:
+    plant(Target.TFLITE_FLOAT32, "forgets")
+    plant(Target.LITERT_DYNAMIC_INT8, "apart-rounds")
+    record = convert("faithful", targets=(Target.LITERT_DYNAMIC_INT8,))
+    assert made(record, Target.LITERT_DYNAMIC_INT8)[1].verdict is Verdict.BROKEN
+    assert record.beside[0].message.startswith("litert-dynamic-int8, made: tflite-float32, parity: ")
+    assert not (tmp_path / "apart-rounds.py.made").exists()
+
+
+def test_a_maker_that_does_not_install_says_nothing_of_the_target(
+    convert: Converter, plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(Target.TFLITE_FLOAT32, "rounds")
+    plant(Target.LITERT_DYNAMIC_INT8, "apart-rounds")
+    real = install.ensure
+
+    def ensure(project: paths.Project, environment: Environment, *given: Any, **named: Any) -> install.Installed:
+        if environment.id == MAKER.id:
+            raise InstallError("the wheel is broken")
+        return real(project, environment, *given, **named)
+
+    monkeypatch.setattr(install, "ensure", ensure)
+    record = convert("faithful", targets=(Target.TFLITE_FLOAT32, Target.LITERT_DYNAMIC_INT8))
+    assert record.cell is not None
+    assert (record.verdict, list(record.cell.targets)) == (Verdict.WORKS, ["tflite-float32"])
+    assert record.left_out["target litert-dynamic-int8"].startswith("the wheel is broken")

@@ -12,17 +12,18 @@ from tfparity.engine.cell_run import CellRun, stored_name
 from tfparity.engine.context import Context
 from tfparity.engine.source_side import HandedOn, SourceSide
 from tfparity.engine.store import StoredAttempt
-from tfparity.engine.target_side import TargetSide
-from tfparity.engine.worker_client import Answer, Worker
+from tfparity.engine.target_side import Ask, TargetSide
+from tfparity.engine.worker_client import Answer, Facts, Worker
 from tfparity.engine.worker_pool import WorkerPool
-from tfparity.errors import InstallError
+from tfparity.errors import InstallError, MachineFault
+from tfparity.inputs.matrix import Maker
 from tfparity.judging.judge import SecondReferee
-from tfparity.planning import routes
-from tfparity.planning.keys import Crossing
+from tfparity.planning import routes, targets
+from tfparity.planning.keys import Crossing, Where
 from tfparity.planning.revisions import REFUSALS
 from tfparity.records.cells import Attempt, Problem, StageReply
 from tfparity.records.keys import Json
-from tfparity.records.vocabulary import Outcome, Stage
+from tfparity.records.vocabulary import Outcome, Stage, Target
 from tfparity.worker.declare import Case
 
 
@@ -57,6 +58,7 @@ def of_planned(context: Context, pool: WorkerPool, crossing: Crossing, *, tries_
             pool.places,
             path,
             _second(context, crossing.case),
+            makers=_makers(context, pool, on_stage),
         ),
         folder=context.folder,
         limits=context.limits,
@@ -68,6 +70,28 @@ def of_planned(context: Context, pool: WorkerPool, crossing: Crossing, *, tries_
         keep=context.options.keep,
         alone=context.options.jobs == 1,
     )
+
+
+def _makers(context: Context, pool: WorkerPool, on_stage: Callable[[str], None]) -> dict[Target, Ask]:
+    """By target, who is asked to make it where that takes an environment of its own. One that cannot be installed says
+    nothing of the target: asking raises MachineFault."""
+
+    def asked(maker: Maker, imports: tuple[str, ...]) -> Ask:
+        def ask(kind: str, request: Mapping[str, Json]) -> Answer:
+            try:
+                worker = pool.worker(Where("maker", maker, context.keys.locked(maker), imports, (), None))
+            except InstallError as wrong:
+                raise MachineFault(str(wrong), Stage.TARGET) from None
+            failed = _import_failed(worker)
+            if failed:
+                return Answer((replace(failed, stage=Stage.TARGET),), Facts(), worker.folder)
+            return worker.ask(kind, request, context.limits, on_stage=on_stage)
+
+        return ask
+
+    apart = {target: targets.declared(target).maker for target in Target if targets.declared(target).maker}
+    made = {target: (context.matrix.maker(target), imports) for target, imports in apart.items()}
+    return {target: asked(maker, imports) for target, (maker, imports) in made.items() if maker}
 
 
 def source_side(context: Context, pool: WorkerPool, crossing: Crossing) -> SourceSide:

@@ -29,7 +29,7 @@ from tfparity.engine.sealed import Seal
 from tfparity.engine.source_side import Answered
 from tfparity.engine.store import StoredTarget
 from tfparity.engine.target_side import Examples
-from tfparity.engine.targets import Delivered, Targeting
+from tfparity.engine.targets import Delivered, Making, Targeting
 from tfparity.engine.timed import Timed
 from tfparity.engine.work_folder import WorkFolder
 from tfparity.engine.worker_client import Side, Worker
@@ -346,13 +346,15 @@ class Engine:
         """The targets of a cell that works."""
         return Targeting(
             cell.key,
-            crossing.planned.place,
             self.context.store,
-            run,
+            Making(
+                run,
+                planned_targets.own(crossing.route),
+                self._examples(crossing.case) if self._targets(crossing) else None,
+            ),
             best,
-            planned_targets.own(crossing.route),
             self._artifact(crossing, run, cell),
-            self._examples(crossing.case) if self._targets(crossing) else None,
+            self.context.keys,
             self.context.options.again,
         )
 
@@ -362,7 +364,9 @@ class Engine:
         assert cell is not None
         if not wanted:
             return record
-        without = {target.value: planned_targets.refused(crossing.route, target) for target in wanted}
+        without = {
+            target.value: planned_targets.refused(crossing.route, target, self.context.matrix) for target in wanted
+        }
         found: dict[str, StoredTarget] = {}
         for target in (target for target in wanted if without[target] is None):
             try:
@@ -436,13 +440,13 @@ class Engine:
         if not judge.works(attempt):
             return Converted(crossing, attempt, None, {}, None, facts)
         made: dict[Target, Delivered] = {}
-        examples = self._examples(crossing.case)
+        making = Making(run, planned_targets.own(crossing.route), self._examples(crossing.case))
         for target in wanted:
             before = attempt
-            attempt, made[target] = targets.deliver(run, target, attempt, examples)
+            attempt, made[target] = making.deliver(target, attempt)
             if attempt is not before:  # one SavedModel is handed over, which all targets are made of
                 others = [one for one in made if one is not target]
-                made.update((one, targets.deliver(run, one, attempt, examples)[1]) for one in others)
+                made.update((one, making.deliver(one, attempt)[1]) for one in others)
         opset = attempt.opset or 0
         exported = run.export(opset, attempt.remedies)
         calibrated = self._examples(crossing.case) or target_side.own_examples(crossing.case, exported)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -55,7 +55,8 @@ class Examples:
 class TargetSide:
     """A case at its target. `route`: its name or file, as a worker finds it; `places`: folders of this run and what
     stands for them in errors; `path`: folders that the case imports from; `second`: asks another referee; `handed_on`:
-    the bundles are anybody's, of which nothing is unpickled."""
+    the bundles are anybody's, of which nothing is unpickled; `makers`: by target, who is asked to make it where this
+    side's environment cannot."""
 
     case: Case
     route: str
@@ -64,6 +65,7 @@ class TargetSide:
     path: Sequence[str] = ()
     second: Second = lambda _: None
     handed_on: bool = False
+    makers: Mapping[Target, Ask] = field(default_factory=dict)
 
     def convert(self, opset: int, exported: Exported, folder: Path, remedies: Sequence[str] = ()) -> Answer:
         """The route's conversion into `folder`/artifact."""
@@ -86,16 +88,18 @@ class TargetSide:
         """Load `folder`/artifact and run every sample; outputs go to `folder`/outputs.npz."""
         return self._execute({"route": self.route, "artifact": str(artifact(folder))}, exported, outputs_file(folder))
 
-    def make(self, target: Target, exported: Exported, folder: Path, examples: Examples | None = None) -> Answer:
-        """Make a target out of the SavedModel in `folder`/artifact, into a folder of its own beside it. examples: None
-        for the case's own inputs at the exported shape."""
+    def make(
+        self, target: Target, exported: Exported, folder: Path, of: Path, examples: Examples | None = None
+    ) -> Answer:
+        """Make a target out of what lies in `of`, into a folder of its own beside `folder`/artifact. examples: None for
+        the case's own inputs at the exported shape."""
         given = examples or own_examples(self.case, exported)
-        return self.ask(
+        return self.makers.get(target, self.ask)(
             "target",
             {
                 "route": targets.MODULES[target],
                 "package": "targets",
-                "artifact": str(artifact(folder)),
+                "artifact": str(of),
                 "folder": str(self.place(target, folder)),
                 "examples": str(given.file),
                 "samples": list(given.samples),

@@ -1,4 +1,5 @@
-"""Further targets made of what an attempt converted: a .tflite of its SavedModel, checked on the same inputs."""
+"""Further targets made of what an attempt converted: a .tflite of its SavedModel, another of that .tflite, each checked
+on the same inputs."""
 
 from __future__ import annotations
 
@@ -14,13 +15,14 @@ from tfparity.engine.target_side import Examples
 from tfparity.engine.worker_client import Made
 from tfparity.errors import MachineFault
 from tfparity.judging import judge
-from tfparity.planning import keys, targets
+from tfparity.planning import targets
+from tfparity.planning.keys import Keys
 from tfparity.records.cells import (
     Attempt,
-    CellId,
     Deployed,
     Entry,
     Failure,
+    Problem,
     StageReply,
     TargetRun,
     coarse,
@@ -107,20 +109,128 @@ class Delivered:
         return StoredTarget(self.entry(key), self.failure, run)
 
 
-def deliver(
-    run: CellRun, target: Target, attempt: Attempt, examples: Examples | None = None
-) -> tuple[Attempt, Delivered]:
-    """That target made of the attempt's SavedModel, and where it is wrong, of another's, by the target's remedies: the
-    attempt that it was made of, and what came of it. Where no remedy helps it stays with the attempt as it was."""
-    made = _made(run, target, attempt, examples)
-    for name in targets.declared(target).remedies:
-        if made.right or name in attempt.remedies or not _changes(run, attempt, name):
-            break
-        again = run.attempt(attempt.opset or 0, (*attempt.remedies, name))
-        second = _made(run, target, again, examples) if judge.works(again) else made
-        if second.right:
-            attempt, made = again, replace(second, remedies=(name,))
-    return attempt, made
+@dataclass
+class Making:
+    """The making of targets out of what attempts at a cell converted. own: what the route itself converts to; examples:
+    a user's own, None for the case's. Each is made once of an attempt, while its files are there."""
+
+    run: CellRun
+    own: Target
+    examples: Examples | None = None
+    _done: dict[tuple[Target, int | None, tuple[str, ...]], tuple[Attempt, Delivered]] = field(default_factory=dict)
+
+    def deliver(self, target: Target, attempt: Attempt) -> tuple[Attempt, Delivered]:
+        """That target made of what the attempt converted, and where it is wrong, of another's, by the target's
+        remedies: the attempt that it was made of, and what came of it. Where no remedy helps it stays with the attempt
+        as it was."""
+        known = self._done.get((target, attempt.opset, attempt.remedies))
+        if known is None or (known[1].made and not known[1].place.is_dir()):
+            known = self._deliver(target, attempt)
+            for one in (attempt, known[0]):
+                self._done[target, one.opset, one.remedies] = known
+        return known
+
+    def forget(self, target: Target) -> None:
+        """Make it again where it is asked for."""
+        for place in [place for place in self._done if place[0] is target]:
+            del self._done[place]
+
+    def _deliver(self, target: Target, attempt: Attempt) -> tuple[Attempt, Delivered]:
+        of = targets.of(target)
+        if targets.declared(of).make and of is not self.own:
+            return self._of_another(target, of, attempt)
+        made = self._made(target, attempt)
+        for name in targets.declared(target).remedies:
+            if made.right or name in attempt.remedies or not _changes(self.run, attempt, name):
+                break
+            again = self.run.attempt(attempt.opset or 0, (*attempt.remedies, name))
+            second = self._made(target, again) if judge.works(again) else made
+            if second.right:
+                attempt, made = again, replace(second, remedies=(name,))
+        return attempt, made
+
+    def _of_another(self, target: Target, of: Target, attempt: Attempt) -> tuple[Attempt, Delivered]:
+        """A target that is made of another one, which has to be right."""
+        attempt, whole = self.deliver(of, attempt)
+        if whole.right:
+            return attempt, replace(self._made(target, attempt, whole.place), remedies=whole.remedies)
+        failure = whole.failure
+        said = Problem(failure.type, failure.message) if failure else Problem("NotMade", f"{of} is not right")
+        stage = StageReply(Stage.TARGET, whole.attempt.outcome, error=said)
+        opset, place = attempt.opset or 0, self.run.target.place(target, self._folder(attempt))
+        judged = self.run.target.judged(opset, [stage], remedies=attempt.remedies)
+        return attempt, Delivered(target, judged, None, place)
+
+    def _folder(self, attempt: Attempt) -> Path:
+        return self.run.artifacts[attempt.opset or 0, attempt.remedies]
+
+    def _made(self, target: Target, attempt: Attempt, of: Path | None = None) -> Delivered:
+        """A target made once. of: what it is made of, None for what the attempt converted."""
+        from tfparity.judging import precision  # and numpy, which a run of what is known needs not
+
+        run, examples = self.run, self.examples
+        opset = attempt.opset or 0
+        folder = self._folder(attempt)
+        of = of or target_side.artifact(folder)
+        exported = run.export(opset, attempt.remedies)
+        declared, case = targets.declared(target), run.target.case
+        model = exported.model
+        held = precision.held(
+            Precision(declared.precision),
+            case,
+            model.weights if model else 1,
+            own_db=precision.own_noise(case, bundles.read_arrays(exported.io))
+            if declared.precision != Precision.FLOAT32
+            else None,
+            own_data=examples is not None,
+            int8_signature=declared.int8_signature,
+        )
+        delivered = Delivered(
+            target,
+            attempt,
+            None,
+            run.target.place(target, folder),
+            allowed_db=held.least,
+            trained=case.trained,
+            own_data=examples is not None and declared.calibrated,
+        )
+        if declared.make is None:
+            made: Made | None = Made(target_side.megabytes(target_side.artifact(folder)))
+        else:
+            making = run.target.make(target, exported, folder, of, examples)
+            run.check(exported, Stage.TARGET)
+            delivered = replace(delivered, seconds=sum(stage.seconds or 0.0 for stage in making.stages))
+            made = making.facts.target if making.passed else None
+            problem = run.changed(Stage.TARGET, target_side.artifact(folder), of)
+            if problem is None and made is not None:
+                problem = run.seal(delivered.place)
+            if problem or made is None:
+                crashed = StageReply(Stage.TARGET, Outcome.CRASH, error=problem)
+                stages = [*exported.stages, *((crashed,) if problem else making.stages)]
+                judged = run.target.judged(opset, stages, remedies=attempt.remedies, exported=exported)
+                return replace(delivered, attempt=judged)
+        executed = run.target.execute_target(target, exported, folder)
+        run.check(exported, Stage.PARITY)
+        problem = run.changed(Stage.PARITY, target_side.artifact(folder), of, delivered.place)
+        if problem:
+            crashed = StageReply(Stage.PARITY, Outcome.CRASH, error=problem)
+            stages = [*exported.stages, crashed]
+            judged = run.target.judged(opset, stages, remedies=attempt.remedies, exported=exported)
+            return replace(delivered, attempt=judged)
+        result = target_side.target_outputs(folder, target)
+        judged = run.target.judged(
+            opset,
+            [*exported.stages, *executed.stages],
+            remedies=attempt.remedies,
+            exported=exported,
+            executed=executed,
+            result=result,
+            held=held,
+        )
+        agreed = precision.agreement(
+            case, bundles.read_arrays(exported.io), target_side.read_outputs(result, exported)[0]
+        )
+        return replace(delivered, attempt=judged, made=made, snr_db=agreed.snr_db, top_1=agreed.top_1)
 
 
 def _changes(run: CellRun, attempt: Attempt, name: str) -> bool:
@@ -137,70 +247,6 @@ def _changes(run: CellRun, attempt: Attempt, name: str) -> bool:
         return bundles.artifact_digest(before.folder) != bundles.artifact_digest(after.folder)
     except bundles.Odd:  # changed since, which a check tells once it was used
         return True
-
-
-def _made(run: CellRun, target: Target, attempt: Attempt, examples: Examples | None) -> Delivered:
-    from tfparity.judging import precision  # and numpy, which a run of what is known needs not
-
-    opset = attempt.opset or 0
-    folder = run.artifacts[opset, attempt.remedies]
-    exported = run.export(opset, attempt.remedies)
-    declared, case = targets.declared(target), run.target.case
-    model = exported.model
-    held = precision.held(
-        Precision(declared.precision),
-        case,
-        model.weights if model else 1,
-        own_db=precision.own_noise(case, bundles.read_arrays(exported.io))
-        if declared.precision != Precision.FLOAT32
-        else None,
-        own_data=examples is not None,
-        int8_signature=declared.int8_signature,
-    )
-    delivered = Delivered(
-        target,
-        attempt,
-        None,
-        run.target.place(target, folder),
-        allowed_db=held.least,
-        trained=case.trained,
-        own_data=examples is not None and declared.calibrated,
-    )
-    if declared.make is None:
-        made: Made | None = Made(target_side.megabytes(target_side.artifact(folder)))
-    else:
-        making = run.target.make(target, exported, folder, examples)
-        run.check(exported, Stage.TARGET)
-        delivered = replace(delivered, seconds=sum(stage.seconds or 0.0 for stage in making.stages))
-        made = making.facts.target if making.passed else None
-        problem = run.changed(Stage.TARGET, target_side.artifact(folder))
-        if problem is None and made is not None:
-            problem = run.seal(delivered.place)
-        if problem or made is None:
-            crashed = StageReply(Stage.TARGET, Outcome.CRASH, error=problem)
-            stages = [*exported.stages, *((crashed,) if problem else making.stages)]
-            judged = run.target.judged(opset, stages, remedies=attempt.remedies, exported=exported)
-            return replace(delivered, attempt=judged)
-    executed = run.target.execute_target(target, exported, folder)
-    run.check(exported, Stage.PARITY)
-    problem = run.changed(Stage.PARITY, target_side.artifact(folder), delivered.place)
-    if problem:
-        crashed = StageReply(Stage.PARITY, Outcome.CRASH, error=problem)
-        stages = [*exported.stages, crashed]
-        judged = run.target.judged(opset, stages, remedies=attempt.remedies, exported=exported)
-        return replace(delivered, attempt=judged)
-    result = target_side.target_outputs(folder, target)
-    judged = run.target.judged(
-        opset,
-        [*exported.stages, *executed.stages],
-        remedies=attempt.remedies,
-        exported=exported,
-        executed=executed,
-        result=result,
-        held=held,
-    )
-    agreed = precision.agreement(case, bundles.read_arrays(exported.io), target_side.read_outputs(result, exported)[0])
-    return replace(delivered, attempt=judged, made=made, snr_db=agreed.snr_db, top_1=agreed.top_1)
 
 
 def of_route(run: CellRun, target: Target, attempt: Attempt) -> Delivered:
@@ -226,18 +272,16 @@ def of_route(run: CellRun, target: Target, attempt: Attempt) -> Delivered:
 
 @dataclass(frozen=True)
 class Targeting:
-    """The targets of a cell that works. key: the cell's; attempt: the one that decides; own: what the route itself
-    converts to; artifact: gives the folder of that attempt, made again where it is gone. lying: what this run made, as
-    it lies in its folders."""
+    """The targets of a cell that works. key: the cell's; attempt: the one that decides; artifact: gives the folder of
+    that attempt, made again where it is gone; keys: gives the key of a target's entry. lying: what this run made, as it
+    lies in its folders."""
 
     key: str
-    place: CellId
     store: Store
-    run: CellRun
+    making: Making
     attempt: Attempt
-    own: Target
     artifact: Callable[[], Path]
-    examples: Examples | None = None
+    keys: Keys
     again: bool = False
     lying: dict[Target, Delivered] = field(default_factory=dict)
 
@@ -245,8 +289,8 @@ class Targeting:
         """What came of each of these targets, by name: from the store, or now. Raises MachineFault."""
         found: dict[str, StoredTarget] = {}
         for target in wanted:
-            calibrated = targets.declared(target).calibrated
-            key = keys.target(self.key, target, self.examples.digest if self.examples and calibrated else None)
+            examples = self.making.examples if targets.declared(target).calibrated else None
+            key = self.keys.target(self.key, target, examples.digest if examples else None)
             kept = None if self.again else self.store.target(key)
             if kept is None:
                 self.lying[target] = self._made(target)
@@ -259,29 +303,32 @@ class Targeting:
         """Where a target lies that was found to be right, made again where this run did not make it. Raises
         MachineFault, also where it is not right any more."""
         lies = self.lying.get(target)
-        if lies is None or not lies.right or sealed.changed(lies.place, self.run.seals[lies.place]):
+        if lies is None or not lies.right or sealed.changed(lies.place, self.making.run.seals[lies.place]):
             if lies is not None:
                 paths.remove_folder(lies.place)
+                self.making.forget(target)
             lies = self.lying[target] = self._made(target)
         if not lies.right:
             raise MachineFault(f"{target}: was right before and is not now; run it with --again", Stage.TARGET)
         return lies.place
 
     def _made(self, target: Target) -> Delivered:
+        run = self.making.run
+
         def make() -> Delivered:
             self.artifact()
-            if target is self.own:
-                return of_route(self.run, target, self.attempt)
-            return deliver(self.run, target, self.attempt, self.examples)[1]
+            if target is self.making.own:
+                return of_route(run, target, self.attempt)
+            return self.making.deliver(target, self.attempt)[1]
 
         def ended(stage: StageReply) -> Delivered:
             if Stage(stage.stage).position < Stage.LOAD.position:  # not the target's
                 raise MachineFault(stage.error.message if stage.error else "", stage.stage)
-            place = self.run.target.place(target, self.artifact())
-            attempt = self.run.target.judged(self.attempt.opset or 0, [stage], remedies=self.attempt.remedies)
+            place = run.target.place(target, self.artifact())
+            attempt = run.target.judged(self.attempt.opset or 0, [stage], remedies=self.attempt.remedies)
             return Delivered(target, attempt, None, place)
 
-        return self.run.twice(make, ended)
+        return run.twice(make, ended)
 
 
 def entries(found: Mapping[str, StoredTarget]) -> dict[str, Entry]:

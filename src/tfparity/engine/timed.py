@@ -94,12 +94,12 @@ class Timed:
 
     def _make(self, target: Target) -> Path | str:
         route = self.crossing.route
-        refused = planned_targets.refused(route, target)
+        refused = planned_targets.refused(route, target, self.context.matrix)
         if refused:
             return f"not applicable: {refused}"
         if target is planned_targets.own(route) or not planned_targets.declared(target).make:
             return target_side.artifact(self.folder)
-        _, delivered = targets.deliver(self.run, target, self.attempt)
+        _, delivered = targets.Making(self.run, planned_targets.own(route)).deliver(target, self.attempt)
         if delivered.right:
             return delivered.place
         return delivered.failure.text if delivered.failure else f"{target}: is not right"

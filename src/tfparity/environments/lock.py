@@ -99,8 +99,8 @@ def lock(
     A lockfile that fits stays as it is, and so does a recorded refusal: another resolution would make all evidence of
     the environment stale. With `again` those are resolved too. Without ids, files that no environment owns are removed.
 
-    ids: of environments, runtimes or toolchains. What cannot be resolved is no error: its reason is written. Raises
-    UsageError for an unknown id, LockError for a failed build or a day that is not over, InterpreterError and
+    ids: of environments, runtimes, makers or toolchains. What cannot be resolved is no error: its reason is written.
+    Raises UsageError for an unknown id, LockError for a failed build or a day that is not over, InterpreterError and
     NetworkError.
     """
     chosen = _chosen(matrix, ids)
@@ -377,7 +377,7 @@ def _chosen(matrix: Matrix, ids: Iterable[str] | None) -> list[Environment]:
             wanted.append(id)
         else:
             guess = yaml_input.did_you_mean(id, {*matrix.locked, *matrix.toolchains})
-            raise UsageError(f"matrix.yaml has no environment, runtime or toolchain {id!r}{guess}")
+            raise UsageError(f"matrix.yaml has no environment, runtime, maker or toolchain {id!r}{guess}")
     return [matrix.locked[id] for id in dict.fromkeys(wanted)]
 
 

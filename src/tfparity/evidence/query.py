@@ -204,13 +204,18 @@ class Query:
             return Standing(planned, verdict)
         rule, error = self.selection.limitations.named(cell.limitation), content.error_of(cell)
         untried = self.selection.keys.untried(planned, cell, error) if verdict.failing else ()
-        cell = current(cell, self._runtime_keys(cell), stale=verdict is Verdict.STALE)
+        cell = current(cell, self._target_keys(cell), self._runtime_keys(cell), stale=verdict is Verdict.STALE)
         entries = (*cell.probes.values(), *cell.targets.values(), *cell.runtimes.values())
         beside = {entry.error: content.errors[entry.error] for entry in entries if entry.error}
         probed = self._beside(Stage.PROBE, content, cell) if cell.probes and beside else {}
         made = self._beside(Stage.TARGET, content, cell) if cell.targets and beside else {}
         ran = self.run(planned.place)
         return Standing(planned, verdict, cell, error, rule, ran, untried, beside, probed, made)
+
+    def _target_keys(self, cell: Cell) -> dict[str, str]:
+        """By recorded target, the key that its entry would have now; targets that are no more are left out."""
+        there = [target for target in Target if target in cell.targets]
+        return {target: self.selection.keys.target(cell.key, target) for target in there}
 
     def _runtime_keys(self, cell: Cell) -> dict[str, str]:
         """By recorded runtime, the key that its entry would have now; runtimes that are no more are left out."""
@@ -222,7 +227,7 @@ class Query:
             taken = cell.targets.get(one.target) if one.target else None
             if one.target is None:
                 found[id] = keys.runtime(cell.key, id, one.python, locked)
-            elif taken is not None and _current(cell, one.target, taken):
+            elif taken is not None and _current(taken, self.selection.keys.target(cell.key, one.target)):
                 found[id] = keys.compiled(taken.key, one, locked)
         return found
 
@@ -233,28 +238,32 @@ class Query:
         return {name: rules.named(id) for name, id in found.items()}
 
 
-def current(cell: Cell, runtime_keys: Mapping[str, str], *, stale: bool = False) -> Cell:
+def current(
+    cell: Cell, target_keys: Mapping[str, str], runtime_keys: Mapping[str, str], *, stale: bool = False
+) -> Cell:
     """The cell without the entries of probes, targets and runtimes that are no more, or whose revision is another now;
-    without any where the cell itself is stale. runtime_keys: by runtime, the key of its entry as it would be made
-    now."""
+    without any where the cell itself is stale. target_keys, runtime_keys: by target and by runtime, the key of its
+    entry as it would be made now."""
     probed = {
         name: entry
         for name, entry in cell.probes.items()
         if not stale and name in probes.NAMES and keys.probe(cell.key, name) == entry.key
     }
-    made = {name: entry for name, entry in cell.targets.items() if not stale and _current(cell, name, entry)}
+    made = {
+        name: entry
+        for name, entry in cell.targets.items()
+        if not stale and name in target_keys and _current(entry, target_keys[name])
+    }
     there = {name: entry for name, entry in cell.runtimes.items() if not stale and runtime_keys.get(name) == entry.key}
     if (probed, made, there) == (cell.probes, cell.targets, cell.runtimes):
         return cell
     return replace(cell, probes=probed, targets=made, runtimes=there, level=2 if probed else 1)
 
 
-def _current(cell: Cell, target: str, entry: Entry) -> bool:
+def _current(entry: Entry, key: str) -> bool:
     """Whether a target's entry is of its revision. Of one that was made with a user's own examples nothing but the key
     has their digest, so that it is believed."""
-    if target not in list(Target) or entry.deployed is None:
-        return False
-    return entry.deployed.own_data or keys.target(cell.key, Target(target)) == entry.key
+    return entry.deployed is not None and (entry.deployed.own_data or key == entry.key)
 
 
 class Table:

@@ -32,6 +32,7 @@ from tfparity.inputs import validation, yaml_input
 from tfparity.inputs.validation import Place
 from tfparity.paths import worker_modules
 from tfparity.records.vocabulary import Target
+from tfparity.worker import targets
 
 SCHEMA_VERSION = 1
 
@@ -100,6 +101,13 @@ def _compiler(value: str) -> str:
     return value
 
 
+def _made_apart(value: str) -> str:
+    known = [name for name in worker_modules("targets") if targets.load(name).maker]
+    if value not in known:
+        raise ValueError(f"no target {value!r} that an environment of its own makes; there are {', '.join(known)}")
+    return value
+
+
 def _day(value: object) -> object:
     if not isinstance(value, (datetime.date, str)):
         raise ValueError("write a day: 2023-07-15")  # noqa: TRY004
@@ -119,6 +127,7 @@ Override = Annotated[str, AfterValidator(_requirement)]
 Shim = Annotated[str, AfterValidator(_shim)]
 Route = Annotated[str, AfterValidator(_route)]
 Compiler = Annotated[str, AfterValidator(_compiler)]
+MadeApart = Annotated[str, AfterValidator(_made_apart)]
 Globs = Annotated[
     tuple[str, ...], Field(default=(), description="Globs of the cases that it is for alone; all where there are none.")
 ]
@@ -222,6 +231,13 @@ class Runtime(Environment):
         return kind in self.runs or (self.compiler is not None and kind == "tflite")
 
 
+class Maker(Environment):
+    """A small environment in which targets are made that no toolchain's own can make; no torch and no TensorFlow in
+    it."""
+
+    makes: tuple[MadeApart, ...] = Field(description="The targets that it makes.", min_length=1)
+
+
 class _OneEnvironment(Environment):
     """A toolchain whose one environment does both sides; the environment has the toolchain's id."""
 
@@ -271,6 +287,9 @@ class _Document(_Strict):
     runtimes: tuple[Runtime, ...] = Field(
         default=(), description="Environments in which artifacts run, whatever toolchain made them."
     )
+    makers: tuple[Maker, ...] = Field(
+        default=(), description="Environments in which targets are made, whatever toolchain converted the model."
+    )
     toolchains: tuple[
         Annotated[
             Annotated[_OneEnvironment, Tag("one")] | Annotated[_SplitToolchain, Tag("split")], Discriminator(_form)
@@ -304,7 +323,8 @@ class Toolchain(_Strict):
 
 
 class Matrix(_Strict):
-    """The checked matrix: every environment of a toolchain by id, toolchains and runtimes in the file's order."""
+    """The checked matrix: every environment of a toolchain by id, toolchains, runtimes and makers of targets in the
+    file's order."""
 
     schema_version: int
     default: str
@@ -312,11 +332,16 @@ class Matrix(_Strict):
     toolchains: dict[str, Toolchain]
     limits: Limits
     runtimes: dict[str, Runtime] = {}
+    makers: dict[str, Maker] = {}
 
     @property
     def locked(self) -> dict[str, Environment]:
-        """Everything that has a lockfile: the environments of toolchains and the runtimes."""
-        return {**self.environments, **self.runtimes}
+        """Everything that has a lockfile: the environments of toolchains, the runtimes and the makers of targets."""
+        return {**self.environments, **self.runtimes, **self.makers}
+
+    def maker(self, target: str) -> Maker | None:
+        """The environment that makes a target which no toolchain's own can make; None where none is named."""
+        return next((one for one in self.makers.values() if target in one.makes), None)
 
     def runtime(self, id: str) -> Runtime:
         """The runtime of that id. Raises UsageError where there is none."""
@@ -379,6 +404,15 @@ def load(path: Path) -> Matrix:
         if runtime.id in environments or runtime.id in toolchains:
             raise wrong(f"an environment or a toolchain {runtime.id!r} is declared too", "runtimes", index, "id")
         runtimes[runtime.id] = runtime
+    makers: dict[str, Maker] = {}
+    for index, maker in enumerate(written.makers):
+        if maker.id in {*environments, *toolchains, *runtimes, *makers}:
+            raise wrong(f"something else is called {maker.id!r}, too", "makers", index, "id")
+        for other in makers.values():
+            twice = next((target for target in maker.makes if target in other.makes), None)
+            if twice:
+                raise wrong(f"{other.id} makes {twice!r}, too", "makers", index, "makes")
+        makers[maker.id] = maker
     if written.default not in toolchains:
         guess = yaml_input.did_you_mean(written.default, toolchains)
         raise wrong(f"no toolchain {written.default!r}{guess}", "default")
@@ -389,6 +423,7 @@ def load(path: Path) -> Matrix:
         toolchains=toolchains,
         limits=written.limits,
         runtimes=runtimes,
+        makers=makers,
     )
 
 
@@ -415,6 +450,8 @@ def _keys_at(location: Place) -> list[str]:
         model = Environment
     elif location[0] == "runtimes":
         model = Runtime
+    elif location[0] == "makers":
+        model = Maker
     elif location[0] == "limits":
         model = Limits
     elif location[0] == "toolchains":

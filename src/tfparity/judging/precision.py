@@ -25,8 +25,13 @@ PER_BIT = 20 * math.log10(2)
 #: Significant bits of a 16-bit float, the hidden one included (IEEE 754 binary16).
 FLOAT16_BITS = 11
 
-#: Bits of a quantized weight or activation.
-INT8_BITS = 8
+#: Bits of a quantized weight and of a quantized activation; None where these are floats.
+BITS: dict[Precision, tuple[int, int | None]] = {
+    Precision.DYNAMIC: (8, 8),
+    Precision.DYNAMIC_INT4: (4, 8),
+    Precision.WEIGHTS_INT8: (8, None),
+    Precision.INT8: (8, 8),
+}
 
 #: The largest of a million normally distributed numbers in units of their deviation, about sqrt(2 ln 10^6): what of the
 #: range of 8 bits is there for the few large numbers.
@@ -95,21 +100,22 @@ def least(precision: Precision, weights: int, own_db: float | None = None) -> fl
     Rounding to p significant bits leaves 6.02 p + 7.44 dB of each tensor; rounding to steps of 1/2^b of a range that
     reaches PEAK deviations to both sides leaves 6.02 b + 4.77 - 20 log10 PEAK dB (B. Widrow, I. Kollár, Quantization
     Noise, Cambridge 2008, chapters 12 and 1; W. R. Bennett, Spectra of quantized signals, BSTJ 27, 1948). Noise of
-    tensors rounded apart from each other adds up in power: 10 log10 of their number is lost. With float16 these are the
-    weights, with 8 bits the weights and as many activations.
+    tensors rounded apart from each other adds up in power. With float16 these are the weights, with integers the
+    weights and, where they are quantized, too, as many activations.
 
     A model that amplifies noise does so with that of float32 too: what is more there than the same formula tells of 24
     bits, in sums of SUMMED roundings (10 log10 of their number), is allowed here as well. ALLOWED is for the rest.
     """
     if precision is Precision.FLOAT16:
-        each, tensors = PER_BIT * FLOAT16_BITS + 7.44, max(1, weights)
+        each = [PER_BIT * FLOAT16_BITS + 7.44]
     else:
-        each, tensors = PER_BIT * INT8_BITS + 4.77 - 20 * math.log10(PEAK), 2 * max(1, weights)
+        each = [PER_BIT * bits + 4.77 - 20 * math.log10(PEAK) for bits in BITS[precision] if bits]
+    noise = 10 * math.log10(max(1, weights) * sum(10 ** (-one / 10) for one in each))
     amplified = 0.0
     if own_db is not None:
         expected = PER_BIT * FLOAT32_BITS + 7.44 - 10 * math.log10(max(1, weights)) - 10 * math.log10(SUMMED)
         amplified = max(0.0, expected - own_db)
-    return max(LEAST, each - 10 * math.log10(tensors) - amplified - ALLOWED)
+    return max(LEAST, -noise - amplified - ALLOWED)
 
 
 @dataclass(frozen=True)

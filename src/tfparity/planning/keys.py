@@ -187,6 +187,20 @@ class Keys:
             )
         return self._bundles[place]
 
+    def target(self, cell_key: str, name: Target, examples: str | None = None) -> str:
+        """The key of a target's entry: it rests on the target's own revision, on that of what all targets share, on its
+        remedies', on what it is made of, on the lock of the environment that makes it where that is one of its own, and
+        on `examples`, a digest of those of a user's own that it was made with."""
+        declared = targets.declared(name)
+        cures = [f"{one}-{remedies.load(one).revision}" for one in declared.remedies]
+        shared = str(revisions.STAGES["target"])
+        of = targets.of(name)
+        made_of = [self.target(cell_key, of)] if targets.declared(of).make else []
+        maker = self.matrix.maker(name) if declared.maker else None
+        made_in = [maker.python, self.locked(maker).sha256] if maker else []
+        own = [examples] if examples else []
+        return entry(cell_key, "target", name, declared.revision, shared, *cures, *made_of, *made_in, *own)
+
     def _digest(self, case: Case) -> str:
         if case.id not in self._digests:
             self._digests[case.id] = case_files.digest(case)
@@ -314,15 +328,6 @@ def entry(cell_key: str, kind: str, name: str, revision: int, *rests_on: str) ->
 def probe(cell_key: str, name: str) -> str:
     """The key of a probe's entry: it rests on the probe's own revision and on that of what all probes share."""
     return entry(cell_key, "probe", name, probes.load(name).revision, str(revisions.STAGES["probe"]))
-
-
-def target(cell_key: str, name: Target, examples: str | None = None) -> str:
-    """The key of a target's entry: it rests on the target's own revision, on that of what all targets share, on its
-    remedies', and on `examples`, a digest of those of a user's own that it was made with."""
-    declared = targets.declared(name)
-    cures = [f"{one}-{remedies.load(one).revision}" for one in declared.remedies]
-    shared = str(revisions.STAGES["target"])
-    return entry(cell_key, "target", name, declared.revision, shared, *cures, *([examples] if examples else []))
 
 
 def runtime(cell_key: str, id: str, python: str, locked: LockStatus) -> str:

@@ -130,8 +130,7 @@ OPTIONS = (
     ),
     Option(
         "--target",
-        "what is made of a model that converts, and checked: saved-model, saved-model-xla, tflite-float32, "
-        "tflite-dynamic, tflite-float16, tflite-int8, tflite-int8-io or all; repeatable",
+        f"what is made of a model that converts, and checked: {', '.join(Target)} or all; repeatable",
         {"action": "append", "choices": ("all", *(target.value for target in Target)), "metavar": "NAME"},
     ),
     Option(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tfparity.inputs.matrix import Matrix
 from tfparity.records.vocabulary import Target
 from tfparity.worker import targets
 from tfparity.worker.routes import Route
@@ -30,9 +31,16 @@ def own(route: Route) -> Target:
     return Target(route.gives.targets[0])
 
 
-def refused(route: Route, target: Target) -> str | None:
+def of(target: Target) -> Target:
+    """What a target is made of, where it is made."""
+    return Target(declared(target).of)
+
+
+def refused(route: Route, target: Target, matrix: Matrix) -> str | None:
     """Why a route cannot give a target, None where it may."""
     if target in route.gives.targets:
+        if declared(target).maker and matrix.maker(target) is None:
+            return "no environment under makers: of matrix.yaml makes it"
         return None
     if own(route) is not Target.SAVED_MODEL:
         return f"the route gives {own(route)} by itself, and no SavedModel to make a target of"

@@ -151,6 +151,10 @@ class Target(StrEnum):
     TFLITE_FLOAT16 = "tflite-float16"
     TFLITE_INT8 = "tflite-int8"
     TFLITE_INT8_IO = "tflite-int8-io"
+    LITERT_DYNAMIC_INT8 = "litert-dynamic-int8"
+    LITERT_WEIGHT_ONLY_INT8 = "litert-weight-only-int8"
+    LITERT_DYNAMIC_INT4 = "litert-dynamic-int4"
+    LITERT_INT8 = "litert-int8"
 
 
 class Precision(StrEnum):
@@ -159,6 +163,8 @@ class Precision(StrEnum):
     FLOAT32 = "float32"
     FLOAT16 = "float16"
     DYNAMIC = "dynamic"
+    DYNAMIC_INT4 = "dynamic-int4"
+    WEIGHTS_INT8 = "weights-int8"
     INT8 = "int8"
 
 

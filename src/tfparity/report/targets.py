@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tfparity.evidence.query import Standing, Table
 from tfparity.inputs.limitations import Limitation
+from tfparity.inputs.matrix import Maker
 from tfparity.planning import targets
 from tfparity.records.cells import CellRecord, Deployed, Entry, Failure, TargetRun
 from tfparity.records.vocabulary import Grade, Precision, Target
@@ -30,6 +31,10 @@ WHAT = {
     Target.TFLITE_FLOAT16: ".tflite, weights in 16-bit floats",
     Target.TFLITE_INT8: ".tflite, 8-bit integers inside, floats in and out",
     Target.TFLITE_INT8_IO: ".tflite, 8-bit integers throughout, in and out too",
+    Target.LITERT_DYNAMIC_INT8: "by litert-quantizer, weights in 8 bits, activations too while it runs",
+    Target.LITERT_WEIGHT_ONLY_INT8: "by litert-quantizer, weights in 8 bits, computed in floats",
+    Target.LITERT_DYNAMIC_INT4: "by litert-quantizer, weights in 4 bits, activations in 8 while it runs",
+    Target.LITERT_INT8: "by litert-quantizer, 8-bit integers where it has them, in and out too",
 }
 
 
@@ -175,7 +180,7 @@ def page(table: Table) -> str:
     parts = [
         "# Targets",
         answer(found, trained),
-        NOTES,
+        "\n".join([NOTES, *map(_made_by, table.selection.matrix.makers.values())]),
         markdown.table(
             [
                 "target",
@@ -228,6 +233,12 @@ def answer(found: Sequence[Made], trained: set[str]) -> str:
     if known:
         whole = kept(Target.TFLITE_INT8, known)
         said += f"; 8-bit integers inside keep those of {whole} with trained weights{at(Target.TFLITE_INT8)}"
+    if any(one.target is Target.LITERT_DYNAMIC_INT8 for one in found):
+        said += (
+            f"; by litert-quantizer, 8-bit weights keep those of {kept(Target.LITERT_WEIGHT_ONLY_INT8)} computed in "
+            f"floats and of {kept(Target.LITERT_DYNAMIC_INT8)} computed in integers, 4-bit weights those of "
+            f"{kept(Target.LITERT_DYNAMIC_INT4)}"
+        )
     if random:
         ran = sum(one.form_only for one in random)
         said += f"; of 8-bit integers and random weights {ran} of {len(random)} are made, load and run"
@@ -259,6 +270,15 @@ NOTES = """\
   the same answer comes first is told of trained weights alone"""
 
 
+def _made_by(maker: Maker) -> str:
+    """The line of an environment of its own that makes targets."""
+    pins = ", ".join(f"{name} {version}" for name, version in maker.pins.items())
+    return (
+        f"- {', '.join(maker.makes)}: made of tflite-float32 in `{maker.id}`, an environment of its own ({pins}; no "
+        "TensorFlow), and loaded and run by the toolchain's own interpreter"
+    )
+
+
 def _row(target: Target, found: Sequence[Made]) -> list[str]:
     mine = [one for one in found if one.target is target]
     ratios = [one.run.snr_db for one in mine if one.run and one.run.snr_db is not None and one.deployed.verdict.works]
@@ -283,7 +303,7 @@ def _refused(table: Table) -> list[str]:
     lines = []
     for name in names:
         route = table.selection.keys.route(name)
-        refused = {target: why for target in Target if (why := targets.refused(route, target))}
+        refused = {target: why for target in Target if (why := targets.refused(route, target, table.selection.matrix))}
         if refused:
             why = next(iter(refused.values()))
             lines.append(f"- {markdown.text(name)}: no {', '.join(refused)}: {markdown.text(why)}")

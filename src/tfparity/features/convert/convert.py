@@ -16,7 +16,7 @@ from tfparity.features.convert import folder
 from tfparity.features.convert.ways import ways
 from tfparity.features.session import Session
 from tfparity.judging import judge
-from tfparity.planning import routes
+from tfparity.planning import targets as planned
 from tfparity.records.cells import Attempt, PlannedCell
 from tfparity.records.observer import Observer
 from tfparity.records.vocabulary import Stage, Target, Verdict
@@ -58,7 +58,7 @@ def convert(
     if not os.access(place.absolute().parent, os.W_OK):
         raise UsageError(f"{place}: its folder is not there or may not be written")
     if not found:
-        reasons = dict.fromkeys(str(cell.reason) for cell in asked.cells if cell.reason)
+        reasons = dict.fromkeys((*_refusals(asked, targets), *(cell.reason for cell in asked.cells if cell.reason)))
         raise UsageError(f"no way across gives {' and '.join(targets)}: {'; '.join(reasons) or 'none is declared'}")
     part: Delivery | None = None
     with asked.engine(observer) as engine:
@@ -69,10 +69,8 @@ def convert(
                 break
             seen.append(cell)
             told(f"{cell.case} by {cell.route} on {cell.toolchain}")
-            gives = routes.route(cell.route, asked.selection.project).gives.targets
-            # What the route itself makes is no further target.
-            further = [target for target in targets if target is not Target.SAVED_MODEL and _made_of_model(gives)]
-            made = engine.artifact(cell, further)
+            own = planned.own(asked.selection.keys.route(cell.route))
+            made = engine.artifact(cell, [target for target in targets if target is not own])
             if judge.verdict(made.attempt) is Verdict.NOT_APPLICABLE:  # that was no try
                 told(f"  not applicable: {made.attempt.error.message if made.attempt.error else ''}")
                 continue
@@ -85,7 +83,7 @@ def convert(
                 continue
             missing = {target: _lacks(asked, made, one) for target, one in made.targets.items() if not one.right}
             for target, why in missing.items():
-                told(f"  the SavedModel is right, {target} is not: {why}")
+                told(f"  the {_named(own)} is right, {target} is not: {why}")
             if not missing:
                 whole = _written(asked, engine, Delivery(made, {}), place, told)
                 if whole is not None:
@@ -122,9 +120,17 @@ def _fails_anywhere(attempt: Attempt) -> bool:
     return attempt.stage is Stage.BUILD and error is not None and error.type not in OF_VERSIONS
 
 
-def _made_of_model(gives: Sequence[str]) -> bool:
-    """Whether a route's further targets are made of a SavedModel of its own."""
-    return Target.SAVED_MODEL in gives
+def _refusals(asked: Session, targets: Sequence[Target]) -> list[str]:
+    """Why the routes of cells that can exist cannot give what is wanted."""
+    routes = dict.fromkeys(cell.route for cell in asked.cells if cell.applicable)
+    known, matrix = asked.selection.keys, asked.selection.matrix
+    found = (planned.refused(known.route(name), target, matrix) for name in routes for target in targets)
+    return [why for why in found if why]
+
+
+def _named(own: Target) -> str:
+    """What a route itself converts to, in a sentence."""
+    return "SavedModel" if own is Target.SAVED_MODEL else ".tflite"
 
 
 def _others(found: Sequence[Sequence[PlannedCell]]) -> str:

@@ -76,7 +76,7 @@ def _fill(
     for target, one in done.targets.items():
         if target in FILES:
             sealed.copy_file(one.place, target_side.MODEL, folder / FILES[target], done.seals[one.place])
-    for id in _environments(done):
+    for id in (*_environments(done), *_makers(selection, done)):
         shutil.copy(selection.project.lockfiles / f"{id}.txt", folder / f"requirements-{id}.txt")
     written = _scripts(selection, done, folder)
     verdict = {**_verdict(done), **({"missing": dict(missing)} if missing else {})}
@@ -97,6 +97,12 @@ def _environments(done: Converted) -> list[str]:
     return list(dict.fromkeys((done.crossing.source.environment.id, done.crossing.target.environment.id)))
 
 
+def _makers(selection: Selection, done: Converted) -> list[str]:
+    """The ids of the environments of their own in which targets were made, each once."""
+    made = (selection.matrix.maker(target) for target in done.targets if targets.declared(target).maker)
+    return list(dict.fromkeys(one.id for one in made if one))
+
+
 def _scripts(selection: Selection, done: Converted, folder: Path) -> _Script:
     route, case = done.crossing.planned.route, done.crossing.case
     unsaid = script.unsaid(route, case)
@@ -113,6 +119,7 @@ def _scripts(selection: Selection, done: Converted, folder: Path) -> _Script:
         tflite={
             target: bool(one.made and one.made.select_tf_ops) for target, one in done.targets.items() if target in FILES
         },
+        maker=next((selection.matrix.makers[id] for id in _makers(selection, done)), None),
         examples=_examples(done, folder),
     )
     return _Script(lines, None)
@@ -264,8 +271,8 @@ def _readme(selection: Selection, done: Converted, script_: _Script, lacking: Se
     lines += lacking
     lines += ["", "Checked in a process that had not converted it; figures in verdict.json.", ""]
     lines += ["To make it again without tfparity:" if script_.lines else "Its environment:", "", "```sh"]
-    for id in _environments(done):
-        lines.append(f"uv venv --python {selection.matrix.environments[id].python} {id}")
+    for id in (*_environments(done), *_makers(selection, done)):
+        lines.append(f"uv venv --python {selection.matrix.locked[id].python} {id}")
         lines.append(f"uv pip sync --python {id} --require-hashes requirements-{id}.txt")
     lines += [*(script_.lines or "").splitlines(), "```", ""]
     if script_.lines:

@@ -16,6 +16,10 @@ from tfparity.features.convert.templates import (
     EXPORT_FILE,
     MADE,
     MODEL,
+    QUANTIZE,
+    QUANTIZE_EXAMPLES,
+    QUANTIZE_HEAD,
+    RECIPES,
     REWRITTEN,
     ROUTES,
     TFLITE,
@@ -58,14 +62,17 @@ def write(
     *,
     output_axes: Sequence[Mapping[int, str]],
     tflite: Mapping[Target, bool],
+    maker: Environment | None = None,
     examples: int = 0,
 ) -> str:
-    """Write convert.py, and export.py where the two sides are apart, into `folder`; the lines of a shell that run them.
-    They write into a folder `made`. `unsaid` tells whether there can be any.
+    """Write convert.py, export.py where the two sides are apart, and quantize.py where litert-quantizer makes targets,
+    into `folder`; the lines of a shell that run them. They write into a folder `made`. `unsaid` tells whether there can
+    be any.
 
     environments: the source's, then the target's where that is another. remedies: those that were taken. output_axes:
-    see Case.output_axes. tflite: the .tflite files that are made of the SavedModel, and whether with TensorFlow's
-    operators beside TFLite's. examples: how many examples.npz holds for those that need some.
+    see Case.output_axes. tflite: the .tflite files that are made of what the route gives, and whether with TensorFlow's
+    operators beside TFLite's. maker: where those are made that litert-quantizer makes. examples: how many examples.npz
+    holds for those that need some.
     """
     for name in remedies:
         declare = load(name).declare
@@ -106,8 +113,15 @@ def write(
     if exporting:
         _write(folder / "export.py", exporting, values, source, remedies)
         ran.append(f"{source.id}/bin/python export.py")
-    _write(folder / "convert.py", converting + _tflite(tflite), values, target, remedies)
+    apart = [one for one in tflite if one in RECIPES]
+    by_tensorflow = {one: select for one, select in tflite.items() if one not in RECIPES}
+    if apart and "made/saved_model" in converting:  # they are made of it
+        by_tensorflow.setdefault(Target.TFLITE_FLOAT32, any(tflite[one] for one in apart))
+    _write(folder / "convert.py", converting + _tflite(by_tensorflow), values, target, remedies)
     ran.append(f"{target.id}/bin/python convert.py")
+    if apart and maker is not None:
+        _write(folder / "quantize.py", _quantize(apart, examples), {}, maker, ())
+        ran.append(f"{maker.id}/bin/python quantize.py")
     carried = [name for name in remedies if any(_has(name, part) for part in ("exporting", "rewrite", "converting"))]
     if carried or target.shims or source.shims:
         _carry(folder / "carried", carried, [*source.shims, *target.shims])
@@ -223,6 +237,18 @@ def _tflite(made: Mapping[Target, bool]) -> str:
         text = TFLITE.replace("«file»", TFLITE_FILES[target])
         parts.append(text.replace("«options»\n", "".join(f"{line}\n" for line in options)))
     return TFLITE_HEAD + "".join(parts)
+
+
+def _quantize(made: Sequence[Target], examples: int) -> str:
+    """What makes files of model.tflite with litert-quantizer."""
+    calls = [(TFLITE_FILES[target], *RECIPES[target]) for target in made]
+    needed = any(ranges for *_, ranges in calls)
+    given = QUANTIZE_EXAMPLES.strip("\n").replace("«count»", str(examples)) if needed else ""
+    parts = [
+        QUANTIZE.replace("«recipe»", recipe).replace("«ranges»", ranges).replace("«file»", file)
+        for file, recipe, ranges in calls
+    ]
+    return QUANTIZE_HEAD.replace("«examples»\n", f"{given}\n" if given else "") + "".join(parts)
 
 
 def _given(case: Case, examples: int, environment: Environment) -> str:

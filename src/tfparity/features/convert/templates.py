@@ -272,6 +272,40 @@ with open("made/«file»", "wb") as file:
     file.write(converter.convert())
 """
 
+QUANTIZE_HEAD = """
+from litert_quantizer import quantizer, recipe
+
+«examples»
+"""
+
+QUANTIZE_EXAMPLES = """
+import numpy
+from ai_edge_litert.interpreter import Interpreter
+
+stored = numpy.load("examples.npz")
+interpreter = Interpreter("made/model.tflite")
+signature, *_ = interpreter.get_signature_list()
+inputs = interpreter.get_signature_runner(signature).get_input_details()
+
+
+def examples():
+    for number in range(«count»):
+        yield {name: stored[f"{name}/{number}"].astype(one["dtype"]) for name, one in inputs.items()}
+"""
+
+QUANTIZE = """
+quantizing = quantizer.Quantizer("made/model.tflite", recipe.«recipe»())
+quantizing.quantize(«ranges»).export_model("made/«file»")
+"""
+
+#: The recipe of each target that litert-quantizer makes (worker/targets), and the ranges that it asks for.
+RECIPES = {
+    Target.LITERT_DYNAMIC_INT8: ("dynamic_wi8_afp32", ""),
+    Target.LITERT_WEIGHT_ONLY_INT8: ("weight_only_wi8_afp32", ""),
+    Target.LITERT_DYNAMIC_INT4: ("dynamic_wi4_afp32", ""),
+    Target.LITERT_INT8: ("static_wi8_ai8", "quantizing.calibrate({signature: list(examples())})"),
+}
+
 #: What the files are called.
 TFLITE_FILES = {
     Target.TFLITE_FLOAT32: "model.tflite",
@@ -279,6 +313,10 @@ TFLITE_FILES = {
     Target.TFLITE_FLOAT16: "model-float16.tflite",
     Target.TFLITE_INT8: "model-int8.tflite",
     Target.TFLITE_INT8_IO: "model-int8-io.tflite",
+    Target.LITERT_DYNAMIC_INT8: "model-litert-dynamic-int8.tflite",
+    Target.LITERT_WEIGHT_ONLY_INT8: "model-litert-weight-only-int8.tflite",
+    Target.LITERT_DYNAMIC_INT4: "model-litert-dynamic-int4.tflite",
+    Target.LITERT_INT8: "model-litert-int8.tflite",
 }
 
 _QUANTIZED = ("converter.optimizations = [tf.lite.Optimize.DEFAULT]",)

@@ -11,6 +11,7 @@ from tfparity.evidence.recommend import Way
 from tfparity.features.session import Session
 from tfparity.inputs import case_files
 from tfparity.planning import plan, routes
+from tfparity.planning.targets import refused
 from tfparity.records.cells import CellId, PlannedCell
 from tfparity.records.vocabulary import Target, Tier
 from tfparity.worker.declare import Case
@@ -26,7 +27,7 @@ def ways(asked: Session, targets: Sequence[Target], kin: str | None) -> list[lis
         cell
         for cell in asked.cells
         if cell.applicable
-        and all(target in routes.route(cell.route, selection.project).gives.targets for target in targets)
+        and all(refused(selection.keys.route(cell.route), target, selection.matrix) is None for target in targets)
     ]
     forms = {cell.case.removesuffix("-eager") if asked.choice.sources else cell.case for cell in possible}
     if len(forms) > 1:

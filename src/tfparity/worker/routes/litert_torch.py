@@ -8,6 +8,7 @@ from tfparity.worker import arrays
 from tfparity.worker.exporters.torch_module import rebuild
 from tfparity.worker.routes import Gives, Route
 from tfparity.worker.runtimes.tflite import MODEL, RUNTIME
+from tfparity.worker.targets import OF_TFLITE
 
 _BOTH = {"torch": ">=2.5", "litert-torch": ">=0.10", "ai-edge-litert": ">=2"}
 
@@ -61,5 +62,11 @@ ROUTE = Route(
     convert=convert,
     load=RUNTIME.load,
     pin_threads=pin_threads,
-    gives=Gives(targets=("tflite-float32",), dynamic=False, layout="kept", integers="int32", trainable=False),
+    gives=Gives(
+        targets=("tflite-float32", *OF_TFLITE),
+        dynamic=False,
+        layout="kept",
+        integers="int32",
+        trainable=False,
+    ),
 )

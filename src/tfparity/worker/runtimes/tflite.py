@@ -51,18 +51,23 @@ class Signature:
         names = list(self.interpreter.get_signature_list())
         if len(names) != 1:
             raise Refused("NoSignature", "the file has %d signatures" % len(names))
-        self.runner = self.interpreter.get_signature_runner(names[0])
+        self.name = names[0]
+        self.runner = self.interpreter.get_signature_runner(self.name)
         self.inputs: Dict[str, Any] = self.runner.get_input_details()
 
-    def run(self, given: List[Tuple[str, Any]]) -> List[Tuple[str, Any]]:
+    def feeds(self, given: List[Tuple[str, Any]]) -> Dict[str, Any]:
         """Inputs under the signature's names, by position if these are not the declared names; integers are cast to the
         signature's width, which the stage "signature" reports. Where the signature has quantized integers for the
-        model's floats, these go in and come out."""
+        model's floats, these go in."""
         if sorted(self.inputs) == sorted(name for name, _ in given):
             pairs = given
         else:
             pairs = list(zip(sorted(self.inputs, key=numbered), [array for _, array in given]))
-        answer = self.runner(**{name: quantized(array, self.inputs[name]) for name, array in pairs})
+        return {name: quantized(array, self.inputs[name]) for name, array in pairs}
+
+    def run(self, given: List[Tuple[str, Any]]) -> List[Tuple[str, Any]]:
+        """What comes of inputs; as real numbers where the signature has quantized integers for the model's floats."""
+        answer = self.runner(**self.feeds(given))
         outputs = self.runner.get_output_details()
         return [(name, dequantized(answer[name], outputs[name])) for name in sorted(answer, key=numbered)]
 

@@ -17,6 +17,7 @@ def make(artifact: str, folder: str, configure: Configure, select: bool = True) 
     """Convert with TFLite's own operators; if they do not suffice and `select` allows it, also with TensorFlow's, which
     every runtime that serves the file must then have: https://www.tensorflow.org/lite/guide/ops_select"""
     import tensorflow as tf
+    from tensorflow.lite.python import schema_py_generated as schema
 
     def converted(with_select: bool) -> Any:
         converter = tf.lite.TFLiteConverter.from_saved_model(artifact, signature_keys=["serving_default"])
@@ -36,14 +37,16 @@ def make(artifact: str, folder: str, configure: Configure, select: bool = True) 
     os.mkdir(folder)
     with open(os.path.join(folder, tflite.MODEL), "wb") as file:
         file.write(model)
-    size = float("%.3g" % (len(model) / 1e6))
-    return {"select_tf_ops": needed, "megabytes": size, "flex": flex(model)}
+    return {"select_tf_ops": needed, "megabytes": megabytes(model), "flex": flex(model, schema)}
 
 
-def flex(model: bytes) -> List[str]:
-    """The operators of TensorFlow's own in a .tflite file, by TensorFlow's names."""
-    from tensorflow.lite.python import schema_py_generated as schema
+def megabytes(model: bytes) -> float:
+    """The size of a file, three digits."""
+    return float("%.3g" % (len(model) / 1e6))
 
+
+def flex(model: bytes, schema: Any) -> List[str]:
+    """The operators of TensorFlow's own in a .tflite file, by TensorFlow's names. schema: what reads the file."""
     codes = schema.Model.GetRootAsModel(bytearray(model), 0)
     found = set()
     for place in range(codes.OperatorCodesLength()):
