@@ -222,7 +222,7 @@ def test_examples_that_are_not_the_models_inputs_are_refused_before_anything_run
 
 
 def test_a_target_is_made_apart_of_the_float32_file_which_is_made_once(
-    convert: Converter, plant: Plant, cache: paths.Cache, tmp_path: Path
+    convert: Converter, plant: Plant, cache: paths.Cache
 ) -> None:
     plant(Target.TFLITE_FLOAT32, "rounds")
     plant(Target.LITERT_DYNAMIC_INT8, "apart-rounds")
@@ -232,6 +232,7 @@ def test_a_target_is_made_apart_of_the_float32_file_which_is_made_once(
     (kept,) = cache.work.iterdir()
     try:
         found = {path.parent.name: json.loads(path.read_text()) for path in kept.rglob("made.json")}
+        (makings,) = (path.read_text().split() for path in kept.rglob("makings"))
     finally:
         shutil.rmtree(kept)
     assert record.verdict is Verdict.WORKS
@@ -239,7 +240,7 @@ def test_a_target_is_made_apart_of_the_float32_file_which_is_made_once(
     assert found["target-tflite-float32"] == {"of": "artifact", "python": "3.11"}
     apart = {"of": "target-tflite-float32", "python": "3.12"}
     assert (found["target-litert-dynamic-int8"], found["target-litert-int8"]) == (apart, apart)
-    assert (tmp_path / "rounds.py.made").read_text() == "once\n"
+    assert makings == [f"target-{target}" for target in wanted]
 
 
 @pytest.mark.parametrize(
@@ -267,14 +268,14 @@ def test_what_fails_apart_is_a_failure_of_that_target_alone(
 
 
 def test_of_a_float32_file_that_is_not_right_nothing_is_made_and_its_failure_is_told(
-    convert: Converter, plant: Plant, tmp_path: Path
+    convert: Converter, plant: Plant
 ) -> None:
     plant(Target.TFLITE_FLOAT32, "forgets")
     plant(Target.LITERT_DYNAMIC_INT8, "apart-rounds")
     record = convert("faithful", targets=(Target.LITERT_DYNAMIC_INT8,))
-    assert made(record, Target.LITERT_DYNAMIC_INT8)[1].verdict is Verdict.BROKEN
+    entry, deployed = made(record, Target.LITERT_DYNAMIC_INT8)
+    assert (deployed.verdict, entry.megabytes) == (Verdict.BROKEN, None)
     assert record.beside[0].message.startswith("litert-dynamic-int8, made: tflite-float32, parity: ")
-    assert not (tmp_path / "apart-rounds.py.made").exists()
 
 
 def test_a_maker_that_does_not_install_says_nothing_of_the_target(
