@@ -331,7 +331,7 @@ def _load_everything() -> None:
             with suppress(ImportError):  # what only an environment under test has
                 importlib.import_module(found.name)
     importlib.import_module("rich._emoji_codes")
-    for kind in (store._Attempts, store._Imports, bundles._Description, bundles._ExportFile):
+    for kind in (store._Attempts, store._Probes, store._Imports, bundles._Description, bundles._ExportFile):
         readers.reader(kind)
     cli.parser()
     gc.freeze()  # what a fork need not look through, nor copy

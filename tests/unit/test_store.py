@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfparity import paths
-from tfparity.engine.store import ImportStep, Store, StoredAttempt
+from tfparity.engine.store import ImportStep, Store, StoredAttempt, StoredProbe, StoredTarget
 from tfparity.records.cells import (
     Artifact,
     Attempt,
+    Entry,
     Failure,
     Model,
     Note,
@@ -24,6 +26,7 @@ from tfparity.records.cells import (
     RefereeAnswer,
     Said,
     StageReply,
+    TargetRun,
 )
 from tfparity.records.vocabulary import Grade, Outcome, Stage
 
@@ -164,6 +167,46 @@ def test_a_record_in_which_anything_changed_counts_as_absent(tmp_path: Path) -> 
     other.parent.mkdir(parents=True)
     other.write_bytes(content)  # of another cell
     assert store.attempts(KEY[::-1]) == {}
+
+
+PROBE, OTHER = (StoredProbe(Entry(Outcome.PASS, None, None, None, name * 32), None) for name in ("ab", "cd"))
+TARGET = StoredTarget(Entry(Outcome.PASS, None, None, None, "ab" * 32), None, TargetRun(1e-7, None, 2.0))
+
+
+def test_what_probes_find_is_kept_beside_what_others_found_of_the_cell(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.put_probes(KEY, {PROBE.entry.key: PROBE})
+    store.put_probes(KEY, {OTHER.entry.key: OTHER})
+    assert store.probes(KEY) == {one.entry.key: one for one in (PROBE, OTHER)}
+    failed = replace(PROBE, entry=replace(PROBE.entry, outcome=Outcome.FAIL))
+    store.put_probes(KEY, {PROBE.entry.key: failed})
+    assert store.probes(KEY) == {PROBE.entry.key: failed, OTHER.entry.key: OTHER}
+    assert store.probes(KEY[::-1]) == {}
+
+
+def test_what_is_kept_beside_attempts_counts_as_absent_where_anything_changed(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.put_probes(KEY, {PROBE.entry.key: PROBE})
+    store.put_target(TARGET.entry.key, TARGET)
+    assert store.target(TARGET.entry.key) == TARGET
+    for file in files(tmp_path):
+        content = file.read_bytes()
+        for place in range(len(content) - 1):
+            file.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+            assert not (store.probes(KEY) if file.name == "probes.json" else store.target(TARGET.entry.key)), place
+        file.unlink()
+        file.mkdir()
+    assert (store.probes(KEY), store.target(TARGET.entry.key)) == ({}, None)
+    store.put_probes(KEY, {PROBE.entry.key: PROBE})
+    store.put_target(TARGET.entry.key, TARGET)
+    assert (store.probes(KEY), store.target(TARGET.entry.key)) == ({PROBE.entry.key: PROBE}, TARGET)
+
+
+def test_what_says_that_it_is_anothers_counts_as_absent(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.put_probes(KEY, {OTHER.entry.key: PROBE})
+    store.put_target(OTHER.entry.key, TARGET)
+    assert (store.probes(KEY), store.target(OTHER.entry.key)) == ({}, None)
 
 
 def test_a_folder_in_the_place_of_a_file_counts_as_absent(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -48,7 +49,7 @@ def test_what_a_worker_leaves_is_ended_and_reaped(tmp_path: Path, leaves: str, s
         assert parent.stdout is not None
         child = int(parent.stdout.readline())
     assert child in _children() - before
-    orphans.end(tmp_path, set(), None)
+    orphans.end(tmp_path, set(), None, orphans.new_mark())
     assert _children() == before
 
 
@@ -59,34 +60,50 @@ def test_what_our_own_process_waits_for_is_not_reaped(tmp_path: Path, own_sessio
     while psutil.Process(started.pid).status() != psutil.STATUS_ZOMBIE:
         assert time.monotonic() < until
         time.sleep(0.01)
-    orphans.end(tmp_path, set(), None)
+    orphans.end(tmp_path, set(), None, orphans.new_mark())
     assert started.wait() == 7
 
 
-#: One that hides whose it is: a session, a folder and an environment of its own; where asked, marked as requests are.
+#: What hides whose it is, by a session, a folder and an environment of its own: "forks" without end from process to
+#: process, "sleeps", or sleeps without the mark ("another's").
 _HIDDEN = """
-import ctypes, os, sys
-if sys.argv[1] == "marked":
-    ctypes.CDLL(None).prctl(38, 1, 0, 0, 0)
+import os, resource, sys, time
+does, mark = sys.argv[1], int(sys.argv[2])
+if does != "another's":
+    resource.setrlimit(resource.RLIMIT_RTTIME, (mark, mark))
 child = os.fork()
 if child == 0:
     os.setsid()
     os.chdir("/")
     os.closerange(0, 50)
+    while does == "forks":
+        if os.fork():
+            os._exit(0)
     os.execve("/bin/sleep", ["sleep", "600"], {})
 print(child, flush=True)
 """
 
 
-@pytest.mark.parametrize("marked", [True, False])
-def test_a_request_s_own_is_known_by_what_it_cannot_take_back(tmp_path: Path, marked: bool) -> None:
+@pytest.mark.parametrize("does", ["sleeps", "forks", "another's"])
+def test_what_bears_a_workers_mark_is_ended_however_it_hides(tmp_path: Path, does: str) -> None:
     orphans.adopt()
-    command = [sys.executable, "-c", _HIDDEN, "marked" if marked else "another's"]
-    child = int(subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path).stdout)
-    try:
-        orphans.end(tmp_path, set(), None, marked=True)
-        assert psutil.pid_exists(child) != marked
-    finally:
-        if psutil.pid_exists(child):
-            psutil.Process(child).kill()
-            os.waitpid(child, 0)
+    before, mark = _children(), orphans.new_mark()
+    command = [sys.executable, "-c", _HIDDEN, does, str(mark)]
+    subprocess.run(command, stdout=subprocess.PIPE, check=True, cwd=tmp_path)
+    began = time.monotonic()
+    orphans.end(tmp_path, set(), None, mark)
+    assert time.monotonic() - began < orphans.SECONDS
+    left = _children() - before
+    assert len(left) == (does == "another's")
+    for child in left:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+@pytest.mark.parametrize("before", [[], ["setpriv", "--no-new-privs"], ["prlimit", "--rttime=1000000000000"]])
+def test_a_child_of_our_own_lives_whatever_it_gave_up(tmp_path: Path, before: list[str]) -> None:
+    with subprocess.Popen([*before, "sleep", "600"]) as child:
+        time.sleep(0.2)
+        orphans.end(tmp_path, set(), None, orphans.new_mark())
+        assert child.poll() is None
+        child.kill()

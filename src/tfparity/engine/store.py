@@ -84,8 +84,9 @@ class Store:
 
     def probes(self, cell: str) -> dict[str, StoredProbe]:
         """What probes found of a cell and runtimes came to, by the keys of their entries; none where it cannot be
-        read."""
-        return _load(_Probes, self._file(cell, "probes")) or {}
+        read, or says that it is another's."""
+        found = _load(_Probes, self._file(cell, "probes")) or {}
+        return {key: one for key, one in found.items() if one.entry.key == key}
 
     def put_probes(self, cell: str, found: Mapping[str, StoredProbe]) -> None:
         """Keep what probes found beside the others of the cell. Of two processes that do so at once, one's may be
@@ -94,8 +95,10 @@ class Store:
         self._put(self._file(cell, "probes"), {entry: asdict(one) for entry, one in kept.items()})
 
     def target(self, entry: str) -> StoredTarget | None:
-        """What a target came to, by the key of its entry; None where there is none or where it cannot be read."""
-        return _load(StoredTarget, self._file(entry, "target"))
+        """What a target came to, by the key of its entry; None where there is none, where it cannot be read, or where
+        it says that it is another's."""
+        found = _load(StoredTarget, self._file(entry, "target"))
+        return found if found and found.entry.key == entry else None
 
     def put_target(self, entry: str, found: StoredTarget) -> None:
         """Keep what a target came to."""

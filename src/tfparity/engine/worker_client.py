@@ -289,6 +289,7 @@ class Worker:
         self._machine: dict[str | None, str] = {}  # why it ended a request; of None, the import
         self._refusal: sandbox.Refusal | None = None
         self._seen: set[int] = set()  # processes of requests
+        self._mark = orphans.new_mark()
         self._stopped: Stopwatch | None = None
         self._why_gone = "ended"
 
@@ -338,7 +339,8 @@ class Worker:
     def _start(self) -> None:
         """Start the parent and wait until everything is imported."""
         control = self._request_folder("import")
-        paths.write_text(control / messages.REQUEST, json.dumps({**self.side.request(), "warm": not self.fresh}))
+        request = {**self.side.request(), "warm": not self.fresh, "mark": self._mark}
+        paths.write_text(control / messages.REQUEST, json.dumps(request))
         orphans.adopt()
         self._process = self._spawn(control)
         if self._killed.is_set():  # before there was a process to end
@@ -479,7 +481,7 @@ class Worker:
     def _end_orphans(self) -> None:
         """End what lost the parent process, of requests that ended too."""
         known, parent = self._seen | set(self._running()), self._process.pid if self._process else None
-        orphans.end(self.folder, known, parent, marked=self.inside is None)
+        orphans.end(self.folder, known, parent, self._mark)
 
     def _running(self) -> list[int]:
         with self._told:

@@ -28,10 +28,6 @@ from tfparity.worker.messages import Reply, StageFailed
 #: warm parent, which ends it.
 _PR_SET_CHILD_SUBREAPER = 36
 
-#: prctl(PR_SET_NO_NEW_PRIVS): what a request starts has it for good, so that the main process knows it for a request's
-#: even where it is seen for the first time without its parents.
-_PR_SET_NO_NEW_PRIVS = 38
-
 
 def prepare(side: Dict[str, Any], progress: str) -> Dict[str, Any]:
     """Apply the shims, import what the side needs, and report the outcome of each import.
@@ -174,6 +170,7 @@ def serve(directory: str) -> int:
         replies.flush()
 
     side = messages.read_json(os.path.join(directory, messages.REQUEST))
+    _take(side["mark"])
     importing = prepare if side["warm"] else _prepare_apart
     try:
         ready = importing(side, os.path.join(directory, "imports.json"))
@@ -235,7 +232,6 @@ def _child(directory: str, asked: float, replies: Any, bare: Optional[Dict[str, 
     try:
         os.setsid()
         _become_subreaper()
-        _give_up_privileges()
         replies.close()
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0)
@@ -285,9 +281,16 @@ def _become_subreaper() -> None:
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def _give_up_privileges() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+def _take(mark: int) -> None:
+    """Bear the worker's mark: a limit that nothing reaches (microseconds at a stretch of a real-time process), which
+    whatever comes of this process inherits and cannot raise, root's processes apart. Known by it, what has lost its
+    parents is ended by the main process."""
+    try:
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_RTTIME, (mark, mark))
+    except (ImportError, AttributeError, ValueError, OSError):  # another system, or a lower limit
+        pass
 
 
 def _kill_orphans(running: Iterable[int]) -> bool:
