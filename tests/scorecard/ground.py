@@ -333,7 +333,8 @@ def _load_everything() -> None:
     importlib.import_module("rich._emoji_codes")
     for kind in (store._Attempts, store._Probes, store._Imports, bundles._Description, bundles._ExportFile):
         readers.reader(kind)
-    cli.parser()
+    made = cli.parser()
+    cli.parser = lambda: made
     gc.freeze()  # what a fork need not look through, nor copy
 
 

@@ -6,7 +6,6 @@ import argparse
 import gc
 import sys
 from collections.abc import Sequence
-from functools import cache
 
 from tfparity import signals
 from tfparity.cli import (
@@ -75,7 +74,6 @@ def command() -> None:
     sys.exit(main())
 
 
-@cache
 def parser() -> argparse.ArgumentParser:
     """Of all commands."""
     made = argparse.ArgumentParser(
