@@ -1,6 +1,7 @@
 """Arm's compiler for its Ethos-U accelerators, as `vela FILE` runs it: for an Ethos-U55 of 256 multipliers.
 
-https://gitlab.arm.com/artificial-intelligence/ethos-u/ethos-u-vela: what it can place becomes operators "ethos-u", what it cannot stays as it is.
+What it can place becomes operators "ethos-u", what it cannot stays as it is:
+https://gitlab.arm.com/artificial-intelligence/ethos-u/ethos-u-vela
 """
 
 import glob
