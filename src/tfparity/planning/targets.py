@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from tfparity.inputs.matrix import Matrix
 from tfparity.records.vocabulary import Target
 from tfparity.worker import targets
 from tfparity.worker.routes import Route
+
+if TYPE_CHECKING:  # --help answers in less time than pydantic takes to import
+    from tfparity.inputs.matrix import Matrix
 
 #: The word for all of them on a command line.
 ALL = "all"
