@@ -47,9 +47,9 @@ def end(folder: Path, known: AbstractSet[int], parent: int | None, mark: int) ->
         left = [pid for pid in _children() if pid != parent and (_bears(pid, mark) or _is_of(pid, folder, seen))]
         if not left:
             return
-        seen.update(left)
         for pid in left:
-            if not _bears(pid, mark):  # else its children bear it too
+            if not _bears(pid, mark):  # else whatever it leaves bears it too
+                seen.add(pid)
                 with suppress(psutil.Error):
                     seen.update(one.pid for one in psutil.Process(pid).children(recursive=True))
             with suppress(OSError):
