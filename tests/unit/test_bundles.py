@@ -260,6 +260,18 @@ def test_what_is_read_apart_outlives_its_bundle(
     assert bundles.changed(seen)
 
 
+@pytest.mark.parametrize("name", ["io.npz", "onnx-legacy-13-today---"])
+@pytest.mark.parametrize("to", [None, "nowhere", "/dev/zero"])
+def test_what_was_taken_away_cannot_be_read_apart(made: Exported, tmp_path: Path, name: str, to: str | None) -> None:
+    place = made.io.parent / name
+    assert place.exists()
+    place.rename(tmp_path / "away")
+    if to:
+        place.symlink_to(to)
+    with pytest.raises(bundles.Odd, match="taken away"):
+        bundles.apart(made, tmp_path / "run" / "own")
+
+
 def test_what_is_forgotten_counts_no_more_whatever_its_descriptions_say(made: Exported) -> None:
     (made.folder / "model.onnx").write_bytes(b"evil")
     made = bundles.keep(made, {})

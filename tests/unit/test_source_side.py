@@ -654,6 +654,20 @@ def test_an_export_that_leaves_what_cannot_be_taken_has_failed_and_the_next_one_
     assert export(12).passed
 
 
+def test_an_export_that_was_taken_away_before_it_is_read_is_not_taken(
+    export: Export, bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    utime = os.utime
+
+    def takes_away(path: Path) -> None:
+        utime(path)
+        bundle.rename(bundle.with_name("away"))
+
+    monkeypatch.setattr(os, "utime", takes_away)
+    with pytest.raises(NotTaken, match="taken away"):
+        export()
+
+
 def test_an_export_whose_folder_leads_elsewhere_has_us_write_nothing_there(
     source: Source, export: Export, bundle: Path, tmp_path: Path
 ) -> None:

@@ -395,13 +395,19 @@ def begin(made: Path) -> None:
 
 def apart(exported: Exported, own: Path) -> Exported:
     """The export and its references by names in `own`, a folder that is made: a run beside this one that makes them
-    again takes away no file from who reads them here. Raises OSError."""
+    again takes away no file from who reads them here. Raises Odd where another exporter took them away, and OSError."""
     own.mkdir(parents=True)
     for name in (IO, DESCRIPTION):
         if (exported.io.parent / name).is_file():
             _link(exported.io.parent / name, own / name)
     folder = own / exported.folder.name
-    shutil.copytree(exported.folder, folder, symlinks=True, copy_function=_link)
+    try:
+        shutil.copytree(exported.folder, folder, symlinks=True, copy_function=_link)
+    except OSError:
+        if exported.folder.is_dir():
+            raise
+    if not (folder.is_dir() and (own / IO).is_file()):
+        raise Odd("it was taken away once it was exported")
     answer = folder / exported.referee.name if exported.referee else None
     return replace(exported, folder=folder, io=own / IO, referee=answer, own=own)
 

@@ -91,7 +91,10 @@ class SourceSide:
             with suppress(OSError):  # used now, see bundles.prune; one that did not build has none
                 os.utime(folder / bundles.IO)
             if kept.passed:
-                kept = bundles.apart(kept, context.reading / f"bundle-{uuid.uuid4().hex[:12]}")
+                try:
+                    kept = bundles.apart(kept, context.reading / f"bundle-{uuid.uuid4().hex[:12]}")
+                except bundles.Odd as odd:
+                    raise bundles.NotTaken(kept, str(odd)) from None
         if unrefereed:  # the second referee alone may be what this machine ends
             kept = replace(kept, referee=None, referee_error=unrefereed)
         if crossing.case.id in context.keys.own and kept.stages[0].passed:
