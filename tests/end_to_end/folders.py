@@ -139,6 +139,8 @@ def variables(root: Path, cache: Path) -> dict[str, str]:
         "PYTHONPATH": str(REPOSITORY / "src"),
         "TFPARITY_PROJECT": str(root),
         "TFPARITY_CACHE": str(cache),
-        "PYTHONDONTWRITEBYTECODE": "1",
+        # Compiled once, and beside no source.
+        "PYTHONDONTWRITEBYTECODE": "",
+        "PYTHONPYCACHEPREFIX": str(paths.cache().root / "bytecode"),
     }
     return {name: value for name, value in os.environ.items() if name not in ("GITHUB_STEP_SUMMARY", "COLUMNS")} | own

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ground import ERRORS, Done, Ground
-from machine import CONVERTS, EXPORTS, RECORD, edited, from_the_start
+from machine import CONVERTS, EXPORTS, RECORD, but_for_one, edited
 from plants import Missed, NotHere, Plant, Point, plant
 
 KIND = "hostile cells"
@@ -315,7 +315,7 @@ except OSError:
 
 def _hostile(what: Hostile) -> Callable[[Ground, random.Random], None]:
     def plant_it(ground: Ground, chance: random.Random) -> None:
-        from_the_start(ground)
+        but_for_one(ground)
         with (ground.project / "matrix.yaml").open("a") as matrix:
             matrix.write("\nlimits: {seconds: 6, memory-gib: 2}\n")
         filled = {
@@ -333,7 +333,9 @@ def _hostile(what: Hostile) -> Callable[[Ground, random.Random], None]:
             lines = "".join(f"    {line}\n" for line in code.splitlines())
             edited(ground, ("faithful.py",), lines, begins=EXPORTS if what.exports else CONVERTS)
             untouched = {path: _content(path) for path in (Path(_filled(name, filled)) for name in what.untouched)}
-            done = ground.process(
+            # what is looked for in /proc is there of a process alone
+            command = ground.process if what.point in (Point.REACH, Point.SIGNALS) else ground.command
+            done = command(
                 *RECORD,
                 "--case",
                 "planted/net",

@@ -160,7 +160,7 @@ def bomb(path: Path) -> None:
     import numpy
 
     numpy.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": (2**29,)})
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as made:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as made:
         with made.open(names[0], "w", force_zip64=True) as file:
             file.write(header.getvalue())
             for _ in range(2**7):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy
 from ground import ERRORS, Ground
-from machine import edited, from_the_start
+from machine import but_for_one, edited
 from plants import Missed, Plant, Point, plant
 
 KIND = "artifacts handed over"
@@ -73,7 +73,7 @@ def measure(predict):
 
 
 def _set(ground: Ground, code: str, begins: str) -> None:
-    from_the_start(ground)
+    but_for_one(ground)
     edited(ground, ("faithful.py",), code.replace("{project}", str(ground.project)), begins=begins)
 
 
@@ -81,7 +81,7 @@ def _handed_over(ground: Ground, *words: str, right: bool = False) -> None:
     """Nothing is handed over but what was judged. right: something is, or has an error's reason. Raises Missed."""
     out = ground.root / "out"
     shutil.rmtree(out, ignore_errors=True)
-    done = ground.process(*CONVERT, str(out), *words, seconds=60).said_well()
+    done = ground.command(*CONVERT, str(out), *words, seconds=60).said_well()
     ground.nothing_is_left()
     lying = [path.name for path in ground.root.glob(".out-*")]
     if lying:
@@ -120,7 +120,7 @@ def _left(harm: str) -> Callable[[Ground, random.Random], None]:
 
 def _measured(*words: str) -> Callable[[Ground, random.Random], None]:
     def plant_it(ground: Ground, chance: random.Random) -> None:
-        from_the_start(ground)
+        but_for_one(ground)
         measure = ground.root / "measure.py"
         text = _MEASURE.replace("{cache}", str(ground.cache)).replace("{harm}", _ZEROES.format(file="file"))
         measure.write_text(text, encoding="utf-8")

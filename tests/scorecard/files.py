@@ -7,7 +7,6 @@ import shutil
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import damage
 from ground import ERRORS, Done, Ground
@@ -171,8 +170,7 @@ def _written(what: Written, harm: damage.Damage) -> Callable[[Ground, random.Ran
             words = [word.format(file=path, handed=ground.handed) for word in command]
             done = ground.command(*words, variables={"UV_OFFLINE": "1"}).said_well()
             _nothing_forged(ground, done, before, harmed, what)
-        ground.reset()
-        ground.next_run()
+        ground.nothing_runs()
 
     return plant_it
 
@@ -192,56 +190,64 @@ def _nothing_forged(ground: Ground, done: Done, before: bytes, harmed: bytes, wh
 class Made:
     """A file that tfparity makes and keeps: it is made again, and what comes out is as without the damage.
 
-    without: folders of the cache that are emptied first, so that the file is read.
+    again: what is stored of a case has to be made again, so that the file is read. words: of the command that makes it
+    and reads it. kinds: of damage; tests/unit/test_store.py has the others where they are few.
     """
 
     where: str
     pattern: str
-    without: Sequence[str] = ()
+    again: bool = False
+    words: Sequence[str] = ()
+    kinds: Sequence[str] = tuple(damage.KINDS)
 
 
 MADE = (
-    Made("a store record", "cache/store/*/*/attempts.json"),
-    Made("a store's imports", "cache/store/*/*/imports.json"),
-    Made("a bundle's bundle.json", "cache/bundles/*/*/bundle.json", ("store",)),
-    Made("a bundle's io.npz", "cache/bundles/*/*/io.npz", ("store",)),
-    Made("a bundle's export.json", "cache/bundles/*/*/*/export.json", ("store",)),
-    Made("a bundle's model", "cache/bundles/*/*/*/weights.npz", ("store",)),
-    Made("a bundle's lock", "cache/locks/*.lock", ("store",)),
-    Made("a case file as it was read", "cache/read/case-*"),
-    Made("a case file's code as it was read", "cache/read/code-*"),
+    Made("a store record", "store/*/*/attempts.json"),
+    Made("a store's imports", "store/*/*/imports.json"),
+    Made(
+        "a store's probes",
+        "store/*/*/probes.json",
+        words=("--level", "2", "--case", "planted/net faithful.py"),
+        kinds=("gone", "truncated", "wrong types", "a folder in its place"),
+    ),
+    Made("a bundle's bundle.json", "bundles/*/*/bundle.json", again=True),
+    Made("a bundle's io.npz", "bundles/*/*/io.npz", again=True),
+    Made("a bundle's export.json", "bundles/*/*/*/export.json", again=True),
+    Made("a bundle's model", "bundles/*/*/*/weights.npz", again=True),
+    Made("a bundle's lock", "locks/*.lock", again=True),
+    Made("a case file as it was read", "read/case-*"),
+    Made("a case file's code as it was read", "read/code-*"),
 )
 
 
 def _made(what: Made, harm: damage.Damage) -> Callable[[Ground, random.Random], None]:
     def plant_it(ground: Ground, chance: random.Random) -> None:
         ground.reset()
-        for folder in what.without:
-            shutil.rmtree(ground.cache / folder)
-        path = chance.choice(sorted(ground.root.glob(what.pattern)))
+        command = (*RECORD, *what.words)
+        if what.words:
+            ground.command(*command).said_well()
+        whole = ground.evidence()
+        if what.again:
+            ground.forget_the_first("store")
+        path = chance.choice(
+            ground.of_the_first(what.pattern) if what.again else sorted(ground.cache.glob(what.pattern))
+        )
         harm(path, chance)
-        done = ground.command(*RECORD).said_well()
-        if done.code == 0:
-            ground.same()
-        elif done.code not in ERRORS:
+        done = ground.command(*command).said_well()
+        if done.code not in ERRORS | {0}:
             raise Missed(f"ended with {done.code}: {done.said}")
-        ground.same()  # nothing is written where it was refused, too
+        ground.same(whole=whole)  # nothing is written where it was refused, too
         ground.nothing_is_left()
         if done.code:
             return  # named, with what to do
-        _heals(ground, path)
+        again = ground.command(*command).said_well()
+        ground.same(whole=whole)
+        if again.code:
+            raise Missed(f"the next run ended with {again.code}: {again.said}")
+        if "done before" not in again.err:
+            raise Missed(f"{path.name} never heals: {again.said}")
 
     return plant_it
-
-
-def _heals(ground: Ground, path: Path) -> None:
-    """The next run has nothing to do: what was damaged is whole again."""
-    again = ground.command(*RECORD).said_well()
-    ground.same()
-    if again.code:
-        raise Missed(f"the next run ended with {again.code}: {again.said}")
-    if "done before" not in again.err:
-        raise Missed(f"{path.name} never heals: {again.said}")
 
 
 def _bomb(ground: Ground, chance: random.Random) -> None:
@@ -297,9 +303,9 @@ PLANTS: tuple[Plant, ...] = (
         for name, harm in damage.KINDS.items()
     ),
     *(
-        plant(f"{what.where}: {name}", KIND, Point.FILES, _made(what, harm), slow=3)
+        plant(f"{what.where}: {name}", KIND, Point.FILES, _made(what, damage.KINDS[name]), slow=3)
         for what in MADE
-        for name, harm in damage.KINDS.items()
+        for name in what.kinds
     ),
     plant("a handed-on io.npz: two GiB of zeros", KIND, Point.FORGED, _bomb, slow=5),
 )

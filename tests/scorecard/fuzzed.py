@@ -244,7 +244,7 @@ def _words(ground: Ground, words: object) -> None:
 # Inputs
 
 #: Cells of the ground's plan.
-CELLS = 12
+CELLS = 8
 
 COMMANDS = (
     *(

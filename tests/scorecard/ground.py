@@ -21,10 +21,12 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from typing import Any
 
 import kills
 import psutil
@@ -87,7 +89,7 @@ class Done:
 
 
 class Ground:
-    """A project of three cases by two routes of a numpy "framework", its cache and results/, and bundles to hand on."""
+    """A project of two cases by two routes of a numpy "framework", its cache and results/, and bundles to hand on."""
 
     def __init__(self, root: Path) -> None:
         self.trials = kills.Trials(root / "trials", conversion=0.0)
@@ -99,6 +101,7 @@ class Ground:
         self.environment = {**self.trials.environment, "HOME": str(self.home), "COLUMNS": "200"}
         self.environment["ORT_DISABLE_TELEMETRY"] = "1"
         _load_everything()
+        _compile([self.project / route for route in kills.ROUTES])
         self._expect(self.command("bundles", "export", str(self.handed)))
         self._expect(self.command("gate"))
         self.whole = self.evidence()
@@ -120,6 +123,18 @@ class Ground:
             _as_it_was(self._masters / place.name, place)
         for left in list(self.home.iterdir()):
             _removed(left)
+
+    def forget_the_first(self, *folders: str) -> None:
+        """What is stored and bundled of planted/net has to be made again; what lies in those folders, where some are
+        given."""
+        for folder in folders or ("store", "bundles"):
+            for path in (self.trials.first / folder).glob("*/*"):
+                _removed(self.cache / path.relative_to(self.trials.first))
+
+    def of_the_first(self, pattern: str) -> list[Path]:
+        """Files of the cache that are of planted/net."""
+        first = self.trials.first
+        return sorted(self.cache / path.relative_to(first) for path in first.glob(pattern))
 
     def clear(self) -> None:
         """End what a plant that was missed left running."""
@@ -162,8 +177,6 @@ class Ground:
                 self._child(words, {**self.environment, **(variables or {})}, before, out.fileno(), err.fileno())
             status, used = _waited(pid, seconds)
             took = time.monotonic() - began
-            with suppress(OSError):
-                os.killpg(pid, signal.SIGKILL)
             said = []
             for stream in (out, err):
                 stream.seek(0)
@@ -236,11 +249,11 @@ class Ground:
         if lying:
             raise Missed(f"left lying: {', '.join(str(path.relative_to(self.root)) for path in lying)}")
 
-    def same(self, *accepted: bytes, allow: Callable[[bytes], bool] | None = None) -> None:
-        """The evidence is what an undisturbed run writes, or one of those. Raises Missed."""
-        found = self.evidence()
-        if found not in (self.whole, *accepted) and not (allow and allow(found)):
-            raise Missed(f"the evidence is another: {_difference(self.whole, found)}")
+    def same(self, *accepted: bytes, whole: bytes | None = None, allow: Callable[[bytes], bool] | None = None) -> None:
+        """The evidence is `whole`, what an undisturbed run writes unless given, or one of those. Raises Missed."""
+        found, whole = self.evidence(), whole or self.whole
+        if found not in (whole, *accepted) and not (allow and allow(found)):
+            raise Missed(f"the evidence is another: {_difference(whole, found)}")
 
     def next_run(self, *words: str) -> None:
         """A run without a plant gives the undisturbed bytes. Raises Missed."""
@@ -336,6 +349,19 @@ def _load_everything() -> None:
     made = cli.parser()
     cli.parser = lambda: made
     gc.freeze()  # what a fork need not look through, nor copy
+
+
+def _compile(routes: Sequence[Path]) -> None:
+    """A fork has those files compiled, as long as they are what they are now."""
+    loader: Any = SourceFileLoader
+    real = loader.source_to_code
+    texts = [(path.read_bytes(), str(path)) for path in routes]
+    known = {text: real(loader("route", text[1]), *text) for text in texts}
+
+    def compiled(self: object, data: bytes, path: str, **given: object) -> object:
+        return known.get((data, path)) or real(self, data, path, **given)
+
+    loader.source_to_code = compiled
 
 
 def _as_it_was(master: Path, place: Path) -> None:

@@ -22,7 +22,12 @@ SUITES: dict[tuple[str, Point], tuple[str, ...]] = {
         "tests/worker/test_last_words.py",
     ),
     ("a sandbox", Point.REACH): ("tests/worker/test_sandbox.py", "tests/worker/test_referee.py"),
-    ("killed runs and workers", Point.SIGNALS): ("tests/worker/test_killed_runs.py",),
+    ("killed runs and workers", Point.SIGNALS): (
+        "tests/worker/test_killed_runs.py",
+        "tests/worker/test_orphans.py",
+        "tests/end_to_end/test_signals.py",
+    ),
+    ("a damaged store", Point.FILES): ("tests/unit/test_store.py",),
     ("bad input from outside", Point.FILES): ("tests/end_to_end/test_bad_input.py",),
 }
 
