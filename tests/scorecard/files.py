@@ -191,14 +191,13 @@ class Made:
     """A file that tfparity makes and keeps: it is made again, and what comes out is as without the damage.
 
     again: what is stored of a case has to be made again, so that the file is read. words: of the command that makes it
-    and reads it. kinds: of damage; tests/unit/test_store.py has the others where they are few.
+    and reads it.
     """
 
     where: str
     pattern: str
     again: bool = False
     words: Sequence[str] = ()
-    kinds: Sequence[str] = tuple(damage.KINDS)
 
 
 MADE = (
@@ -208,7 +207,6 @@ MADE = (
         "a store's probes",
         "store/*/*/probes.json",
         words=("--level", "2", "--case", "planted/net faithful.py"),
-        kinds=("gone", "truncated", "wrong types", "a folder in its place"),
     ),
     Made("a bundle's bundle.json", "bundles/*/*/bundle.json", again=True),
     Made("a bundle's io.npz", "bundles/*/*/io.npz", again=True),
@@ -222,10 +220,8 @@ MADE = (
 
 def _made(what: Made, harm: damage.Damage) -> Callable[[Ground, random.Random], None]:
     def plant_it(ground: Ground, chance: random.Random) -> None:
-        ground.reset()
         command = (*RECORD, *what.words)
-        if what.words:
-            ground.command(*command).said_well()
+        ground.reset(after=command if what.words else ())
         whole = ground.evidence()
         if what.again:
             ground.forget_the_first("store")
@@ -303,9 +299,9 @@ PLANTS: tuple[Plant, ...] = (
         for name, harm in damage.KINDS.items()
     ),
     *(
-        plant(f"{what.where}: {name}", KIND, Point.FILES, _made(what, damage.KINDS[name]), slow=3)
+        plant(f"{what.where}: {name}", KIND, Point.FILES, _made(what, harm), slow=3)
         for what in MADE
-        for name in what.kinds
+        for name, harm in damage.KINDS.items()
     ),
     plant("a handed-on io.npz: two GiB of zeros", KIND, Point.FORGED, _bomb, slow=5),
 )

@@ -96,7 +96,7 @@ class Ground:
         self.root = self.trials.root
         self.project, self.cache, self.results = self.trials.project, self.trials.cache, self.trials.results
         self.handed, self.home = self.root / "handed", self.root / "home"
-        self._masters = self.root / "masters"
+        self._masters = {(): self.root / "masters"}
         self.home.mkdir()
         self.environment = {**self.trials.environment, "HOME": str(self.home), "COLUMNS": "200"}
         self.environment["ORT_DISABLE_TELEMETRY"] = "1"
@@ -105,9 +105,7 @@ class Ground:
         self._expect(self.command("bundles", "export", str(self.handed)))
         self._expect(self.command("gate"))
         self.whole = self.evidence()
-        self._masters.mkdir()
-        for place in self._places():
-            shutil.copytree(place, self._masters / place.name, symlinks=True)
+        self._keep(self._masters[()])
 
     def _places(self) -> tuple[Path, ...]:
         return self.project, self.cache, self.handed
@@ -117,10 +115,20 @@ class Ground:
         if done.code:
             raise RuntimeError(f"the ground itself is not sound: {done.code}: {done.said}")
 
-    def reset(self) -> None:
-        """Everything as a run without a plant left it."""
+    def _keep(self, masters: Path) -> None:
+        masters.mkdir()
         for place in self._places():
-            _as_it_was(self._masters / place.name, place)
+            shutil.copytree(place, masters / place.name, symlinks=True)
+
+    def reset(self, after: tuple[str, ...] = ()) -> None:
+        """Everything as a run without a plant left it, and a command after that."""
+        if after not in self._masters:
+            self.reset()
+            self._expect(self.command(*after))
+            self._keep(self.root / f"masters-{len(self._masters)}")
+            self._masters[after] = self.root / f"masters-{len(self._masters)}"
+        for place in self._places():
+            _as_it_was(self._masters[after] / place.name, place)
         for left in list(self.home.iterdir()):
             _removed(left)
 
@@ -144,7 +152,7 @@ class Ground:
 
     def put_back(self) -> None:
         """What a person wrote as it was; the cache stays as a plant left it, results/ is as before any run."""
-        _as_it_was(self._masters / self.project.name, self.project)
+        _as_it_was(self._masters[()] / self.project.name, self.project)
         (self.results / "small.json").write_bytes(self.trials.before)
 
     def evidence(self) -> bytes:
