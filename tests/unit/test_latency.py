@@ -15,6 +15,7 @@ from tfparity.engine.worker_client import Answer, Facts
 from tfparity.errors import EvidenceError, UsageError, WorkerError
 from tfparity.evidence import latency
 from tfparity.evidence.latency import Latency, Process, Series
+from tfparity.evidence.ratios import FEWEST
 from tfparity.features.latency import measure
 from tfparity.features.latency.measure import Call, Subject
 from tfparity.paths import Project
@@ -96,6 +97,13 @@ def test_every_second_round_has_the_order_of_the_one_before_backwards() -> None:
     assert len({tuple(one) for one in rounds[::2]}) > 1
     assert {name: len(mine) for name, mine in calls.items()} == dict.fromkeys("abcd", 8)
     assert failed == {}
+
+
+def test_what_takes_long_is_called_as_often_as_says_something(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure, "ENOUGH", 0.0)
+    fakes = cast("list[Subject]", [Fake(name, []) for name in "ab"])
+    calls, _ = measure.interleave(fakes, 100)
+    assert {name: len(mine) for name, mine in calls.items()} == dict.fromkeys("ab", FEWEST)
 
 
 def test_one_that_stops_in_any_process_has_a_reason_and_no_samples() -> None:

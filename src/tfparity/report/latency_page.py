@@ -40,7 +40,8 @@ A cell that works is timed at its smallest batch, on one thread of one core, wit
 a process of its own, all of them are up at once, and they take turns: an order drawn by a seed, then the same
 backwards (A B B A), so that what drifts on the machine falls on all alike. The process's own clock counts; no transport
 is in a number. Before a short call another is made that does not count, since the turn of the others has emptied the
-caches. Then all of it again with new processes: where a process's memory happens to lie moves all its samples.
+caches. Then all of it again with new processes: where a process's memory happens to lie moves all its samples. Of
+a model that takes long a process makes as few calls that count as {FEWEST}.
 
 - A **ratio** is to torch in eager mode in the same run, pair by pair; the median of a process counts once. The interval
   is Student's, of the mean of the logarithms of the processes' medians, after Kalibera and Jones, *Rigorous

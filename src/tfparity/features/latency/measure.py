@@ -20,6 +20,7 @@ from tfparity import paths
 from tfparity.engine.worker_client import Answer, Timing
 from tfparity.errors import MachineFault, WorkerError
 from tfparity.evidence.latency import Process, Series
+from tfparity.evidence.ratios import FEWEST
 from tfparity.records.fingerprint import printable
 from tfparity.records.keys import Json
 
@@ -29,6 +30,9 @@ WARM_UP = 10
 #: A call this long or longer, in seconds, counts at once. Before a shorter one another is made: whoever had the core
 #: in between has left its caches full of something else.
 LONG = 0.02
+
+#: Seconds of taking turns, after which as few calls do as say something.
+ENOUGH = 30.0
 
 #: Seconds that a subject may take to load and warm up, and that a call may take.
 SETUP_SECONDS = 300.0
@@ -147,13 +151,17 @@ def _call(line: str) -> Call | None:
 
 def interleave(subjects: Sequence[Subject], rounds: int, seed: int = 0) -> tuple[dict[str, list[Call]], dict[str, str]]:
     """The calls of each subject: `rounds` rounds, in each every subject once. Every second round has the order of the
-    one before it backwards (A B B A), so that what drifts on the machine falls on all alike; the orders are seeded. One
-    that stops answering has a reason instead, and no calls."""
+    one before it backwards (A B B A), so that what drifts on the machine falls on all alike; the orders are seeded.
+    After ENOUGH seconds as few rounds do as say something. One that stops answering has a reason instead, and no
+    calls."""
     random = Random(seed)
     calls: dict[str, list[Call]] = {subject.name: [] for subject in subjects}
     failed: dict[str, str] = {}
     order: list[Subject] = []
+    until = time.monotonic() + ENOUGH
     for number in range(rounds):
+        if number % 2 == 0 and number >= FEWEST and time.monotonic() > until:
+            break
         order = order[::-1] if number % 2 else random.sample(subjects, len(subjects))
         for subject in order:
             if subject.name in failed:
