@@ -27,7 +27,7 @@ from tfparity.paths import Cache, Project
 from tfparity.planning import routes
 from tfparity.planning.options import Choice
 from tfparity.planning.selection import SUGGESTED, Selection
-from tfparity.records.vocabulary import Target, Tier
+from tfparity.records.vocabulary import HEAVY, Target, Tier
 
 #: Every toolchain and case.
 EVERYTHING = Choice(toolchains=("all",), tier=Tier.ALL)
@@ -130,12 +130,14 @@ class Recommending:
         return name
 
     def _named(self, name: str) -> list[str]:
-        """The cases that a glob or a name means: "resnet50" means torchvision/resnet50."""
+        """The cases that a glob or a name means: "resnet50" means torchvision/resnet50, since heavy ones
+        step aside for one that isn't."""
         cases = self.zoo.selection.cases
         found = fnmatch.filter(cases, name)
         if found:
             return found
         alike = [id for id in cases if id.rpartition("/")[2] == name.lower().rpartition("/")[2].replace("_", "-")]
+        alike = [id for id in alike if HEAVY not in cases[id].tags] or alike
         if len(alike) == 1:
             self._said.append(f"{name}: {alike[0]}")
             return alike
