@@ -15,6 +15,7 @@ from tfparity.judging.sensitivity import SENSITIVE
 from tfparity.planning.plan import in_tier
 from tfparity.records.vocabulary import HEAVY, Tier
 from tfparity.worker.declare import Case
+from tfparity.worker.subjects.keras_applications import BUILDERS
 
 PROJECT = paths.project(Path(__file__).parents[2])
 
@@ -49,6 +50,12 @@ def test_large_models_are_heavy(zoo: dict[str, Case], runs: list[Run]) -> None:
     assert len(counted) > 1000
     large = {case for case, count in counted.items() if count > MOST_PARAMETERS}
     assert not [case for case in sorted(large) if HEAVY not in zoo[case].tags]
+
+
+def test_what_has_a_native_counterpart_is_there_and_takes_images_of_its_size(zoo: dict[str, Case]) -> None:
+    for case in BUILDERS:
+        (images,) = zoo[case].inputs
+        assert images.shape == ("batch", 3, 224, 224)
 
 
 def test_what_a_gate_runs_is_light(zoo: dict[str, Case], runs: list[Run]) -> None:

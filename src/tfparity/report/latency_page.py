@@ -28,6 +28,7 @@ WHAT = {
     "tflite-float32": ".tflite, 32-bit floats",
     "tflite-dynamic": ".tflite, weights in 8 bits",
     "tflite-float16": ".tflite, weights in 16-bit floats",
+    "keras-applications": "the same network of keras.applications, not converted",
 }
 
 #: How they are called in a sentence.

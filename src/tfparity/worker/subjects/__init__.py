@@ -15,6 +15,7 @@ NAMES = (
     "tflite-float32",
     "tflite-dynamic",
     "tflite-float16",
+    "keras-applications",
 )
 
 
