@@ -7,15 +7,26 @@ HOW = (
     "elsewhere, `python -m pip install path/to/the/clone`"
 )
 
-if __name__ == "__main__":
+
+def main() -> None:
+    """The program `tfparity`, which a signal ends as one should from its first line on."""
     if sys.version_info < (3, 11):
         sys.exit("tfparity: needs Python 3.11 or later, this is {}.{}: {}".format(*sys.version_info[:2], HOW))
-    try:
-        from tfparity.cli import command
+    from tfparity import signals
 
-        command()
+    signals.take()
+    try:
+        from tfparity import cli
+
+        sys.exit(cli.main())
+    except KeyboardInterrupt as interrupt:
+        sys.exit(signals.told(interrupt))
     except ModuleNotFoundError as missing:
         if (missing.name or "tfparity").partition(".")[0] == "tfparity":
             raise
         print(f"tfparity: {sys.executable} has no {missing.name}: {HOW}", file=sys.stderr)
         sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

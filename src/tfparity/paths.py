@@ -241,6 +241,28 @@ def remove_folder(folder: Path) -> None:
         with contextlib.suppress(OSError, RecursionError):
             _flatten(folder)
             shutil.rmtree(folder, ignore_errors=True)
+    if folder.is_dir() and not folder.is_symlink():
+        with contextlib.suppress(OSError, RecursionError):
+            _open_up(folder)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _open_up(folder: Path) -> None:
+    """Have every folder below be one that its owner may enter and change."""
+    _permit(folder)
+    for root, folders, _ in os.walk(folder):
+        for name in folders:
+            _permit(Path(root, name))
+
+
+def _permit(folder: Path) -> None:
+    """Give its owner all rights to a folder, and not to what a link in its place names."""
+    without_reading = getattr(os, "O_PATH", os.O_RDONLY)
+    opened = os.open(folder, without_reading | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.chmod(f"/proc/self/fd/{opened}" if hasattr(os, "O_PATH") else opened, stat.S_IRWXU)  # noqa: PTH101
+    finally:
+        os.close(opened)
 
 
 def _flatten(top: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Callable
 from types import FrameType
 
@@ -21,6 +22,12 @@ class Ended(KeyboardInterrupt):
 def exit_code(interrupt: KeyboardInterrupt) -> int:
     """130 of SIGINT, 143 of SIGTERM, 129 of SIGHUP."""
     return BASE + (interrupt.number if isinstance(interrupt, Ended) else signal.SIGINT)
+
+
+def told(interrupt: KeyboardInterrupt) -> int:
+    """Say that a command was interrupted, and by what; its exit code."""
+    print(f"tfparity: interrupted{f' by {interrupt}' if str(interrupt) else ''}", file=sys.stderr)
+    return exit_code(interrupt)
 
 
 def take() -> None:

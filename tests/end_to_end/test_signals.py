@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from folders import PLANTED, Folder
+from folders import PLANTED, REPOSITORY, Folder
 
 #: A run of which one cell ends and the other does not.
 HANGING = ["--route", "faithful.py", "--route", "hang.py", "--jobs", "1", "--record"]
@@ -84,6 +85,26 @@ def test_a_signal_ends_a_run_and_what_had_ended_is_recorded(small: Folder, own_c
     assert list((own_cache / "work").iterdir()) == []
     recorded = (small.root / "results" / "small.json").read_text(encoding="utf-8")
     assert ("faithful.py" in recorded, '"hang.py", "verdict"' in recorded) == (True, False)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_while_all_is_imported_ends_as_one_does(number: signal.Signals):
+    program = f"""
+import os, signal, sys
+for number in (signal.SIGTERM, signal.SIGHUP):
+    signal.signal(number, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
+class Hit:
+    def find_spec(self, name, path=None, target=None):
+        if name == "tfparity.cli":
+            os.kill(os.getpid(), {int(number)})
+sys.meta_path.insert(0, Hit())
+from tfparity.__main__ import main
+main()
+"""
+    source = {**os.environ, "PYTHONPATH": str(REPOSITORY / "src")}
+    ended = subprocess.run([sys.executable, "-c", program, "plan"], env=source, capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (128 + number, f"tfparity: interrupted by {number.name}\n")
 
 
 def test_a_run_that_waits_for_anothers_export_ends_at_once(small: Folder, own_cache: Path):

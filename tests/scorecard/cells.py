@@ -180,6 +180,13 @@ for path in glob.glob('{{cache}}/{pattern}'):
         )
     ),
     Hostile(
+        "exports a folder that nobody may enter",
+        Point.FORGED,
+        "os.mkdir(folder + '/m'); open(folder + '/m/x', 'w').write('x'); os.chmod(folder + '/m', 0)",
+        ("works", "broken", ""),
+        exports=True,
+    ),
+    Hostile(
         "puts a link in the place of its worker's folder",
         Point.FORGED,
         _FOLDERS + "os.rename(worker, worker + '-away'); os.symlink('{project}', worker)",

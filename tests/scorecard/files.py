@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 import struct
@@ -77,6 +78,21 @@ def _claims(ground: Ground) -> None:
     (ground.project / "README.md").write_text("# one\n")
 
 
+def _latency(ground: Ground) -> None:
+    process = {"samples": [0.5] * 10, "load_seconds": 0.1, "first_seconds": 0.5, "memory_mib": 9.0, "waited": 0.0}
+    timed = {"megabytes": 0.1, "ran": "numpy 2.3.5", "processes": [process, process]}
+    cell = {"case": "planted/net", "route": "faithful.py", "opset": 13, "sizes": {"batch": 1}, "failed": {}}
+    cell["subjects"] = {"torch": timed, "saved-model": timed}
+    document = {"schema": 2, "toolchain": "small", "ran_at": "2026-11-30T00:00:00+00:00", "machine": {}, "threads": 1}
+    folder = ground.results / "latency"
+    folder.mkdir()
+    (folder / "small.json").write_text(json.dumps({**document, "cells": [cell]}))
+
+
+def _more_locked(ground: Ground) -> None:
+    shutil.copy(ground.project / "lockfiles" / "small.txt", ground.project / "lockfiles" / "other.txt")
+
+
 def _shards(ground: Ground) -> None:
     for number in (1, 2):
         done = ground.command("run", "--record", "--shard", f"{number}/2", "--results", f"part-{number}")
@@ -124,6 +140,13 @@ WRITTEN = (
     Written("results/small.json, recorded over", "project/results/small.json", (RECORD,)),
     Written("results/runs/small.json", "project/results/runs/small.json", (("plan",), ("site", "-o", "built"), RECORD)),
     Written("claims.yaml", "project/claims.yaml", (("table", "--check"), ("site", "-o", "built")), _claims),
+    Written("results/latency/small.json", "project/results/latency/small.json", (("site", "-o", "built"),), _latency),
+    Written(
+        "a lockfile of no toolchain",
+        "project/lockfiles/other.txt",
+        (("site", "-o", "built"), ("lock", "--check")),
+        _more_locked,
+    ),
     Written("a handed-on bundle.json", "handed/planted/net/bundle.json", (BUNDLES_RUN,)),
     Written("a handed-on io.npz", "handed/planted/net/io.npz", (BUNDLES_RUN,)),
     Written("a handed-on export.json", "handed/planted/net/faithful-13/export.json", (BUNDLES_RUN,)),

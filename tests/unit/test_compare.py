@@ -495,3 +495,15 @@ def test_grades_are_in_order():
     assert [grade.rank for grade in GRADES] == list(range(6))
     assert GRADES == ("float32-noise", "1e-5", "precision", "1e-3", "form", "diverged")
     assert [grade for grade in GRADES if grade.of_float32] == ["float32-noise", "1e-5"]
+
+
+@pytest.mark.parametrize("kind", [floating, ranking, integer, set_of_boxes])
+@pytest.mark.parametrize("wanted", ["float32", "float16", "int64", "uint8", "bool", "complex64"])
+@pytest.mark.parametrize("came", ["float32", "float16", "longdouble", "int8", "bool", "complex64", "U3", "M8[s]", "V4"])
+def test_whatever_dtype_comes_back_is_compared_or_refused(kind, wanted, came):
+    truth = numpy.arange(12).reshape(2, 6)
+    answer = numpy.zeros((2, 6), came) if came[0] in "UMV" else truth.astype(came)
+    kept = references([truth.astype(wanted)], dtype=wanted)
+    found = compare([kind("y")], ONE, kept, answers([answer]))
+    if came[0] in "UMV" or ("complex64" in (wanted, came) and wanted != came):
+        assert not found.complete

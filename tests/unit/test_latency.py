@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
@@ -219,6 +219,20 @@ def test_a_file_that_cannot_be_read_says_where_and_what_to_do(tmp_path: Path, te
     assert str(file) in str(wrong.value)
     assert said in str(wrong.value)
     assert "nox -s latency -- --record" in str(wrong.value)
+
+
+@pytest.mark.parametrize("lacks", ["a process", "a sample"])
+def test_subjects_that_did_not_take_turns_are_refused(project: Project, lacks: str) -> None:
+    found = cell()
+    processes = found.subjects["torch"].processes
+    less = processes[1:] if lacks == "a process" else [Process(processes[0].samples[1:]), *processes[1:]]
+    odd = replace(found, subjects={**found.subjects, "saved-model": Series(less)})
+    file = project.results / "latency" / "a.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    written = {"schema": 2, "toolchain": "a", "ran_at": "x", "machine": {}, "cells": [asdict(odd)]}
+    file.write_text(json.dumps(written))
+    with pytest.raises(EvidenceError, match="more and fewer samples"):
+        latency.read(file)
 
 
 def test_the_terminal_tells_each_subject_and_each_reason() -> None:

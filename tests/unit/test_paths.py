@@ -224,6 +224,29 @@ def test_a_folder_is_removed_however_deep_it_is(tmp_path, monkeypatch):
     assert names(tmp_path) == ["stays"]
 
 
+def test_a_folder_is_removed_with_those_that_nobody_may_enter(tmp_path):
+    top, other = tmp_path / "top", tmp_path / "other"
+    (top / "a" / "b").mkdir(parents=True)
+    (top / "a" / "b" / "file").touch()
+    other.mkdir(0o500)
+    (top / "link").symlink_to(other)
+    for folder in (top / "a" / "b", top / "a"):
+        folder.chmod(0)
+    paths.remove_folder(top)
+    assert names(tmp_path) == ["other"]
+    assert other.stat().st_mode & 0o777 == 0o500
+
+
+def test_rights_are_given_to_a_folder_and_through_no_link(tmp_path):
+    (tmp_path / "folder").mkdir(0)
+    (tmp_path / "link").symlink_to("folder")
+    with pytest.raises(OSError, match=r"."):
+        paths._permit(tmp_path / "link")
+    assert (tmp_path / "folder").stat().st_mode & 0o777 == 0
+    paths._permit(tmp_path / "folder")
+    assert (tmp_path / "folder").stat().st_mode & 0o777 == 0o700
+
+
 @pytest.mark.parametrize("odd", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")], ids=["a pipe", "a device"])
 def test_what_has_no_end_has_no_digest(tmp_path, odd):
     odd(tmp_path / "x")

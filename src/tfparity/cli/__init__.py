@@ -43,8 +43,7 @@ def _ended(arguments: Sequence[str] | None) -> int:
         sys.stdout.flush()
         return code
     except KeyboardInterrupt as interrupt:
-        print(f"tfparity: interrupted{f' by {interrupt}' if str(interrupt) else ''}", file=sys.stderr)
-        return signals.exit_code(interrupt)
+        return signals.told(interrupt)
     except BrokenPipeError:  # the reader went away, as `| head` does
         plain.give_up(sys.stdout)
         return 0
@@ -66,12 +65,6 @@ def _given(arguments: Sequence[str] | None) -> argparse.Namespace:
     except SystemExit:  # help is printed
         sys.stdout.flush()
         raise
-
-
-def command() -> None:
-    """The program `tfparity`."""
-    signals.take()
-    sys.exit(main())
 
 
 def parser() -> argparse.ArgumentParser:

@@ -104,7 +104,7 @@ def _is_whole(installed: Installed) -> bool:
     """Whether an install came to its end, and what it left is still there. What was unlike its packages' own lists even
     then, as where two bring one file, counts as it is; an older install says nothing of it, and is not looked at."""
     try:
-        facts = json.loads((installed.folder / COMPLETE).read_text(encoding="utf-8"))
+        facts = json.loads(paths.read_text(installed.folder / COMPLETE))
         if not all(file.stat().st_size for file in (installed.python, installed.folder / "pyvenv.cfg")):
             return False
         unlike = facts.get("unlike")

@@ -288,7 +288,7 @@ def _absent(line: str, errors: str, ask: Callable[[str], Completed]) -> Iterator
 
 def requirements(locked: LockStatus) -> str:
     """The requirement lines of a lockfile that is there."""
-    return _parted(locked.path.read_text(encoding="utf-8"))[1]
+    return _parted(paths.read_text(locked.path))[1]
 
 
 def packages_of(requirements: str) -> dict[str, str]:
@@ -339,7 +339,7 @@ def write(folder: Path, environment: Environment, resolved: Resolved) -> bool:
         f"# content: {_sha256(body)}",
     ]
     text = "\n".join([*header, "", body])
-    changed = other.exists() or not path.exists() or path.read_bytes() != text.encode()
+    changed = other.exists() or not path.exists() or paths.read_bytes(path) != text.encode()
     if changed:
         paths.write_text(path, text)
         other.unlink(missing_ok=True)

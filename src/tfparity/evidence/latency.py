@@ -201,7 +201,7 @@ def read(file: Path) -> Recording:
         raise EvidenceError(f"is not of schema 1 or {SCHEMA}; {again}", file=file)
     try:
         if schema == SCHEMA:
-            return TypeAdapter(Recording).validate_python(value)
+            return _paired(TypeAdapter(Recording).validate_python(value), file)
         old = TypeAdapter(_OldRecording).validate_python(value)
     except ValidationError as wrong:
         first = wrong.errors()[0]
@@ -210,7 +210,19 @@ def read(file: Path) -> Recording:
     cells = [
         Latency(one.case, one.route, one.opset, one.sizes, of_samples(one.samples), one.failed) for one in old.cells
     ]
-    return Recording(old.toolchain, old.ran_at, old.machine, cells)
+    return _paired(Recording(old.toolchain, old.ran_at, old.machine, cells), file)
+
+
+def _paired(found: Recording, file: Path) -> Recording:
+    """Itself, whose subjects took turns. Raises EvidenceError where one has more samples than another."""
+    for cell in found.cells:
+        if len({tuple(map(len, samples)) for samples in cell.samples.values()}) > 1:
+            raise EvidenceError(
+                f"{cell.case} by {cell.route}: its subjects have more and fewer samples, which took turns; "
+                "record it again: nox -s latency -- --record",
+                file=file,
+            )
+    return found
 
 
 def cells(project: Project, toolchain: str) -> list[Latency]:

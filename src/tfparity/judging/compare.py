@@ -163,10 +163,12 @@ def _pair(output: Output, sample: Sample, references: Arrays, candidate: Arrays)
     got_kind, kind = _KINDS.get(got.dtype.kind), _KINDS.get(float32.dtype.kind)
     if got_kind is None:
         return f"output {output.name!r} has dtype {got.dtype}, which holds no numbers"
-    rows = output.kind == "set-of-boxes" and got.ndim == float32.ndim == 2
+    rows = output.kind == "set-of-boxes" and got.ndim == float32.ndim == 2 and kind != "complex"
     # Another number of boxes is a wrong answer, not a wrong shape.
     if got.shape != float32.shape and not (rows and got.shape[1] == float32.shape[1]):
         return f"output {output.name!r} has shape {_shape(got)} instead of {_shape(float32)}"
+    if "complex" in (got_kind, kind) and got_kind != kind:
+        return f"output {output.name!r} came back as {got_kind} instead of {kind}"
     problem = None if got_kind == kind else f"output {output.name!r} came back as {got_kind} instead of {kind}"
     truth = other if other is not None and source == "float64" else float32
     exact = output.kind == "integer" or kind in _EXACT

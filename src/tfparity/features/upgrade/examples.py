@@ -25,7 +25,7 @@ def write(session: Session, *, check: bool = False) -> list[Path]:
         if base not in known or head not in known:
             raise EvidenceError(f"is named after no two toolchains of matrix.yaml (BASE{TO}HEAD.md)", file=path)
         made = markdown.page(upgrade(session, sides.named(base, head), tier=Tier.SMOKE))
-        if path.read_text(encoding="utf-8") != made:
+        if paths.read_text(path) != made:
             stale.append(path)
             if not check:
                 paths.write_text(path, made)

@@ -74,7 +74,7 @@ def _added(report: Upgrade, path: Path) -> str:
     listed = quarantine.load(path).listed if path.exists() else ()
     if not listed:
         return flaky(report)
-    before, found = path.read_text(encoding="utf-8"), flaky(report, {one.entry.id for one in listed})
+    before, found = paths.read_text(path), flaky(report, {one.entry.id for one in listed})
     return before if found == NOTHING else f"{before.rstrip()}\n\n{found}"
 
 

@@ -85,7 +85,7 @@ def put(project: Project, proposal: Proposal) -> list[Path]:
 
     Raises UsageError where matrix.yaml has a form into which nothing can be put.
     """
-    text = project.matrix.read_text(encoding="utf-8")
+    text = paths.read_text(project.matrix)
     for key, entry in proposal.texts.items():
         text = _with_entry(text, key, entry)
     with tempfile.TemporaryDirectory() as folder:

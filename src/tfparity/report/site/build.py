@@ -53,7 +53,7 @@ def build(table: Table, latencies: Mapping[str, Latencies], folder: Path, histor
         write_data(found, fresh)
         write_assets(fresh)
         for file in sorted(table.project.lockfiles.glob("*.txt")):
-            _write(fresh / "lockfiles" / file.name, file.read_bytes())
+            _write(fresh / "lockfiles" / file.name, paths.read_bytes(file))
         (fresh / MARK).touch()
         fresh.chmod(0o755)
         before = fresh.with_name(f"{fresh.name}.before")
