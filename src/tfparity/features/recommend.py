@@ -130,8 +130,8 @@ class Recommending:
         return name
 
     def _named(self, name: str) -> list[str]:
-        """The cases that a glob or a name means: "resnet50" means torchvision/resnet50, since heavy ones
-        step aside for one that isn't."""
+        """The cases that a glob or a name means: "resnet50" means torchvision/resnet50, not the
+        heavy case of that name."""
         cases = self.zoo.selection.cases
         found = fnmatch.filter(cases, name)
         if found:

@@ -167,9 +167,9 @@ def _pair(output: Output, sample: Sample, references: Arrays, candidate: Arrays)
     # Another number of boxes is a wrong answer, not a wrong shape.
     if got.shape != float32.shape and not (rows and got.shape[1] == float32.shape[1]):
         return f"output {output.name!r} has shape {_shape(got)} instead of {_shape(float32)}"
-    if "complex" in (got_kind, kind) and got_kind != kind:
-        return f"output {output.name!r} came back as {got_kind} instead of {kind}"
     problem = None if got_kind == kind else f"output {output.name!r} came back as {got_kind} instead of {kind}"
+    if problem and "complex" in (got_kind, kind):
+        return problem
     truth = other if other is not None and source == "float64" else float32
     exact = output.kind == "integer" or kind in _EXACT
     parts = [elements.as_real(a) if a is not None else None for a in (got, float32, other, truth)]
