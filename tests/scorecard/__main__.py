@@ -1,6 +1,6 @@
 """Plant everything that may befall tfparity, and count what is contained.
 
-nox -s scorecard                              everything: about half an hour on two cores
+nox -s scorecard                              everything: 7 to 25 minutes on two cores, by how fast these are
 nox -s scorecard -- --part 0.1                a tenth of each kind
 nox -s scorecard -- --only "damaged files"    a kind, or plants whose names match
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfparity.errors import WorkerError
+from tfparity.errors import MachineFault
 from tfparity.judging.compare import GRADES, compare, floors
 from tfparity.records.vocabulary import Grade
 from tfparity.worker.declare import Sample, floating, integer, ranking, set_of_boxes
@@ -422,7 +422,7 @@ def test_a_tie_in_the_ranking_is_no_disagreement():
 def test_a_bundle_without_a_reference_is_refused(lost):
     given = references([normal(2)])
     del given[lost]
-    with pytest.raises(WorkerError, match="bundle"):
+    with pytest.raises(MachineFault, match="bundle"):
         compare([floating("y")], ONE, given, answers([normal(2)]))
 
 
@@ -487,7 +487,7 @@ def test_each_output_of_a_case_has_a_floor_of_its_own():
 def test_a_floor_of_a_damaged_bundle_is_refused(lost):
     given = references([normal(2)] * 2)
     del given[lost]
-    with pytest.raises(WorkerError, match="bundle"):
+    with pytest.raises(MachineFault, match="bundle"):
         floors([floating("y")], SEEDS[:2], given)
 
 

@@ -1,6 +1,7 @@
 """Lockfiles: what is asked of uv, what is written, and what a check finds offline."""
 
 import datetime
+import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -330,13 +331,16 @@ def test_a_lockfile_that_is_no_text_is_refused_and_locking_replaces_it(project: 
     assert sorted(other.name for other in path.parent.iterdir() if other.name.startswith(".")) == []
 
 
-def test_a_check_finds_files_that_no_environment_owns_and_locking_removes_them(project: paths.Project) -> None:
+@pytest.mark.parametrize("put", [Path.touch, Path.mkdir, os.mkfifo, lambda path: path.symlink_to(path)])
+def test_a_check_finds_files_that_no_environment_owns_and_locking_removes_them(
+    project: paths.Project, put: Callable[[Path], object]
+) -> None:
     locked(project, Uv())
-    (project.lockfiles / "gone.txt").write_text("")
+    put(project.lockfiles / "gone.txt")
     (finding,) = lock.check(project, declared(project))
-    assert finding.environment == "gone.txt"
+    assert (finding.environment, "run `nox -s lock`, which removes it" in finding.text) == ("gone.txt", True)
     locked(project, Uv())
-    assert not (project.lockfiles / "gone.txt").exists()
+    assert not os.path.lexists(project.lockfiles / "gone.txt")
 
 
 def test_a_lock_beside_its_own_refusal_is_found(project: paths.Project) -> None:

@@ -2,12 +2,15 @@
 
 import json
 import os
+import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import numpy
@@ -61,6 +64,13 @@ class Source:
         return found
 
     def ask(self, kind: str, request: Mapping[str, Any], limits: Limits, *, on_stage: Any = None) -> Answer:
+        try:
+            return self._ask(kind, request, limits, on_stage=on_stage)
+        except OSError as gone:
+            failed = StageReply("build", Outcome.FAIL, 1.0, error=Problem(type(gone).__name__, str(gone)))
+            return Answer((failed,), Facts(fork_seconds=0.1), Path())
+
+    def _ask(self, kind: str, request: Mapping[str, Any], limits: Limits, *, on_stage: Any) -> Answer:
         assert (kind, limits) == ("source", Limits(60, 1024))
         self.asked.append(request)
         self.leaves(Path(request["artifact"]))
@@ -125,7 +135,10 @@ def export(tmp_path: Path, source: Source, monkeypatch: pytest.MonkeyPatch) -> E
     """Exports, each as if by a run of its own unless a `run` is given."""
 
     def answered(asked: Referee, model: Path, io: Path, result: Path, *_: Any) -> RefereeReply:
-        numpy.savez(result, **{"output/0/output": numpy.zeros(2)})
+        try:
+            numpy.savez(result, **{"output/0/output": numpy.zeros(2)})
+        except OSError as gone:
+            return RefereeReply(None, str(gone))
         return RefereeReply(result, None)
 
     monkeypatch.setattr(Referee, "ask", answered)
@@ -598,8 +611,9 @@ def test_references_that_are_none_are_a_crash_of_their_case(
     """Code of a case runs where they are written."""
     whole = source.arrays
     monkeypatch.setattr(source, "arrays", lambda: damage(whole()))
-    made = export()
-    (stage,) = made.stages
+    with pytest.raises(NotTaken) as raised:
+        export()
+    (stage,) = raised.value.exported.stages
     assert (stage.stage, stage.outcome) == ("build", "crash")
     assert stage.error is not None
     assert (stage.error.type, "io.npz lacks" in stage.error.message) == ("BadReply", True)
@@ -664,8 +678,78 @@ def test_an_export_that_was_taken_away_before_it_is_read_is_not_taken(
         bundle.rename(bundle.with_name("away"))
 
     monkeypatch.setattr(os, "utime", takes_away)
-    with pytest.raises(NotTaken, match="taken away"):
+    with pytest.raises(NotTaken, match="No such file"):
         export()
+
+
+#: Places in an export at which a bundle is taken away.
+PLACES = 25
+
+
+class At:
+    """Does something once, before the nth of our functions that look at a bundle; counts them."""
+
+    files = tuple(str(paths.PACKAGE / name) for name in ("paths.py", "engine/bundles.py", "inputs/arrays_file.py"))
+
+    def __init__(self, number: int, act: Callable[[], object]) -> None:
+        self.number, self.act, self.seen = number, act, 0
+
+    def __call__(self, frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_code.co_filename in self.files:
+            self.seen += 1
+            if self.seen == self.number:
+                self.act()
+
+    def during(self, what: Callable[[], Exported]) -> Exported:
+        sys.setprofile(self)
+        try:
+            return what()
+        finally:
+            sys.setprofile(None)
+
+
+def emptied(bundle: Path) -> None:
+    numpy.savez(bundle / "io.npz", **{"output/0/other": numpy.zeros(2)})
+
+
+def led_away(bundle: Path) -> None:
+    away = bundle.with_name("away")
+    bundle.rename(away)
+    bundle.symlink_to(away.with_name("nowhere"))
+
+
+@pytest.mark.parametrize("kept", [False, True])
+@pytest.mark.parametrize(
+    "harm", [lambda bundle: bundle.rename(bundle.with_name("away")), led_away, emptied], ids=["gone", "led", "emptied"]
+)
+def test_whenever_another_exporter_takes_a_bundle_away_it_is_this_export_alone_that_fails(
+    source: Source, export: Export, bundle: Path, harm: Callable[[Path], object], kept: bool
+) -> None:
+    declared = family()._replace(file="/own/mine.py")
+
+    def harmed() -> None:
+        if (bundle / "io.npz").is_file():
+            harm(bundle)
+
+    def afresh() -> None:
+        for place in (bundle, bundle.with_name("away")):
+            paths.discard(place)
+        if kept:
+            export(declared=declared)
+
+    afresh()
+    counts = At(0, lambda: None)
+    assert counts.during(lambda: export(declared=declared)).passed
+    ends = Counter[str]()
+    for number in range(1, counts.seen + 1, max(1, counts.seen // PLACES)):
+        afresh()
+        try:
+            ended = At(number, harmed).during(lambda: export(declared=declared))
+            ends[ended.stages[-1].outcome] += 1
+        except MachineFault as fault:
+            ends[type(fault).__name__] += 1
+    assert set(ends) <= {"pass", "NotTaken", "MachineFault"}
+    assert 0 < ends["pass"] < ends.total()
 
 
 def test_an_export_whose_folder_leads_elsewhere_has_us_write_nothing_there(

@@ -154,13 +154,13 @@ class Exported:
 
 
 class NotTaken(MachineFault):
-    """An export that passed, and what it left cannot be taken. Beside other cells it is not known whose exporter did
-    it; `exported`: as it is where the cell was alone."""
+    """An export that passed, or a build (`at`), and what it left cannot be taken. Beside other cells it is not known
+    whose exporter did it; `exported`: as it is where the cell was alone."""
 
-    def __init__(self, exported: Exported, why: str) -> None:
-        super().__init__(f"what was exported cannot be taken: {why}", Stage.EXPORT)
-        before = [stage for stage in exported.stages if Stage(stage.stage).position < Stage.EXPORT.position]
-        crashed = StageReply(Stage.EXPORT, Outcome.CRASH, error=Problem("BadExport", why))
+    def __init__(self, exported: Exported, why: str, at: Stage = Stage.EXPORT, error: str = "BadExport") -> None:
+        super().__init__(f"what was exported cannot be taken: {why}", at)
+        before = [stage for stage in exported.stages if Stage(stage.stage).position < at.position]
+        crashed = StageReply(at, Outcome.CRASH, error=Problem(error, why))
         self.exported = replace(exported, stages=(*before, crashed))
 
 
@@ -388,24 +388,33 @@ def same_answers(io: Path, sha256: str | None) -> bool:
 
 
 def begin(made: Path) -> None:
-    """An empty folder for an export; what was there doesn't count any more."""
-    remove(made, _EXPORT)
-    made.mkdir()
+    """An empty folder for an export; what was there doesn't count any more. Raises MachineFault where its bundle was
+    taken away, OSError where this machine refused."""
+    try:
+        remove(made, _EXPORT)
+        made.mkdir()
+    except OSError as wrong:
+        if machine.refused(wrong):
+            raise
+        raise MachineFault(f"a bundle cannot be made: {wrong.strerror}") from None
 
 
-def apart(exported: Exported, own: Path) -> Exported:
+def apart(exported: Exported, own: Path, bounds: Bounds = BOUNDS) -> Exported:
     """The export and its references by names in `own`, a folder that is made: a run beside this one that makes them
-    again takes away no file from who reads them here. Raises Odd where another exporter took them away, and OSError."""
+    again takes away no file from who reads them here. Raises Odd where another exporter took them away, OSError where
+    this machine refused."""
     own.mkdir(parents=True)
-    for name in (IO, DESCRIPTION):
-        if (exported.io.parent / name).is_file():
-            _link(exported.io.parent / name, own / name)
     folder = own / exported.folder.name
     try:
-        shutil.copytree(exported.folder, folder, symlinks=True, copy_function=_link)
-    except OSError:
-        if exported.folder.is_dir():
-            raise
+        for name in (IO, DESCRIPTION):
+            if (exported.io.parent / name).is_file():
+                _link(exported.io.parent / name, own / name)
+        for file in _files(exported.folder, bounds.at_most):
+            place = folder / file.relative_to(exported.folder)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            _link(file, place)
+    except OSError as wrong:
+        raise _odd(wrong) from None
     if not (folder.is_dir() and (own / IO).is_file()):
         raise Odd("it was taken away once it was exported")
     answer = folder / exported.referee.name if exported.referee else None
@@ -440,6 +449,18 @@ def read_arrays(path: Path | None, at_most: int = LARGEST) -> dict[str, Array]:
         return {}
     except _DAMAGE:
         return {}
+
+
+def references(io: Path) -> dict[str, Array]:
+    """The arrays of a file of inputs and references, or of a probe's answers. Raises Odd where another exporter took
+    them away since they were looked at."""
+    try:
+        found = read_arrays(io)
+    except TooLarge:
+        found = {}
+    if not found:
+        raise Odd("the inputs and references were taken away")
+    return found
 
 
 def room(io: Path, turns: int = 1) -> int:
@@ -523,11 +544,15 @@ def remove(folder: Path, description: str) -> None:
 
 
 def _write(file: Path, content: Mapping[str, object]) -> None:
-    """What makes a folder or a file count, in the place of whatever stands there."""
-    if file.is_symlink() or (file.exists() and not file.is_file()):  # of a folder that an exporter may write to
-        paths.discard(file)
+    """What makes a folder or a file count, in the place of whatever stands there. Raises Odd where its folder was taken
+    away, OSError where this machine refused."""
     text = json.dumps(content).encode()
-    paths.write_bytes(file, _seal_of(text) + text[1:])
+    try:
+        if file.is_symlink() or (file.exists() and not file.is_file()):  # of a folder that an exporter may write to
+            paths.discard(file)
+        paths.write_bytes(file, _seal_of(text) + text[1:])
+    except OSError as wrong:
+        raise _odd(wrong) from None
 
 
 def _read(file: Path) -> bytes:

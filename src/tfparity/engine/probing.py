@@ -206,7 +206,7 @@ class Probing:
         if ended:  # a crash: nothing but the call under way is known
             failed, turns = {turn: problem}, turns[: turn + 1]
         result = _result(self.artifact(), making.name)
-        references = bundles.read_arrays(io)
+        references = target_side.held_against(io)
         most = max(Counter(turns).values(), default=1)
         outputs: Arrays = {}
         try:

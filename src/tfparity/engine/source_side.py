@@ -21,9 +21,9 @@ from tfparity.planning import revisions, routes
 from tfparity.planning.keys import Crossing
 from tfparity.planning.probes import Call
 from tfparity.records import keys, waiting
-from tfparity.records.cells import Problem
+from tfparity.records.cells import Note, Problem
 from tfparity.records.keys import Json
-from tfparity.records.vocabulary import Outcome
+from tfparity.records.vocabulary import Outcome, Stage
 from tfparity.worker import remedies as known_remedies
 
 _locks: dict[Path, threading.Lock] = {}
@@ -90,19 +90,23 @@ class SourceSide:
                     context.not_built[key] = kept
             with suppress(OSError):  # used now, see bundles.prune; one that did not build has none
                 os.utime(folder / bundles.IO)
-            if kept.passed:
-                try:
-                    kept = bundles.apart(kept, context.reading / f"bundle-{uuid.uuid4().hex[:12]}")
-                except bundles.Odd as odd:
-                    raise bundles.NotTaken(kept, str(odd)) from None
+            try:
+                if kept.passed:
+                    kept = bundles.apart(kept, context.reading / f"bundle-{uuid.uuid4().hex[:12]}", context.bounds)
+                if crossing.case.id in context.keys.own and kept.stages[0].passed:
+                    kept = replace(kept, notes=self._notes(kept))
+            except bundles.Odd as odd:
+                raise bundles.NotTaken(kept, str(odd)) from None
         if unrefereed:  # the second referee alone may be what this machine ends
             kept = replace(kept, referee=None, referee_error=unrefereed)
-        if crossing.case.id in context.keys.own and kept.stages[0].passed:
-            from tfparity.judging import own_models
-
-            facts, arrays = kept.bundle, bundles.read_arrays(kept.io)
-            kept = replace(kept, notes=own_models.notes(crossing.case, facts.sensitivity, facts.unseen, arrays))
         return kept
+
+    def _notes(self, kept: Exported) -> tuple[Note, ...]:
+        """What a verdict on a model of a person's own will not tell. Raises Odd."""
+        from tfparity.judging import own_models
+
+        facts, arrays = kept.bundle, bundles.references(kept.io)
+        return own_models.notes(self.crossing.case, facts.sensitivity, facts.unseen, arrays)
 
     def answer(self, asked: Mapping[str, tuple[int, Sequence[Call]]]) -> dict[str, Answered]:
         """Torch's answers to the calls of probes, by name, with their revisions: from the bundle, or made now. Raises
@@ -213,10 +217,12 @@ class SourceSide:
                 facts.sensitivity, facts.floor, facts.float64_error, facts.parameters, facts.bounded, facts.unseen
             )
             lacking = bundles.lacking(self.crossing.case, folder / bundles.IO)
-            problem = Problem("BadReply", lacking) if lacking else self._blind(common, folder / bundles.IO)
+            if lacking:
+                built = Exported(answer.stages, common, ExportFacts(), made, folder / bundles.IO)
+                raise bundles.NotTaken(built, lacking, Stage.BUILD, "BadReply")
+            problem = self._blind(common, folder / bundles.IO)
             if problem:
-                outcome = Outcome.CRASH if lacking else Outcome.FAIL
-                refused = replace(answer.stages[0], outcome=outcome, error=problem)
+                refused = replace(answer.stages[0], outcome=Outcome.FAIL, error=problem)
                 return Exported((refused,), common, ExportFacts(), made, folder / bundles.IO)
             source = self.crossing.source
             origin: dict[str, Json] = {"environment": source.environment.id, "packages": dict(source.locked.packages)}
@@ -227,11 +233,11 @@ class SourceSide:
         )
 
     def _blind(self, facts: BundleFacts, io: Path) -> Problem | None:
-        """Why the case is not judged, None where it is: only the zoo has to tell every wrong answer."""
+        """Why the case is not judged, None where it is: only the zoo has to tell every wrong answer. Raises Odd."""
         from tfparity.judging import own_models  # and numpy, which a run of what is known needs not
         from tfparity.judging.sensitivity import insensitive
 
-        case, arrays = self.crossing.case, bundles.read_arrays(io)
+        case, arrays = self.crossing.case, bundles.references(io)
         if case.id in self.context.keys.own:
             why = own_models.unjudgeable(case, arrays)
             return Problem("Undetermined", why) if why else None

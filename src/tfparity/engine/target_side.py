@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from tfparity.engine import bundles, sealed
 from tfparity.engine.bundles import Exported
 from tfparity.engine.worker_client import Answer
+from tfparity.errors import MachineFault
 from tfparity.judging import judge
 from tfparity.judging.blame import EXPORTER
 from tfparity.judging.judge import SecondReferee
@@ -161,7 +162,7 @@ class TargetSide:
         held: Held | None = None,
     ) -> Attempt:
         """The attempt that came as far as `stages` tell (see judge.attempt)."""
-        references = bundles.read_arrays(exported.io if exported else None)
+        references = held_against(exported.io) if exported and exported.passed else {}
         referee, referee_error = self._refereed(exported)
         outputs, problem = read_outputs(result, exported) if exported else ({}, None)
         if problem:
@@ -208,6 +209,14 @@ class TargetSide:
 
     def _clean(self, problem: Problem | None) -> Problem | None:
         return replace(problem, message=normalise(problem.message, self.places)) if problem else None
+
+
+def held_against(io: Path) -> Arrays:
+    """The references that answers are held against. Raises MachineFault where they were taken away."""
+    try:
+        return bundles.references(io)
+    except bundles.Odd as odd:
+        raise MachineFault(str(odd)) from None
 
 
 def read_outputs(result: Path | None, exported: Exported) -> tuple[Arrays, Problem | None]:

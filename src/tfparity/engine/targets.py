@@ -179,7 +179,7 @@ class Making:
             Precision(declared.precision),
             case,
             model.weights if model else 1,
-            own_db=precision.own_noise(case, bundles.read_arrays(exported.io))
+            own_db=precision.own_noise(case, target_side.held_against(exported.io))
             if declared.precision != Precision.FLOAT32
             else None,
             own_data=examples is not None,
@@ -228,7 +228,7 @@ class Making:
             held=held,
         )
         agreed = precision.agreement(
-            case, bundles.read_arrays(exported.io), target_side.read_outputs(result, exported)[0]
+            case, target_side.held_against(exported.io), target_side.read_outputs(result, exported)[0]
         )
         return replace(delivered, attempt=judged, made=made, snr_db=agreed.snr_db, top_1=agreed.top_1)
 
@@ -256,7 +256,7 @@ def of_route(run: CellRun, target: Target, attempt: Attempt) -> Delivered:
     folder = run.artifacts[attempt.opset or 0, attempt.remedies]
     exported = run.export(attempt.opset or 0, attempt.remedies)
     outputs, _ = target_side.read_outputs(target_side.outputs_file(folder), exported)
-    agreed = precision.agreement(run.target.case, bundles.read_arrays(exported.io), outputs)
+    agreed = precision.agreement(run.target.case, target_side.held_against(exported.io), outputs)
     size = target_side.megabytes(target_side.artifact(folder))
     return Delivered(
         target,

@@ -115,7 +115,7 @@ def lock(
         results = list(pool.map(one, chosen))
     if ids is None:
         for path in _strays(project, matrix):
-            path.unlink()
+            paths.discard(path)
     return results
 
 
@@ -165,7 +165,8 @@ def check(
         if now.kind in ("missing", "outdated"):
             findings.append(Finding(environment.id, f"{now.reason}: run `{COMMAND}`"))
     if ids is None:
-        findings += [Finding(path.name, "no environment of matrix.yaml owns this") for path in _strays(project, matrix)]
+        owned_by_none = f"no environment of matrix.yaml owns this: run `{COMMAND}`, which removes it"
+        findings += [Finding(path.name, owned_by_none) for path in _strays(project, matrix)]
     if resolve_again:
         with ThreadPoolExecutor(max_workers=max(1, jobs)) as pool:
             for environment, resolved in zip(chosen, pool.map(lambda e: resolve(e, run=run), chosen), strict=True):

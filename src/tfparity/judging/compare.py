@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy
 
-from tfparity.errors import WorkerError
+from tfparity.errors import MachineFault
 from tfparity.judging import arrays as elements
 from tfparity.judging.arrays import Array
 from tfparity.records.vocabulary import Grade
@@ -79,7 +79,7 @@ def compare(
     or diverged; an element is right if it equals any of the references (torch's own answer is not determined there).
     An element that is NaN, infinite or a fill (see elements.FILL) must be so in a reference, in the same way.
 
-    Raises WorkerError when a reference is missing: the bundle is damaged.
+    Raises MachineFault when a reference is missing: the bundle is damaged.
     """
     axes = {sample.axis: True for sample in samples if sample.axis is not None}
     broken: list[str] = []
@@ -188,14 +188,14 @@ def _references(output: Output, sample: Sample, references: Arrays) -> tuple[Arr
     end = f"/{sample.index}/{output.name}"
     float32 = references.get("float32" + end)
     if float32 is None:
-        raise WorkerError(f"the bundle lacks the reference float32{end}: delete it and run the case again")
+        raise MachineFault(f"the bundle lacks the reference float32{end}: delete it and run the case again")
     float32 = numpy.asarray(float32)
     if float32.dtype.kind not in _KINDS:
-        raise WorkerError(f"the bundle's reference float32{end} has dtype {float32.dtype}, which holds no numbers")
+        raise MachineFault(f"the bundle's reference float32{end} has dtype {float32.dtype}, which holds no numbers")
     source = "float64" if "float64" + end in references else "ulp"
     other = references.get(source + end)
     if other is None and float32.dtype.kind in "fc":
-        raise WorkerError(f"the bundle has neither float64{end} nor ulp{end}: delete it and run the case again")
+        raise MachineFault(f"the bundle has neither float64{end} nor ulp{end}: delete it and run the case again")
     if other is not None and numpy.shape(other) != float32.shape:
         other = None
     return float32, None if other is None else numpy.asarray(other), source
@@ -272,7 +272,7 @@ def _floor(pairs: Sequence[_Pair]) -> float:
 def floors(case_outputs: Sequence[Output], samples: Sequence[Sample], references: Arrays) -> dict[str, float]:
     """Per output, its floor over all samples in units of max(1, max |reference|) at the first sample.
 
-    Raises WorkerError when a reference is missing.
+    Raises MachineFault when a reference is missing.
     """
     own = {key.replace("float32", "output", 1): value for key, value in references.items() if key[:8] == "float32/"}
     found = {}
@@ -286,7 +286,7 @@ def floors(case_outputs: Sequence[Output], samples: Sequence[Sample], references
 def undetermined(case_outputs: Sequence[Output], samples: Sequence[Sample], references: Arrays) -> list[str]:
     """The outputs, by name, of which one reference run holds NaN where the other does not: there any answer passes.
 
-    Raises WorkerError when a reference is missing.
+    Raises MachineFault when a reference is missing.
     """
     found = []
     for output in case_outputs:

@@ -93,7 +93,7 @@ def attempt(
     second: of another referee, where the first one's answer is in doubt.
     held: how the answers of a target are judged; None of what a route converts.
 
-    Raises WorkerError where a reference is missing.
+    Raises MachineFault where a reference is missing.
     """
     from tfparity.judging import compare, precision  # and numpy, which a run of what is known needs not
 
