@@ -35,6 +35,7 @@ class Hostile:
 
     verdicts: what its cells may come to. untouched: what it writes to, and holds afterwards what it did. everywhere: it
     has to be contained without a sandbox, too. exports: the lines stand before an export. words: of the command.
+    times: how often it is set, where what it hits depends on the moment.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Hostile:
     seconds: float = 90.0
     exports: bool = False
     words: tuple[str, ...] = ()
+    times: int = 1
 
 
 _MAIN = """
@@ -170,6 +172,7 @@ for path in glob.glob('{{cache}}/{pattern}'):
             ("works", "broken", ""),
             ("{project}/matrix.yaml", "{project}/limitations.yaml", "{home}/.profile"),
             exports=True,
+            times=4,
         )
         for where, to in (("nowhere", "/nowhere"), ("the project", "{project}"))
         for what, pattern, ends in (
@@ -430,7 +433,12 @@ def _has_sandbox(done: Done) -> bool:
 
 PLANTS: tuple[Plant, ...] = tuple(
     plant(
-        f"a converter that {what.name}", KIND, what.point, _hostile(what), slow=15 if what.point is Point.HANGS else 6
+        f"a converter that {what.name}",
+        KIND,
+        what.point,
+        _hostile(what),
+        times=what.times,
+        slow=15 if what.point is Point.HANGS else 6,
     )
     for what in HOSTILE
 )
