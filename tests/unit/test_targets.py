@@ -19,7 +19,7 @@ from tfparity.inputs import matrix
 from tfparity.planning import targets as planned
 from tfparity.records.cells import CellRecord, Entry, Failure, PlannedCell, TargetRun
 from tfparity.records.vocabulary import Grade, Precision, Stage, Target, Verdict
-from tfparity.report import targets
+from tfparity.report import targets, tflite
 from tfparity.worker import remedies, routes
 from tfparity.worker import targets as declared
 
@@ -219,3 +219,34 @@ def test_the_first_sentence_counts_what_keeps_the_answers_and_at_what_size() -> 
         "8-bit integers inside keep those of 1 of 1 with trained weights at 0.25 of the SavedModel's size; of 8-bit "
         "integers and random weights 2 of 2 are made, load and run.**"
     )
+
+
+def test_routes_stand_side_by_side_by_what_their_tflite_files_came_to() -> None:
+    def kept(*sizes: bool, flex: tuple[str, ...] | None = None) -> Entry:
+        assert WORKS.deployed is not None
+        return replace(
+            WORKS, deployed=replace(WORKS.deployed, flex=flex, dynamic=dict(zip(["batch"], sizes, strict=False)))
+        )
+
+    found = [
+        standing(Target.TFLITE_FLOAT32, "zoo/a", kept(True, flex=("Erf",))),
+        standing(Target.TFLITE_FLOAT32, "zoo/b", kept(False)),
+        standing(Target.TFLITE_FLOAT32, "zoo/c", kept()),  # no batch at all
+        standing(Target.TFLITE_FLOAT32, "zoo/d", FAILS),
+        standing(Target.TFLITE_FLOAT16, "zoo/a", WORKS),
+    ]
+    giving = {
+        "never": routes.Gives(layout="inputs kept"),
+        "onnx-tf": routes.Gives(layout="kept", integers="int32"),
+        "no-tflite": routes.Gives(("saved-model",)),
+    }
+    measured, never = rows = tflite.rows_of(found, giving)
+    assert (measured.route, measured.checked, measured.right) == ("onnx-tf", 4, 3)
+    assert (measured.batched, measured.open, measured.flex, measured.share) == (2, 1, 1, None)
+    assert (measured.layout, measured.integers) == ("kept", "int32")
+    assert (never.route, never.checked, never.integers) == ("never", 0, "–")
+    assert tflite.answer(rows) == (
+        "3 of 4 .tflite files of 32-bit floats answer as torch does; 2 of these run on LiteRT's own operators, 1 need "
+        "some of TensorFlow's, and 1 of 2 take any batch size."
+    )
+    assert tflite.answer([never]) == "No .tflite is recorded yet: untested."

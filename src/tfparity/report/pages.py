@@ -1,8 +1,9 @@
 """The generated parts of README.md and docs/: made from results/, the matrix and the limitations alone.
 
 README.md and docs/compatibility.md have parts between markers; docs/limitations.md with docs/limitations/ (a page per
-stage), docs/routes.md, docs/since.md, docs/claims.md, docs/remedies.md, docs/targets.md, docs/latency.md and the
-pictures of docs/images are whole. What is recorded of each cell stands on the site alone (report/site).
+stage), docs/routes.md, docs/since.md, docs/claims.md, docs/remedies.md, docs/targets.md, docs/tflite.md,
+docs/latency.md and the pictures of docs/images are whole. What is recorded of each cell stands on the site alone
+(report/site).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from tfparity.report import (
     remedies,
     routes,
     targets,
+    tflite,
     words,
 )
 
@@ -66,6 +68,7 @@ def contents(table: Table) -> dict[Path, str]:
         project.docs / "remedies.md": MADE + remedies.page(table),
         project.docs / "since.md": MADE + ranges.page(table),
         project.docs / "targets.md": MADE + targets.page(table),
+        project.docs / "tflite.md": MADE + tflite.page(table),
         project.docs / "latency.md": MADE + latency_page.page(table),
     }
     made.update(plots.contents(table))

@@ -13,7 +13,7 @@ from tfparity.evidence.claims import Word
 from tfparity.evidence.query import Standing, counted
 from tfparity.paths import worker_modules
 from tfparity.records.vocabulary import Verdict
-from tfparity.report import claims, plots, readme, words
+from tfparity.report import claims, plots, readme, tflite, words
 from tfparity.report import ranges as since
 from tfparity.report.site import answers, api, changes, facts, phrases
 from tfparity.report.site.collect import Facts
@@ -116,8 +116,9 @@ def _tflite(found: Facts) -> Page:
         for cell in content.cells:
             for name, entry in cell.targets.items():
                 recorded.setdefault(name, Counter())[phrases.target(entry)] += 1
-    giving = [route for route in found.routes if any("tflite" in target for target in route.targets)]
-    return Page("tflite.html", "tflite.html", "PyTorch to TFLite", {"routes": giving, "recorded": recorded})
+    rows = tflite.by_route(found.table)
+    values = {"rows": rows, "said": tflite.answer(rows), "recorded": recorded}
+    return Page("tflite.html", "tflite.html", "PyTorch to TFLite", values)
 
 
 def _latency(found: Facts) -> Page:
