@@ -19,7 +19,7 @@ from tfparity import cli, paths
 from tfparity.errors import UsageError
 from tfparity.evidence import advice as advising
 from tfparity.evidence import operators
-from tfparity.evidence.advice import Advice, Fit, Known, Wishes, advise, plan_of
+from tfparity.evidence.advice import Advice, Fit, Known, Own, Wishes, advise, plan_of
 from tfparity.evidence.query import Standing
 from tfparity.features.recommend import Asked, Recommending, specifier
 from tfparity.inputs.matrix import Environment, Limits, Matrix, Toolchain
@@ -460,6 +460,12 @@ def test_what_was_made_without_a_judgement_of_its_numbers_fits_no_wish() -> None
     assert found.best is None
     old = plan_of(made, found.wishes, "old")
     assert old.picks[0].lacking == (("target tflite-int8: made, its numbers are not judged", Fit.UNTESTED),)
+    (line,) = said.measured(old, made, ["tflite-int8"])
+    assert "are random" in line
+    assert "--target tflite-int8 --calibration FILE.npz --evaluate FILE.py:FUNCTION" in line
+    own = replace(made, own={old.picks[0].model: [Own("mine.py")]})
+    trained, *_ = said.measured(old, own, ["tflite-int8"])
+    assert "trained=True" in trained
 
 
 def test_a_target_that_a_route_cannot_give_fails() -> None:

@@ -262,6 +262,17 @@ def measured(plan: Plan, known: Known, wished: Sequence[str]) -> Iterator[str]:
     """What a person does about targets of fewer bits, of which no run on inputs drawn at random tells enough."""
     fewer = [name for name in wished if targets.declared(Target(name)).precision != Precision.FLOAT32]
     own = [pick for pick in plan.picks if known.own.get(pick.model) and pick.fit is not Fit.FAILS]
+    unjudged = [pick for pick in plan.picks if any(what.endswith(NOT_JUDGED) for what, _ in pick.lacking)]
+    for pick in unjudged:
+        if pick in own:
+            yield f"{pick.model} counts as one of random weights: where they are trained, its case says trained=True"
+        else:
+            options = [word for name in fewer for word in ("--target", name)]
+            asked = ["FOLDER", *options, "--calibration", "FILE.npz", "--evaluate", "FILE.py:FUNCTION", "-o", "mine"]
+            yield (
+                f"the zoo's weights of {pick.model} are random, so that no number of 8 bits says anything of yours; "
+                f"of your own checkpoint and data: {_line('convert', asked)}"
+            )
     if fewer and own:
         yield (
             f"what {' and '.join(fewer)} costs your model only your own data tell: give `convert` --calibration "
