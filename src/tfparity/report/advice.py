@@ -35,6 +35,10 @@ NAMED = (
 )
 
 
+#: What stands in the way of a plan, where it is no failure.
+_IN_THE_WAY = {Fit.FITS: "nothing: ", Fit.UNTESTED: "nothing but that it was not run: ", Fit.FAILS: ""}
+
+
 def show(out: Console, advice: Advice, known: Known, said: Sequence[str]) -> None:
     """Print it. said: how names were understood."""
     for line in said:
@@ -47,9 +51,9 @@ def show(out: Console, advice: Advice, known: Known, said: Sequence[str]) -> Non
     if advice.second:
         out.print(Text.assemble(("Runner-up: ", "bold"), in_a_line(advice.second, known)))
     if advice.newer:
-        out.print(Text("What stands in the way of newer ones", "bold"))
+        out.print(Text("Newer ones, and what stands in the way", "bold"))
         for plan in advice.newer:
-            indented(out, Text(f"{plan.release(known.matrix)}: {in_a_line(plan, known)}"))
+            indented(out, Text(f"{plan.release(known.matrix)}: {_IN_THE_WAY[plan.fit]}{in_a_line(plan, known)}"))
 
 
 def _plan(out: Console, plan: Plan, known: Known, advice: Advice) -> None:
