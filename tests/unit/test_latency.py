@@ -37,6 +37,7 @@ class Fake:
     after: int = 10**6
     comes_up: bool = True
     timing: None = None
+    account: None = None
     own: int = 0
 
     def __enter__(self) -> Fake:

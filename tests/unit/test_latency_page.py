@@ -12,7 +12,7 @@ from tfparity.evidence.latency import Latency, Recording, of_samples
 from tfparity.evidence.query import Table
 from tfparity.planning.subjects import NAMES
 from tfparity.report import latency_page
-from tfparity.report.latency_page import Timed, answer, rates
+from tfparity.report.latency_page import Timed, answer, rates, where_it_goes
 
 
 def timed(factors: dict[str, float], seed: int = 1, **changes: object) -> Timed:
@@ -38,6 +38,27 @@ def test_the_first_sentence_counts_slower_faster_and_what_cannot_be_told() -> No
     assert "of 1 cells under XLA 1 faster (in the median 0.2" in said
     assert ".tflite" not in said
     assert answer([]) == ""
+
+
+def test_of_the_slowest_it_is_told_where_the_time_goes() -> None:
+    def accounted(factor: float, seed: int, **accounts: tuple[dict[str, int], dict[str, float]]) -> Timed:
+        one = timed({"saved-model": factor, "saved-model-xla": factor / 2, "onnxruntime": 1.1}, seed)
+        subjects = dict(one.cell.subjects)
+        for name, (operators, spent) in accounts.items():
+            key = name.replace("_", "-")
+            subjects[key] = replace(subjects[key], operators=operators, spent=spent)
+        return replace(one, cell=replace(one.cell, subjects=subjects))
+
+    model = {"Conv2D": 2, "Transpose": 9}, {"Conv2D": 3e-3, "Transpose": 1e-3, "<b>": 0.0}
+    found = [accounted(2.0, 1, saved_model=model), accounted(4.0, 2, saved_model=model, onnxruntime=({"Conv": 2}, {}))]
+    text = where_it_goes([*found, timed({"saved-model": 9.0}, 3)])  # the last one tells nothing
+    slow, other = text.splitlines()[-2:]
+    assert "| 4.0" in slow
+    assert "| 2.0" in other
+    assert "Transpose 9, 0; Cast 0, 0; Reshape 0, 0" in slow
+    assert "Transpose 9, –; Cast 0, –; Reshape 0, –" in other
+    assert "Conv2D 75%, Transpose 25%, &lt;b&gt; 0%" in slow
+    assert where_it_goes([timed({"saved-model": 9.0}, 3)]) == ""
 
 
 def unsure() -> tuple[Latency, dict[str, object]]:

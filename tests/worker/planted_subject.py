@@ -7,7 +7,7 @@ later: it runs inside a worker.
 import os
 
 from tfparity.worker.messages import Refused
-from tfparity.worker.subjects import Prepared, Subject, inputs
+from tfparity.worker.subjects import Account, Prepared, Subject, inputs
 
 DOES = os.path.basename(__file__)[:-3]
 
@@ -40,4 +40,13 @@ def load(request, prepared):
     return call
 
 
-SUBJECT = Subject(side="source", load=load, packages=("numpy",), prepare=prepare)
+def account(request, prepared):
+    if DOES == "cannot-tell":
+        raise ValueError("no trace")
+    if DOES == "tells-too-much":
+        names = ["\x1b[2J<b>" + "x" * 1000 + str(number) for number in range(1000)]
+        return Account(dict.fromkeys(names, 1), dict.fromkeys(names, 1e-3))
+    return Account({"Sort": 1, "Tile": 2}, {"Sort": 2e-3, "Tile": 1e-3})
+
+
+SUBJECT = Subject(side="source", load=load, packages=("numpy",), prepare=prepare, account=account)

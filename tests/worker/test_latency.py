@@ -76,6 +76,20 @@ def test_a_subject_that_does_not_run_to_the_end_has_a_reason_and_no_samples(time
     assert said in found.failed["torchscript"]
 
 
+def test_a_subject_tells_where_the_time_goes_once_it_is_timed(time: Time) -> None:
+    found = time({"torch": "steady", "torchscript": "cannot-tell", "saved-model": "tells-too-much"})
+    assert found.failed == {}
+    told = found.subjects["torch"]
+    assert (told.operators, told.spent) == ({"Tile": 2, "Sort": 1}, {"Sort": 2e-3, "Tile": 1e-3})
+    assert list(told.spent or ()) == ["Sort", "Tile"]
+    assert found.subjects["torchscript"].operators is None
+    much = found.subjects["saved-model"]
+    for by_type in (much.operators, much.spent):
+        assert by_type is not None
+        assert len(by_type) <= 100
+        assert all(len(name) <= 60 and name.isprintable() for name in by_type)
+
+
 def test_of_a_cell_that_does_not_work_nothing_is_timed(time: Time) -> None:
     found = time({"torch": "steady"}, fault="swap-outputs")
     assert found.subjects == {}

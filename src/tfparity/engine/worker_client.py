@@ -116,6 +116,15 @@ class Timing:
 
 
 @dataclass(frozen=True)
+class Account:
+    """What a call of a subject is made of, by type of operator: how many there are, seconds of one call in them. Names
+    are as the process told them."""
+
+    operators: Mapping[str, int]
+    spent: Mapping[str, FiniteFloat]
+
+
+@dataclass(frozen=True)
 class Placed:
     """What a compiler for an edge device says that it made of a file: see records.cells.Compiled."""
 
@@ -132,9 +141,9 @@ class Facts:
     sensitivity, bounded, unseen, floor, float64_error, parameters, where, file_opset, operators: of the source side
     (requests.source).
     failed: sample index → why it could not run. fork_seconds: from the request to its process. unanswered, part, turn:
-    of probes (requests.probe). target: of its making. takes: of an artifact of anybody's (requests.artifact). timing:
-    of a subject of a latency measurement (requests.latency). score: by a person's own measure (requests.score).
-    compiled: by a compiler for an edge device (requests.compile).
+    of probes (requests.probe). target: of its making. takes: of an artifact of anybody's (requests.artifact). timing,
+    account: of a subject of a latency measurement (requests.latency). score: by a person's own measure
+    (requests.score). compiled: by a compiler for an edge device (requests.compile).
     """
 
     sensitivity: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
@@ -155,6 +164,7 @@ class Facts:
     target: Made | None = None
     takes: Takes | None = None
     timing: Timing | None = None
+    account: Account | None = None
     score: FiniteFloat | None = None
     compiled: Placed | None = None
 

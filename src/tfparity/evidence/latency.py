@@ -47,11 +47,14 @@ class Process:
 @dataclass(frozen=True)
 class Series:
     """A subject: its processes, each beside the torch's of the same place. megabytes: on disk; ran: package and
-    version."""
+    version. operators: how many there are of each type; spent: seconds of one call in operators of each type, as the
+    runtime ran them, one call traced; None where it cannot tell."""
 
     processes: list[Process]
     megabytes: float | None = None
     ran: str | None = None
+    operators: dict[str, int] | None = None
+    spent: dict[str, float] | None = None
 
     @property
     def waited(self) -> float:
@@ -122,7 +125,10 @@ def _series(series: Series) -> dict[str, Json]:
         }
         for one in series.processes
     ]
-    return {**_rounded({"megabytes": series.megabytes, "ran": series.ran}, 3), "processes": processes}
+    told = _rounded({"megabytes": series.megabytes, "ran": series.ran}, 3)
+    if series.operators is not None and series.spent is not None:
+        told |= {"operators": dict(series.operators), "spent": _rounded(series.spent, 3)}
+    return {**told, "processes": processes}
 
 
 def _digits(value: float, digits: int) -> float:

@@ -9,7 +9,7 @@ from statistics import median
 
 from tfparity.evidence import gate_rates, latency
 from tfparity.evidence.gate_rates import QUIET, Rates
-from tfparity.evidence.latency import BASELINE, LOADED, Latency, Recording
+from tfparity.evidence.latency import BASELINE, LOADED, Latency, Recording, Series
 from tfparity.evidence.query import Table
 from tfparity.evidence.ratios import FEWEST, WIDEST, Ratio
 from tfparity.evidence.slowdowns import ALPHA, EXIT_CODE, LEAST
@@ -31,10 +31,20 @@ WHAT = {
     "keras-applications": "the same network of keras.applications, not converted",
 }
 
+#: What a conversion gives, and the column of the one that is fastest.
+CONVERTED = ("saved-model", "saved-model-xla", "tflite-float32", "tflite-dynamic", "tflite-float16")
+FASTEST = "fastest converted"
+
 #: How they are called in a sentence.
 CALLED = {"saved-model": "as a SavedModel", "saved-model-xla": "under XLA", "tflite-float32": "as a .tflite"}
 
 UNTOLD = "insufficient data"
+
+#: Cells of which the page says where the time goes: so many, the slowest; and types of operators of each.
+SLOWEST, TYPES = 10, 4
+
+#: What converters add to a graph: operators that compute nothing.
+MOVING = ("Transpose", "Cast", "Reshape")
 
 MEASURED = f"""\
 A cell that works is timed at its smallest batch, on one thread of one core, with inputs that lie ready. Each subject is
@@ -98,6 +108,7 @@ def page(table: Table) -> str:
             "Times as long: the median over cells, the least and the most, of those with sufficient data. All on CPUs.",
             "## Cell by cell",
             *(_toolchain(id, one, [cell for cell in found if cell.toolchain == id]) for id, one in known.items()),
+            where_it_goes(found),
         ]
     else:
         parts.append("**No latency is recorded.**")
@@ -156,6 +167,7 @@ def _toolchain(id: str, recording: Recording, found: Sequence[Timed]) -> str:
             if BASELINE in one.cell.subjects
             else "–",
             *(_short(one.ratios.get(name)) for name in names),
+            _fastest(one.ratios),
         ]
         for one in found
     ]
@@ -163,7 +175,7 @@ def _toolchain(id: str, recording: Recording, found: Sequence[Timed]) -> str:
     parts = [
         f"### {id}",
         f"{markdown.text(where)}; {markdown.text(recording.ran_at[:10])}; {how}. {said}",
-        markdown.table(["case", "route", BASELINE, *names], rows, align="llr" + "r" * len(names)),
+        markdown.table(["case", "route", BASELINE, *names, FASTEST], rows, align="llr" + "r" * len(names) + "l"),
     ]
     beside = [row for name in NAMES if (row := _beside(name, [one.cell for one in found]))]
     if beside:
@@ -178,6 +190,73 @@ def _toolchain(id: str, recording: Recording, found: Sequence[Timed]) -> str:
         lines = [f"- {name}, {words.cells(count)}: {markdown.text(why)}" for (name, why), count in failed.items()]
         parts.append(markdown.folded(f"{sum(failed.values())} that do not run", "\n".join(lines)))
     return "\n\n".join(parts)
+
+
+def where_it_goes(found: Sequence[Timed]) -> str:
+    """Of the slowest SavedModels: what they have more of than the ONNX file, and in which operators a call spends its
+    time. Empty where none tells."""
+    name, file = "saved-model", "onnxruntime"
+    told = [
+        (one.ratios[name].median or 0.0, one)
+        for one in found
+        if name in one.ratios and one.ratios[name].verdict != UNTOLD and one.cell.subjects[name].spent
+    ]
+    rows = []
+    for ratio, one in sorted(told, key=lambda pair: -pair[0])[:SLOWEST]:
+        mine, other = one.cell.subjects[name], one.cell.subjects.get(file)
+        counts = [f"{kind} {_count(mine, kind)}, {_count(other, kind)}" for kind in MOVING]
+        rows.append(
+            [
+                markdown.code(one.cell.case),
+                markdown.text(one.cell.route),
+                one.toolchain,
+                f"{ratio:.2f}",
+                "; ".join(counts),
+                _most(mine),
+                _most(other),
+            ]
+        )
+    if not rows:
+        return ""
+    head = [
+        "case",
+        "route",
+        "toolchain",
+        "times as long",
+        "SavedModel, ONNX file",
+        "TensorFlow's time",
+        "ONNX Runtime's",
+    ]
+    return "\n\n".join(
+        [
+            "## Where the time goes",
+            (
+                f"The slowest SavedModels, against torch. {', '.join(MOVING)} compute nothing: how many the "
+                "SavedModel has, and the ONNX file that it was made of. Time: the types of operators that take most of "
+                "one call, traced once it was timed, as the runtime joined them."
+            ),
+            markdown.table(head, rows, align="lllrlll"),
+        ]
+    )
+
+
+def _count(series: Series | None, kind: str) -> str:
+    """How many operators of that type a subject has, "–" where it does not tell."""
+    return str(series.operators.get(kind, 0)) if series and series.operators is not None else "–"
+
+
+def _most(series: Series | None) -> str:
+    """ "Conv2D 62%, Transpose 14%"."""
+    spent = (series and series.spent) or {}
+    whole = sum(spent.values())
+    most = sorted(spent.items(), key=lambda pair: (-pair[1], pair[0]))[:TYPES]
+    return ", ".join(f"{markdown.text(name)} {value / whole:.0%}" for name, value in most) if whole > 0 else "–"
+
+
+def _fastest(ratios: Mapping[str, Ratio]) -> str:
+    """The converted form that takes least, of those that say something."""
+    known = {name: one.median for name, one in ratios.items() if name in CONVERTED and one.verdict != UNTOLD}
+    return min(known, key=lambda name: known[name] or 0.0) if known else "–"
 
 
 def _short(found: Ratio | None) -> str:

@@ -15,9 +15,10 @@ from functools import partial
 from pathlib import Path
 from random import Random
 from statistics import median
+from typing import TypeVar
 
 from tfparity import paths
-from tfparity.engine.worker_client import Answer, Timing
+from tfparity.engine.worker_client import Account, Answer, Timing
 from tfparity.errors import MachineFault, WorkerError
 from tfparity.evidence.latency import Process, Series
 from tfparity.evidence.ratios import FEWEST
@@ -37,6 +38,12 @@ ENOUGH = 30.0
 #: Seconds that a subject may take to load and warm up, and that a call may take.
 SETUP_SECONDS = 300.0
 CALL_SECONDS = 60.0
+
+#: Types of operators that an account has, and characters of a name: a process may tell anything.
+MOST_TYPES = 100
+NAME_LENGTH = 60
+
+T = TypeVar("T", int, float)
 
 #: Bytes of a line, beyond which what answers is no subject.
 LINE_BYTES = 4096
@@ -58,8 +65,8 @@ class Call:
 class Subject:
     """One way to run a case, in a worker's process that answers call by call. Use as a context manager.
 
-    Raises WorkerError with the subject's own failure where it does not come up or stops answering. `timing` is what the
-    process told when it ended, None before.
+    Raises WorkerError with the subject's own failure where it does not come up or stops answering. `timing` and
+    `account` are what the process told when it ended, None before.
     """
 
     def __init__(
@@ -67,6 +74,7 @@ class Subject:
     ) -> None:
         self.name = name
         self.timing: Timing | None = None
+        self.account: Account | None = None
         self._ask, self._request, self._folder = ask, request, folder
         self._commands, self._durations = folder / "commands", folder / "durations"
         self._ended: list[str] = []  # why it ended, once it has
@@ -98,7 +106,7 @@ class Subject:
 
     def __exit__(self, *_: object) -> None:
         os.write(self._out, b"end\n")
-        self._thread.join(10)
+        self._thread.join(SETUP_SECONDS if self._request.get("account") else 10)
         os.close(self._out)
         os.close(self._in)
         paths.remove_folder(self._folder)  # a copy of the weights may be in it
@@ -109,7 +117,7 @@ class Subject:
             answer = self._ask(request)
         except (MachineFault, WorkerError) as fault:
             return str(fault)
-        self.timing = answer.facts.timing
+        self.timing, self.account = answer.facts.timing, answer.facts.account
         error = answer.stages[-1].error
         return f"{error.type}: {printable(error.message)[:300]}" if error else "Exit: the subject ended"
 
@@ -176,9 +184,9 @@ def interleave(subjects: Sequence[Subject], rounds: int, seed: int = 0) -> tuple
 
 def beside(
     subjects: Mapping[str, Callable[[], Subject]], rounds: int, seed: int = 0
-) -> tuple[dict[str, tuple[Process, Timing | None]], dict[str, str]]:
+) -> tuple[dict[str, tuple[Process, Subject]], dict[str, str]]:
     """One process of each subject, all up at once and taking turns; of those that come up and answer to the end what
-    was measured, and the reason of each that does not."""
+    was measured, with the subject as it ended, and the reason of each that does not."""
     failed: dict[str, str] = {}
     with ExitStack() as stack:
         up = []
@@ -188,8 +196,9 @@ def beside(
             except WorkerError as wrong:
                 failed[name] = str(wrong)
         calls, stopped = interleave(up, rounds, seed)
-    told = {subject.name: subject.timing for subject in up}  # once they have ended
-    return {name: (_process(mine, told[name]), told[name]) for name, mine in calls.items()}, {**failed, **stopped}
+    ended = {subject.name: subject for subject in up}
+    found = {name: (_process(mine, ended[name].timing), ended[name]) for name, mine in calls.items()}
+    return found, {**failed, **stopped}
 
 
 def _process(calls: Sequence[Call], timing: Timing | None) -> Process:
@@ -209,21 +218,33 @@ def measured(
     of them has a reason and no samples: what it left out would fall on it alone."""
     found: dict[str, list[Process]] = {name: [] for name in names}
     last: dict[str, Timing] = {}
+    accounts: dict[str, Account] = {}
     failed: dict[str, str] = {}
     for number in range(processes):
         makers = {name: partial(make, name, number) for name in names if name not in failed}
         told, wrong = beside(makers, rounds, seed=number)
         failed.update(wrong)
-        for name, (process, timing) in told.items():
+        for name, (process, subject) in told.items():
             found[name].append(process)
-            if timing is not None:
-                last[name] = timing
+            if subject.timing is not None:
+                last[name] = subject.timing
+            if subject.account is not None:
+                accounts[name] = subject.account
     series = {
-        name: Series(mine, last[name].megabytes if name in last else None, last[name].ran if name in last else None)
-        for name, mine in found.items()
-        if name not in failed
+        name: _series(mine, last.get(name), accounts.get(name)) for name, mine in found.items() if name not in failed
     }
     return series, failed
+
+
+def _series(processes: list[Process], timing: Timing | None, account: Account | None) -> Series:
+    told = (timing.megabytes, timing.ran) if timing else (None, None)
+    return Series(processes, *told, *((_listed(account.operators), _listed(account.spent)) if account else ()))
+
+
+def _listed(by_type: Mapping[str, T]) -> dict[str, T]:
+    """Types of operators, what there is most of first, as a file may hold them."""
+    most = sorted(by_type.items(), key=lambda one: (-one[1], one[0]))[:MOST_TYPES]
+    return {printable(name)[:NAME_LENGTH]: value for name, value in most}
 
 
 @contextmanager

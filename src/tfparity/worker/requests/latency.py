@@ -2,6 +2,7 @@
 
 The request names a pipe to read from and one to write to. Each line read, a number of calls, is answered by as many
 lines: the seconds of the call, and the processor's seconds for this process in it; the line "end" ends the request.
+With "account", it tells afterwards what a call is made of.
 """
 
 import gc
@@ -38,6 +39,12 @@ def handle(directory: str, request: Dict[str, Any], reply: Reply) -> None:
             "ran": _version(subject.packages),
         },
     )
+    if request.get("account") and subject.account:
+        try:
+            found = subject.account(request, prepared)
+        except Exception:  # it was timed all the same
+            return
+        reply.fact("account", {"operators": found.operators, "spent": found.spent})
 
 
 def _prepared(subject: subjects.Subject, request: Dict[str, Any]) -> Prepared:

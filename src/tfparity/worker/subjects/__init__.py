@@ -29,6 +29,16 @@ class Prepared(NamedTuple):
     held: Any = None
 
 
+class Account(NamedTuple):
+    """What a call is made of."""
+
+    #: How many operators of each type there are.
+    operators: Dict[str, int]
+
+    #: Seconds of one call in operators of each type, as the runtime ran them: it may have joined some.
+    spent: Dict[str, float]
+
+
 class Subject(NamedTuple):
     """One way to run a case.
 
@@ -50,6 +60,9 @@ class Subject(NamedTuple):
 
     #: The target that it runs (see tfparity.worker.targets), None where it runs none.
     target: Optional[str] = None
+
+    #: account(request, what was prepared) → where the time of a call goes. None where it cannot tell.
+    account: Optional[Callable[[Dict[str, Any], Prepared], Account]] = None
 
 
 def load(name: str) -> Subject:
