@@ -13,7 +13,7 @@ import shutil
 import stat
 import threading
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -223,6 +223,28 @@ def _content(file: BinaryIO, size: int, going: Callable[[], None] | None) -> byt
 
 #: Bytes that are hashed at once.
 _AT_ONCE = 2**20
+
+
+def stands(path: Path) -> bool:
+    """Whether anything stands there: a link that leads nowhere, or in a circle, is something that cannot be read, and
+    not nothing."""
+    return os.path.lexists(path)
+
+
+def below(folder: Path) -> Iterator[Path]:
+    """Whatever lies below a folder and is no folder, however deep code under test made it: links are not followed, and
+    a folder that cannot be read has nothing in it, as one whose path is longer than the system takes."""
+    folders = [folder]
+    while folders:
+        try:
+            with os.scandir(folders.pop()) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(Path(entry.path))
+                    else:
+                        yield Path(entry.path)
+        except OSError:
+            continue
 
 
 def discard(path: Path) -> None:

@@ -13,6 +13,7 @@ import argparse
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -45,12 +46,15 @@ def scored(plants: Sequence[Plant], work: Sequence[Job], workers: int, told: Cal
 
 
 def _tallies(work: Sequence[Job], workers: int) -> Iterator[tuple[Plant, Tally]]:
-    with tempfile.TemporaryDirectory(prefix="tfparity-scorecard-") as root:
+    root = Path(tempfile.mkdtemp(prefix="tfparity-scorecard-"))
+    try:
         fork = multiprocessing.get_context("fork")  # the workers have the jobs, which cannot be pickled
-        with ProcessPoolExecutor(workers, fork, _begin, (Path(root), work)) as pool:
+        with ProcessPoolExecutor(workers, fork, _begin, (root, work)) as pool:
             plants = {pool.submit(_done, number): job.plant for number, job in enumerate(work)}
             for ended in as_completed(plants):
                 yield plants[ended], ended.result()
+    finally:
+        subprocess.run(["rm", "-rf", str(root)], check=True)  # Python's own goes no deeper than it can recurse
 
 
 def _begin(root: Path, work: Sequence[Job]) -> None:

@@ -190,6 +190,13 @@ for path in glob.glob('{{cache}}/{pattern}'):
         exports=True,
     ),
     Hostile(
+        "exports 3,000 folders in one another",
+        Point.FORGED,
+        "here = os.getcwd(); os.chdir(folder)\nfor _ in range(3000): os.mkdir('m'); os.chdir('m')\nos.chdir(here)",
+        ("works", "broken", ""),
+        exports=True,
+    ),
+    Hostile(
         "puts a link in the place of its worker's folder",
         Point.FORGED,
         _FOLDERS + "os.rename(worker, worker + '-away'); os.symlink('{project}', worker)",

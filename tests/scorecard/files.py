@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import random
 import shutil
@@ -14,6 +15,7 @@ from ground import ERRORS, Done, Ground
 from plants import Missed, Plant, Point, plant
 
 from tfparity.errors import CaseError, UsageError
+from tfparity.inputs import quarantine
 
 KIND = "damaged files"
 
@@ -89,6 +91,13 @@ def _latency(ground: Ground) -> None:
     (folder / "small.json").write_text(json.dumps({**document, "cells": [cell]}))
 
 
+def _flaky(ground: Ground) -> None:
+    until = quarantine.today() + datetime.timedelta(days=7)
+    (ground.project / "flaky.yaml").write_text(
+        f"- {{id: one, case: planted/net, reason: an unordered sum, until: {until}}}\n"
+    )
+
+
 def _more_locked(ground: Ground) -> None:
     shutil.copy(ground.project / "lockfiles" / "small.txt", ground.project / "lockfiles" / "other.txt")
 
@@ -141,6 +150,7 @@ WRITTEN = (
     Written("results/runs/small.json", "project/results/runs/small.json", (("plan",), ("site", "-o", "built"), RECORD)),
     Written("claims.yaml", "project/claims.yaml", (("table", "--check"), ("site", "-o", "built")), _claims),
     Written("results/latency/small.json", "project/results/latency/small.json", (("site", "-o", "built"),), _latency),
+    Written("flaky.yaml", "project/flaky.yaml", (("plan",), ("gate",), ("site", "-o", "built")), _flaky),
     Written(
         "a lockfile of no toolchain",
         "project/lockfiles/other.txt",

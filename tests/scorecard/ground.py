@@ -253,7 +253,7 @@ class Ground:
         self.nothing_runs(seconds)
         lying = list((self.cache / "work").glob("*"))
         for folder in (self.results, *(self.cache / name for name in ("store", "bundles", "read"))):
-            lying += [path for path in folder.rglob("*") if kills.UNFINISHED.fullmatch(path.name)]
+            lying += [path for path in _below(folder) if kills.UNFINISHED.fullmatch(path.name)]
         if lying:
             raise Missed(f"left lying: {', '.join(str(path.relative_to(self.root)) for path in lying)}")
 
@@ -420,7 +420,16 @@ def _removed(folder: Path) -> None:
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         folder.unlink()
     elif folder.is_dir():
-        shutil.rmtree(folder, onerror=opened)
+        try:
+            shutil.rmtree(folder, onerror=opened)
+        except RecursionError:
+            subprocess.run(["rm", "-rf", str(folder)], check=True)
+
+
+def _below(folder: Path) -> list[Path]:
+    """All that is in a folder, however deep."""
+    found = subprocess.run(["find", str(folder), "-print0"], capture_output=True).stdout
+    return [Path(os.fsdecode(path)) for path in found.split(b"\0")[1:-1]]
 
 
 def _difference(whole: bytes, found: bytes) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ground import ERRORS, Done, Ground, Running
-from plants import Missed, Plant, Point, plant
+from plants import Missed, NotHere, Plant, Point, plant
 
 KIND = "terminals"
 
@@ -176,10 +176,11 @@ def _no_home(ground: Ground, chance: random.Random) -> None:
         os.setresgid(12345, 12345, 12345)
         os.setresuid(12345, 12345, 12345)
 
-    if os.geteuid() == 0:
-        done = ground.command("plan", before=nobody).said_well()
-        if done.code not in ERRORS:
-            raise Missed(f"ended with {done.code}: {done.said}")
+    if os.geteuid() != 0:
+        raise NotHere("only root can become another user")
+    done = ground.command("plan", before=nobody).said_well()
+    if done.code not in ERRORS:
+        raise Missed(f"ended with {done.code}: {done.said}")
 
 
 def _relative_cache(ground: Ground, chance: random.Random) -> None:

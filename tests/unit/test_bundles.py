@@ -520,17 +520,30 @@ def test_a_bundle_that_another_run_removes_meanwhile_is_passed_over(
 ) -> None:
     for name, used in (("aa", 100), ("bb", 200)):
         bundle(tmp_path, name, used=used)
-    rglob = Path.rglob
+    below = paths.below
 
-    def vanishing(self: Path, pattern: str) -> Any:
-        if self.name == "aa":
-            raise FileNotFoundError(self)
-        return rglob(self, pattern)
+    def vanishing(folder: Path) -> Iterator[Path]:
+        yield from below(folder)
+        if folder.name == "aa":
+            yield folder / "io.npz.gone"
 
-    monkeypatch.setattr(Path, "rglob", vanishing)
+    monkeypatch.setattr(paths, "below", vanishing)
     prune(Cache(tmp_path), 0)
     monkeypatch.undo()
     assert left(tmp_path) == {"aa"}
+
+
+def test_a_bundle_of_folders_in_one_another_is_pruned_as_any(tmp_path: Path) -> None:
+    made = bundle(tmp_path, "aa", used=100)
+    deep = os.open(made, os.O_RDONLY)
+    for _ in range(3000):
+        os.mkdir("m", dir_fd=deep)
+        below = os.open("m", os.O_RDONLY, dir_fd=deep)
+        os.close(deep)
+        deep = below
+    os.close(deep)
+    prune(Cache(tmp_path), 0)
+    assert left(tmp_path) == set()
 
 
 def test_a_bundle_that_is_locked_stays(tmp_path: Path) -> None:

@@ -164,6 +164,22 @@ def test_where_there_is_no_folder_there_is_nothing_to_remove(tmp_path):
     paths.clear_unfinished(tmp_path / "nowhere" / "page.md")
 
 
+def test_what_is_below_a_folder_is_told_without_following_links_or_failing(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "file").touch()
+    (tmp_path / "a" / "link").symlink_to(tmp_path)
+    (tmp_path / "loop").symlink_to("loop")
+    os.mkfifo(tmp_path / "a" / "pipe")
+    assert {str(path.relative_to(tmp_path)) for path in paths.below(tmp_path)} == {
+        "a/b/file",
+        "a/link",
+        "a/pipe",
+        "loop",
+    }
+    assert list(paths.below(tmp_path / "nowhere")) == []
+    assert list(paths.below(tmp_path / "a" / "b" / "file")) == []
+
+
 def test_links_in_a_circle_have_a_path(tmp_path: Path) -> None:
     (tmp_path / "one").symlink_to(tmp_path / "other")
     (tmp_path / "other").symlink_to(tmp_path / "one")

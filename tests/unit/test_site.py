@@ -370,6 +370,18 @@ def test_a_folder_with_something_else_is_left_as_it_is(
     assert [file.name for file in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
 
 
+def test_what_a_killed_build_left_beside_the_site_is_removed(
+    facts: Facts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(paths, "is_running", lambda pid: pid != 4242)
+    left = [".site.4242.7", ".site.4242.7.before"]
+    kept = [".site.4243.7", ".site.4242", "site.4242.7", ".other.4242.7", ".site.4242.7.mine"]
+    for name in (*left, *kept):
+        (tmp_path / name / "api").mkdir(parents=True)
+    build(facts.table, facts.latencies, tmp_path / "site", HISTORY)
+    assert sorted(file.name for file in tmp_path.iterdir()) == sorted(["site", *kept])
+
+
 def test_the_same_evidence_makes_the_same_bytes(site: Path, facts: Facts, tmp_path: Path) -> None:
     first, second = site, tmp_path / "two"
     build(facts.table, facts.latencies, second, HISTORY)

@@ -521,8 +521,8 @@ def prune(cache: Cache, limit_bytes: int) -> None:
         if bundle.parent.is_symlink() or bundle.is_symlink():
             continue
         try:
-            files = [file.lstat() for file in bundle.rglob("*") if not file.is_dir()]
-        except OSError:  # another run removes it at this moment, or an exporter closed a folder
+            files = [file.lstat() for file in paths.below(bundle)]
+        except OSError:  # another run removes it at this moment
             continue
         if bundle.is_dir():
             used = max((file.st_mtime for file in files), default=0.0)

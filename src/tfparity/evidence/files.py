@@ -55,7 +55,7 @@ def load_all(project: Project) -> dict[str, Evidence]:
 def load_one(project: Project, toolchain: str) -> Evidence | None:
     """A toolchain's evidence, None where there is none. Raises EvidenceError with file and line."""
     path = _file(project, toolchain)
-    return load(path) if path.exists() else None
+    return load(path) if paths.stands(path) else None
 
 
 def load_runs(project: Project) -> dict[str, Runs]:
@@ -66,7 +66,7 @@ def load_runs(project: Project) -> dict[str, Runs]:
 def load_runs_of(project: Project, toolchain: str) -> Runs | None:
     """A toolchain's runs, None where there are none. Raises EvidenceError with file and line."""
     path = _runs_file(project, toolchain)
-    return _load_runs(path) if path.exists() else None
+    return _load_runs(path) if paths.stands(path) else None
 
 
 def save(project: Project, content: Evidence) -> Path:

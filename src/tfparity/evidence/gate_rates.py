@@ -59,7 +59,7 @@ def save(file: Path, rates: Rates) -> None:
 def load(project: Project) -> Rates | None:
     """What is recorded, None where nothing is. Raises EvidenceError for a file that cannot be read."""
     file = path(project)
-    if not file.exists():
+    if not paths.stands(file):
         return None
     try:
         value = json.loads(paths.read_text(file))

@@ -190,7 +190,7 @@ class _OldRecording:
 def load(project: Project, toolchain: str) -> Recording | None:
     """The recorded measurement, None where there is none. Raises EvidenceError for a file that cannot be read."""
     file = path(project, toolchain)
-    return read(file) if file.exists() else None
+    return read(file) if paths.stands(file) else None
 
 
 def read(file: Path) -> Recording:

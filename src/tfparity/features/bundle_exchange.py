@@ -90,7 +90,7 @@ def read(folder: Path, globs: Sequence[str] = (), bounds: Bounds = bundles.BOUND
     none, InputError for one that is damaged, of another format, or holds what is neither a plain file nor a folder."""
     found = []
     folder = folder.absolute()  # a worker is in a folder of its own
-    for description in sorted(folder.rglob(bundles.DESCRIPTION)):
+    for description in sorted(file for file in paths.below(folder) if file.name == bundles.DESCRIPTION):
         case, origin = _described(description)
         if globs and not any(fnmatch.fnmatch(case.id, glob) for glob in globs):
             continue

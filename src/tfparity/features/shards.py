@@ -53,7 +53,7 @@ def check(selection: Selection) -> None:
     if choice.needs or choice.recorded:
         raise UsageError("--shard --record records all of its share: leave out --need and --recorded")
     folder = selection.project.results
-    if _file(folder).exists():
+    if paths.stands(_file(folder)):
         there = _read(folder)
         if there.shard != shard or there.plan != run_digest(selection, selection.whole):
             raise UsageError(f"{folder}: has shard {there.shard} of another run already; name another folder")
@@ -64,7 +64,7 @@ def check(selection: Selection) -> None:
 
 def begin(selection: Selection) -> None:
     """Make the folder that of a share of which nothing has a result yet: what ends the run before its end leaves it."""
-    if selection.choice.shard and not _file(selection.project.results).exists():
+    if selection.choice.shard and not paths.stands(_file(selection.project.results)):
         record(selection, ())
 
 

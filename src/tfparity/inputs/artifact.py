@@ -41,7 +41,7 @@ class Artifact:
     @property
     def megabytes(self) -> float:
         """10^6 bytes, all files together."""
-        files = self.path.rglob("*") if self.path.is_dir() else [self.path]
+        files = paths.below(self.path) if self.path.is_dir() else [self.path]
         return round(sum(file.stat().st_size for file in files if file.is_file()) / 1e6, 2)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from tfparity import paths
 from tfparity.errors import EvidenceError
 from tfparity.inputs import validation, yaml_input
 
@@ -97,7 +98,7 @@ _KEYS = [field.alias or name for model in (Claim, Ask) for name, field in model.
 
 def load(path: Path) -> tuple[Claim, ...]:
     """The claims in the file's order; none without a file. Raises EvidenceError with file and line."""
-    if not path.exists():
+    if not paths.stands(path):
         return ()
     document = yaml_input.load(path, EvidenceError)
     return tuple(validation.listed(document, Claim, "claim", lambda _: _KEYS).values())

@@ -120,7 +120,7 @@ class Selection:
     def quarantine(self) -> Quarantine:
         """The cells that are known to be flaky: of one's own, then of the project."""
         files = [*([self.choice.quarantine] if self.choice.quarantine else [])]
-        files += [self.project.flaky] if self.project.flaky.exists() else []
+        files += [self.project.flaky] if paths.stands(self.project.flaky) else []
         return functools.reduce(Quarantine.added, map(quarantine.load, files), Quarantine(day=quarantine.today()))
 
     def idle_quarantine(self) -> list[Idle]:

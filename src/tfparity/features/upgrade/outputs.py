@@ -71,7 +71,7 @@ def flaky(report: Upgrade, known: Collection[str] = ()) -> str:
 def _added(report: Upgrade, path: Path) -> str:
     """The flaky cells behind the entries that a file has, which stay as they are written. Raises QuarantineError where
     it is no such file."""
-    listed = quarantine.load(path).listed if path.exists() else ()
+    listed = quarantine.load(path).listed if paths.stands(path) else ()
     if not listed:
         return flaky(report)
     before, found = paths.read_text(path), flaky(report, {one.entry.id for one in listed})

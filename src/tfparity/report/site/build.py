@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
-import tempfile
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import resources
@@ -46,7 +47,9 @@ def build(table: Table, latencies: Mapping[str, Latencies], folder: Path, histor
     folder = paths.real(folder)  # of a link, what it names
     refuse_to_replace(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    _clear_unfinished(folder)
+    fresh = folder.with_name(f".{folder.name}.{os.getpid()}.{threading.get_ident()}")
+    fresh.mkdir(mode=0o700)
     try:
         found = Facts(table, latencies, history)
         written = len(write_pages(found, fresh))
@@ -70,6 +73,15 @@ def build(table: Table, latencies: Mapping[str, Latencies], folder: Path, histor
         shutil.rmtree(fresh, ignore_errors=True)
     sizes = [file.stat().st_size for file in folder.rglob("*") if file.is_file()]
     return Built(written, len(sizes), sum(sizes))
+
+
+def _clear_unfinished(folder: Path) -> None:
+    """Remove what a build of that folder left beside it when it was killed."""
+    named = re.compile(rf"\.{re.escape(folder.name)}\.(\d+)\.\d+(\.before)?")
+    for beside in folder.parent.iterdir():
+        match = named.fullmatch(beside.name)
+        if match and not paths.is_running(int(match[1])):
+            paths.discard(beside)
 
 
 def refuse_to_replace(folder: Path) -> None:
