@@ -32,7 +32,11 @@ def told(interrupt: KeyboardInterrupt) -> int:
 
 def take() -> None:
     """From now on SIGINT, SIGTERM and SIGHUP raise Ended in the main thread; a signal that somebody ignores (nohup) or
-    handles already is left to them."""
+    handles already is left to them. That a child ended is heard again where whoever started us had it ignored: of such
+    a child the system keeps no status."""
+    child = getattr(signal, "SIGCHLD", None)
+    if child is not None and signal.getsignal(child) is signal.SIG_IGN:
+        signal.signal(child, signal.SIG_DFL)
     for number, usual in (
         (signal.SIGINT, signal.default_int_handler),
         (signal.SIGTERM, signal.SIG_DFL),

@@ -410,6 +410,16 @@ def _other_hash(ground: Ground, chance: random.Random) -> None:
     _as_before(ground)
 
 
+def _unheard(ground: Ground, chance: random.Random) -> None:
+    """Whoever started the run has the ends of children ignored, which an exec hands on."""
+    from_the_start(ground)
+    done = ground.process(*RECORD, before=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN)).said_well()
+    if done.code:
+        raise Missed(f"ended with {done.code}: {done.said}")
+    ground.same()
+    ground.nothing_is_left()
+
+
 # Two runs at once
 
 
@@ -627,6 +637,7 @@ PLANTS: tuple[Plant, ...] = (
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
         for group in (False, True)
     ),
+    plant("the ends of children ignored by our parent", "signals", Point.HANGS, _unheard, slow=3),
     plant("Ctrl-C to a run that waits for another", "signals", Point.HANGS, _waiting_for_another, slow=12),
     plant("a warm parent that is stopped", "signals", Point.HANGS, _stopped_parent, times=2, slow=30),
     plant("no file beyond a size", "full disks", Point.MACHINE, _file_size, times=12, slow=5),

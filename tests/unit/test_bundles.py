@@ -546,6 +546,13 @@ def test_a_bundle_of_folders_in_one_another_is_pruned_as_any(tmp_path: Path) -> 
     assert left(tmp_path) == set()
 
 
+def test_a_bundle_of_a_time_to_come_is_no_bundle_in_use(tmp_path: Path) -> None:
+    made = bundle(tmp_path, "aa", used=100)
+    os.utime(made / "io.npz", (2**33, 2**33))
+    prune(Cache(tmp_path), 0)
+    assert left(tmp_path) == set()
+
+
 def test_a_bundle_that_is_locked_stays(tmp_path: Path) -> None:
     for name in ("aa", "bb"):
         bundle(tmp_path, name, used=100)

@@ -232,6 +232,13 @@ def test_columns_says_how_wide_a_pipe_is(monkeypatch: pytest.MonkeyPatch) -> Non
     assert terminal.console(io.StringIO()).width == 77
 
 
+@pytest.mark.parametrize("said", ["9" * 5000, "1e9", "-5", "٣", "", "0x10", "9" * 7])
+def test_columns_that_are_no_size_say_nothing(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    for name in ("COLUMNS", "LINES"):
+        monkeypatch.setenv(name, said)
+    terminal.console(io.StringIO()).print("read")
+
+
 def test_routes_are_a_column_where_there_are_several() -> None:
     text = shown([made("works"), made("works", route="onnx-tf-dynamo")])
     assert "onnx-tf-dynamo" in text

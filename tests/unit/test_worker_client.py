@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -158,6 +159,11 @@ WRONG = {
     "facts that are a list": told("convert", facts=[1]),
     "a signature that is none": told("convert", facts={"signature": [["x", "float32"]]}),
     "sensitivity that is none": told("convert", facts={"sensitivity": {"a": "much"}}),
+    "a sensitivity of no output": told("convert", facts={"sensitivity": {"a": []}}),
+    "a sensitivity below zero": told("convert", facts={"sensitivity": {"a": [-1.0]}}),
+    "a sensitivity without end": told("convert", facts={"sensitivity": {"a": [math.inf]}}),
+    "a sensitivity that is no number": told("convert", facts={"sensitivity": {"a": [math.nan]}}),
+    "a weight without end": told("convert", facts={"unseen": {"a": math.inf}}),
     "a stage that runs and is none": {"stages": [], "running": "transmute", "done": False},
     "running that is no text": {"stages": [], "running": ["convert"]},
     "done that is text": {"stages": [], "done": "quite"},

@@ -61,3 +61,17 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     with suppress(MatrixError):
         found = document(f"value: {text}\n")
         found.line(["value", 0])
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('- {id: a, cause: "a\\ud800b"}\n', 1),
+        ('- id: a\n  matches:\n    - "x"\n    - "\\udfff"\n', 4),
+        ('- id: a\n  when: {"\\ud800": 1}\n', 2),
+    ],
+)
+def test_half_of_a_surrogate_pair_has_its_line(text: str, line: int) -> None:
+    with pytest.raises(MatrixError, match="holds half of a surrogate pair") as said:
+        document(text)
+    assert said.value.line == line

@@ -67,7 +67,12 @@ def test_a_subject_is_timed_in_processes_of_its_own(time: Time, version: str) ->
 
 
 @pytest.mark.parametrize(
-    ("does", "said"), [("stops-midway", "ended by SIGABRT"), ("refuses", "NotHere: this version cannot do it")]
+    ("does", "said"),
+    [
+        ("stops-midway", "ended by SIGABRT"),
+        ("refuses", "NotHere: this version cannot do it"),
+        ("fills-the-pipe", "exited with status 1"),
+    ],
 )
 def test_a_subject_that_does_not_run_to_the_end_has_a_reason_and_no_samples(time: Time, does: str, said: str) -> None:
     found = time({"torch": "steady", "torchscript": does})
@@ -77,12 +82,21 @@ def test_a_subject_that_does_not_run_to_the_end_has_a_reason_and_no_samples(time
 
 
 def test_a_subject_tells_where_the_time_goes_once_it_is_timed(time: Time) -> None:
-    found = time({"torch": "steady", "torchscript": "cannot-tell", "saved-model": "tells-too-much"})
+    found = time(
+        {
+            "torch": "steady",
+            "torchscript": "cannot-tell",
+            "onnxruntime": "tells-nonsense",
+            "saved-model": "tells-too-much",
+        }
+    )
     assert found.failed == {}
     told = found.subjects["torch"]
     assert (told.operators, told.spent) == ({"Tile": 2, "Sort": 1}, {"Sort": 2e-3, "Tile": 1e-3})
     assert list(told.spent or ()) == ["Sort", "Tile"]
-    assert found.subjects["torchscript"].operators is None
+    for name in ("torchscript", "onnxruntime"):
+        assert found.subjects[name].operators is None
+        assert found.subjects[name].processes[0].load_seconds is not None
     much = found.subjects["saved-model"]
     for by_type in (much.operators, much.spent):
         assert by_type is not None

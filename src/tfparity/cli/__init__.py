@@ -23,7 +23,7 @@ from tfparity.cli import (
     upgrade,
 )
 from tfparity.cli.commands import Commands
-from tfparity.errors import TfparityError
+from tfparity.errors import MachineFault, TfparityError
 from tfparity.report import plain
 
 
@@ -47,6 +47,14 @@ def _ended(arguments: Sequence[str] | None) -> int:
     except BrokenPipeError:  # the reader went away, as `| head` does
         plain.give_up(sys.stdout)
         return 0
+    except (MemoryError, ImportError, RuntimeError) as wrong:
+        from tfparity.report.ending import no_room
+
+        said = no_room(wrong)
+        if said is None:
+            raise
+        print(f"tfparity: {said}", file=sys.stderr)
+        return MachineFault.exit_code
     except (TfparityError, OSError) as wrong:
         from tfparity.report.ending import in_a_line
 

@@ -32,6 +32,7 @@ from tfparity.records import machine, readers, waiting
 from tfparity.records.cells import Model, Note, Problem, StageReply
 from tfparity.records.fingerprint import printable
 from tfparity.records.keys import Json
+from tfparity.records.numbers import Amount, Amounts
 from tfparity.records.vocabulary import Outcome, Stage
 from tfparity.worker.declare import Case
 
@@ -99,12 +100,12 @@ class BundleFacts:
     """What the source side says of a model. sensitivity, bounded, unseen: see worker.sensitivity.Measured; floor:
     "float64" or "ulp"."""
 
-    sensitivity: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    sensitivity: Mapping[str, Amounts] = field(default_factory=dict)
     floor: str | None = None
     float64_error: str | None = None
     parameters: int | None = None
     bounded: tuple[str, ...] = ()
-    unseen: Mapping[str, float] = field(default_factory=dict)
+    unseen: Mapping[str, Amount] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -526,6 +527,7 @@ def prune(cache: Cache, limit_bytes: int) -> None:
             continue
         if bundle.is_dir():
             used = max((file.st_mtime for file in files), default=0.0)
+            used = 0.0 if used > time.time() + IN_USE else used  # of no run: an exporter's, or of another clock
             sizes.append((used, sum(min(file.st_size, file.st_blocks * 512) for file in files), bundle))
     total = sum(size for _, size, _ in sizes)
     for used, size, bundle in sorted(sizes, key=lambda entry: entry[0]):

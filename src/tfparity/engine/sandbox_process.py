@@ -241,6 +241,7 @@ def _end_as(status: int) -> NoReturn:
 def main(places: dict[str, list[str]], command: Sequence[str]) -> NoReturn:
     """Run the command inside; never returns."""
     made = Path(places["made"][0])
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, no child would have a status
     for descriptor in places["told"]:
         os.set_inheritable(int(descriptor), False)  # the command has it not
     try:

@@ -17,10 +17,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO
+from typing import IO, Annotated
 
 import psutil
-from pydantic import FiniteFloat, ValidationError
+from pydantic import FiniteFloat, ValidationError, WrapValidator
 
 from tfparity import paths
 from tfparity.engine import orphans, sandbox
@@ -34,6 +34,7 @@ from tfparity.records import machine, own_environment, readers
 from tfparity.records.cells import Problem, StageReply
 from tfparity.records.fingerprint import printable
 from tfparity.records.keys import Json
+from tfparity.records.numbers import Amount, Amounts, Count
 from tfparity.records.vocabulary import Outcome
 from tfparity.worker import messages
 
@@ -108,10 +109,10 @@ class Timing:
     """What a subject's process says beside its samples: see requests.latency. megabytes: of files on disk, memory_mib:
     the peak beyond what the process had before; None where there is none. ran: package and version."""
 
-    load_seconds: FiniteFloat
-    first_seconds: FiniteFloat
-    memory_mib: FiniteFloat | None = None
-    megabytes: FiniteFloat | None = None
+    load_seconds: Amount
+    first_seconds: Amount
+    memory_mib: Amount | None = None
+    megabytes: Amount | None = None
     ran: str | None = None
 
 
@@ -120,8 +121,16 @@ class Account:
     """What a call of a subject is made of, by type of operator: how many there are, seconds of one call in them. Names
     are as the process told them."""
 
-    operators: Mapping[str, int]
-    spent: Mapping[str, FiniteFloat]
+    operators: Mapping[str, Count]
+    spent: Mapping[str, Amount]
+
+
+def _account_or_none(told: object, read: Callable[[object], Account]) -> Account | None:
+    """An account that is none takes nothing else of a reply along."""
+    try:
+        return read(told)
+    except ValidationError:
+        return None
 
 
 @dataclass(frozen=True)
@@ -146,9 +155,9 @@ class Facts:
     (requests.score). compiled: by a compiler for an edge device (requests.compile).
     """
 
-    sensitivity: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    sensitivity: Mapping[str, Amounts] = field(default_factory=dict)
     bounded: tuple[str, ...] = ()
-    unseen: Mapping[str, FiniteFloat] = field(default_factory=dict)
+    unseen: Mapping[str, Amount] = field(default_factory=dict)
     floor: str | None = None
     float64_error: str | None = None
     parameters: int | None = None
@@ -164,7 +173,7 @@ class Facts:
     target: Made | None = None
     takes: Takes | None = None
     timing: Timing | None = None
-    account: Account | None = None
+    account: Annotated[Account | None, WrapValidator(_account_or_none)] = None
     score: FiniteFloat | None = None
     compiled: Placed | None = None
 

@@ -147,7 +147,7 @@ def save(project: Project, toolchain: str, ran_at: str, measured: Sequence[Laten
     """Write one measurement run whole: samples of different runs are never mixed."""
     document = {"schema": SCHEMA, "toolchain": toolchain, "ran_at": ran_at, "machine": machine(), "threads": 1}
     lines = [
-        json.dumps(cell.document(), separators=(",", ":"))
+        json.dumps(cell.document(), separators=(",", ":"), allow_nan=False)
         for cell in sorted(measured, key=lambda cell: (cell.case, cell.route))
     ]
     text = json.dumps(document, indent=1)[:-2] + ',\n "cells": [\n  ' + ",\n  ".join(lines) + "\n ]\n}\n"

@@ -265,14 +265,22 @@ def _form(entry: Any) -> str:
     return "split" if "source" in names else "one"
 
 
+#: Seconds of a limit, and GiB of one of memory: beyond them it is none, and below a Python alone takes more.
+LONGEST = 10.0**7
+LEAST, MOST = 0.03, 10.0**6
+
+
 class Limits(_Strict):
     """What one request to a worker may take, and the remedies of a cell together."""
 
-    seconds: float = Field(default=600, gt=0, description="Seconds of a request, all its stages together.")
-    memory_gib: float = Field(default=8, gt=0, description="GiB of memory (PSS) of a request's process group.")
+    seconds: float = Field(default=600, gt=0, le=LONGEST, description="Seconds of a request, all its stages together.")
+    memory_gib: float = Field(
+        default=8, ge=LEAST, le=MOST, description="GiB of memory (PSS) of a request's process group."
+    )
     remedy_seconds: float = Field(
         default=1800,
         gt=0,
+        le=LONGEST,
         description="Seconds after which a cell begins no other remedy; those left out are recorded as skipped.",
     )
 

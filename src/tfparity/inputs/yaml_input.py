@@ -23,6 +23,9 @@ class Document:
         self._wrong = wrong
         plain = plain_yaml.read(text)
         self.content: object = self._marked if plain is None else plain
+        broken = _broken(self.content)
+        if broken is not None:
+            raise self.error("holds half of a surrogate pair, which no file can hold", broken)
 
     def error(self, message: str, place: Sequence[str | int] = ()) -> InputError:
         """The error that says this of what stands at `place`."""
@@ -108,6 +111,26 @@ def _too_deep(text: str) -> int | None:
             return line
     return None
 
+
+def _broken(content: object) -> list[str | int] | None:
+    """The place of a text, or of a key, that UTF-8 cannot hold: YAML has escapes for halves of a surrogate pair."""
+    if isinstance(content, str):
+        return None if _SURROGATE.search(content) is None else []
+    parts: Iterable[tuple[str | int, object]] = ()
+    if isinstance(content, dict):
+        parts = content.items()
+        if any(isinstance(key, str) and _SURROGATE.search(key) for key in content):
+            return []
+    elif isinstance(content, list):
+        parts = enumerate(content)
+    for part, value in parts:
+        inside = _broken(value)
+        if inside is not None:
+            return [part, *inside]
+    return None
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 _NOTHING = object()
 

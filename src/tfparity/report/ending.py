@@ -9,6 +9,22 @@ from tfparity.errors import DiskError, TfparityError
 from tfparity.records import machine
 
 
+def no_room(wrong: MemoryError | ImportError | RuntimeError) -> str | None:
+    """What to say where this process got no memory or no thread; None of what is a fault of ours."""
+    if isinstance(wrong, MemoryError):
+        return "got no memory that it asked for: free some, or run fewer side by side (--jobs 1)"
+    if isinstance(wrong, RuntimeError):
+        started = "can't start new thread" in str(wrong)
+        return "cannot start another thread: raise the limits (ulimit -u, ulimit -v)" if started else None
+    try:
+        import resource
+    except ImportError:  # not a Unix
+        return None
+    if resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY:
+        return None
+    return "a library that it needs does not fit into its address space: raise the limit (ulimit -v)"
+
+
 def in_a_line(wrong: TfparityError | OSError) -> TfparityError:
     """The error that a command ends with: our own, or what the system refused, with the path and the reason."""
     if isinstance(wrong, TfparityError):

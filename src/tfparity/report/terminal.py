@@ -40,6 +40,10 @@ ROOM_TO_FOLD = 20
 ENDLESS = 1_000_000
 
 
+#: Variables that say a terminal's size, and the digits that one may have.
+_SIZES, _DIGITS = ("COLUMNS", "LINES"), 6
+
+
 class _Filtering(Console):
     """Adds colours of its own to texts, of which none reaches the terminal as a sequence."""
 
@@ -51,7 +55,9 @@ class _Filtering(Console):
 def console(stream: TextIO | plain.Screen, *, colours: bool | None = None) -> Console:
     """A console on the stream: as wide as the terminal, or ENDLESS where there is none."""
     file = cast("TextIO", stream.unfiltered() if isinstance(stream, plain.Screen) else stream)
-    made = _Filtering(file=file, force_terminal=colours, highlight=False)
+    told = {name: value for name, value in os.environ.items() if name not in _SIZES or value.isdecimal()}
+    told = {name: value for name, value in told.items() if name not in _SIZES or len(value) <= _DIGITS}
+    made = _Filtering(file=file, force_terminal=colours, highlight=False, _environ=told)
     if not stream.isatty() and "COLUMNS" not in os.environ:
         made.width = ENDLESS
     return made

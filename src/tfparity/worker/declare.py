@@ -136,6 +136,11 @@ class Case(NamedTuple):
         return declared
 
 
+def _whole(text: str) -> bool:
+    """Whether UTF-8 can hold it."""
+    return not any("\ud800" <= sign <= "\udfff" for sign in text)
+
+
 def is_id(text: Any) -> bool:
     """Whether the text may be a case's id: ids become paths below a folder and are printed to terminals unescaped."""
     parts = text.split("/") if isinstance(text, str) else []
@@ -305,6 +310,8 @@ def case(
         for given, what in ((outputs, "outputs"), (tags, "tags"), (operators, "operators")):
             if isinstance(given, str):
                 refuse("%s takes a list: [%r]" % (what, given))
+            if any(isinstance(one, str) and not _whole(one) for one in given):
+                refuse("%s holds half of a surrogate pair, which no file can hold" % what)
         if not inputs or not outputs:
             refuse("needs at least one input and one output")
         for number, one in enumerate(inputs):
@@ -317,6 +324,8 @@ def case(
         for texts, what in ((requires, "requires"), (insensitive, "insensitive")):
             if not all(isinstance(part, str) for pair in dict(texts or {}).items() for part in pair):
                 refuse("%s holds texts only, such as {'torch': '>=2'}" % what)
+            if not all(_whole(part) for pair in dict(texts or {}).items() for part in pair):
+                refuse("%s holds half of a surrogate pair, which no file can hold" % what)
         named = [i if i.name or len(inputs) > 1 else i._replace(name="input") for i in inputs]
         made = [o if isinstance(o, Output) else floating(o) for o in outputs]
         names = [i.name for i in named] + [o.name for o in made]

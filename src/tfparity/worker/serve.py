@@ -163,6 +163,8 @@ def serve(directory: str) -> int:
     # Replies travel on a descriptor of their own: what frameworks print goes to the log.
     replies = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
+    if hasattr(signal, "SIGCHLD"):  # ignored by whoever started us, no child would have a status
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     _become_subreaper()
 
     def say(**value: Any) -> None:

@@ -3,13 +3,12 @@ again with new processes."""
 
 from __future__ import annotations
 
-import math
 import os
 import select
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -39,11 +38,17 @@ ENOUGH = 30.0
 SETUP_SECONDS = 300.0
 CALL_SECONDS = 60.0
 
+#: Seconds in which it takes the command to end.
+END_SECONDS = 5.0
+
 #: Types of operators that an account has, and characters of a name: a process may tell anything.
 MOST_TYPES = 100
 NAME_LENGTH = 60
 
 T = TypeVar("T", int, float)
+
+#: Seconds that no call takes.
+LONGEST = 10.0**6
 
 #: Bytes of a line, beyond which what answers is no subject.
 LINE_BYTES = 4096
@@ -86,7 +91,7 @@ class Subject:
         for pipe in (self._commands, self._durations):
             os.mkfifo(pipe)
         # Opened for both, so that neither side waits for the other to come up.
-        self._out = os.open(self._commands, os.O_RDWR)
+        self._out = os.open(self._commands, os.O_RDWR | os.O_NONBLOCK)
         self._in = os.open(self._durations, os.O_RDWR | os.O_NONBLOCK)
         request: dict[str, Json] = {
             **self._request,
@@ -105,7 +110,8 @@ class Subject:
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.write(self._out, b"end\n")
+        with suppress(WorkerError):
+            self._say(b"end\n", END_SECONDS)
         self._thread.join(SETUP_SECONDS if self._request.get("account") else 10)
         os.close(self._out)
         os.close(self._in)
@@ -124,13 +130,27 @@ class Subject:
     def turn(self) -> Call:
         """The call that counts of one turn, by the worker's clock."""
         calls = 1 if self._last >= LONG else 2
-        os.write(self._out, b"%d\n" % calls)
+        self._say(b"%d\n" % calls, CALL_SECONDS)
         lines = [self._line(CALL_SECONDS) for _ in range(calls)]
         call = _call(lines[-1])
         if call is None:
             raise WorkerError(f"{self.name}: its answer is no time: {printable(lines[-1])[:80]!r}")
         self._last = call.seconds
         return call
+
+    def _say(self, line: bytes, patience: float) -> None:
+        """Write a line, shorter than a pipe writes at once. A subject could fill the pipe, and not read it."""
+        deadline = time.monotonic() + patience
+        while True:
+            try:
+                os.write(self._out, line)
+                return
+            except BlockingIOError:
+                if self._ended:
+                    raise WorkerError(f"{self.name}: {self._ended[0]}") from None
+                if time.monotonic() > deadline:
+                    raise WorkerError(f"{self.name}: takes no command within {patience:.0f} s") from None
+                select.select([], [self._out], [], 0.2)
 
     def _line(self, patience: float) -> str:
         deadline = time.monotonic() + patience
@@ -154,7 +174,7 @@ def _call(line: str) -> Call | None:
         seconds, busy = map(float, line.split())
     except ValueError:
         return None
-    return Call(seconds, busy) if 0 <= seconds < math.inf and 0 <= busy < math.inf else None
+    return Call(seconds, busy) if 0 <= seconds <= LONGEST and 0 <= busy <= LONGEST else None
 
 
 def interleave(subjects: Sequence[Subject], rounds: int, seed: int = 0) -> tuple[dict[str, list[Call]], dict[str, str]]:
