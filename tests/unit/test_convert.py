@@ -428,7 +428,7 @@ def test_where_no_way_is_right_nothing_is_written(asked: Session, monkeypatch: p
     assert told[-1] == "there is no other way"
     one = Session(Choice(toolchains=("old",), tier="all", case_globs=("zoo/gru",)))
     *_, told = converted(one, monkeypatch, {"old": came_to(lost_axis())})
-    assert told[-1] == "--toolchain or --route left out, others are tried"
+    assert told[-1] == "without --toolchain or --route, others are tried"
 
 
 def test_ways_that_were_not_tried_are_named_at_the_end(asked: Session, monkeypatch: pytest.MonkeyPatch) -> None:

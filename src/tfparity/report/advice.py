@@ -87,9 +87,22 @@ def _unfit(out: Console, advice: Advice, known: Known) -> None:
             indented(out, Text(line))
     elif advice.wishes.versions or advice.wishes.routes:
         out.print("No toolchain of the matrix has these versions and routes together.")
-    out.print(Text("Drop one wish", "bold") if advice.drops else "No single wish stands in the way alone.")
+    nothing_ran = advice.nearest is not None and advice.nearest.fit is Fit.UNTESTED and not _wished(advice.wishes)
+    if advice.drops:
+        out.print(Text("Drop one wish", "bold"))
+    elif nothing_ran and advice.nearest:
+        out.print("Nothing of it was run yet, and nothing is known to stand in the way: try it there")
+        for line in convert(advice.nearest, known, advice.wishes):
+            _typed(out, line)
+    else:
+        out.print("No single wish stands in the way alone.")
     for drop in advice.drops:
         indented(out, Text(f"without {drop.wish}: {in_a_line(drop.gives, known)}"))
+
+
+def _wished(wishes: Wishes) -> bool:
+    """Whether anything is wished for beside models."""
+    return bool(wishes.versions or wishes.routes or wishes.targets or wishes.runtimes)
 
 
 def stack(plan: Plan, known: Known) -> str:

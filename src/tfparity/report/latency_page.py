@@ -62,6 +62,7 @@ a model that takes long a process makes as few calls that count as {FEWEST}.
 - **load**: from what lies on disk to what can be called; for torch that is the weights, read into the model as it was
   built. **first**: the first call, in which XLA and `torch.compile` compile. **memory**: the most beyond what the
   process had with its frameworks imported; what the model's code imports counts. **disk**: the files that are loaded
+- A model of your own: `python -m nox -s latency -- --cases my_cases.py`
 - ONNX Runtime is the toolchain's own where it has one, else that of tfparity
 - A .tflite whose answers are wrong is not timed"""
 

@@ -153,13 +153,15 @@ model = Interpreter("resnet18/model.tflite").get_signature_runner()
 for name, about in model.get_input_details().items():
     print(name, about["dtype"].__name__, about["shape_signature"])  # -1: takes any size
 for batch in 1, 4:
-    (scores,) = model(images=numpy.zeros((batch, 3, 64, 64), "float32")).values()
-    print(scores.shape)
+    for name, array in model(images=numpy.zeros((batch, 3, 64, 64), "float32")).items():
+        print(name, array.shape)
 ```
 
 ```sh
 device/bin/python infer.py
 ```
+
+uv looks for a Python on PATH; `python -m nox -s tfparity -- interpreters` says which are elsewhere, for `--python`.
 
 Smaller files (weights in 16 bits or 8, integers throughout), and which keep the answers: [targets.md](targets.md).
 Will yesterday's interpreter load it: `tfparity runtimes model.tflite` ([runtimes.md](runtimes.md))."""
@@ -173,9 +175,11 @@ NOTES = """\
 - **Integers.** "kept": torch's int64 stays int64, which is what to feed. "int32": feed `numpy.int32`.
 - **TensorFlow's operators** (`SELECT_TF_OPS`, "Flex"). A file that needs them runs in TensorFlow's own
   `tf.lite.Interpreter`, and on a device where their library was linked in; ai-edge-litert and tflite-runtime refuse
-  it. Where a model has a route without them, take that one: hf-from-pt for a BERT.
+  it. Where a model has a route without them, take that one: hf-from-pt for a BERT. Of onnx-tf, the erf of a GELU is
+  what needs them most often; litert-torch writes none (`--route litert-torch`).
 - **Any batch.** The signature runner above resizes by itself. With the older calls it is `resize_tensor_input(index,
-  shape)`, then `allocate_tensors()`.
+  shape)`, then `allocate_tensors()`. Where litert-torch loses the batch, write its size in place of the name:
+  `--input 'images=normal(1, 3, 64, 64)'`.
 - **Interpreter.** `ai-edge-litert` is the package that goes on; `tflite-runtime` ended with 2.14, and TensorFlow's
   own `tf.lite` warns that it will go. Which of them gives the same answers:
   [runtimes.md](runtimes.md#what-was-measured)."""

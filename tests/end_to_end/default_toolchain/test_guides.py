@@ -147,4 +147,4 @@ def test_the_block_of_a_server_is_typed(server: str) -> None:
 def test_a_tflite_file_runs_where_there_is_an_interpreter_alone(clone: Clone) -> None:
     clone.type("tflite.md")
     assert "images float32 [-1  3 64 64]" in clone.said
-    assert clone.said.splitlines()[-2:] == ["(1, 10)", "(4, 10)"]
+    assert clone.said.splitlines()[-2:] == ["logits (1, 10)", "logits (4, 10)"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +29,9 @@ NAMED = 3
 
 #: Errors by which a model is not built with one version of a package and is with another.
 OF_VERSIONS = (*IMPORTING, "TypeError", "NotImplementedError", "RuntimeError")
+
+#: A name that a module lacks.
+_LACKING = re.compile(r"cannot import name .+? from '([\w.]+)'")
 
 Told = Callable[[str], None]
 
@@ -77,7 +81,7 @@ def convert(
             tries -= 1
             if made.folder is None:
                 told(f"  {judge.verdict(made.attempt)}: {_why(asked, made, made.attempt)}")
-                if _fails_anywhere(made.attempt):
+                if _fails_anywhere(made.attempt, asked.selection.choice.sources):
                     told("the model itself is not built: no other way is tried")
                     return None
                 continue
@@ -96,7 +100,7 @@ def convert(
             part = replace(part, made=replace(part.made, targets=right))
             part = _written(asked, engine, part, place, told, others)
     narrowed = asked.choice.routes or len(asked.selection.toolchains) < len(asked.selection.matrix.toolchains)
-    without = "--toolchain or --route left out, others are tried" if narrowed else "there is no other way"
+    without = "without --toolchain or --route, others are tried" if narrowed else "there is no other way"
     told(f"not tried, and can be named: {others}" if others else without)
     return part
 
@@ -114,10 +118,15 @@ def _written(
     return what
 
 
-def _fails_anywhere(attempt: Attempt) -> bool:
-    """Whether a model was not built for a reason that is not one of versions, as a name that a package lacks is."""
+def _fails_anywhere(attempt: Attempt, sources: Sequence[str]) -> bool:
+    """Whether a model was not built for a reason that is not one of versions, as a name that a package lacks is; one
+    that the user's own module lacks, of `sources`, is lacking everywhere."""
     error = attempt.error
-    return attempt.stage is Stage.BUILD and error is not None and error.type not in OF_VERSIONS
+    if attempt.stage is not Stage.BUILD or error is None:
+        return False
+    lacking = _LACKING.search(error.message)
+    own = {source.partition(":")[0].partition(".")[0] for source in sources}
+    return error.type not in OF_VERSIONS or (lacking is not None and lacking[1].partition(".")[0] in own)
 
 
 def _refusals(asked: Session, targets: Sequence[Target]) -> list[str]:

@@ -84,12 +84,17 @@ def _fill(
         verdict["scores"] = {name: score.value for name, score in scores.by_model.items()}
     paths.write_text(folder / "verdict.json", json.dumps(verdict, indent=1) + "\n")
     lacking = [
-        f"- **no {target}**: what was made of this SavedModel is not right: {markdown.text(why)}"
-        + (f" Ways that were not tried: `{others}`." if others else "")
+        f"- **no {target}**: what was made of this SavedModel is not right: {markdown.text(why).rstrip('.')}."
+        + (f" Ways that were not tried: {others_as_code(others)}." if others else "")
         for target, why in missing.items()
     ]
     scored = [_scored(scores)] if scores else []
     paths.write_text(folder / "README.md", _readme(selection, done, written, [*scored, *lacking]))
+
+
+def others_as_code(others: str) -> str:
+    """Each of several ways in backticks of its own."""
+    return ", or ".join(f"`{one}`" for one in others.split(", or "))
 
 
 def _environments(done: Converted) -> list[str]:
