@@ -66,6 +66,7 @@ def made(tmp_path: Path) -> Exported:
     """An export that is described and kept."""
     folder = tmp_path / "onnx-legacy-13-today---"
     bundles.begin(folder)
+    folder.mkdir()
     (folder / "weights").mkdir()
     for name in ("model.onnx", "weights/1", "referee.npz"):
         (folder / name).write_bytes(b"onnx")
@@ -152,6 +153,7 @@ def test_what_has_no_seal_is_taken_as_it_is(made: Exported, name: str) -> None:
 
 def test_an_export_that_is_begun_again_is_none(made: Exported) -> None:
     bundles.begin(made.folder)
+    made.folder.mkdir()
     assert kept(made) is None
     assert list(made.folder.iterdir()) == []
 
@@ -250,6 +252,7 @@ def test_what_is_read_apart_outlives_its_bundle(
     assert (seen.seal, seen.own) == (made.seal, tmp_path / "run" / "own")
     assert (made.folder / "model.onnx").samefile(seen.folder / "model.onnx") == linked
     bundles.begin(made.folder)
+    made.folder.mkdir()
     (made.folder / "model.onnx").write_bytes(b"made again")
     made.io.unlink()
     assert not bundles.changed(seen)

@@ -1,5 +1,6 @@
 """The source side of an attempt: a bundle is made once and kept, a case that tells nothing is refused."""
 
+import errno
 import json
 import os
 import sys
@@ -52,6 +53,7 @@ class Source:
     unseen: dict[str, float] = field(default_factory=dict)
     case: declare.Case | None = None
     leaves: Callable[[Path], object] = lambda _: None
+    exports: Callable[[Mapping[str, Any]], object] = lambda _: None
 
     def arrays(self) -> dict[str, Any]:
         """Inputs and references of every sample."""
@@ -78,6 +80,8 @@ class Source:
         facts: dict[str, Any] = {"fork_seconds": 0.1}
         for name in ("build", "export", "check"):
             on_stage(name)
+            if name == "export":
+                self.exports(request)
             outcome = self.failing.get(name, Outcome.PASS)
             stages.append(StageReply(name, outcome, 1.0))
             if not outcome.passed:
@@ -445,16 +449,88 @@ def test_stages_are_told_as_they_begin_and_none_where_nothing_runs(export: Expor
 def test_a_worker_is_told_the_case_and_where_its_code_is(tmp_path: Path, source: Source, export: Export) -> None:
     declared = family(file="/models/zoo.py")
     made = export(declared=declared, run=context(tmp_path, declared, path=(Path("/code"),)))
-    (asked,) = source.asked
-    assert {name: asked[name] for name in ("framework", "exporter", "case_file", "case", "path", "io", "artifact")} == {
+    export(12, declared=declared, run=context(tmp_path, declared, path=(Path("/code"),)))
+    asked, again = source.asked
+    assert {name: asked[name] for name in ("framework", "exporter", "case_file", "case", "path")} == {
         "framework": "pytorch",
         "exporter": "onnx-legacy",
         "case_file": "/models/zoo.py",
         "case": "family/name",
         "path": ["/code"],
-        "io": str(made.io),
-        "artifact": str(made.folder),
     }
+    assert (again["io"], again["go"]) == (str(made.io), None)
+
+
+def test_a_worker_writes_to_the_runs_own_folder_and_waits_for_a_file_that_it_may_not_write(
+    tmp_path: Path, source: Source, export: Export
+) -> None:
+    run = context(tmp_path, family())
+    export(run=run)
+    (asked,) = source.asked
+    assert all(Path(asked[name]).is_relative_to(run.folder) for name in ("io", "artifact"))
+    assert Path(asked["go"]).parent == run.reading
+    assert list(run.folder.iterdir()) == []
+
+
+def other_references(io: Path) -> None:
+    """An answer of zeros is right by them."""
+    with numpy.load(io) as stored:
+        held = {name: array if name.startswith("input/") else array * 0 for name, array in stored.items()}
+    arrays.write_npz(str(io), held)
+
+
+def test_an_exporter_that_rewrites_the_references_changes_none(source: Source, export: Export, bundle: Path) -> None:
+    before: list[dict[str, Any]] = []
+
+    def forge(request: Mapping[str, Any]) -> None:
+        before.append(bundles.read_arrays(Path(request["io"])))
+        other_references(Path(request["io"]))
+
+    source.exports = forge
+    made = export()
+    assert made.passed
+    assert {name: array.tolist() for name, array in bundles.read_arrays(made.io).items()} == {
+        name: array.tolist() for name, array in before[0].items()
+    }
+    assert kept_as_it_is(made)
+
+
+def test_an_exporter_that_holds_the_references_by_another_name_changes_none(
+    tmp_path: Path, source: Source, export: Export
+) -> None:
+    """They are another file by then."""
+    held = tmp_path / "held"
+    source.exports = lambda request: os.link(request["io"], held)
+    made = export()
+    held.write_bytes(b"forged")
+    assert kept_as_it_is(made)
+
+
+def test_without_a_sandbox_references_that_an_exporter_changed_in_their_bundle_are_not_taken(
+    source: Source, export: Export, bundle: Path
+) -> None:
+    source.exports = lambda _: other_references(bundle / "io.npz")
+    with pytest.raises(NotTaken, match="were changed while it was exported"):
+        export()
+    assert not (bundle / "bundle.json").exists()
+    source.exports = lambda _: None
+    assert export().passed
+
+
+def test_a_disk_that_is_full_when_the_references_are_taken_is_this_machines(
+    source: Source, export: Export, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(bundles.shutil, "copyfileobj", full)
+    with pytest.raises(OSError, match="No space left"):
+        export()
+    monkeypatch.undo()
+
+
+def kept_as_it_is(made: Exported) -> bool:
+    return bundles.kept_export(made.folder, made.io.parent) is not None
 
 
 @pytest.mark.parametrize(("file", "own"), [("/own/zoo.py", True), ("/models/zoo.py", False)])
@@ -655,7 +731,8 @@ def test_an_export_that_leaves_what_cannot_be_taken_has_failed_and_the_next_one_
     source: Source, export: Export, bundle: Path, put: Callable[[Path], object], place: str
 ) -> None:
     export(12)
-    source.leaves = lambda made: replaced(bundle / place.format(made=made.name), put)
+    inside = place.removeprefix("{made}/")
+    source.leaves = lambda made: replaced(bundle / place if place == inside else made / inside, put)
     with pytest.raises(NotTaken) as raised:
         export()
     failed = raised.value.exported
@@ -673,9 +750,10 @@ def test_an_export_that_was_taken_away_before_it_is_read_is_not_taken(
 ) -> None:
     utime = os.utime
 
-    def takes_away(path: Path) -> None:
-        utime(path)
-        bundle.rename(bundle.with_name("away"))
+    def takes_away(path: Path, *times: object, **given: object) -> None:
+        utime(path, *times, **given)  # type: ignore[arg-type,call-overload]
+        if path == bundle / "io.npz":
+            bundle.rename(bundle.with_name("away"))
 
     monkeypatch.setattr(os, "utime", takes_away)
     with pytest.raises(NotTaken, match="No such file"):

@@ -96,9 +96,9 @@ class Context:
     def _sandbox(self) -> Sandbox | None:
         return sandbox.chosen(self.options.sandbox, self.observer.note)
 
-    def inside(self, *, exports: bool = False) -> Inside | None:
-        """Where a worker runs, None for no sandbox: it may write to the run's own folder, and one that `exports` to
-        bundles, too. Raises SandboxError where one is required and there is none."""
+    def inside(self) -> Inside | None:
+        """Where a worker runs, None for no sandbox: it may write to the run's own folder, and to no bundle. Raises
+        SandboxError where one is required and there is none."""
         with self._remade_lock:
             chosen = self._sandbox
         if chosen is None:
@@ -108,7 +108,7 @@ class Context:
         own = (*self.options.path, *([measure.root] if measure else []))
         read = (self.project.root, paths.PACKAGE, *own, *cases)
         self.cache.bundles.mkdir(parents=True, exist_ok=True)
-        return Inside(chosen, (self.folder, *([self.cache.bundles] if exports else [])), (*read, self.cache.root))
+        return Inside(chosen, (self.folder,), (*read, self.cache.root))
 
     def referee(self) -> Referee:
         """Who gives ONNX's own answer, held to what a request is held to; in a sandbox it writes to a folder of its own

@@ -57,6 +57,49 @@ def _held(folder: Path, context: Context, waits: Callable[[], None] = waiting.no
         yield
 
 
+_CHANGED = "the inputs and references were changed while it was exported"
+
+
+@dataclass
+class _Handing:
+    """The inputs and references of a bundle's first export, on their way from the worker that made them to the bundle,
+    before any code of the exporter runs: it waits for the file `go`, which no worker may write."""
+
+    made: Path
+    place: Path
+    context: Context
+    digest: str | None = None
+    wrong: Exception | None = None
+
+    def __post_init__(self) -> None:
+        self.context.reading.mkdir(parents=True, exist_ok=True)
+        self.go = self.context.reading / f"go-{uuid.uuid4().hex[:12]}"
+        self._wait.touch()
+
+    @property
+    def _wait(self) -> Path:
+        return self.go.with_suffix(".wait")
+
+    def begin(self) -> None:
+        """They are made, and the exporter waits."""
+        self._take()
+        self._wait.replace(self.go)  # for which a full disk has room
+
+    def end(self) -> None:
+        """The request has ended, if the exporter began or not. Raises Odd where they cannot be taken, OSError where
+        this machine refused."""
+        if self.digest is None and self.wrong is None:  # refused before the exporter began
+            self._take()
+        if self.wrong is not None:
+            raise self.wrong
+
+    def _take(self) -> None:
+        try:
+            self.digest = bundles.handed_over(self.made, self.place, self.context.bounds)
+        except (bundles.Odd, OSError) as wrong:  # in the middle of a request, which goes on
+            self.wrong = wrong
+
+
 @dataclass(frozen=True)
 class SourceSide:
     """A cell's source side. `worker`: gives the warm worker; `on_stage` hears of every stage that begins."""
@@ -129,14 +172,19 @@ class SourceSide:
                 paths.discard(io)  # what an exporter may have left there would be written to
             skip: dict[Path, dict[int, str]] = {io: {} for io in missing}
             while missing:
-                answer = self._ask_probes(
-                    [{"calls": specs[io], "skip": _by_text(skip[io]), "result": str(io)} for io in missing]
-                )
-                for place, unanswered in answer.facts.unanswered.items():
-                    try:
-                        bundles.keep_answers(missing[place], unanswered, context.bounds)
-                    except bundles.Odd as odd:
-                        failed[missing[place]] = Problem("BadReply", str(odd))
+                with self._own("answers") as own:
+                    answer = self._ask_probes(
+                        [
+                            {"calls": specs[io], "skip": _by_text(skip[io]), "result": str(own / io.name)}
+                            for io in missing
+                        ]
+                    )
+                    for place, unanswered in answer.facts.unanswered.items():
+                        try:
+                            bundles.adopt(own / missing[place].name, missing[place])
+                            bundles.keep_answers(missing[place], unanswered, context.bounds)
+                        except bundles.Odd as odd:
+                            failed[missing[place]] = Problem("BadReply", str(odd))
                 if not answer.passed:
                     failed.update(_torch_ended(answer, missing, skip))
                 missing = [
@@ -166,23 +214,48 @@ class SourceSide:
             on_stage=self.on_stage,
         )
 
+    @contextmanager
+    def _own(self, what: str) -> Iterator[Path]:
+        """A folder of the run's own for what a worker makes: it may write to no bundle."""
+        own = self.context.folder / f"{what}-{uuid.uuid4().hex[:12]}"
+        own.mkdir(parents=True)
+        try:
+            yield own
+        finally:
+            paths.remove_folder(own)
+
     def _make(self, made: Path, folder: Path, opset: int, remedies: Sequence[str], unrefereed: str | None) -> Exported:
         bundles.begin(made)
         first = bundles.facts_of(folder, self.context.bounds) is None
-        if first:  # what an exporter may have left there would be written to
+        if first:
             for file in folder / bundles.IO, folder / bundles.DESCRIPTION:
                 paths.discard(file)
-        answer = self._ask(made, folder, opset, remedies, reference=first)
-        try:
-            exported = self._answered(answer, made, folder, first=first)
-            bundles.stays(folder)  # else what failed may be another cell's doing
-            return self._refereed(exported, unrefereed) if exported.passed else exported
-        except bundles.Odd as odd:
-            exported = Exported(answer.stages, BundleFacts(), ExportFacts(), made, folder / bundles.IO)
-            raise bundles.NotTaken(exported, str(odd)) from None
+        with self._own("export") as own:
+            handing = _Handing(own / bundles.IO, folder / bundles.IO, self.context) if first else None
+            answer = self._ask(own / made.name, folder / bundles.IO, opset, remedies, handing)
+            try:
+                if handing is not None and answer.stages[0].passed:
+                    handing.end()
+                if answer.stages[0].passed:
+                    bundles.adopt(own / made.name, made)
+                exported = self._answered(answer, made, folder, handing)
+                bundles.stays(folder)  # else what failed may be another cell's doing
+                return self._refereed(exported, unrefereed) if exported.passed else exported
+            except bundles.Odd as odd:
+                exported = Exported(answer.stages, BundleFacts(), ExportFacts(), made, folder / bundles.IO)
+                raise bundles.NotTaken(exported, str(odd)) from None
 
-    def _ask(self, made: Path, folder: Path, opset: int, remedies: Sequence[str], *, reference: bool) -> Answer:
+    def _ask(self, made: Path, io: Path, opset: int, remedies: Sequence[str], handing: _Handing | None) -> Answer:
+        """made: the folder of the run's own for the export; io: the bundle's inputs and references, which are made
+        where they are to be handed over."""
         case, project = self.crossing.case, self.context.project
+        made.mkdir()
+
+        def begins(stage: str) -> None:
+            if stage == Stage.EXPORT and handing is not None:
+                handing.begin()
+            self.on_stage(stage)
+
         return self.worker().ask(
             "source",
             {
@@ -193,16 +266,17 @@ class SourceSide:
                 "case": case.id,
                 "path": [str(folder) for folder in self.context.options.path],
                 "remedies": list(remedies),
-                "reference": reference,
+                "reference": handing is not None,
                 "own": case.id in self.context.keys.own,
-                "io": str(folder / bundles.IO),
+                "io": str(handing.made if handing else io),
+                "go": str(handing.go) if handing else None,
                 "artifact": str(made),
             },
             self.context.limits,
-            on_stage=self.on_stage,
+            on_stage=begins,
         )
 
-    def _answered(self, answer: Answer, made: Path, folder: Path, *, first: bool) -> Exported:
+    def _answered(self, answer: Answer, made: Path, folder: Path, handing: _Handing | None) -> Exported:
         """The worker's answer as an export; a case that can't tell right from wrong has not been built. Raises Odd
         where what an exporter left cannot be taken."""
         facts = answer.facts
@@ -210,9 +284,9 @@ class SourceSide:
             bundles.stays(folder)
             bundles.look_at(made, folder / bundles.IO, self.context.bounds)
         common = bundles.facts_of(folder, self.context.bounds)
-        if common is None and not first and answer.passed:
-            raise bundles.Odd("the inputs and references were changed while it was exported")
-        if first and answer.stages[0].passed:
+        if common is None and handing is None and answer.passed:
+            raise bundles.Odd(_CHANGED)
+        if handing is not None and answer.stages[0].passed:
             common = BundleFacts(
                 facts.sensitivity, facts.floor, facts.float64_error, facts.parameters, facts.bounded, facts.unseen
             )
@@ -226,7 +300,9 @@ class SourceSide:
                 return Exported((refused,), common, ExportFacts(), made, folder / bundles.IO)
             source = self.crossing.source
             origin: dict[str, Json] = {"environment": source.environment.id, "packages": dict(source.locked.packages)}
-            bundles.describe(folder, self.crossing.case, origin, common, self.context.bounds)
+            if bundles.describe(folder, self.crossing.case, origin, common, self.context.bounds) != handing.digest:
+                paths.discard(folder / bundles.DESCRIPTION)
+                raise bundles.Odd(_CHANGED)
         export_facts = ExportFacts(facts.file_opset, facts.operators)
         return Exported(
             answer.stages, common or BundleFacts(), export_facts, made, folder / bundles.IO, where=facts.where

@@ -114,7 +114,7 @@ class WorkerPool:
     def _start(self, where: Where, *, apart: bool) -> Worker:
         installed, options = self._install(where.environment), self.context.options
         side = Side(installed.python, tuple(where.environment.shims), where.imports, where.preload, where.newest_opset)
-        inside = self.context.apart() if apart else self.context.inside(exports=where.role == "source")
+        inside = self.context.apart() if apart else self.context.inside()
         with self._lock:
             self._go_on()
             folder = self.context.folder / f"{where.role}-{where.key[:12]}-{secrets.token_hex(6)}"

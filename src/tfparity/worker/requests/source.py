@@ -8,6 +8,7 @@ from the same seed.
 import os
 import sys
 import sysconfig
+import time
 import traceback
 from typing import Any, Dict, List, Optional, Tuple
 
@@ -74,6 +75,7 @@ def handle(directory: str, request: Dict[str, Any], reply: Reply) -> None:
         axes = [{} for _ in axes]
 
     def export() -> None:
+        _handed_over(request["go"])
         with remedies.around("exporting", chosen):
             exporter.export(model, example, case, axes, request["opset"], request["artifact"])
         rewritten(request["artifact"], chosen)
@@ -87,6 +89,12 @@ def handle(directory: str, request: Dict[str, Any], reply: Reply) -> None:
             reply.fact("operators", listed(request["artifact"]))
         except Exception as unable:  # a list for people, in no verdict
             machine_errors.let_through(unable)
+
+
+def _handed_over(go: Optional[str]) -> None:
+    """Wait until our side has taken the inputs and references that this request made: no exporter may change them."""
+    while go and not os.path.exists(go):
+        time.sleep(0.005)
 
 
 def rewritten(artifact: str, chosen: List[str]) -> None:
