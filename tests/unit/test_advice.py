@@ -117,6 +117,20 @@ def test_a_toolchain_fits_only_where_every_model_works() -> None:
     assert "TensorFlow 2.21: nothing but that it was not run: new (torch 2.15.0, TensorFlow 2.21.0): a works by" in text
 
 
+def test_of_a_newer_release_one_that_fails_says_more_than_one_on_which_nothing_ever_worked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    release = advising.Plan.release
+    monkeypatch.setattr(  # base's TensorFlow is then as new as new's
+        advising.Plan,
+        "release",
+        lambda self, matrix: release(replace(self, toolchain="new") if self.toolchain == "base" else self, matrix),
+    )
+    one = known(a={"old/onnx-tf": "w", "base/onnx-tf": "b", "base/hf-from-pt": "-", "new/onnx-tf": "?"})
+    assert [plan.toolchain for plan in asked(one).newer] == ["new"]
+    assert [plan.toolchain for plan in asked(replace(one, barren=("new",))).newer] == ["base"]
+
+
 def test_without_a_remedy_goes_before_with_one_and_the_better_grade_before_the_default() -> None:
     assert asked(known(a={"base/onnx-tf": "r", "old/onnx-tf": "w"})).best.toolchain == "old"  # type: ignore[union-attr]
     assert asked(known(a={"base/onnx-tf": "g", "old/onnx-tf": "w"})).best.toolchain == "old"  # type: ignore[union-attr]

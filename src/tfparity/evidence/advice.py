@@ -236,12 +236,14 @@ def _ordered(known: Known, wishes: Wishes) -> list[Plan]:
 
 
 def _newer(known: Known, wishes: Wishes, chosen: Plan) -> tuple[Plan, ...]:
-    """For each newer release of the same kind the toolchain that comes nearest, whatever versions are wished."""
+    """For each newer release of the same kind the toolchain that comes nearest, whatever versions are wished; one on
+    which nothing works only where there is no other."""
     mine = chosen.release(known.matrix)
     if mine is None:
         return ()
     found: dict[ReleaseId, Plan] = {}
-    for plan in _ordered(known, replace(wishes, versions={})):
+    ordered = _ordered(known, replace(wishes, versions={}))
+    for plan in sorted(ordered, key=lambda plan: plan.toolchain in known.barren):
         release = plan.release(known.matrix)
         if release and release.name == mine.name and release.order > mine.order and plan.toolchain != chosen.toolchain:
             found.setdefault(release, plan)
