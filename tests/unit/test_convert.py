@@ -338,7 +338,7 @@ def test_the_way_that_is_recorded_to_work_is_tried_before_the_default(
     engine, made, told = converted(asked, monkeypatch, {"new": WORKS})
     assert engine.asked == [("new", "onnx-tf", [])]
     assert made is WORKS
-    assert told == ["zoo/gru by onnx-tf on new", "written: ({}, '')"]
+    assert told == ["zoo/gru by onnx-tf on new", "written: ({}, ())"]
 
 
 def test_ways_are_tried_until_one_is_right_and_the_others_are_told_with_the_reason(
@@ -387,7 +387,7 @@ def test_a_model_that_converts_and_whose_target_is_wrong_is_not_right(
         "  the SavedModel is right, tflite-float32 is not: "
         "target: ConverterDiverged: tflite-float32, parity: off by 3"
     )  # fmt: skip
-    assert told[-1] == "written: ({}, '')"
+    assert told[-1] == "written: ({}, ())"
 
 
 @pytest.mark.parametrize("wanted", [(Target.SAVED_MODEL, Target.TFLITE_FLOAT32), (Target.TFLITE_FLOAT32,)])

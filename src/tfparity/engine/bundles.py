@@ -422,8 +422,8 @@ def handed_over(io: Path, place: Path, bounds: Bounds = BOUNDS) -> str:
                 raise Odd(f"{io.name} takes more than {LARGEST // 2**30} GiB")
             with place.open("xb") as copy:
                 shutil.copyfileobj(made, copy, 2**20)
-    except OSError as wrong:
-        raise _odd(wrong) from None
+    except OSError as wrong:  # a full disk names no file
+        raise _odd(OSError(wrong.errno, wrong.strerror, str(place))) from None
     return _io_digest(place, bounds)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TextIO, cast
@@ -40,8 +41,8 @@ ROOM_TO_FOLD = 20
 ENDLESS = 1_000_000
 
 
-#: Variables that say a terminal's size, and the digits that one may have.
-_SIZES, _DIGITS = ("COLUMNS", "LINES"), 6
+#: Variables that say a terminal's size; what is no number, or one of thousands of digits, says nothing.
+_SIZES = ("COLUMNS", "LINES")
 
 
 class _Filtering(Console):
@@ -55,8 +56,8 @@ class _Filtering(Console):
 def console(stream: TextIO | plain.Screen, *, colours: bool | None = None) -> Console:
     """A console on the stream: as wide as the terminal, or ENDLESS where there is none."""
     file = cast("TextIO", stream.unfiltered() if isinstance(stream, plain.Screen) else stream)
-    told = {name: value for name, value in os.environ.items() if name not in _SIZES or value.isdecimal()}
-    told = {name: value for name, value in told.items() if name not in _SIZES or len(value) <= _DIGITS}
+    no_size = {name for name in _SIZES if not re.fullmatch(r"\d{1,6}", os.environ.get(name, ""))}
+    told = {name: value for name, value in os.environ.items() if name not in no_size}
     made = _Filtering(file=file, force_terminal=colours, highlight=False, _environ=told)
     if not stream.isatty() and "COLUMNS" not in os.environ:
         made.width = ENDLESS

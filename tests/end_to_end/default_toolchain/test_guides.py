@@ -42,21 +42,18 @@ class Clone:
     root: Path
     torch: Path
     said: str = ""
+    server: str | None = None
     groups: list[int] = field(default_factory=list)
 
-    def type(self, page: str) -> None:
-        """Save what is a file, run what is a command."""
+    def type(self, page: str, server: str | None = None) -> None:
+        """Save what is a file, run what is a command; of servers that one, else what needs none."""
         text = (self.root / "docs" / page).read_text(encoding="utf-8")
-        port = PORT if any(map(answers, SERVERS)) else free_port()
-        served = False
+        self.server = server
+        port = PORT if server else free_port()  # a container's own is as it is
         for language, needs, block in _BLOCK.findall(text.replace(PORT, port)):
             if language == "python":
                 (self.root / _NAME.match(block)[1]).write_text(block, encoding="utf-8")  # type: ignore[index]
-            elif needs in SERVERS:
-                if not served and answers(needs):
-                    self._run(block)
-                    served = True
-            elif needs != "no-server" or not served:
+            elif needs in ("", "torch", server or "no-server"):
                 self._run(block, with_torch=needs == "torch")
 
     def _run(self, block: str, *, with_torch: bool = False) -> None:
@@ -85,7 +82,7 @@ class Clone:
 
     def end(self) -> None:
         """What was left in the background."""
-        if answers("docker"):
+        if self.server == "docker":
             subprocess.run(["docker", "stop", "my_net"], capture_output=True)
         for group in self.groups:
             try:
@@ -130,18 +127,15 @@ def difference(said: str) -> float:
     return float(re.findall(r"largest difference from torch: (\S+)", said)[-1])
 
 
-def test_a_prediction_over_http_is_what_torch_says(clone: Clone) -> None:
-    clone.type("serving.md")
+@pytest.mark.parametrize("server", [None, *SERVERS])
+def test_a_prediction_over_http_is_what_torch_says(clone: Clone, server: str | None) -> None:
+    """By desk.py, and by each server that is here."""
+    if server and not answers(server):
+        pytest.skip(f"no {server} answers here: docs/serving.md was typed up to its block, and by desk.py from there")
+    clone.type("serving.md", server)
     assert difference(clone.said) < 1e-5
     assert re.search(r"run-tf2\.15\s+pass", clone.said)
     assert "c-api" in clone.said
-
-
-@pytest.mark.parametrize("server", SERVERS)
-def test_the_block_of_a_server_is_typed(server: str) -> None:
-    """By the test above, where the server is here."""
-    if not answers(server):
-        pytest.skip(f"no {server} answers here: docs/serving.md was typed up to its block, and by desk.py from there")
 
 
 def test_a_tflite_file_runs_where_there_is_an_interpreter_alone(clone: Clone) -> None:

@@ -101,12 +101,12 @@ def convert(
             part = _written(asked, engine, part, place, told, others)
     narrowed = asked.choice.routes or len(asked.selection.toolchains) < len(asked.selection.matrix.toolchains)
     without = "without --toolchain or --route, others are tried" if narrowed else "there is no other way"
-    told(f"not tried, and can be named: {others}" if others else without)
+    told(f"not tried, and can be named: {', or '.join(others)}" if others else without)
     return part
 
 
 def _written(
-    asked: Session, engine: Engine, what: Delivery, place: Path, told: Told, others: str = ""
+    asked: Session, engine: Engine, what: Delivery, place: Path, told: Told, others: Sequence[str] = ()
 ) -> Delivery | None:
     """What was converted, scored and written; None where it is no more what was judged: `told` hears how."""
     what = replace(what, scores=engine.scores(what.made))
@@ -142,10 +142,9 @@ def _named(own: Target) -> str:
     return "SavedModel" if own is Target.SAVED_MODEL else ".tflite"
 
 
-def _others(found: Sequence[Sequence[PlannedCell]]) -> str:
+def _others(found: Sequence[Sequence[PlannedCell]]) -> list[str]:
     """Ways as one would name them."""
-    named = [f"--toolchain {way[0].toolchain} --route {way[0].route}" for way in found[:NAMED]]
-    return ", or ".join(named)
+    return [f"--toolchain {way[0].toolchain} --route {way[0].route}" for way in found[:NAMED]]
 
 
 def _lacks(asked: Session, made: Converted, one: Delivered) -> str:

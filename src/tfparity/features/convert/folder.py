@@ -31,7 +31,7 @@ def write(
     done: Converted,
     place: Path,
     missing: Mapping[Target, str] = NOTHING,
-    others: str = "",
+    others: Sequence[str] = (),
     scores: Scores | None = None,
 ) -> None:
     """The folder, under another name until it is whole.
@@ -63,7 +63,7 @@ def _fill(
     done: Converted,
     folder: Path,
     missing: Mapping[Target, str],
-    others: str,
+    others: Sequence[str],
     scores: Scores | None,
 ) -> None:
     assert done.folder is not None
@@ -85,16 +85,11 @@ def _fill(
     paths.write_text(folder / "verdict.json", json.dumps(verdict, indent=1) + "\n")
     lacking = [
         f"- **no {target}**: what was made of this SavedModel is not right: {markdown.text(why).rstrip('.')}."
-        + (f" Ways that were not tried: {others_as_code(others)}." if others else "")
+        + (f" Ways that were not tried: {', or '.join(f'`{one}`' for one in others)}." if others else "")
         for target, why in missing.items()
     ]
     scored = [_scored(scores)] if scores else []
     paths.write_text(folder / "README.md", _readme(selection, done, written, [*scored, *lacking]))
-
-
-def others_as_code(others: str) -> str:
-    """Each of several ways in backticks of its own."""
-    return ", or ".join(f"`{one}`" for one in others.split(", or "))
 
 
 def _environments(done: Converted) -> list[str]:

@@ -62,7 +62,8 @@ def _measure(timed: Timed, rounds: int, processes: int, names: Sequence[str]) ->
 
     def subject(name: str, number: int) -> Subject:
         declared = subjects.declared(name)
-        request: dict[str, Json] = {**shared, "subject": subjects.MODULES[name], "account": number == 0}
+        asked = number == 0 and declared.account is not None  # once, of who can tell
+        request: dict[str, Json] = {**shared, "subject": subjects.MODULES[name], "account": asked}
         if declared.target is not None:
             request["artifact"] = str(timed.artifact(Target(declared.target)))
         side = timed.side(declared)
