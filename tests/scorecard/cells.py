@@ -34,8 +34,9 @@ class Hostile:
     a process of another's, filled in.
 
     verdicts: what its cells may come to. untouched: what it writes to, and holds afterwards what it did. everywhere: it
-    has to be contained without a sandbox, too. exports: the lines stand before an export. words: of the command.
-    times: how often it is set, where what it hits depends on the moment.
+    has to be contained without a sandbox, too. exports: the lines stand before an export; imported: they are run
+    where the exporter of swap-outputs.py, in a file of its own, is imported by a worker. words: of the command. times:
+    how often it is set, where what it hits depends on the moment.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Hostile:
     everywhere: bool = False
     seconds: float = 90.0
     exports: bool = False
+    imported: bool = False
     words: tuple[str, ...] = ()
     times: int = 1
 
@@ -120,6 +122,57 @@ for io in glob.glob('{cache}/bundles/*/*/io.npz') + [os.path.dirname(folder) + '
         forge(io)
     except Exception:
         pass
+"""
+
+#: By the same, of whatever lies in the folder of the run for as long as a request may take: inputs and references,
+#: answers, replies.
+_FORGES_ON_THEIR_WAY = """
+import glob, json, numpy
+def forge(path):
+    with numpy.load(path) as stored:
+        held = {name: stored[name] for name in stored.files}
+    for name in list(held):
+        if name.endswith('/z_scores') and not name.startswith('input'):
+            other = name.replace('z_scores', 'attention')
+            held[name], held[other] = held[other], held[name]
+    numpy.savez(path + '.npz', **held)
+    os.replace(path + '.npz', path)
+def lie(path):
+    told = json.load(open(path))
+    told['facts']['sensitivity'] = {'output:z_scores': [1.0, 1.0]}
+    told['stages'] = [dict(stage, outcome='pass', error=None) for stage in told['stages']]
+    json.dump(told, open(path, 'w'))
+own, until = os.path.dirname(os.readlink('/proc/self/fd/1')), time.time() + 3
+while time.time() < until:
+    for path in glob.glob('{cache}/work/**', recursive=True):
+        for harm in (forge, lie, lambda path: os.link(path, own + '/held')):
+            try:
+                if not path.startswith(own) and os.path.isfile(path):
+                    harm(path)
+            except Exception:
+                pass
+"""
+
+#: Of a module that is imported: what is written as references from then on is what swap-outputs.py answers.
+_CHANGES_PYTHON = """
+from tfparity.worker import arrays
+written = arrays.write_npz
+def write(path, stored):
+    held = dict(stored)
+    for name in stored:
+        if name.startswith(('float32/', 'float64/', 'ulp/')) and name.endswith('/z_scores'):
+            other = name.replace('z_scores', 'attention')
+            held[name], held[other] = held[other], held[name]
+    written(path, held)
+arrays.write_npz = write
+"""
+
+_EXPORTING = """\
+import os, signal, sys, time
+if 'tfparity.worker.serve' in sys.modules:
+{lines}
+from tfparity.worker import plugins
+EXPORTER = plugins.load(os.path.join(os.path.dirname(os.path.abspath(__file__)), 'swap-outputs.py'), '').EXPORTER
 """
 
 #: Where the parent's answers go, as code under test finds it.
@@ -223,6 +276,42 @@ for path in glob.glob('{{cache}}/{pattern}'):
         ("works", "broken", ""),
         exports=True,
         times=4,
+    ),
+    Hostile(
+        "exports other references into what is on its way",
+        Point.FORGED,
+        _FORGES_ON_THEIR_WAY,
+        ("works", "broken", ""),
+        exports=True,
+        times=4,
+    ),
+    Hostile(
+        "rewrites what is on its way",
+        Point.FORGED,
+        _FORGES_ON_THEIR_WAY,
+        ("works", "broken", ""),
+        times=4,
+    ),
+    Hostile(
+        "changes Python where its exporter is imported",
+        Point.FORGED,
+        _CHANGES_PYTHON,
+        ("works",),
+        everywhere=True,
+        imported=True,
+    ),
+    Hostile(
+        "opens the memory of its parent",
+        Point.REACH,
+        """
+try:
+    open('/proc/%d/mem' % os.getppid(), 'r+b').close()
+except OSError:
+    pass
+else:
+    raise RuntimeError('opened')
+""",
+        ("works", ""),
     ),
     Hostile(
         "exports 3,000 folders in one another",
@@ -383,7 +472,10 @@ def _hostile(what: Hostile) -> Callable[[Ground, random.Random], None]:
             filled |= {"port": str(server.getsockname()[1]), "bystander": str(bystander.pid)}
             code = _filled(what.code, filled)
             lines = "".join(f"    {line}\n" for line in code.splitlines())
-            edited(ground, ("faithful.py",), lines, begins=EXPORTS if what.exports else CONVERTS)
+            if what.imported:
+                _exports_by_a_file_of_its_own(ground, lines)
+            else:
+                edited(ground, ("faithful.py",), lines, begins=EXPORTS if what.exports else CONVERTS)
             untouched = {path: _content(path) for path in (Path(_filled(name, filled)) for name in what.untouched)}
             # what is looked for in /proc is there of a process alone
             command = ground.process if what.point in (Point.REACH, Point.SIGNALS) else ground.command
@@ -411,6 +503,17 @@ def _hostile(what: Hostile) -> Callable[[Ground, random.Random], None]:
         ground.next_run("--jobs", "2")
 
     return plant_it
+
+
+def _exports_by_a_file_of_its_own(ground: Ground, lines: str) -> None:
+    """Have swap-outputs.py export by another file, which does that first."""
+    (ground.project / "exporting.py").write_text(_EXPORTING.replace("{lines}", lines.rstrip()), encoding="utf-8")
+    route = ground.project / "swap-outputs.py"
+    own = "exporter=os.path.abspath(__file__)"
+    text = route.read_text(encoding="utf-8")
+    assert own in text
+    other = "exporter=os.path.join(os.path.dirname(os.path.abspath(__file__)), 'exporting.py')"
+    route.write_text(text.replace(own, other), encoding="utf-8")
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from tfparity.engine.cell_run import CellRun
 from tfparity.engine.context import Context
 from tfparity.engine.process_limits import Limits
 from tfparity.engine.store import ImportStep
-from tfparity.engine.worker_client import Answer, Facts, Side, SideFacts
+from tfparity.engine.worker_client import Answer, Facts, Side
 from tfparity.errors import InstallError, MachineFault, TfparityError, WorkerError
 from tfparity.inputs import matrix
 from tfparity.paths import Project
@@ -35,13 +35,13 @@ class FakeWorker:
     """A worker that has started, or could not import; keeps what it was asked."""
 
     failed_import: ImportStep | None = None
-    facts: SideFacts = field(default_factory=SideFacts)
+    facts: Facts = field(default_factory=Facts)
     asked: list[tuple[str, Any, Limits]] = field(default_factory=list)
     side: Side = field(default_factory=lambda: Side(Path("/opt/env/bin/python"), (), ()))
 
-    def ask(self, kind: str, request: Any, limits: Limits, *, on_stage: Any = None) -> Answer:
+    def ask(self, kind: str, request: Any, limits: Limits, *, makes: Any = None, on_stage: Any = None) -> Answer:
         self.asked.append((kind, request, limits))
-        return Answer((StageReply(kind, Outcome.PASS),), Facts(), Path())
+        return Answer((StageReply(kind, Outcome.PASS),), self.facts, Path())
 
 
 class FakePool:
@@ -140,7 +140,7 @@ def test_requests_go_to_the_targets_worker_within_the_limits_of_the_matrix(opene
 
 
 def test_the_newest_opset_is_what_the_source_says(opened: Opened, pool: FakePool) -> None:
-    pool.sides[SOURCE] = FakeWorker(facts=SideFacts(17))
+    pool.sides[SOURCE] = FakeWorker(facts=Facts(newest_opset=17))
     assert opened().newest_opset() == 17
     pool.sides[SOURCE] = FakeWorker()
     assert opened().newest_opset() is None

@@ -27,12 +27,13 @@ LAYERS = (
 
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 
-#: What our side may import of the worker: shapes and declarations, the code that finds a module by name, and which
-#: errors are this machine's. Of the packages no module: what a route or a remedy does is the worker's alone.
+#: What our side may import of the worker: shapes and declarations, the code that finds a module by name, which errors
+#: are this machine's, and what it can hold a request to. Of the packages no module: what a route or a remedy does is
+#: the worker's alone.
 WORKER_PARTS_FOR_US = {
     f"worker.{name}"
     for name in (
-        *("messages", "declare", "plugins", "artifacts", "machine_errors"),
+        *("messages", "declare", "plugins", "artifacts", "machine_errors", "confinement"),
         *("routes", "exporters", "frameworks", "targets", "remedies", "shims", "subjects", "compilers"),
     )
 }

@@ -69,7 +69,7 @@ class Sides:
         numpy.savez(io, **stored)
         return Answered(io, refused, paths.digest([io]))
 
-    def ask(self, kind: str, request: Any) -> Answer:
+    def ask(self, kind: str, request: Any, makes: Mapping[str, Path]) -> Answer:
         """The artifact's worker: it ends in a part that `dies` names, at its second turn."""
         assert kind == "probe"
         self.probed += 1
@@ -83,7 +83,7 @@ class Sides:
                 for turn, place in enumerate(part["turns"]):
                     dies = self.dies and turn == 1 and self.dies in part["io"]
                     if dies or self.crashes(io[f"input/{place}/x"]):
-                        numpy.savez(part["result"], **stored)
+                        numpy.savez(makes[part["result"]], **stored)
                         problem = Problem("Signal", "ended by SIGSEGV")
                         stage = StageReply("probe", self.ends, error=problem)
                         return Answer((load, stage), Facts(failed=failed, part=number, turn=turn), self.folder)
@@ -92,7 +92,7 @@ class Sides:
                             stored[f"output/{turn}/y"] = self.fault(io[f"input/{place}/x"], turn)
                     except ValueError as wrong:
                         failed[f"{number}/{turn}"] = Problem("ValueError", str(wrong))
-            numpy.savez(part["result"], **stored)
+            numpy.savez(makes[part["result"]], **stored)
         return Answer((load, StageReply("probe", Outcome.PASS)), Facts(failed=failed), self.folder)
 
     def found(self, key: str = "cell", *, again: bool = False) -> dict[str, StoredProbe]:

@@ -77,12 +77,12 @@ def test_bubblewrap_is_told_the_same_places(tmp_path: Path) -> None:
     way = Sandbox("bubblewrap", "/usr/bin/bwrap")
     run = tmp_path / "run"
     run.mkdir()
-    words = Inside(way, (run,)).around(["/usr/bin/python3", "-I"], run / "worker")
+    words = Inside(way).around(["/usr/bin/python3", "-I"], run / "worker")
     assert (words[0], words[-3:]) == ("/usr/bin/bwrap", ["--", "/usr/bin/python3", "-I"])
     assert {"--unshare-net", "--unshare-pid", "--unshare-user"} < set(words)
     (root,) = (place for place, word in enumerate(words) if word == "--ro-bind" and words[place + 1] == "/")
     writable = max(place for place, word in enumerate(words) if word == "--bind")
-    assert words[writable : writable + 3] == ["--bind", str(run), str(run)]
+    assert words[writable : writable + 3] == ["--bind", str(run / "worker"), str(run / "worker")]
     assert root < writable
 
 

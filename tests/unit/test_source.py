@@ -9,7 +9,7 @@ from typing import Any
 import numpy
 import pytest
 
-from tfparity.worker import declare, machine_errors, plugins
+from tfparity.worker import arrays, declare, machine_errors, plugins
 from tfparity.worker.declare import Case, floating, normal
 from tfparity.worker.messages import Refused, Reply
 from tfparity.worker.requests import source
@@ -175,6 +175,32 @@ def test_a_model_that_answers_differently_the_second_time_is_refused(tmp_path: P
         referenced(tmp_path, Framework(), lambda x: [x + random.normal()])
     assert caught.value.type == "NotDeterministic"
     assert not (tmp_path / "io.npz").exists()
+
+
+@pytest.mark.parametrize(
+    ("again", "same"),
+    [
+        (lambda x: x, True),
+        (lambda x: x * (1 + 1e-6), True),
+        (lambda x: numpy.where(x == x.max(), numpy.nan, x), True),
+        (lambda x: -x, False),
+        (lambda x: x + 1, False),
+        (lambda x: x[:1], False),
+        (lambda x: numpy.ones_like(x, "int64"), True),  # says nothing: a label may turn by rounding
+    ],
+)
+def test_a_model_that_is_another_when_it_is_built_again_is_refused(tmp_path: Path, again: Any, same: bool) -> None:
+    declared = case("y", axes={"n": (2, 1)})._replace(inputs=(normal("n", name="x"),))
+    found = numpy.array(again(arrays.inputs(declared, declared.samples()[0])[0]))
+    before = found if found.dtype.kind == "i" else arrays.inputs(declared, declared.samples()[0])[0]
+    numpy.savez(tmp_path / "io.npz", **{"float32/0/y": before})
+    given = (declared, Framework(), lambda x: [again(x)], str(tmp_path / "io.npz"))
+    if same:
+        source._look_whether_it_is_the_same(*given)  # type: ignore[arg-type]
+        return
+    with pytest.raises(Refused, match="built twice, the model gives different 'y'") as caught:
+        source._look_whether_it_is_the_same(*given)  # type: ignore[arg-type]
+    assert caught.value.type == "NotDeterministic"
 
 
 def test_the_same_nan_twice_is_the_same_answer(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """The source side of an attempt: a bundle is made once and kept, a case that tells nothing is refused."""
 
-import errno
 import json
 import os
 import sys
@@ -42,7 +41,8 @@ KEY, FIRST = "bundle", "onnx-legacy-13-today---"
 
 @dataclass
 class Source:
-    """The source side's worker as planned: what it writes and says; keeps what it was asked."""
+    """The source side's worker as planned: what it writes and says; keeps what it was asked, an export and the
+    references that were made for it as one."""
 
     asked: list[Mapping[str, Any]] = field(default_factory=list)
     failing: dict[str, Outcome] = field(default_factory=dict)
@@ -54,6 +54,8 @@ class Source:
     case: declare.Case | None = None
     leaves: Callable[[Path], object] = lambda _: None
     exports: Callable[[Mapping[str, Any]], object] = lambda _: None
+    rebuilt: Outcome = Outcome.PASS
+    told: dict[str, tuple[float, ...]] = field(default_factory=dict)
 
     def arrays(self) -> dict[str, Any]:
         """Inputs and references of every sample."""
@@ -65,33 +67,46 @@ class Source:
                 found[f"input/{sample.index}/{given.name}"] = numpy.ones(shape, given.dtype)  # type: ignore[arg-type]
         return found
 
-    def ask(self, kind: str, request: Mapping[str, Any], limits: Limits, *, on_stage: Any = None) -> Answer:
+    def ask(
+        self, kind: str, request: Mapping[str, Any], limits: Limits, *, makes: Mapping[str, Path], on_stage: Any = None
+    ) -> Answer:
+        assert limits == Limits(60, 1024)
         try:
-            return self._ask(kind, request, limits, on_stage=on_stage)
+            on_stage("build")
+            return self._reference(request, makes) if kind == "reference" else self._source(request, makes, on_stage)
         except OSError as gone:
             failed = StageReply("build", Outcome.FAIL, 1.0, error=Problem(type(gone).__name__, str(gone)))
             return Answer((failed,), Facts(fork_seconds=0.1), Path())
 
-    def _ask(self, kind: str, request: Mapping[str, Any], limits: Limits, *, on_stage: Any) -> Answer:
-        assert (kind, limits) == ("source", Limits(60, 1024))
-        self.asked.append(request)
-        self.leaves(Path(request["artifact"]))
-        stages: list[StageReply] = []
-        facts: dict[str, Any] = {"fork_seconds": 0.1}
-        for name in ("build", "export", "check"):
+    def _reference(self, request: Mapping[str, Any], makes: Mapping[str, Path]) -> Answer:
+        self.asked.append({**request, "reference": True})
+        stage = StageReply("build", self.failing.get("build", Outcome.PASS), 1.0)
+        if not stage.passed:
+            return Answer((stage,), Facts(fork_seconds=0.1, where="/models/net.py:3"), Path())
+        arrays.write_npz(str(makes[request["io"]]), self.arrays())
+        facts = {"sensitivity": self.sensitivity, "unseen": self.unseen, "floor": "float64", "parameters": 3}
+        return Answer((stage,), Facts(fork_seconds=0.1, **facts), Path())  # type: ignore[arg-type]
+
+    def _source(self, request: Mapping[str, Any], makes: Mapping[str, Path], on_stage: Any) -> Answer:
+        if self.asked and self.asked[-1]["reference"] and "opset" not in self.asked[-1]:
+            self.asked[-1] = {**self.asked[-1], **request}
+        else:
+            self.asked.append({**request, "reference": False})
+        made = makes[request["artifact"]]
+        made.mkdir()
+        self.leaves(made)
+        stages = [StageReply("build", self.rebuilt, 1.0)]
+        for name in ("export", "check") if self.rebuilt.passed else ():
             on_stage(name)
             if name == "export":
                 self.exports(request)
-            outcome = self.failing.get(name, Outcome.PASS)
-            stages.append(StageReply(name, outcome, 1.0))
-            if not outcome.passed:
-                return Answer(tuple(stages), Facts(**facts, where="/models/net.py:3"), Path())
-            if name == "build" and request["reference"]:
-                arrays.write_npz(request["io"], self.arrays())
-                facts.update(sensitivity=self.sensitivity, unseen=self.unseen, floor="float64", parameters=3)
-        if self.model:
-            (Path(request["artifact"]) / "model.onnx").write_bytes(b"onnx")
-        return Answer(tuple(stages), Facts(**facts, file_opset=request["opset"]), Path())
+            stages.append(StageReply(name, self.failing.get(name, Outcome.PASS), 1.0))
+            if not stages[-1].passed:
+                break
+        facts = {"sensitivity": self.told, "where": None if stages[-1].passed else "/models/net.py:3"}
+        if stages[-1].passed and self.model:
+            (made / "model.onnx").write_bytes(b"onnx")
+        return Answer(tuple(stages), Facts(**facts, fork_seconds=0.1, file_opset=request["opset"]), Path())  # type: ignore[arg-type]
 
 
 class Named(Keys):
@@ -320,7 +335,7 @@ def test_what_has_to_be_made_again_is_with_its_references(
 def test_a_bundle_that_lost_a_file_is_made_again(bundle: Path, source: Source, export: Export, name: str) -> None:
     first = export()
     (bundle / name).unlink()
-    assert export() == first
+    assert replace(export(), stages=first.stages) == first
     assert len(source.asked) == 2
     assert first.io.exists()
 
@@ -458,18 +473,34 @@ def test_a_worker_is_told_the_case_and_where_its_code_is(tmp_path: Path, source:
         "case": "family/name",
         "path": ["/code"],
     }
-    assert (again["io"], again["go"]) == (str(made.io), None)
+    assert again["io"] == str(made.io)
 
 
-def test_a_worker_writes_to_the_runs_own_folder_and_waits_for_a_file_that_it_may_not_write(
+def test_the_references_are_described_before_any_exporter_begins(source: Source, export: Export, bundle: Path) -> None:
+    """What it says of the model is not asked."""
+    before: list[bundles.BundleFacts | None] = []
+    source.exports = lambda _: before.append(bundles.facts_of(bundle))
+    source.told = {**ALIVE, "forged": (9.0,)}
+    made = export()
+    (described,) = before
+    assert described is not None
+    assert (described.sensitivity, made.bundle) == (ALIVE, described)
+
+
+def test_a_build_that_fails_beside_an_exporter_is_no_other_routes(
     tmp_path: Path, source: Source, export: Export
 ) -> None:
+    """Its reply was the exporter's to write."""
     run = context(tmp_path, family())
-    export(run=run)
-    (asked,) = source.asked
-    assert all(Path(asked[name]).is_relative_to(run.folder) for name in ("io", "artifact"))
-    assert Path(asked["go"]).parent == run.reading
-    assert list(run.folder.iterdir()) == []
+    source.rebuilt = Outcome.FAIL
+    assert [stage.outcome for stage in export(run=run).stages] == [Outcome.FAIL]
+    source.rebuilt = Outcome.PASS
+    assert export(exporter="torch-state", run=run).passed
+
+
+def test_a_model_that_is_built_twice_took_the_time_of_both(source: Source, export: Export) -> None:
+    assert [stage.seconds for stage in export(13).stages] == [2.0, 1.0, 1.0]
+    assert [stage.seconds for stage in export(12).stages] == [1.0, 1.0, 1.0]
 
 
 def other_references(io: Path) -> None:
@@ -479,58 +510,15 @@ def other_references(io: Path) -> None:
     arrays.write_npz(str(io), held)
 
 
-def test_an_exporter_that_rewrites_the_references_changes_none(source: Source, export: Export, bundle: Path) -> None:
-    before: list[dict[str, Any]] = []
-
-    def forge(request: Mapping[str, Any]) -> None:
-        before.append(bundles.read_arrays(Path(request["io"])))
-        other_references(Path(request["io"]))
-
-    source.exports = forge
-    made = export()
-    assert made.passed
-    assert {name: array.tolist() for name, array in bundles.read_arrays(made.io).items()} == {
-        name: array.tolist() for name, array in before[0].items()
-    }
-    assert kept_as_it_is(made)
-
-
-def test_an_exporter_that_holds_the_references_by_another_name_changes_none(
-    tmp_path: Path, source: Source, export: Export
-) -> None:
-    """They are another file by then."""
-    held = tmp_path / "held"
-    source.exports = lambda request: os.link(request["io"], held)
-    made = export()
-    held.write_bytes(b"forged")
-    assert kept_as_it_is(made)
-
-
 def test_without_a_sandbox_references_that_an_exporter_changed_in_their_bundle_are_not_taken(
     source: Source, export: Export, bundle: Path
 ) -> None:
     source.exports = lambda _: other_references(bundle / "io.npz")
     with pytest.raises(NotTaken, match="were changed while it was exported"):
         export()
-    assert not (bundle / "bundle.json").exists()
+    assert bundles.facts_of(bundle) is None
     source.exports = lambda _: None
     assert export().passed
-
-
-def test_a_disk_that_is_full_when_the_references_are_taken_is_this_machines(
-    source: Source, export: Export, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(bundles.shutil, "copyfileobj", full)
-    with pytest.raises(OSError, match="No space left"):
-        export()
-    monkeypatch.undo()
-
-
-def kept_as_it_is(made: Exported) -> bool:
-    return bundles.kept_export(made.folder, made.io.parent) is not None
 
 
 @pytest.mark.parametrize(("file", "own"), [("/own/zoo.py", True), ("/models/zoo.py", False)])
@@ -543,9 +531,9 @@ def test_probes_are_answered_by_the_model_that_is_exported(
     asked: list[tuple[str, Mapping[str, Any]]] = []
 
     class Answering:
-        def ask(self, kind: str, request: Mapping[str, Any], limits: Limits, *, on_stage: Any = None) -> Answer:
+        def ask(self, kind: str, request: Mapping[str, Any], *_: Any, makes: Mapping[str, Path], **__: Any) -> Answer:
             asked.append((kind, request))
-            numpy.savez(request["parts"][0]["result"])
+            numpy.savez(makes[request["parts"][0]["result"]])
             return Answer((StageReply("probe", Outcome.PASS, 1.0),), Facts(unanswered={0: {}}), Path())
 
     side = SourceSide(run, crossing(run), Answering, lambda _: None)  # type: ignore[arg-type]
@@ -569,8 +557,8 @@ def test_a_limit_that_ends_a_probe_leaves_the_others_their_answers(
     class Answering:
         """Ends in the second part of its first request."""
 
-        def ask(self, _: str, request: Mapping[str, Any], limits: Limits, *, on_stage: Any = None) -> Answer:
-            results = [Path(part["result"]) for part in request["parts"]]
+        def ask(self, _: str, request: Mapping[str, Any], *__: Any, makes: Mapping[str, Path], **___: Any) -> Answer:
+            results = [makes[part["result"]] for part in request["parts"]]
             asked.append([result.name.split("-")[1] for result in results])
             first = len(asked) == 1
             answered = results[:1] if first else results

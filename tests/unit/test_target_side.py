@@ -12,7 +12,7 @@ import pytest
 
 from tfparity.engine import bundles
 from tfparity.engine.bundles import BundleFacts, Exported, ExportFacts
-from tfparity.engine.target_side import Examples, TargetSide, answers, measured
+from tfparity.engine.target_side import Ask, Examples, TargetSide, answers, measured
 from tfparity.engine.worker_client import Answer, Facts
 from tfparity.judging.judge import SecondReferee, Signature
 from tfparity.records.cells import Artifact, Problem, Said, StageReply
@@ -77,16 +77,17 @@ def exported(tmp_path: Path) -> Exported:
     return Exported(stages, bundle, ExportFacts(13, ("Conv",)), tmp_path, tmp_path / "io.npz")
 
 
-def side(answer: Callable[[str, Mapping[str, Json]], Answer] | None = None, declared: Case | None = None) -> TargetSide:
-    ask = answer or (lambda kind, request: Answer((), Facts(), Path()))
+def side(answer: Ask | None = None, declared: Case | None = None) -> TargetSide:
+    ask = answer or (lambda kind, request, makes: Answer((), Facts(), Path()))
     return TargetSide(declared or case(), "onnx-tf", ask, {"/home/me": "<home>", "/run/1": "<tmp>"}, ["/code"])
 
 
 def test_a_worker_is_asked_for_what_it_needs_and_no_more(exported: Exported, tmp_path: Path) -> None:
     asked: dict[str, Mapping[str, Json]] = {}
+    made: dict[str, Mapping[str, Path]] = {}
 
-    def ask(kind: str, request: Mapping[str, Json]) -> Answer:
-        asked[kind] = request
+    def ask(kind: str, request: Mapping[str, Json], makes: Mapping[str, Path]) -> Answer:
+        asked[kind], made[kind] = request, makes
         return Answer((), Facts(), Path())
 
     here = side(ask)
@@ -95,7 +96,7 @@ def test_a_worker_is_asked_for_what_it_needs_and_no_more(exported: Exported, tmp
     here.make(Target.TFLITE_FLOAT32, exported, tmp_path, tmp_path / "artifact")
     assert asked["convert"] == {
         "route": "onnx-tf",
-        "artifact": str(tmp_path / "artifact"),
+        "artifact": "artifact",
         "bundle": str(exported.folder),
         "opset": 13,
         "remedies": ["fixed-axes"],
@@ -110,7 +111,7 @@ def test_a_worker_is_asked_for_what_it_needs_and_no_more(exported: Exported, tmp
         "route": "onnx-tf",
         "artifact": str(tmp_path / "artifact"),
         "io": str(exported.io),
-        "result": str(tmp_path / "outputs.npz"),
+        "result": "outputs.npz",
         "inputs": ["x"],
         "outputs": ["y"],
     }
@@ -118,15 +119,20 @@ def test_a_worker_is_asked_for_what_it_needs_and_no_more(exported: Exported, tmp
         "route": "tflite-float32",
         "package": "targets",
         "artifact": str(tmp_path / "artifact"),
-        "folder": str(tmp_path / "target-tflite-float32"),
+        "folder": "target-tflite-float32",
         "examples": str(exported.io),
         "samples": [0, 1, 2],
         "inputs": ["x"],
     }
+    assert made == {
+        "convert": {"artifact": tmp_path / "artifact"},
+        "execute": {"outputs.npz": tmp_path / "outputs.npz"},
+        "target": {"target-tflite-float32": tmp_path / "target-tflite-float32"},
+    }
     here.execute_target(Target.TFLITE_FLOAT32, exported, tmp_path)
     executed = asked["execute"]
     assert (executed["artifact"], executed["package"]) == (str(tmp_path / "target-tflite-float32"), "targets")
-    assert executed["result"] == str(tmp_path / "target-tflite-float32.npz")
+    assert made["execute"] == {executed["result"]: tmp_path / "target-tflite-float32.npz"}
     here.execute_target(Target.SAVED_MODEL_XLA, exported, tmp_path)  # nothing is made for it
     assert asked["execute"]["artifact"] == str(tmp_path / "artifact")
 
@@ -134,7 +140,7 @@ def test_a_worker_is_asked_for_what_it_needs_and_no_more(exported: Exported, tmp
 def test_a_target_is_made_with_a_users_own_examples(exported: Exported, tmp_path: Path) -> None:
     asked: list[Mapping[str, Json]] = []
 
-    def ask(kind: str, request: Mapping[str, Json]) -> Answer:
+    def ask(kind: str, request: Mapping[str, Json], makes: Mapping[str, Path]) -> Answer:
         asked.append(request)
         return Answer((), Facts(), Path())
 

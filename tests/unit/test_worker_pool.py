@@ -14,7 +14,7 @@ import pytest
 from tfparity.engine import worker_client, worker_pool
 from tfparity.engine.context import Context
 from tfparity.engine.store import ImportStep
-from tfparity.engine.worker_client import Side, SideFacts, Worker
+from tfparity.engine.worker_client import Side, Worker
 from tfparity.engine.worker_pool import WorkerPool
 from tfparity.environments import install
 from tfparity.environments.lock import LockStatus
@@ -64,7 +64,6 @@ class FakeWorker:
     def __init__(self, planned: Planned, side: Side) -> None:
         self.planned, self.id = planned, side.python.parent.parent.name
         self.imports: tuple[ImportStep, ...] = ()
-        self.facts = SideFacts()
         self.alive = self.started = self.ended = False
         self.failed_import: ImportStep | None = None
         self.killed = threading.Event()
@@ -107,7 +106,7 @@ def pool(tmp_path: Path, planned: Planned) -> Iterator[WorkerPool]:
 def sides(pool: WorkerPool) -> Sides:
     def where(role: str, id: str) -> Where:
         locked = LockStatus("locked", Path(), id, {}, None)
-        return Where(role, pool.context.matrix.environments[id], locked, (id,), (), None)
+        return Where(role, pool.context.matrix.environments[id], locked, (id,), ())
 
     return where("source", "torch-side"), where("target", "tensorflow-side")
 

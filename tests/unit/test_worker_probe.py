@@ -63,7 +63,8 @@ def test_the_model_that_answers_is_the_one_that_was_exported(
         "case": f"mine/{name}",
         "path": [],
         "own": own,
-        "parts": [{"calls": [CALL], "skip": {}, "result": str(result)}],
+        "made": str(tmp_path),
+        "parts": [{"calls": [CALL], "skip": {}, "result": result.name}],
     }
     probe.handle(str(tmp_path), request, Reply(str(tmp_path)))
     with numpy.load(result) as stored:

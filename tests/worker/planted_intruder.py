@@ -76,6 +76,14 @@ def convert(bundle, artifact, request):
         "secret": _tried(lambda: _secret(where["pid"])),
         "kill it": _tried(lambda: _kill(where["pid"])),
         "remount": _tried(_remount),
+        "write where another request makes something": _tried(lambda: _write(where["other"])),
+        "rename what another makes": _tried(lambda: os.rename(where["other"], os.path.join(artifact, "other"))),
+        "hold what another makes by a name": _tried(lambda: os.link(where["other"], os.path.join(artifact, "held"))),
+        "empty what another makes": _tried(lambda: os.truncate(where["other"], 0)),
+        "write to the shared home": _tried(lambda: _write(os.path.join(where["worker"], "home", "x"))),
+        "write to its parent's memory": _tried(lambda: open("/proc/%d/mem" % os.getppid(), "r+b").close()),
+        "read its parent's files": _tried(lambda: os.readlink("/proc/%d/fd/0" % os.getppid())),
+        "signal its parent": _tried(lambda: os.kill(os.getppid(), 0)),
     }
     with open(os.path.join(artifact, "came.json"), "w") as file:
         json.dump(came, file)

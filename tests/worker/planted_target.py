@@ -52,7 +52,7 @@ def make(artifact, folder, examples):
     open(os.path.join(folder, "model.tflite"), "w").close()  # what a compiler is given
     with open(os.path.join(folder, "made.json"), "w") as file:
         json.dump({"of": os.path.basename(artifact), "python": "%d.%d" % sys.version_info[:2]}, file)
-    with open(os.path.join(os.path.dirname(folder), "makings"), "a") as file:
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "makings"), "a") as file:
         file.write(os.path.basename(folder) + "\n")
     if DOES == "leaves-a-pipe":
         os.mkfifo(os.path.join(folder, "pipe"))

@@ -84,7 +84,7 @@ def test_a_file_of_which_nothing_is_left_is_taken_whole(put: Put) -> None:
 @pytest.mark.parametrize(
     ("does", "outcome", "said"),
     [
-        ("refuses", Outcome.FAIL, "NotCompiled: no room in <tmp> for <model.tflite>"),
+        ("refuses", Outcome.FAIL, "NotCompiled: no room in <tmp>/compiled for <model.tflite>"),
         ("aborts", Outcome.CRASH, "Signal: ended by SIGABRT"),
         ("hangs", Outcome.TIMEOUT, "still running after 8 s"),
         ("places-nothing", Outcome.FAIL, "NothingPlaced: nothing of it runs on planted-1, 3 of 3 operators left on"),
@@ -134,7 +134,7 @@ def of_ones_own(cache: paths.Cache, compiler: Path, file: Path, seconds: float =
     [
         ("leaves", "accepted", "3 of 9 operators left on the CPU: RESHAPE 2, SOFTMAX 1"),
         ("takes-all", "accepted", "all 9 operators on planted-1"),
-        ("refuses", "refused", "NotCompiled: no room in <tmp> for <mine.tflite>"),
+        ("refuses", "refused", "NotCompiled: no room in <tmp>/compiled for <mine.tflite>"),
         ("places-nothing", "refused", "NothingPlaced: nothing of it runs on planted-1"),
         ("aborts", "crash", "ended by SIGABRT"),
         ("hangs", "timeout", "still running after 4 s"),

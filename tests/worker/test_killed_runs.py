@@ -67,7 +67,7 @@ def test_two_sides_that_still_import_are_ended_at_once(tmp_path: Path, cache: Ca
     (context.cache.root / "environments").symlink_to(cache.environments)
     environment = declared.environments["numpy-py3.11"]
     locked = context.keys.locked(environment)
-    sides = [Where("source", environment, locked, names, (), None) for names in (("numpy", sleeper), (sleeper,))]
+    sides = [Where("source", environment, locked, names, ()) for names in (("numpy", sleeper), (sleeper,))]
 
     def importing() -> int:
         """How many workers are in the module."""

@@ -4,8 +4,9 @@ choose any."""
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,13 +23,20 @@ NAMESPACES = Sandbox("user namespaces")
 STATUSES = (70, 74, 125, 126, 127, 128 + 9)
 
 
+class Refusing(Sandbox):
+    """A way that cannot be made: it would have to write where nothing is."""
+
+    def around(self, command: Sequence[str], made: Path, writes: Sequence[Path], *rest: Any) -> list[str]:
+        return super().around(command, made, [made / "nowhere"], *rest)
+
+
 @pytest.fixture
 def inside(request: pytest.FixtureRequest, tmp_path: Path) -> Inside | None:
     if not request.param:
         return None
     if sys.platform != "linux" or tried(NAMESPACES):
         pytest.skip("no namespaces can be made here")
-    return Inside(NAMESPACES, (tmp_path,), (tmp_path,))
+    return Inside(NAMESPACES, (tmp_path,))
 
 
 both = pytest.mark.parametrize("inside", [False, True], ids=["outside", "inside"], indirect=True)
@@ -109,7 +117,7 @@ def test_a_request_that_ends_its_process_has_crashed_and_one_without_a_disk_has_
 def test_a_sandbox_that_cannot_be_made_is_said(interpreter: Callable[[str], Path], tmp_path: Path) -> None:
     if sys.platform != "linux" or tried(NAMESPACES):
         pytest.skip("no namespaces can be made here")
-    inside = Inside(NAMESPACES, (tmp_path / "nowhere",))
+    inside = Inside(Refusing("user namespaces"))
     side = Side(interpreter("3.11"), (), ("numpy",))
     with (
         pytest.raises(WorkerError, match=r"no sandbox was made: .*nowhere"),

@@ -9,17 +9,15 @@ import sys
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy
 import pytest
 
 from tfparity.engine import referee, sandbox
-from tfparity.engine.context import Context
 from tfparity.engine.referee import Referee, RefereeReply
 from tfparity.engine.sandbox import Inside, Sandbox
 from tfparity.errors import MachineFault
-from tfparity.records.cells import PlannedCell
-from tfparity.records.vocabulary import Sandboxing
 
 #: An ONNX file of one operator, y = Neg(x), over any number of elements (see tests/unit/test_bundles.py).
 NEG = (
@@ -188,21 +186,14 @@ def test_no_status_of_a_command_says_that_its_sandbox_was_not_made(
 
 @pytest.mark.parametrize("named", ["user namespaces", "bubblewrap"])
 def test_a_referee_without_its_sandbox_says_nothing_of_the_file(
-    tmp_path: Path, named_way: Callable[[str], Sandbox], named: str
+    tmp_path: Path, named_way: Callable[[str], Sandbox], named: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    inside = Inside(named_way(named), (tmp_path / "gone",))  # which cannot be made writable
+    inside, around = Inside(named_way(named)), Sandbox.around
+
+    def nowhere(way: Sandbox, command: Any, made: Path, writes: Any, *rest: Any) -> list[str]:
+        return around(way, command, made, [tmp_path / "gone"], *rest)  # which cannot be made writable
+
+    monkeypatch.setattr(Sandbox, "around", nowhere)
     with pytest.raises(MachineFault, match="no sandbox was made for the referee") as fault:
         Referee(tmp_path, 2048.0, lambda: False, inside).ask(Path("model.onnx"), Path("io.npz"), Path("result.npz"), [])
     assert fault.value.stage == referee.STAGE
-
-
-def test_the_referee_of_a_run_may_write_to_none_of_its_folders(
-    planned: Callable[..., tuple[Context, list[PlannedCell]]], named_way: Callable[[str], Sandbox]
-) -> None:
-    """A worker may: to the run's, and to no bundle."""
-    named_way("user namespaces")
-    run, _ = planned("faithful", sandbox=Sandboxing.AUTO)
-    worker, asked = run.inside(), run.referee()
-    assert worker is not None and worker.writes == (run.folder,)
-    assert asked.inside is not None and asked.inside.writes == ()
-    assert (asked.folder, asked.memory_mib) == (run.folder, run.limits.memory_mib)

@@ -186,10 +186,9 @@ class Runs:
         with ExitStack() as stack:
             worker = self._worker(stack, runtime, artifact.kind, AS_IT_IS)
             result = self._result()
-            request: dict[str, Json] = {"make": make, "seed": SEED, "result": str(result)}
-            answer = worker.ask(
-                "answer-artifact", {**self._request(artifact, artifact.kind, AS_IT_IS), **request}, self._limits
-            )
+            request: dict[str, Json] = {"make": make, "seed": SEED, "result": result.name}
+            request |= self._request(artifact, artifact.kind, AS_IT_IS)
+            answer = worker.ask("answer-artifact", request, self._limits, makes={result.name: result})
             if not answer.passed:
                 error = self._error(answer, worker, artifact)
                 said = f"{error.type}: {error.message}" if error else answer.stages[-1].outcome
@@ -223,12 +222,10 @@ class Runs:
         assert runtime.compiler is not None
         worker = self._started(stack, runtime, compiling.imports(runtime), AS_IT_IS)
 
-        def ask(kind: str, request: Mapping[str, Json]) -> Answer:
-            return worker.ask(kind, request, self._limits)
+        def ask(kind: str, request: Mapping[str, Json], makes: Mapping[str, Path]) -> Answer:
+            return worker.ask(kind, request, self._limits, makes=makes)
 
-        self._count += 1
-        into = self._folder.folder / f"compiled-{self._count}"
-        came = compiling.put_through(ask, runtime.compiler, artifact.path, into, self._places(worker, artifact))
+        came = compiling.put_through(ask, runtime.compiler, artifact.path, self._places(worker, artifact))
         return Ran(runtime.id, Way.COMPILER, came.outcome, error=came.error, compiled=came.compiled)
 
     def _alone(self, runtime: Environment, way: Way, work: Callable[[ExitStack], Ran]) -> Ran:
@@ -293,10 +290,10 @@ class Runs:
         return sandbox.chosen(self._sandboxing, self.observer.note)
 
     def _inside(self) -> Inside | None:
-        """Where workers run: what they write goes to the run's own folder."""
+        """Where workers run."""
         if self._sandbox is None:
             return None
-        return Inside(self._sandbox, (self._folder.folder,), (self.project.root, paths.PACKAGE, self.cache.root))
+        return Inside(self._sandbox, (self.project.root, paths.PACKAGE, self.cache.root))
 
     def _worker(self, stack: ExitStack, runtime: Environment, opened_by: str, setting: Setting) -> Worker:
         """A warm worker of the runtime under those variables. Raises what an install raises, WorkerError where it does
@@ -355,8 +352,9 @@ class Runs:
         twice: bool = False,
     ) -> _Answered:
         result = self._result()
-        request: dict[str, Json] = {"io": str(golden.file), "result": str(result), "twice": twice}
-        answer = worker.ask("answer-artifact", {**self._request(artifact, opened_by, setting), **request}, self._limits)
+        request: dict[str, Json] = {"io": str(golden.file), "result": result.name, "twice": twice}
+        request |= self._request(artifact, opened_by, setting)
+        answer = worker.ask("answer-artifact", request, self._limits, makes={result.name: result})
         last = answer.stages[-1]
         if not answer.passed:
             return _Answered({}, last.outcome, self._error(answer, worker, artifact), {})

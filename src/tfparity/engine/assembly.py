@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 from tfparity import paths
 from tfparity.engine import second_referee
@@ -36,15 +37,17 @@ def of_planned(context: Context, pool: WorkerPool, crossing: Crossing, *, tries_
         {name for one in recorded.attempts for name in one.remedies} if recorded and recorded.verdict.failing else None
     )
 
-    def ask(kind: str, request: Mapping[str, Json]) -> Answer:
-        return pool.worker(crossing.target).ask(kind, request, context.limits, on_stage=on_stage)
+    def ask(kind: str, request: Mapping[str, Json], makes: Mapping[str, Path]) -> Answer:
+        return pool.worker(crossing.target).ask(kind, request, context.limits, makes=makes, on_stage=on_stage)
 
     def named(attempt: Attempt) -> tuple[str, ...]:
         names = context.keys.remedies_named(crossing, attempt.error, attempt.opset, attempt.remedies)
         return names if tried is None else tuple(name for name in names if name in tried)
 
     def newest_opset() -> int | None:
-        return pool.worker(crossing.source).facts.newest_opset
+        exporter = routes.locate(crossing.way.exporter, context.project)
+        answer = pool.worker(crossing.source).ask("newest-opset", {"exporter": exporter}, context.limits)
+        return answer.facts.newest_opset
 
     path = [str(folder) for folder in context.options.path]
     return CellRun(
@@ -77,15 +80,15 @@ def _makers(context: Context, pool: WorkerPool, on_stage: Callable[[str], None])
     nothing of the target: asking raises MachineFault."""
 
     def asked(maker: Maker, imports: tuple[str, ...]) -> Ask:
-        def ask(kind: str, request: Mapping[str, Json]) -> Answer:
+        def ask(kind: str, request: Mapping[str, Json], makes: Mapping[str, Path]) -> Answer:
             try:
-                worker = pool.worker(Where("maker", maker, context.keys.locked(maker), imports, (), None))
+                worker = pool.worker(Where("maker", maker, context.keys.locked(maker), imports, ()))
             except InstallError as wrong:
                 raise MachineFault(str(wrong), Stage.TARGET) from None
             failed = _import_failed(worker)
             if failed:
                 return Answer((replace(failed, stage=Stage.TARGET),), Facts(), worker.folder)
-            return worker.ask(kind, request, context.limits, on_stage=on_stage)
+            return worker.ask(kind, request, context.limits, makes=makes, on_stage=on_stage)
 
         return ask
 
@@ -112,8 +115,8 @@ def of_bundle(context: Context, worker: Worker, case: Case, exports: Mapping[int
         str(paths.home()): "<home>",
     }
 
-    def ask(kind: str, request: Mapping[str, Json]) -> Answer:
-        return worker.ask(kind, request, context.limits)
+    def ask(kind: str, request: Mapping[str, Json], makes: Mapping[str, Path]) -> Answer:
+        return worker.ask(kind, request, context.limits, makes=makes)
 
     return CellRun(
         opsets=tuple(exports),

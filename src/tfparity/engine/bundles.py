@@ -238,20 +238,18 @@ def _lstat(path: Path) -> int:
         return 0
 
 
-def describe(folder: Path, case: Case, origin: Mapping[str, Json], facts: BundleFacts, bounds: Bounds = BOUNDS) -> str:
-    """Write a bundle's description: from now on it counts. `origin` says which environment made it. The digest of its
-    inputs and references; raises Odd where they cannot be taken."""
-    digest = _io_digest(folder / IO, bounds)
+def describe(folder: Path, case: Case, origin: Mapping[str, Json], facts: BundleFacts, bounds: Bounds = BOUNDS) -> None:
+    """Write a bundle's description: from now on it counts. `origin` says which environment made it. Raises Odd where
+    its inputs and references cannot be taken."""
     content = {
         "format": BUNDLE_FORMAT,
         "case": case.declaration(),
         "samples": [sample._asdict() for sample in case.samples()],
         "origin": dict(origin),
         "facts": {name: value for name, value in asdict(facts).items() if value not in (None, (), {})},
-        "io_sha256": digest,
+        "io_sha256": _io_digest(folder / IO, bounds),
     }
     _write(folder / DESCRIPTION, content)
-    return digest
 
 
 def facts_of(folder: Path, bounds: Bounds = BOUNDS) -> BundleFacts | None:
@@ -399,32 +397,6 @@ def begin(made: Path) -> None:
         if machine.refused(wrong):
             raise
         raise MachineFault(f"a bundle cannot be made: {wrong.strerror}") from None
-
-
-def adopt(made: Path, place: Path) -> None:
-    """Have what a worker made, a file or a folder of the run's own, in a bundle, to which no worker may write. Raises
-    Odd where nothing is there any more, OSError where this machine refused."""
-    try:
-        paths.discard(place)
-        made.replace(place)
-    except OSError as wrong:
-        raise _odd(wrong) from None
-
-
-def handed_over(io: Path, place: Path, bounds: Bounds = BOUNDS) -> str:
-    """Copy the inputs and references that a worker wrote into a bundle: the exporter, which begins then, may hold the
-    worker's own file open, or by another name. Their digest. Raises Odd where they cannot be taken, OSError where this
-    machine refused."""
-    try:
-        paths.discard(place)
-        with os.fdopen(paths.open_untrusted(io), "rb") as made:
-            if os.fstat(made.fileno()).st_size > _LARGEST_IO:
-                raise Odd(f"{io.name} takes more than {LARGEST // 2**30} GiB")
-            with place.open("xb") as copy:
-                shutil.copyfileobj(made, copy, 2**20)
-    except OSError as wrong:  # a full disk names no file
-        raise _odd(OSError(wrong.errno, wrong.strerror, str(place))) from None
-    return _io_digest(place, bounds)
 
 
 def apart(exported: Exported, own: Path, bounds: Bounds = BOUNDS) -> Exported:

@@ -4,12 +4,10 @@ for it is compiled and not run."""
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tfparity import paths
 from tfparity.engine import compiling, target_side
 from tfparity.engine.cell_run import CellRun
 from tfparity.engine.context import Context
@@ -87,8 +85,8 @@ class OnRuntimes:
         if worker.failed_import is not None:
             return _stored(key, Outcome.FAIL, _import_failed(worker))
 
-        def ask(kind: str, request: Mapping[str, Json]) -> Answer:
-            return worker.ask(kind, request, self.context.limits)
+        def ask(kind: str, request: Mapping[str, Json], makes: Mapping[str, Path]) -> Answer:
+            return worker.ask(kind, request, self.context.limits, makes=makes)
 
         exported = self.run.export(opset, remedies)
         there = replace(self.run.target, ask=ask)
@@ -116,14 +114,10 @@ class OnRuntimes:
         if worker.failed_import is not None:
             return _stored(key, Outcome.FAIL, _import_failed(worker))
 
-        def ask(kind: str, request: Mapping[str, Json]) -> Answer:
-            return worker.ask(kind, request, self.context.limits)
+        def ask(kind: str, request: Mapping[str, Json], makes: Mapping[str, Path]) -> Answer:
+            return worker.ask(kind, request, self.context.limits, makes=makes)
 
-        into = self.context.folder / f"compiled-{uuid.uuid4().hex[:12]}"
-        try:
-            came = compiling.put_through(ask, runtime.compiler, place / target_side.MODEL, into, self.pool.places)
-        finally:
-            paths.remove_folder(into)
+        came = compiling.put_through(ask, runtime.compiler, place / target_side.MODEL, self.pool.places)
         problem = self.run.changed(Stage.COMPILE, place)
         if problem:
             return _stored(key, Outcome.CRASH, Failure(Stage.COMPILE, problem.type, problem.message))
@@ -135,10 +129,10 @@ class OnRuntimes:
     def _where(self, runtime: Runtime) -> Where:
         locked = self.context.keys.locked(runtime)
         if runtime.compiler is not None:
-            return Where("runtime", runtime, locked, compiling.imports(runtime), (), None)
+            return Where("runtime", runtime, locked, compiling.imports(runtime), ())
         opener = artifacts.load(self._kind)
         imports = next((module for package, module in opener.imports if package in locked.packages), "numpy")
-        return Where("runtime", runtime, locked, (imports,), (), None)
+        return Where("runtime", runtime, locked, (imports,), ())
 
 
 def _import_failed(worker: Worker) -> Failure:

@@ -31,14 +31,14 @@ class Came:
     error: Problem | None
 
 
-def put_through(ask: Ask, compiler: str, file: Path, folder: Path, places: Mapping[str, str]) -> Came:
-    """What a compiler makes of a file. compiler: its name or file, as a worker finds it; folder: a new one for what it
-    writes; places: folders of this run and what stands for them in errors. Raises MachineFault."""
-    answer = ask("compile", {"compiler": compiler, "artifact": str(file), "result": str(folder)})
+def put_through(ask: Ask, compiler: str, file: Path, places: Mapping[str, str]) -> Came:
+    """What a compiler makes of a file. compiler: its name or file, as a worker finds it; places: folders of this run
+    and what stands for them in errors. What it writes is not kept. Raises MachineFault."""
+    answer = ask("compile", {"compiler": compiler, "artifact": str(file), "result": "compiled"}, {})
     last = answer.stages[-1]
     if not answer.passed:
         error = last.error or Problem(last.outcome.value, "")
-        known = {str(file): f"<{file.name}>", str(folder): "<tmp>", **places}
+        known = {str(file): f"<{file.name}>", **places}
         return Came(last.outcome, None, replace(error, message=normalise(error.message, known)))
     compiled = _believed(answer.facts.compiled)
     if compiled is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -97,7 +97,7 @@ class Context:
         return sandbox.chosen(self.options.sandbox, self.observer.note)
 
     def inside(self) -> Inside | None:
-        """Where a worker runs, None for no sandbox: it may write to the run's own folder, and to no bundle. Raises
+        """Where a worker or a referee runs, None for no sandbox: it may write to a folder of its own alone. Raises
         SandboxError where one is required and there is none."""
         with self._remade_lock:
             chosen = self._sandbox
@@ -107,18 +107,11 @@ class Context:
         measure = self.options.evaluation
         own = (*self.options.path, *([measure.root] if measure else []))
         read = (self.project.root, paths.PACKAGE, *own, *cases)
-        self.cache.bundles.mkdir(parents=True, exist_ok=True)
-        return Inside(chosen, (self.folder,), (*read, self.cache.root))
+        return Inside(chosen, (*read, self.cache.root))
 
     def referee(self) -> Referee:
-        """Who gives ONNX's own answer, held to what a request is held to; in a sandbox it writes to a folder of its own
-        alone. Raises SandboxError as `inside`."""
-        return Referee(self.folder, self.limits.memory_mib, self.aborted.is_set, self.apart())
-
-    def apart(self) -> Inside | None:
-        """As `inside`, of what writes to a folder of its own alone."""
-        inside = self.inside()
-        return replace(inside, writes=()) if inside else None
+        """Who gives ONNX's own answer, held to what a request is held to. Raises SandboxError as `inside`."""
+        return Referee(self.folder, self.limits.memory_mib, self.aborted.is_set, self.inside())
 
     @property
     def bounds(self) -> Bounds:

@@ -174,10 +174,9 @@ class Probing:
                 waiting[name] = [there[turn] for turn in made[name].probe.order(len(there))]
         while waiting:
             folder = self.artifact()
-            parts: list[Mapping[str, Json]] = [
-                {"io": str(answers[name].io), "result": str(_result(folder, name)), "turns": turns}
-                for name, turns in waiting.items()
-            ]
+            parts: dict[Path, Mapping[str, Json]] = {
+                _result(folder, name): {"io": str(answers[name].io), "turns": turns} for name, turns in waiting.items()
+            }
             answer = self.target.probe(folder, parts)
             changed = self.run.changed(Stage.PROBE, target_side.artifact(folder)) if self.run else None
             if changed:

@@ -23,6 +23,7 @@ from tfparity.engine import sandbox_process
 from tfparity.errors import SandboxError
 from tfparity.records.fingerprint import printable
 from tfparity.records.vocabulary import Sandboxing
+from tfparity.worker import confinement
 
 SCRIPT = Path(sandbox_process.__file__)
 
@@ -163,7 +164,8 @@ def chosen(wanted: Sandboxing, told: Callable[[str], None]) -> Sandbox | None:
         return None
     found = available()
     if found.sandbox is not None:
-        told(f"sandbox: {found.sandbox.name}: no network, and nothing is written outside the run's own folders")
+        apart = "to its own folder alone" if confinement.version() else "to its side's folder alone (no Landlock here)"
+        told(f"sandbox: {found.sandbox.name}: no network, and what runs writes {apart}")
     elif wanted is Sandboxing.REQUIRED:
         raise SandboxError(
             f"no sandbox here: {found.why}; allow user namespaces or install bubblewrap, or leave out "
@@ -217,15 +219,15 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Inside:
-    """Where a process runs: in that sandbox, with what it may write beside its own folder, and read."""
+    """Where a process runs: in that sandbox, where it writes to its own folder alone. reads: what it may read even
+    where that lies beside other programs' sockets."""
 
     sandbox: Sandbox
-    writes: tuple[Path, ...] = ()
     reads: tuple[Path, ...] = ()
 
     def around(self, command: Sequence[str], folder: Path, told: int | None = None) -> list[str]:
         """Its command; `folder` is its own; told: see Sandbox and Refusal."""
-        return self.sandbox.around(command, folder / "sandbox", (folder, *self.writes), (folder, *self.reads), told)
+        return self.sandbox.around(command, folder / "sandbox", (folder,), (folder, *self.reads), told)
 
 
 def outer(top: int, inner: int) -> int:

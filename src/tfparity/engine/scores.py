@@ -57,8 +57,7 @@ def of(
     measure: Evaluation,
 ) -> Scores:
     """The scores of torch's model, of what the route converted and of the targets made of it; none where this
-    machine ended the measure. In a sandbox the measure writes to a folder of its own alone. Raises what starting a
-    worker raises but MachineFault."""
+    machine ended the measure. Raises what starting a worker raises but MachineFault."""
     case, route = crossing.case, crossing.planned.route
     limits = Limits(SECONDS, context.limits.memory_mib)
     shared: dict[str, Json] = {
@@ -74,7 +73,7 @@ def of(
     def score(where: Where, kind: str, name: str, artifact: Path | None = None) -> Score:
         request = {**shared, "model": [kind, name], "artifact": str(artifact) if artifact else None}
         try:
-            answer = pool.worker(where, apart=True).ask("score", request, limits)
+            answer = pool.worker(where).ask("score", request, limits)
         except MachineFault as fault:  # the conversion is right all the same, and is not to be lost
             return Score(None, Problem("Untested", str(fault)))
         if answer.passed and answer.facts.score is not None:

@@ -21,7 +21,7 @@ from tfparity.planning import revisions, routes
 from tfparity.planning.keys import Crossing
 from tfparity.planning.probes import Call
 from tfparity.records import keys, waiting
-from tfparity.records.cells import Note, Problem
+from tfparity.records.cells import Note, Problem, StageReply
 from tfparity.records.keys import Json
 from tfparity.records.vocabulary import Outcome, Stage
 from tfparity.worker import remedies as known_remedies
@@ -60,46 +60,6 @@ def _held(folder: Path, context: Context, waits: Callable[[], None] = waiting.no
 _CHANGED = "the inputs and references were changed while it was exported"
 
 
-@dataclass
-class _Handing:
-    """The inputs and references of a bundle's first export, on their way from the worker that made them to the bundle,
-    before any code of the exporter runs: it waits for the file `go`, which no worker may write."""
-
-    made: Path
-    place: Path
-    context: Context
-    digest: str | None = None
-    wrong: Exception | None = None
-
-    def __post_init__(self) -> None:
-        self.context.reading.mkdir(parents=True, exist_ok=True)
-        self.go = self.context.reading / f"go-{uuid.uuid4().hex[:12]}"
-        self._wait.touch()
-
-    @property
-    def _wait(self) -> Path:
-        return self.go.with_suffix(".wait")
-
-    def begin(self) -> None:
-        """They are made, and the exporter waits."""
-        self._take()
-        self._wait.replace(self.go)  # for which a full disk has room
-
-    def end(self) -> None:
-        """The request has ended, if the exporter began or not. Raises Odd where they cannot be taken, OSError where
-        this machine refused."""
-        if self.digest is None and self.wrong is None:  # refused before the exporter began
-            self._take()
-        if self.wrong is not None:
-            raise self.wrong
-
-    def _take(self) -> None:
-        try:
-            self.digest = bundles.handed_over(self.made, self.place, self.context.bounds)
-        except (bundles.Odd, OSError) as wrong:  # in the middle of a request, which goes on
-            self.wrong = wrong
-
-
 @dataclass(frozen=True)
 class SourceSide:
     """A cell's source side. `worker`: gives the warm worker; `on_stage` hears of every stage that begins."""
@@ -129,8 +89,6 @@ class SourceSide:
                 kept = context.not_built.get(key)
             if kept is None:
                 kept = self._make(made, folder, opset, own, unrefereed)
-                if not own and kept.stages[0].outcome is Outcome.FAIL:
-                    context.not_built[key] = kept
             with suppress(OSError):  # used now, see bundles.prune; one that did not build has none
                 os.utime(folder / bundles.IO)
             try:
@@ -172,19 +130,15 @@ class SourceSide:
                 paths.discard(io)  # what an exporter may have left there would be written to
             skip: dict[Path, dict[int, str]] = {io: {} for io in missing}
             while missing:
-                with self._own("answers") as own:
-                    answer = self._ask_probes(
-                        [
-                            {"calls": specs[io], "skip": _by_text(skip[io]), "result": str(own / io.name)}
-                            for io in missing
-                        ]
-                    )
-                    for place, unanswered in answer.facts.unanswered.items():
-                        try:
-                            bundles.adopt(own / missing[place].name, missing[place])
-                            bundles.keep_answers(missing[place], unanswered, context.bounds)
-                        except bundles.Odd as odd:
-                            failed[missing[place]] = Problem("BadReply", str(odd))
+                parts: list[Json] = [
+                    {"calls": specs[io], "skip": _by_text(skip[io]), "result": io.name} for io in missing
+                ]
+                answer = self._ask("answer", {"parts": parts}, {io.name: io for io in missing})
+                for place, unanswered in answer.facts.unanswered.items():
+                    try:
+                        bundles.keep_answers(missing[place], unanswered, context.bounds)
+                    except bundles.Odd as odd:
+                        failed[missing[place]] = Problem("BadReply", str(odd))
                 if not answer.passed:
                     failed.update(_torch_ended(answer, missing, skip))
                 missing = [
@@ -198,114 +152,98 @@ class SourceSide:
             for name, there in kept.items()
         }
 
-    def _ask_probes(self, parts: list[Json]) -> Answer:
-        context, crossing = self.context, self.crossing
-        return self.worker().ask(
-            "answer",
-            {
-                "framework": routes.locate(crossing.way.framework, context.project),
-                "case_file": crossing.case.file,
-                "case": crossing.case.id,
-                "path": [str(folder) for folder in context.options.path],
-                "own": crossing.case.id in context.keys.own,
-                "parts": parts,
-            },
-            context.limits,
-            on_stage=self.on_stage,
-        )
-
-    @contextmanager
-    def _own(self, what: str) -> Iterator[Path]:
-        """A folder of the run's own for what a worker makes: it may write to no bundle."""
-        own = self.context.folder / f"{what}-{uuid.uuid4().hex[:12]}"
-        own.mkdir(parents=True)
-        try:
-            yield own
-        finally:
-            paths.remove_folder(own)
-
     def _make(self, made: Path, folder: Path, opset: int, remedies: Sequence[str], unrefereed: str | None) -> Exported:
         bundles.begin(made)
-        first = bundles.facts_of(folder, self.context.bounds) is None
-        if first:
-            for file in folder / bundles.IO, folder / bundles.DESCRIPTION:
-                paths.discard(file)
-        with self._own("export") as own:
-            handing = _Handing(own / bundles.IO, folder / bundles.IO, self.context) if first else None
-            answer = self._ask(own / made.name, folder / bundles.IO, opset, remedies, handing)
-            try:
-                if handing is not None and answer.stages[0].passed:
-                    handing.end()
-                if answer.stages[0].passed:
-                    bundles.adopt(own / made.name, made)
-                exported = self._answered(answer, made, folder, handing)
-                bundles.stays(folder)  # else what failed may be another cell's doing
-                return self._refereed(exported, unrefereed) if exported.passed else exported
-            except bundles.Odd as odd:
-                exported = Exported(answer.stages, BundleFacts(), ExportFacts(), made, folder / bundles.IO)
-                raise bundles.NotTaken(exported, str(odd)) from None
+        failed, asked = None, None
+        if bundles.facts_of(folder, self.context.bounds) is None:
+            failed, asked = self._referenced(made, folder)
+        return failed or self._exported(made, folder, opset, remedies, unrefereed, asked)
 
-    def _ask(self, made: Path, io: Path, opset: int, remedies: Sequence[str], handing: _Handing | None) -> Answer:
-        """made: the folder of the run's own for the export; io: the bundle's inputs and references, which are made
-        where they are to be handed over."""
-        case, project = self.crossing.case, self.context.project
-        made.mkdir()
-
-        def begins(stage: str) -> None:
-            if stage == Stage.EXPORT and handing is not None:
-                handing.begin()
-            self.on_stage(stage)
-
-        return self.worker().ask(
-            "source",
-            {
-                "framework": routes.locate(self.crossing.way.framework, project),
-                "exporter": routes.locate(self.crossing.way.exporter, project),
-                "opset": opset,
-                "case_file": case.file,
-                "case": case.id,
-                "path": [str(folder) for folder in self.context.options.path],
-                "remedies": list(remedies),
-                "reference": handing is not None,
-                "own": case.id in self.context.keys.own,
-                "io": str(handing.made if handing else io),
-                "go": str(handing.go) if handing else None,
-                "artifact": str(made),
-            },
-            self.context.limits,
-            on_stage=begins,
+    def _referenced(self, made: Path, folder: Path) -> tuple[Exported | None, StageReply]:
+        """Make the bundle's inputs and references, in a request that no exporter's code is in, and describe it: what a
+        request says afterwards changes nothing of that. The export that this is where it fails, and the build's
+        stage. Raises NotTaken."""
+        for file in folder / bundles.IO, folder / bundles.DESCRIPTION:
+            paths.discard(file)
+        answer = self._ask("reference", {"io": bundles.IO}, {bundles.IO: folder / bundles.IO})
+        facts, stage = answer.facts, answer.stages[0]
+        common = BundleFacts(
+            facts.sensitivity, facts.floor, facts.float64_error, facts.parameters, facts.bounded, facts.unseen
         )
-
-    def _answered(self, answer: Answer, made: Path, folder: Path, handing: _Handing | None) -> Exported:
-        """The worker's answer as an export; a case that can't tell right from wrong has not been built. Raises Odd
-        where what an exporter left cannot be taken."""
-        facts = answer.facts
-        if answer.stages[0].passed:
-            bundles.stays(folder)
-            bundles.look_at(made, folder / bundles.IO, self.context.bounds)
-        common = bundles.facts_of(folder, self.context.bounds)
-        if common is None and handing is None and answer.passed:
-            raise bundles.Odd(_CHANGED)
-        if handing is not None and answer.stages[0].passed:
-            common = BundleFacts(
-                facts.sensitivity, facts.floor, facts.float64_error, facts.parameters, facts.bounded, facts.unseen
-            )
-            lacking = bundles.lacking(self.crossing.case, folder / bundles.IO)
-            if lacking:
-                built = Exported(answer.stages, common, ExportFacts(), made, folder / bundles.IO)
-                raise bundles.NotTaken(built, lacking, Stage.BUILD, "BadReply")
-            problem = self._blind(common, folder / bundles.IO)
+        built = Exported(answer.stages, common, ExportFacts(), made, folder / bundles.IO, where=facts.where)
+        try:
+            bundles.stays(folder)  # else what failed may be another cell's doing
+            problem = None
+            if stage.passed:
+                lacking = bundles.lacking(self.crossing.case, built.io)
+                if lacking:
+                    raise bundles.NotTaken(built, lacking, Stage.BUILD, "BadReply")
+                problem = self._blind(common, built.io)
             if problem:
-                refused = replace(answer.stages[0], outcome=Outcome.FAIL, error=problem)
-                return Exported((refused,), common, ExportFacts(), made, folder / bundles.IO)
+                stage = replace(stage, outcome=Outcome.FAIL, error=problem)
+                built = replace(built, stages=(stage,))
+            if not stage.passed:
+                if stage.outcome is Outcome.FAIL:
+                    self.context.not_built[self.context.keys.bundle(self.crossing)] = built
+                return built, stage
             source = self.crossing.source
             origin: dict[str, Json] = {"environment": source.environment.id, "packages": dict(source.locked.packages)}
-            if bundles.describe(folder, self.crossing.case, origin, common, self.context.bounds) != handing.digest:
-                paths.discard(folder / bundles.DESCRIPTION)
-                raise bundles.Odd(_CHANGED)
-        export_facts = ExportFacts(facts.file_opset, facts.operators)
-        return Exported(
-            answer.stages, common or BundleFacts(), export_facts, made, folder / bundles.IO, where=facts.where
+            bundles.describe(folder, self.crossing.case, origin, common, self.context.bounds)
+        except bundles.Odd as odd:
+            raise bundles.NotTaken(built, str(odd), Stage.BUILD) from None
+        return None, stage
+
+    def _exported(
+        self,
+        made: Path,
+        folder: Path,
+        opset: int,
+        remedies: Sequence[str],
+        unrefereed: str | None,
+        before: StageReply | None,
+    ) -> Exported:
+        """The export of a model whose references are there. before: the build that made them, where it was made now.
+        Raises NotTaken."""
+        io = folder / bundles.IO
+        request: dict[str, Json] = {
+            "exporter": routes.locate(self.crossing.way.exporter, self.context.project),
+            "opset": opset,
+            "remedies": list(remedies),
+            "io": str(io),
+            "artifact": made.name,
+        }
+        answer = self._ask("source", request, {made.name: made}, again=before is not None)
+        stages = (_both(before, answer.stages[0]), *answer.stages[1:]) if before else answer.stages
+        facts = ExportFacts(answer.facts.file_opset, answer.facts.operators)
+        exported = Exported(stages, BundleFacts(), facts, made, io, where=answer.facts.where)
+        try:
+            bundles.stays(folder)  # else what failed may be another cell's doing
+            if stages[0].passed:
+                bundles.look_at(made, io, self.context.bounds)
+            common = bundles.facts_of(folder, self.context.bounds)
+            if common is None and answer.passed:
+                raise bundles.Odd("the inputs and references were changed while it was exported")  # noqa: TRY301
+            exported = replace(exported, bundle=common or BundleFacts())
+            return self._refereed(exported, unrefereed) if exported.passed else exported
+        except bundles.Odd as odd:
+            raise bundles.NotTaken(exported, str(odd)) from None
+
+    def _ask(self, kind: str, request: Mapping[str, Json], makes: Mapping[str, Path], *, again: bool = False) -> Answer:
+        """again: the model was built already, which was told."""
+        context, case = self.context, self.crossing.case
+        return self.worker().ask(
+            kind,
+            {
+                "framework": routes.locate(self.crossing.way.framework, context.project),
+                "case_file": case.file,
+                "case": case.id,
+                "path": [str(folder) for folder in context.options.path],
+                "own": case.id in context.keys.own,
+                **request,
+            },
+            context.limits,
+            makes=makes,
+            on_stage=lambda stage: None if again and stage == Stage.BUILD else self.on_stage(stage),
         )
 
     def _blind(self, facts: BundleFacts, io: Path) -> Problem | None:
@@ -344,6 +282,12 @@ class SourceSide:
         folder = Path(paths.by_key(self.context.cache.bundles, self.context.keys.bundle(self.crossing)))
         with _held(folder, self.context):
             bundles.forget(folder / exported.folder.name, folder)
+
+
+def _both(before: StageReply, again: StageReply) -> StageReply:
+    """The stage of a model that was built twice: with its references, and to be exported."""
+    seconds = (before.seconds or 0.0) + (again.seconds or 0.0)
+    return replace(again, seconds=seconds, peak_mib=max(before.peak_mib or 0.0, again.peak_mib or 0.0) or None)
 
 
 def _torch_ended(answer: Answer, missing: Sequence[Path], skip: dict[Path, dict[int, str]]) -> dict[Path, Problem]:

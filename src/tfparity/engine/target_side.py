@@ -33,9 +33,10 @@ MODEL = "model.tflite"
 
 
 class Ask(Protocol):
-    """Sends a request of a kind to the target's worker and waits for what comes of it."""
+    """Sends a request of a kind to the target's worker and waits for what comes of it. makes: what it makes, by name,
+    and where that goes (Worker.ask)."""
 
-    def __call__(self, kind: str, request: Mapping[str, Json], /) -> Answer: ...
+    def __call__(self, kind: str, request: Mapping[str, Json], makes: Mapping[str, Path], /) -> Answer: ...
 
 
 #: What another referee says of an exported file; None where none is asked.
@@ -74,7 +75,7 @@ class TargetSide:
             "convert",
             {
                 "route": self.route,
-                "artifact": str(artifact(folder)),
+                "artifact": _ARTIFACT,
                 "bundle": str(exported.folder),
                 "opset": opset,
                 "remedies": list(remedies),
@@ -83,6 +84,7 @@ class TargetSide:
                 "path": list(self.path),
                 "handed_on": self.handed_on,
             },
+            {_ARTIFACT: artifact(folder)},
         )
 
     def execute(self, exported: Exported, folder: Path) -> Answer:
@@ -94,18 +96,19 @@ class TargetSide:
     ) -> Answer:
         """Make a target out of what lies in `of`, into a folder of its own beside `folder`/artifact. examples: None for
         the case's own inputs at the exported shape."""
-        given = examples or own_examples(self.case, exported)
+        given, place = examples or own_examples(self.case, exported), self.place(target, folder)
         return self.makers.get(target, self.ask)(
             "target",
             {
                 "route": targets.MODULES[target],
                 "package": "targets",
                 "artifact": str(of),
-                "folder": str(self.place(target, folder)),
+                "folder": place.name,
                 "examples": str(given.file),
                 "samples": list(given.samples),
                 "inputs": [declared.name for declared in self.case.inputs],
             },
+            {place.name: place},
         )
 
     def place(self, target: Target, folder: Path) -> Path:
@@ -124,11 +127,12 @@ class TargetSide:
             {
                 **module,
                 "io": str(exported.io),
-                "result": str(result),
+                "result": result.name,
                 "inputs": [declared.name for declared in self.case.inputs],
                 "outputs": [output.name for output in self.case.outputs],
                 "samples": [sample._asdict() for sample in self.case.samples()],
             },
+            {result.name: result},
         )
 
     def execute_on(self, runtime: str, exported: Exported, folder: Path) -> Answer:
@@ -136,9 +140,9 @@ class TargetSide:
         where = {"route": self.route, "artifact": str(artifact(folder))}
         return self._execute(where, exported, runtime_outputs(folder, runtime))
 
-    def probe(self, folder: Path, parts: Sequence[Mapping[str, Json]]) -> Answer:
-        """Load `folder`/artifact and answer the calls of every part: of its "io", in the order of its "turns", into its
-        "result"."""
+    def probe(self, folder: Path, parts: Mapping[Path, Mapping[str, Json]]) -> Answer:
+        """Load `folder`/artifact and answer the calls of every part, by the file for its answers: of its "io", in the
+        order of its "turns"."""
         return self.ask(
             "probe",
             {
@@ -146,8 +150,9 @@ class TargetSide:
                 "artifact": str(artifact(folder)),
                 "inputs": [declared.name for declared in self.case.inputs],
                 "outputs": [output.name for output in self.case.outputs],
-                "parts": list(parts),
+                "parts": [{**part, "result": result.name} for result, part in parts.items()],
             },
+            {result.name: result for result in parts},
         )
 
     def judged(
@@ -239,9 +244,13 @@ def own_examples(case: Case, exported: Exported) -> Examples:
     return Examples(exported.io, tuple(sample.index for sample in case.samples() if sample.axis is None))
 
 
+#: What an attempt's artifact is called.
+_ARTIFACT = "artifact"
+
+
 def artifact(folder: Path) -> Path:
     """Where what an attempt converted lies."""
-    return folder / "artifact"
+    return folder / _ARTIFACT
 
 
 def outputs_file(folder: Path) -> Path:

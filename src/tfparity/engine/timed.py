@@ -66,9 +66,13 @@ class Timed:
         package = subject.packages[0]
         return next((name for name, side in sides.items() if package in side.locked.packages), OWN)
 
-    def ask(self, side: str, request: Mapping[str, Json]) -> Answer:
-        """What comes of a request to the worker of a side."""
-        return self.worker(side).ask("latency", request, LIMITS)
+    def place(self, side: str, name: str) -> Path:
+        """A folder for a subject of a side."""
+        return self.worker(side).place(name)
+
+    def ask(self, side: str, request: Mapping[str, Json], place: Path) -> Answer:
+        """What comes of a request to the worker of a side, which writes to that place."""
+        return self.worker(side).ask("latency", request, LIMITS, control=place)
 
     def worker(self, side: str) -> Worker:
         """The warm worker of a side; raises what starting it raises."""

@@ -36,7 +36,7 @@ from tfparity.records.fingerprint import printable
 from tfparity.records.keys import Json
 from tfparity.records.numbers import Amount, Amounts, Count
 from tfparity.records.vocabulary import Outcome
-from tfparity.worker import messages
+from tfparity.worker import confinement, messages
 
 #: Seconds that a warm parent may take to import its frameworks; a cold disk makes them slow.
 IMPORT_SECONDS = 600.0
@@ -50,7 +50,9 @@ STOPPED_SECONDS = 3.0
 
 #: The stages of each kind of request, in order.
 STAGES = {
+    "reference": ("build",),
     "source": ("build", "export", "check"),
+    "newest-opset": ("ask",),
     "convert": ("convert",),
     "execute": ("load", "parity", "dynamic-shape", "signature"),
     "answer": ("build", "probe"),
@@ -73,7 +75,6 @@ class Side:
     shims: tuple[str, ...]
     imports: tuple[str, ...]
     preload: tuple[str, ...] = ()
-    newest_opset: str | None = None
     variables: tuple[tuple[str, str], ...] = ()
 
     def request(self) -> dict[str, Json]:
@@ -82,7 +83,6 @@ class Side:
             "shims": list(self.shims),
             "imports": list(self.imports),
             "preload": list(self.preload),
-            "newest_opset": self.newest_opset,
         }
 
 
@@ -147,8 +147,8 @@ class Placed:
 class Facts:
     """What a worker says beside its stages; what a request has nothing to say of stays at its default.
 
-    sensitivity, bounded, unseen, floor, float64_error, parameters, where, file_opset, operators: of the source side
-    (requests.source).
+    sensitivity, bounded, unseen, floor, float64_error, parameters, where, file_opset, operators, newest_opset: of the
+    source side (requests.source).
     failed: sample index → why it could not run. fork_seconds: from the request to its process. unanswered, part, turn:
     of probes (requests.probe). target: of its making. takes: of an artifact of anybody's (requests.artifact). timing,
     account: of a subject of a latency measurement (requests.latency). score: by a person's own measure
@@ -164,6 +164,7 @@ class Facts:
     where: str | None = None
     file_opset: int | None = None
     operators: tuple[str, ...] = ()
+    newest_opset: int | None = None
     failed: Mapping[str, Problem] = field(default_factory=dict)
     signature: Signature | None = None
     fork_seconds: float | None = None
@@ -176,13 +177,6 @@ class Facts:
     account: Annotated[Account | None, WrapValidator(_account_or_none)] = None
     score: FiniteFloat | None = None
     compiled: Placed | None = None
-
-
-@dataclass(frozen=True)
-class SideFacts:
-    """What a worker says once it has imported: the newest opset of its exporter, where it knows it."""
-
-    newest_opset: int | None = None
 
 
 @dataclass(frozen=True)
@@ -238,10 +232,9 @@ class _Said:
 
 @dataclass(frozen=True)
 class _Ready:
-    """What a worker says once; a fact is what an exporter, maybe a person's own, gave for it."""
+    """What a worker says once."""
 
     imports: tuple[ImportStep, ...]
-    facts: Mapping[str, object]
 
 
 @dataclass(frozen=True)
@@ -278,11 +271,43 @@ def environment(side: Side, home: Path) -> dict[str, str]:
     }
 
 
+class _Makes:
+    """What a request makes, in a folder of its own, until it is taken from there. What stands in the place of that
+    folder then is not looked at: the request may write where it lies."""
+
+    def __init__(self, control: Path, places: Mapping[str, Path]) -> None:
+        self.folder, self._home, self._places = control / messages.MADE, control / messages.HOME, places
+
+    def __enter__(self) -> _Makes:
+        for folder in (self.folder, self._home):
+            folder.mkdir()
+        self._opened = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        return self
+
+    def take(self) -> None:
+        """Put everything where it belongs, in the place of what stands there. Raises MachineFault where this machine
+        refused."""
+        for name, place in self._places.items():
+            try:
+                paths.discard(place)
+                os.rename(name, place, src_dir_fd=self._opened)
+            except FileNotFoundError:
+                continue
+            except OSError as wrong:
+                raise MachineFault(f"{place.name} cannot be kept: {wrong.strerror}") from None
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._opened)
+        for folder in (self.folder, self._home):
+            paths.discard(folder)
+
+
 class Worker:
     """One environment's side, warm while it can be. Use as a context manager; `ask` from any thread.
 
     `folder`, with the requests and their logs, is removed at the end, unless `keep`. `inside`: its sandbox, where it
-    has one: the parent is started in it, once, and so are its requests.
+    has one: the parent is started in it, once, and so are its requests. They write to `folder` alone there, each, where
+    the system has Landlock, to its own part of it.
     """
 
     def __init__(
@@ -294,7 +319,6 @@ class Worker:
         self.keep = keep
         self.fresh = fresh or sys.platform != "linux"
         self.imports: tuple[ImportStep, ...] = ()
-        self.facts = SideFacts()
         self.why_fresh: str | None = "asked for" if fresh else None
         self._process: subprocess.Popen[str] | None = None
         self._lock = threading.Lock()
@@ -357,8 +381,9 @@ class Worker:
 
     def _start(self) -> None:
         """Start the parent and wait until everything is imported."""
-        control = self._request_folder("import")
-        request = {**self.side.request(), "warm": not self.fresh, "mark": self._mark}
+        control = self.place("import")
+        confined = self.inside is not None and confinement.version() > 0
+        request = {**self.side.request(), "warm": not self.fresh, "mark": self._mark, "confined": confined}
         paths.write_text(control / messages.REQUEST, json.dumps(request))
         orphans.adopt()
         self._process = self._spawn(control)
@@ -386,8 +411,7 @@ class Worker:
                 raise MachineFault(printable(self._machine[None]), "import")
             self.imports = self._interrupted(control, Outcome.CRASH, _ending(code, control / messages.LOG))
         else:
-            newest = ready[0].facts.get("newest_opset")
-            self.imports, self.facts = ready[0].imports, SideFacts(newest if isinstance(newest, int) else None)
+            self.imports = ready[0].imports
         failed = self.failed_import
         caused = machine.caused(failed.error.message) if failed and failed.error else None
         if caused:
@@ -524,24 +548,42 @@ class Worker:
             process.wait()
         self._end_orphans()
 
-    def _request_folder(self, kind: str) -> Path:
-        control = self.folder / f"{kind}-{uuid.uuid4().hex[:12]}"
-        control.mkdir(parents=True)
-        return control
-
     def ask(
         self,
         kind: str,
         request: Mapping[str, Json],
         limits: Limits,
         *,
+        makes: Mapping[str, Path] | None = None,
         on_stage: Callable[[str], None] | None = None,
+        control: Path | None = None,
     ) -> Answer:
-        """Run one request to its end and return what came of it; never raises for what the code under test did.
+        """Run one request to its end and return what came of it; never raises for what the code under test did. makes:
+        what it may make, by the names that the request has for it, and where that is put once it has ended; control: a
+        `place` for it, None for one that nobody else knows.
 
         Raises MachineFault for what this machine did to it.
         """
-        control = self._request_folder(kind)
+        control = control or self.place(kind)
+        with _Makes(control, makes or {}) as made:
+            answer = self._asked(control, kind, {**request, "made": str(made.folder)}, limits, on_stage)
+            made.take()
+            return answer
+
+    def place(self, kind: str) -> Path:
+        """A new folder for a request, which it may write to."""
+        control = self.folder / f"{kind}-{uuid.uuid4().hex[:12]}"
+        control.mkdir(parents=True)
+        return control
+
+    def _asked(
+        self,
+        control: Path,
+        kind: str,
+        request: Mapping[str, Json],
+        limits: Limits,
+        on_stage: Callable[[str], None] | None,
+    ) -> Answer:
         paths.write_text(
             control / messages.REQUEST, json.dumps({"kind": kind, **request})
         )  # which an error of the disk names

@@ -16,7 +16,7 @@ from tfparity.errors import InstallError, WorkerError
 from tfparity.inputs.matrix import Environment
 from tfparity.planning.keys import Where
 from tfparity.records.cells import EnvironmentFacts
-from tfparity.records.vocabulary import Outcome, Sandboxing
+from tfparity.records.vocabulary import Outcome
 
 
 class WorkerPool:
@@ -44,19 +44,17 @@ class WorkerPool:
             str(context.project.root): "<tfparity>",
         }
 
-    def worker(self, where: Where, *, apart: bool = False) -> Worker:
-        """The warm worker of a side, started unless it runs. apart: in a sandbox one that writes to a folder of its own
-        alone, for code that is to leave what was converted as it is.
+    def worker(self, where: Where) -> Worker:
+        """The warm worker of a side, started unless it runs; sides that import the same share one.
 
         Raises InstallError where its environment does not install, WorkerError where the run was interrupted, and what
         starting it raises else.
         """
-        name = self._name(where, apart=apart)
-        with self._alone(name):
+        with self._alone(where.key):
             self._go_on()
-            known = self._workers.get(name)
+            known = self._workers.get(where.key)
             if known is None or not known.alive:
-                known = self._workers[name] = self._start(where, apart=apart)
+                known = self._workers[where.key] = self._start(where)
             return known
 
     def warm(self, *wheres: Where) -> list[Future[Worker]]:
@@ -84,13 +82,6 @@ class WorkerPool:
             worker.kill()
         uv_command.end()
 
-    def _name(self, where: Where, *, apart: bool = False) -> str:
-        """What a side's worker goes by. Sides that import the same share one, but not in a sandbox: there the source
-        side alone may write to bundles, and one apart to nothing of the run's."""
-        if self.context.options.sandbox is Sandboxing.OFF:
-            return where.key
-        return f"{where.role} {'apart ' if apart else ''}{where.key}"
-
     def _alone(self, name: str) -> threading.Lock:
         """The lock under which something of that name is made."""
         with self._lock:
@@ -101,20 +92,20 @@ class WorkerPool:
             raise WorkerError("the run was interrupted")
 
     def _runs(self, where: Where) -> bool:
-        known = self._workers.get(self._name(where))
+        known = self._workers.get(where.key)
         return known is not None and known.alive
 
     def _fails(self, where: Where) -> bool:
         """Whether a side is known to have no worker that answers."""
-        known = self._workers.get(self._name(where))
+        known = self._workers.get(where.key)
         if known is not None and known.failed_import:
             return True
         return isinstance(self._installed.get(where.environment.id), InstallError)
 
-    def _start(self, where: Where, *, apart: bool) -> Worker:
+    def _start(self, where: Where) -> Worker:
         installed, options = self._install(where.environment), self.context.options
-        side = Side(installed.python, tuple(where.environment.shims), where.imports, where.preload, where.newest_opset)
-        inside = self.context.apart() if apart else self.context.inside()
+        side = Side(installed.python, tuple(where.environment.shims), where.imports, where.preload)
+        inside = self.context.inside()
         with self._lock:
             self._go_on()
             folder = self.context.folder / f"{where.role}-{where.key[:12]}-{secrets.token_hex(6)}"

@@ -47,7 +47,6 @@ class Where:
     locked: LockStatus
     imports: tuple[str, ...]
     preload: tuple[str, ...]
-    newest_opset: str | None
 
     @property
     def shims(self) -> list[tuple[str, int]]:
@@ -158,15 +157,15 @@ class Keys:
     def _both(self, planned: PlannedCell, route: Route, way: Way) -> tuple[Where, Where]:
         toolchain = self.matrix.toolchains[planned.toolchain]
         ahead = (*PRELOAD, *self.exporter(way.exporter).preload)
-        source = self._where("source", toolchain.source, route.imports["source"], ahead, way.exporter)
-        target = self._where("target", toolchain.routes[planned.route], route.imports["target"], (), None)
+        source = self._where("source", toolchain.source, route.imports["source"], ahead)
+        target = self._where("target", toolchain.routes[planned.route], route.imports["target"], ())
         return source, target
 
-    def _where(self, role: str, id: str, imports: Sequence[str], ahead: Sequence[str], exporter: str | None) -> Where:
+    def _where(self, role: str, id: str, imports: Sequence[str], ahead: Sequence[str]) -> Where:
         environment = self.matrix.environments[id]
         locked = self.locked(environment)
         preload = tuple(name for name in ahead if name.partition(".")[0] in locked.packages)
-        return Where(role, environment, locked, tuple(imports), preload, exporter)
+        return Where(role, environment, locked, tuple(imports), preload)
 
     def bundle(self, crossing: Crossing) -> str:
         """The key of the bundle that the source side leaves: inputs, references, the model's facts."""

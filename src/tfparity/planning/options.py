@@ -155,7 +155,7 @@ OPTIONS = (
     Option("--fresh-process", "a new process for every request instead of a fork", {"action": "store_true"}),
     Option(
         "--sandbox",
-        "auto (the default): what is converted runs without network and writes to the run's own folders alone, where "
+        "auto (the default): what is converted runs without network and writes to a folder of its own alone, where "
         "this system has a way to that; off; or required: nothing runs without (SECURITY.md)",
         {"default": None, "choices": [wanted.value for wanted in Sandboxing]},
     ),

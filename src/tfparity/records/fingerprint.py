@@ -40,6 +40,8 @@ _MASKS = (
     (re.compile(r"\btmp[a-z0-9_]{8}\b"), "<name>"),
     (re.compile(r"<tmp>/[0-9a-f]{2}/[0-9a-f]{12,}(?=/|\b)"), "<tmp>/<name>"),  # a bundle, by its key
     (re.compile(r"<tmp>(?:/(?!<)[^/\s'\",;:)\]]*\d[^/\s'\",;:)\]]*)"), "<tmp>/<name>"),
+    # What a request makes, in a folder of its own.
+    (re.compile(r"<tmp>/<name>/[a-z-]+-(?:<id>|[0-9a-f]{12})/made(?=/|\b)"), "<tmp>"),
     # Our own lines in a framework's account of who called: they move with every edit.
     (re.compile(r"<tfparity>/[\w/]+\.py(?::\d+|\", line \d+)?"), "<tfparity>"),
     # What torch's dynamo exporter advises before it comes to the reason.

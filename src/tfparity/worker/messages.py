@@ -1,7 +1,8 @@
 """The files that our side and a worker exchange: a request, and a reply that is written stage by stage.
 
-A request directory holds `request.json` (ours), `reply.json` (the worker's) and `log.txt` (what the code under test
-printed). The reply names the stage that is running: if the process dies, that stage has failed.
+A request directory holds `request.json` (ours), `reply.json` (the worker's), `log.txt` (what the code under test
+printed), `made` (what our side takes from there) and `home`. The reply names the stage that is running: if the process
+dies, that stage has failed.
 """
 
 import json
@@ -15,6 +16,8 @@ from tfparity.worker import machine_errors
 REQUEST = "request.json"
 REPLY = "reply.json"
 LOG = "log.txt"
+MADE = "made"
+HOME = "home"
 
 #: Longest error text that a reply carries, in characters: the head and the tail of a longer one are kept.
 MESSAGE_LIMIT = 4000
@@ -53,6 +56,11 @@ def write_json(path: str, value: Any) -> None:
 def read_json(path: str) -> Any:
     with open(path, encoding="utf-8") as file:
         return json.load(file)
+
+
+def made(request: Dict[str, Any], name: str) -> str:
+    """Where a request puts what our side takes from it under that name; a path of our side's stays as it is."""
+    return os.path.join(request["made"], name)
 
 
 def error(exception: BaseException) -> Dict[str, str]:

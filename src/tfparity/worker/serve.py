@@ -3,10 +3,10 @@
 A warm parent imports the frameworks once, before it forks. Where forking after that is not safe, the
 parent stays bare and every child imports for itself, with the same result.
 
-One JSON object a line. In: {"run": directory}. Out: {"ready": true, "imports": [...], "facts": {...}}
-once, then {"started": directory, "pid": n} and {"ended": directory, "status": n, "peak_mib": m} (exit code, or minus
-the signal's number; the most memory that it had beyond what it began with). "machine" says why this machine ended an
-import or a request that could not reply: its exit status is for code under test to choose. It ends when its input ends.
+One JSON object a line. In: {"run": directory}. Out: {"ready": true, "imports": [...]} once, then {"started":
+directory, "pid": n} and {"ended": directory, "status": n, "peak_mib": m} (exit code, or minus the signal's number; the
+most memory that it had beyond what it began with). "machine" says why this machine ended an import or a request that
+could not reply: its exit status is for code under test to choose. It ends when its input ends.
 """
 
 import ctypes
@@ -16,12 +16,13 @@ import os
 import select
 import signal
 import sys
+import tempfile
 import time
 import traceback
 from functools import partial
 from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 
-from tfparity.worker import exporters, machine_errors, messages, shims
+from tfparity.worker import confinement, machine_errors, messages, shims
 from tfparity.worker.messages import Reply, StageFailed
 
 #: prctl(PR_SET_CHILD_SUBREAPER): what leaves its group is handed to its request, and with that one's end to the
@@ -32,9 +33,9 @@ _PR_SET_CHILD_SUBREAPER = 36
 def prepare(side: Dict[str, Any], progress: str) -> Dict[str, Any]:
     """Apply the shims, import what the side needs, and report the outcome of each import.
 
-    side: {"shims": [...], "imports": [...], "preload": [...], "newest_opset": exporter or None}. `progress` names the
-    file that holds the module being imported, so that a crash is attributed to it. A failed module in "preload" matters
-    only to the cases that need it. Raises what this machine caused.
+    side: {"shims": [...], "imports": [...], "preload": [...]}. `progress` names the file that holds the module being
+    imported, so that a crash is attributed to it. A failed module in "preload" matters only to the cases that need it.
+    Raises what this machine caused.
     """
     imports: List[Dict[str, Any]] = []
 
@@ -55,14 +56,7 @@ def prepare(side: Dict[str, Any], progress: str) -> Dict[str, Any]:
         step("shim:" + shim, partial(_apply, shim))
     for name in side["imports"] + side["preload"]:
         step(name, partial(__import__, name))
-    facts: Dict[str, Any] = {}
-    if side.get("newest_opset"):
-        exporter = exporters.load(side["newest_opset"])
-        try:
-            facts["newest_opset"] = exporter.newest_opset()
-        except Exception as exception:
-            facts["newest_opset_error"] = messages.error(exception)
-    made = {"importing": None, "imports": imports, "facts": facts}
+    made = {"importing": None, "imports": imports}
     messages.write_json(progress, made)
     return made
 
@@ -133,7 +127,7 @@ _Running = Tuple[str, _LastWords, Optional[float]]
 
 def _handle(directory: str, request: Dict[str, Any], reply: Reply) -> None:
     kind = request["kind"]
-    if kind == "source":
+    if kind in ("reference", "source", "newest-opset"):
         from tfparity.worker.requests import source as handler
     elif kind in ("convert", "execute", "target"):
         from tfparity.worker.requests import target as handler  # type: ignore[no-redef]
@@ -195,7 +189,7 @@ def serve(directory: str) -> int:
                 asked, last, shared = time.time(), _LastWords(), messages.resident_mib("VmRSS")
                 pid = os.fork()
                 if pid == 0:
-                    _child(target, asked, replies, None if side["warm"] else side, last)
+                    _child(target, asked, replies, side, last)
                 running[pid] = target, last, shared
                 say(started=target, pid=pid)
         if not open_input:
@@ -228,7 +222,7 @@ def _reap(running: Dict[int, _Running], say: Any) -> None:
         say(ended=directory, status=code, peak_mib=peak, machine=last.heard())
 
 
-def _child(directory: str, asked: float, replies: Any, bare: Optional[Dict[str, Any]], last: _LastWords) -> None:
+def _child(directory: str, asked: float, replies: Any, side: Dict[str, Any], last: _LastWords) -> None:
     """Never returns: runs one request in its own process group and exits without the parent's clean-up."""
     status = 70
     try:
@@ -244,11 +238,13 @@ def _child(directory: str, asked: float, replies: Any, bare: Optional[Dict[str, 
         # onnx-tf traces by making millions of small objects: collecting garbage is a third of its time, and
         # this process ends with its request. Memory is limited from outside.
         gc.disable()
-        if bare:
-            prepare(bare, os.path.join(directory, "imports.json"))
+        request = messages.read_json(os.path.join(directory, messages.REQUEST))
+        _settle(directory, side["confined"])
+        if not side["warm"]:
+            prepare(side, os.path.join(directory, "imports.json"))
         reply = Reply(directory)
         reply.fact("fork_seconds", time.time() - asked)
-        _handle(directory, messages.read_json(os.path.join(directory, messages.REQUEST)), reply)
+        _handle(directory, request, reply)
         status = 0
     except SystemExit as leaving:
         status = leaving.code if isinstance(leaving.code, int) else 1
@@ -260,6 +256,16 @@ def _child(directory: str, asked: float, replies: Any, bare: Optional[Dict[str, 
             sys.stderr.flush()
         finally:
             os._exit(status)
+
+
+def _settle(directory: str, confined: bool) -> None:
+    """Have a home of the request's own, and, confined, write nowhere but to its directory."""
+    home = os.path.join(directory, messages.HOME)
+    os.environ.update(HOME=home, TMPDIR=home)
+    tempfile.tempdir = None  # what was found in the parent is not kept
+    os.chdir(home)
+    if confined:
+        confinement.confine(directory)
 
 
 def _failed(wrong: BaseException, say: Callable[[str], None]) -> None:

@@ -67,7 +67,8 @@ def _measure(timed: Timed, rounds: int, processes: int, names: Sequence[str]) ->
         if declared.target is not None:
             request["artifact"] = str(timed.artifact(Target(declared.target)))
         side = timed.side(declared)
-        return Subject(name, lambda asked: timed.ask(side, asked), request, timed.folder / f"{name}-{number}")
+        place = timed.place(side, f"{name}-{number}")
+        return Subject(name, lambda asked: timed.ask(side, asked, place), request, place)
 
     with off_core(core):
         series, failed = measured(subject, names, rounds, processes)

@@ -87,7 +87,7 @@ class Subject:
         self._last = 0.0
 
     def __enter__(self) -> Subject:
-        self._folder.mkdir(parents=True)
+        self._folder.mkdir(parents=True, exist_ok=True)
         for pipe in (self._commands, self._durations):
             os.mkfifo(pipe)
         # Opened for both, so that neither side waits for the other to come up.

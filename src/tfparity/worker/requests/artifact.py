@@ -2,7 +2,7 @@
 
 from typing import Any, Dict, List, Tuple
 
-from tfparity.worker import arrays, artifacts
+from tfparity.worker import arrays, artifacts, messages
 from tfparity.worker.declare import Input
 from tfparity.worker.messages import Refused, Reply
 
@@ -25,7 +25,7 @@ def handle(directory: str, request: Dict[str, Any], reply: Reply) -> None:
         twice = request.get("twice") and _open(described)
         if twice:
             stored.update(("twice/" + name, value) for name, value in runner.run(_twice(given)))
-        arrays.write_npz(request["result"], stored)
+        arrays.write_npz(messages.made(request, request["result"]), stored)
 
     reply.stage("run", run)
 

@@ -7,7 +7,7 @@ in float32 ("float32/…"), in float64 ("float64/…") and with weights and inpu
 
 from typing import Any, Dict, List
 
-from tfparity.worker import arrays, frameworks, machine_errors, probing, routes
+from tfparity.worker import arrays, frameworks, machine_errors, messages, probing, routes
 from tfparity.worker.declare import Case
 from tfparity.worker.frameworks import Framework
 from tfparity.worker.messages import Reply, error
@@ -39,16 +39,17 @@ def answer(request: Dict[str, Any], reply: Reply) -> None:
         unanswered: Dict[str, Dict[str, str]] = {}
         for number, part in enumerate(request["parts"]):
             reply.fact("part", number)
-            unanswered[str(number)] = _answered(case, framework, forms, part, reply)
+            result = messages.made(request, part["result"])
+            unanswered[str(number)] = _answered(case, framework, forms, part, result, reply)
             reply.fact("unanswered", unanswered)
 
     reply.stage("probe", answered)
 
 
 def _answered(
-    case: Case, framework: Framework, forms: Dict[str, Any], part: Dict[str, Any], reply: Reply
+    case: Case, framework: Framework, forms: Dict[str, Any], part: Dict[str, Any], result: str, reply: Reply
 ) -> Dict[str, str]:
-    """Answer the calls of a part; by call, why there is no answer."""
+    """Answer the calls of a part into `result`; by call, why there is no answer."""
     stored: Dict[str, Any] = {}
     refused: Dict[str, str] = dict(part["skip"])
     model = forms["float32"]
@@ -77,7 +78,7 @@ def _answered(
         for kind, values in runs.items():
             for output, value in zip(case.outputs, values):
                 stored["%s/%d/%s" % (kind, place, output.name)] = value
-    arrays.write_npz(part["result"], stored)
+    arrays.write_npz(result, stored)
     return refused
 
 
@@ -125,6 +126,6 @@ def probe(request: Dict[str, Any], reply: Reply) -> None:
                     machine_errors.let_through(exception)
                     failed["%d/%d" % (number, turn)] = error(exception)
                     reply.fact("failed", failed)
-            arrays.write_npz(part["result"], stored)
+            arrays.write_npz(messages.made(request, part["result"]), stored)
 
     reply.stage("probe", called)

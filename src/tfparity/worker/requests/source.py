@@ -1,18 +1,17 @@
 """The source side of a cell: build, export, check.
 
-The first request of a case also writes `io.npz` (inputs and references for every sample) and measures its sensitivity,
-which proves that the comparison can fail. A later request, for another exporter or opset, builds the same model again
-from the same seed.
+"reference", the first request of a case, writes `io.npz` (inputs and references for every sample) and measures its
+sensitivity, which proves that the comparison can fail; no code of an exporter runs in it. "source", for every exporter
+and opset, builds the same model again from the same seed. "newest-opset" asks an exporter alone.
 """
 
 import os
 import sys
 import sysconfig
-import time
 import traceback
 from typing import Any, Dict, List, Optional, Tuple
 
-from tfparity.worker import arrays, exporters, frameworks, machine_errors, plugins, remedies, sensitivity
+from tfparity.worker import arrays, exporters, frameworks, machine_errors, messages, plugins, remedies, sensitivity
 from tfparity.worker.declare import Case, registered
 from tfparity.worker.exporters._onnx_files import MODEL
 from tfparity.worker.frameworks import Framework
@@ -44,13 +43,17 @@ def built(framework: Framework, request: Dict[str, Any]) -> Tuple[Case, Any]:
 
 
 def handle(directory: str, request: Dict[str, Any], reply: Reply) -> None:
+    if request["kind"] == "newest-opset":
+        reply.stage("ask", lambda: reply.fact("newest_opset", exporters.load(request["exporter"]).newest_opset()))
+        return
     framework = frameworks.load(request["framework"])
-    exporter = exporters.load(request["exporter"])
 
     def build() -> Any:
         case, model = built(framework, request)
-        if request["reference"]:
-            references(case, framework, model, request["io"], reply)
+        if request["kind"] == "reference":
+            references(case, framework, model, messages.made(request, request["io"]), reply)
+        else:
+            _look_whether_it_is_the_same(case, framework, model, request["io"])
         return case, model
 
     try:
@@ -59,42 +62,71 @@ def handle(directory: str, request: Dict[str, Any], reply: Reply) -> None:
         cause = failed.__cause__
         reply.fact("where", place((cause and cause.__cause__) or cause, request["case_file"]))
         raise
-    example = arrays.inputs(case, case.samples()[0])
+    if request["kind"] == "source":
+        _export(case, model, request, reply)
+
+
+#: How far a model that is built again may be from its references, as a share of the largest element: beyond rounding it
+#: is another one.
+_ANOTHER = 1e-2
+
+
+def _look_whether_it_is_the_same(case: Case, framework: Framework, model: Any, io: str) -> None:
+    """Raises Refused where a model does not answer as the one did that the references are of."""
     import numpy
 
+    again = framework.run(model, arrays.inputs(case, case.samples()[0]))
+    with numpy.load(io, allow_pickle=False) as stored:
+        for output, value in zip(case.outputs, again):
+            before, now = stored["float32/0/%s" % output.name], numpy.asarray(value)
+            if before.dtype.kind not in "fc":
+                continue
+            known = numpy.isfinite(before)
+            largest = numpy.abs(before[known]).max(initial=0)
+            if before.shape != now.shape or numpy.abs(now[known] - before[known]).max(initial=0) > _ANOTHER * largest:
+                said = "built twice, the model gives different %r: torch's generator is seeded, others are not"
+                raise Refused("NotDeterministic", said % output.name)
+
+
+def _export(case: Case, model: Any, request: Dict[str, Any], reply: Reply) -> None:
+    """Stages export and check, of the exporter alone."""
+    import numpy
+
+    example = arrays.inputs(case, case.samples()[0])
     with numpy.load(request["io"], allow_pickle=False) as stored:
         axes = case.output_axes(stored)
-    chosen = request.get("remedies", [])
+    artifact, chosen = messages.made(request, request["artifact"]), request.get("remedies", [])
+
+    def export() -> exporters.Exporter:
+        exporter = exporters.load(request["exporter"])
+        declared = _by_remedies(case, chosen, exporter)
+        os.mkdir(artifact)
+        with remedies.around("exporting", chosen):
+            exporter.export(
+                model, example, declared, axes if declared.axes else [{} for _ in axes], request["opset"], artifact
+            )
+        rewritten(artifact, chosen)
+        return exporter
+
+    exporter = reply.stage("export", export)
+    reply.stage("check", lambda: reply.fact("file_opset", exporter.check(artifact)))
+    listed = exporter.operators
+    if listed:
+        try:
+            reply.fact("operators", listed(artifact))
+        except Exception as unable:  # a list for people, in no verdict
+            machine_errors.let_through(unable)
+
+
+def _by_remedies(case: Case, chosen: List[str], exporter: exporters.Exporter) -> Case:
+    """The case as those remedies declare it. Raises Refused where the exporter is not for one."""
     for name in chosen:
         remedy = remedies.load(name)
         if (remedy.exporting or remedy.rewrite) and not exporter.operators:
             raise Refused("RemedyNotHere", "%s is for an export to ONNX, which this route has not" % name)
         if remedy.declare:
             case = remedy.declare(case)
-    if not case.axes:
-        axes = [{} for _ in axes]
-
-    def export() -> None:
-        _handed_over(request["go"])
-        with remedies.around("exporting", chosen):
-            exporter.export(model, example, case, axes, request["opset"], request["artifact"])
-        rewritten(request["artifact"], chosen)
-
-    reply.stage("export", export)
-
-    reply.stage("check", lambda: reply.fact("file_opset", exporter.check(request["artifact"])))
-    listed = exporter.operators
-    if listed:
-        try:
-            reply.fact("operators", listed(request["artifact"]))
-        except Exception as unable:  # a list for people, in no verdict
-            machine_errors.let_through(unable)
-
-
-def _handed_over(go: Optional[str]) -> None:
-    """Wait until our side has taken the inputs and references that this request made: no exporter may change them."""
-    while go and not os.path.exists(go):
-        time.sleep(0.005)
+    return case
 
 
 def rewritten(artifact: str, chosen: List[str]) -> None:

@@ -6,7 +6,7 @@ returned; our side compares what it returned.
 
 from typing import Any, Callable, Dict, Iterator, List
 
-from tfparity.worker import arrays, machine_errors, pickles, remedies, routes, targets
+from tfparity.worker import arrays, machine_errors, messages, pickles, remedies, routes, targets
 from tfparity.worker.messages import Refused, Reply, error
 
 
@@ -27,7 +27,7 @@ def handle(directory: str, request: Dict[str, Any], reply: Reply) -> None:
             if request.get("handed_on"):
                 pickles.forbid()
             with remedies.around("converting", request.get("remedies", [])):
-                route.convert(request["bundle"], request["artifact"], request)
+                route.convert(request["bundle"], messages.made(request, request["artifact"]), request)
 
         reply.stage("convert", convert)
     else:
@@ -44,11 +44,11 @@ def made(target: targets.Target, request: Dict[str, Any]) -> Dict[str, Any]:
                 yield {name: stored["input/%d/%s" % (index, name)] for name in request["inputs"]}
 
     assert target.make is not None
-    return target.make(request["artifact"], request["folder"], examples)
+    return target.make(request["artifact"], messages.made(request, request["folder"]), examples)
 
 
 def execute(request: Dict[str, Any], reply: Reply, load: Callable[[str], Any]) -> None:
-    """Load the artifact and run every sample; whatever outputs come back are written to `outputs` (.npz).
+    """Load the artifact and run every sample; whatever outputs come back are written to `result` (.npz).
 
     An error at the exported shape ends the request; an error at another size is recorded under the fact "failed" by
     sample index, and the next sample runs.
@@ -56,7 +56,7 @@ def execute(request: Dict[str, Any], reply: Reply, load: Callable[[str], Any]) -
     import numpy
 
     runner = reply.stage("load", lambda: load(request["artifact"]))
-    inputs, outputs = request["inputs"], request["outputs"]
+    inputs, outputs, result = request["inputs"], request["outputs"], messages.made(request, request["result"])
     stored: Dict[str, Any] = {}
     with numpy.load(request["io"], allow_pickle=False) as io:
         given = {key: io[key] for key in io.files if key.startswith("input/")}
@@ -72,7 +72,7 @@ def execute(request: Dict[str, Any], reply: Reply, load: Callable[[str], Any]) -
                 if sample["axis"] is None:
                     run(sample["index"])
         finally:
-            arrays.write_npz(request["result"], stored)
+            arrays.write_npz(result, stored)
 
     def others() -> None:
         failed: Dict[str, Any] = {}
@@ -83,7 +83,7 @@ def execute(request: Dict[str, Any], reply: Reply, load: Callable[[str], Any]) -
                 except Exception as exception:
                     machine_errors.let_through(exception)
                     failed[str(sample["index"])] = error(exception)
-        arrays.write_npz(request["result"], stored)
+        arrays.write_npz(result, stored)
         reply.fact("failed", failed)
 
     reply.stage("parity", exported)
