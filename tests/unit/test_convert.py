@@ -276,6 +276,7 @@ class Engine:
     def __init__(self, outcomes: dict[str, Converted]) -> None:
         self.outcomes = outcomes
         self.asked: list[tuple[str, str, list[Target]]] = []
+        self.scored: list[list[Target]] = []
 
     def __enter__(self) -> Engine:
         return self
@@ -287,6 +288,7 @@ class Engine:
         return self.outcomes[planned.toolchain]
 
     def scores(self, done: Converted) -> Scores | None:
+        self.scored.append(list(done.targets))
         return None
 
 
@@ -402,6 +404,20 @@ def test_a_saved_model_that_is_right_is_delivered_without_the_target_that_is_not
     assert (made.folder, dict(made.targets)) == (outcomes["old"].folder, {})
     (written,) = (line for line in told if line.startswith("written"))
     assert "'target: ConverterDiverged: tflite-float32, parity: off by 3'" in written
+    assert engine.scored == [[Target.TFLITE_FLOAT32]]  # whether it is good enough is for the measure to say
+
+
+@pytest.mark.parametrize(("snr", "told"), [(21.4, True), (35.0, False), (None, False)])
+def test_how_far_a_target_is_off_by_noise_is_told(
+    asked: Session, monkeypatch: pytest.MonkeyPatch, snr: float | None, told: bool
+) -> None:
+    wrong = attempt(13, "parity", "fail", "more noise than int8 allows", "Diverged", grade=Grade.DIVERGED)
+    noisy = Delivered(Target.TFLITE_INT8, wrong, Made(1.5), Path("there"), allowed_db=28.2, snr_db=snr)
+    nowhere: Any = None
+    came = Came(nowhere, attempt(), Path("there"), {Target.TFLITE_INT8: noisy}, None)
+    *_, lines = converted(asked, monkeypatch, dict.fromkeys(("old", "new"), came), Target.TFLITE_INT8)
+    figure = "(signal to noise 21 dB, where 28 dB are asked for)"
+    assert (figure in lines[1]) is told
 
 
 def test_of_a_route_that_gives_a_tflite_file_further_ones_are_asked(

@@ -52,8 +52,11 @@ def make(artifact, folder, examples):
     open(os.path.join(folder, "model.tflite"), "w").close()  # what a compiler is given
     with open(os.path.join(folder, "made.json"), "w") as file:
         json.dump({"of": os.path.basename(artifact), "python": "%d.%d" % sys.version_info[:2]}, file)
-    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "makings"), "a") as file:
-        file.write(os.path.basename(folder) + "\n")
+    try:
+        with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "makings"), "a") as file:
+            file.write(os.path.basename(folder) + "\n")
+    except OSError:  # a sandbox denies it
+        pass
     if DOES == "leaves-a-pipe":
         os.mkfifo(os.path.join(folder, "pipe"))
     return {"megabytes": 1.5, "flex": []}

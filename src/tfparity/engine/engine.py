@@ -454,16 +454,17 @@ class Engine:
         return Converted(crossing, attempt, folder, made, exported.io, facts, calibrated, run.seals)
 
     def scores(self, done: Converted) -> Scores | None:
-        """What the user's own measure makes of torch's model and of all that was converted; None where none is named,
-        or nothing was converted. Raises what starting a worker raises but MachineFault."""
+        """What the user's own measure makes of torch's model and of all that was converted, of targets, too, that are
+        not right: whether 8 bits are enough is for the measure to say. None where none is named, or nothing was
+        converted. Raises what starting a worker raises but MachineFault."""
         measure = self.context.options.evaluation
         if measure is None or done.folder is None:
             return None
         self.context.observer.note(f"{measure.name}, asked of torch's model and of what was made of it")
         pool = self._pool(done.crossing.planned.toolchain)
         artifact = target_side.artifact(done.folder)
-        right = {target: one for target, one in done.targets.items() if one.right}
-        return scores.of(self.context, pool, done.crossing, artifact, right, measure)
+        made = {target: one for target, one in done.targets.items() if one.made is not None}
+        return scores.of(self.context, pool, done.crossing, artifact, made, measure)
 
     @contextmanager
     def timed(self, planned: PlannedCell) -> Iterator[Timed | None]:

@@ -96,8 +96,6 @@ def convert(
             part = part or Delivery(made, missing)
         others = _others([way for way in found if not set(way) & set(seen)])
         if part is not None:
-            right = {target: one for target, one in part.made.targets.items() if target not in part.missing}
-            part = replace(part, made=replace(part.made, targets=right))
             part = _written(asked, engine, part, place, told, others)
     narrowed = asked.choice.routes or len(asked.selection.toolchains) < len(asked.selection.matrix.toolchains)
     without = "without --toolchain or --route, others are tried" if narrowed else "there is no other way"
@@ -108,8 +106,12 @@ def convert(
 def _written(
     asked: Session, engine: Engine, what: Delivery, place: Path, told: Told, others: Sequence[str] = ()
 ) -> Delivery | None:
-    """What was converted, scored and written; None where it is no more what was judged: `told` hears how."""
+    """What was converted, scored and, but for targets that are not right, written; None where it is no more what was
+    judged: `told` hears how."""
     what = replace(what, scores=engine.scores(what.made))
+    if what.missing:
+        right = {target: one for target, one in what.made.targets.items() if target not in what.missing}
+        what = replace(what, made=replace(what.made, targets=right))
     try:
         folder.write(asked.selection, what.made, place, what.missing, others, scores=what.scores)
     except Unfit as wrong:
@@ -148,8 +150,12 @@ def _others(found: Sequence[Sequence[PlannedCell]]) -> list[str]:
 
 
 def _lacks(asked: Session, made: Converted, one: Delivered) -> str:
-    """Cause and remedy of a target that is not right, as rules of the stage "target" have them."""
-    return _why(asked, made, replace(one.attempt, stage=Stage.TARGET, error=one.failure))
+    """Cause and remedy of a target that is not right, as rules of the stage "target" have them; how far it is off,
+    where noise is what is wrong with it."""
+    why = _why(asked, made, replace(one.attempt, stage=Stage.TARGET, error=one.failure))
+    if one.snr_db is None or one.allowed_db is None or one.snr_db >= one.allowed_db:
+        return why
+    return f"{why.rstrip('.')} (signal to noise {one.snr_db:.0f} dB, where {one.allowed_db:.0f} dB are asked for)"
 
 
 def _why(asked: Session, made: Converted, attempt: Attempt) -> str:

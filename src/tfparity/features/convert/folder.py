@@ -88,7 +88,7 @@ def _fill(
         + (f" Ways that were not tried: {', or '.join(f'`{one}`' for one in others)}." if others else "")
         for target, why in missing.items()
     ]
-    scored = [_scored(scores)] if scores else []
+    scored = [_scored(scores, missing)] if scores else []
     paths.write_text(folder / "README.md", _readme(selection, done, written, [*scored, *lacking]))
 
 
@@ -228,13 +228,13 @@ def _told(one: Delivered) -> str:
     return line
 
 
-def _scored(scores: Scores) -> str:
-    """The line of the user's own measure."""
+def _scored(scores: Scores, missing: Mapping[Target, str]) -> str:
+    """The line of the user's own measure. missing: targets that are not in the folder."""
     told = []
     for name, score in scores.by_model.items():
         found = f"{score.value:.6g}" if score.value is not None else "none"
         why = f" ({score.problem.type}: {markdown.text(score.problem.message)})" if score.problem else ""
-        told.append(f"{name} {found}{why}")
+        told.append(f"{name} {found}{why}{', not written' if name in missing else ''}")
     return f"- {markdown.text(scores.measure)}: {', '.join(told)}"
 
 
