@@ -91,9 +91,10 @@ def ours(session: nox.Session, version: str, python: str) -> str:
     runner = str(folder / ("Scripts" if os.name == "nt" else "bin") / "python")
 
     def install() -> None:
-        session.log(f"installing what tfparity itself needs on Python {version}, once for all sessions")
+        session.log(f"installing what tfparity itself needs on Python {version}, once for all sessions: half a minute")
         session.run_install("uv", "venv", "--quiet", "--clear", "--python", python, str(folder))
-        session.run_install("uv", "pip", "install", "--python", runner, "--require-hashes", "-r", str(REQUIREMENTS))
+        words = ("--quiet", "--python", runner, "--require-hashes", "-r", str(REQUIREMENTS))
+        session.run_install("uv", "pip", "install", *words)
 
     with one_at_a_time(folder):
         install_into(session, folder, install)

@@ -221,6 +221,24 @@ def test_the_first_sentence_counts_what_keeps_the_answers_and_at_what_size() -> 
     )
 
 
+def test_the_advice_names_a_target_for_each_kind_of_machine_with_what_is_recorded_of_it() -> None:
+    found = [
+        standing(Target.SAVED_MODEL, "zoo/a", replace(WORKS, megabytes=40.0)),
+        standing(Target.TFLITE_FLOAT32, "zoo/a", WORKS),
+        standing(Target.TFLITE_DYNAMIC, "zoo/a", replace(WORKS, megabytes=10.0)),
+        standing(Target.TFLITE_DYNAMIC, "zoo/b", FAILS),
+        standing(Target.TFLITE_INT8_IO, "zoo/a", FORM),
+        standing(Target.TFLITE_INT8_IO, "zoo/b", FAILS),
+    ]
+    server, phone, gpu, small = targets.advice(found).splitlines()[2:]
+    assert server.startswith("- **A server or a desktop:** `saved-model` (right for 1 of 1, 1.00 of the size); try ")
+    assert "`saved-model-xla` (untested)" in server
+    assert "`tflite-dynamic` (right for 1 of 2, 0.25 of the size), which needs no data of yours" in phone
+    assert "0 of 1 files need TensorFlow's own operators" in phone
+    assert "`tflite-float16` (untested)" in gpu
+    assert "made of 1 of 2 models" in small
+
+
 def test_routes_stand_side_by_side_by_what_their_tflite_files_came_to() -> None:
     def kept(*sizes: bool, flex: tuple[str, ...] | None = None) -> Entry:
         assert WORKS.deployed is not None

@@ -180,6 +180,7 @@ def page(table: Table) -> str:
     parts = [
         "# Targets",
         answer(found, trained),
+        advice(found),
         "\n".join([NOTES, *map(_made_by, table.selection.matrix.makers.values())]),
         markdown.table(
             [
@@ -243,6 +244,39 @@ def answer(found: Sequence[Made], trained: set[str]) -> str:
         ran = sum(one.form_only for one in random)
         said += f"; of 8-bit integers and random weights {ran} of {len(random)} are made, load and run"
     return said + ".**"
+
+
+def advice(found: Sequence[Made]) -> str:
+    """Which target for what it is to run on, with what is recorded of each."""
+
+    def of(target: Target) -> str:
+        mine = [one for one in found if one.target is target]
+        kept = sum(one.keeps for one in mine)
+        share = shares(target, found)
+        size = f", {share:.2f} of the size" if share else ""
+        return f"`{target}` (right for {kept} of {len(mine)}{size})" if mine else f"`{target}` (untested)"
+
+    floats = [one for one in found if one.target is Target.TFLITE_FLOAT32]
+    flex = sum(bool(one.deployed.flex) for one in floats)
+    took = [one for one in found if one.target is Target.TFLITE_INT8_IO]
+    made = sum(one.deployed.verdict.works for one in took)
+    words = {
+        "A server or a desktop": (
+            f"{of(Target.SAVED_MODEL)}; try {of(Target.SAVED_MODEL_XLA)} beside it, and measure ([latency](latency.md))"
+        ),
+        "A phone, by the TFLite interpreter on its CPU": (
+            f"{of(Target.TFLITE_DYNAMIC)}, which needs no data of yours; {of(Target.TFLITE_FLOAT32)} where every digit "
+            f"counts. {flex} of {len(floats)} files need TensorFlow's own operators, which a plain interpreter has not: "
+            "for these the app links Flex, or another route is taken ([to TFLite](tflite.md))"
+        ),
+        "A phone's GPU": f"{of(Target.TFLITE_FLOAT16)}; checked on a CPU here, no GPU was there",
+        "A microcontroller or an accelerator of integers alone": (
+            f"`{Target.TFLITE_INT8_IO}`, made of {made} of {len(took)} models: with `--calibration` and a measure of "
+            "your own (`--evaluate`), since rounding to 8 bits is for your data to judge ([converting](converting.md))"
+        ),
+    }
+    lines = [f"- **{who}:** {which}" for who, which in words.items()]
+    return "Which one?\n\n" + "\n".join(lines)
 
 
 def shares(target: Target, among: Sequence[Made]) -> float | None:
