@@ -265,8 +265,8 @@ def advice(found: Sequence[Made]) -> str:
             f"{of(Target.SAVED_MODEL)}; try {of(Target.SAVED_MODEL_XLA)} beside it, and measure ([latency](latency.md))"
         ),
         "A phone, by the TFLite interpreter on its CPU": (
-            f"{of(Target.TFLITE_DYNAMIC)}, which needs no data of yours; {of(Target.TFLITE_FLOAT32)} where every digit "
-            f"counts. {flex} of {len(floats)} files need TensorFlow's own operators, which a plain interpreter has not: "
+            f"{of(Target.TFLITE_DYNAMIC)}, which needs no data of yours; {of(Target.TFLITE_FLOAT32)} where digits "
+            f"count. {flex} of {len(floats)} files need TensorFlow's own operators, which a plain interpreter has not: "
             "for these the app links Flex, or another route is taken ([to TFLite](tflite.md))"
         ),
         "A phone's GPU": f"{of(Target.TFLITE_FLOAT16)}; checked on a CPU here, no GPU was there",
