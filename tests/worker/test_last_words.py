@@ -4,7 +4,9 @@ choose any."""
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +101,35 @@ def ended(worker: Worker, folder: Path, line: str) -> str:
     assert last.error is not None
     assert last.outcome == "crash"
     return last.error.message
+
+
+#: Writes into every pipe that it has.
+SAYS = """
+    for fd in range(3, 100):
+        try:
+            os.write(fd, b'no space')
+        except OSError:
+            pass
+    os._exit(4)
+""".strip()
+
+
+def test_nobody_says_anothers_last_words(interpreter: Callable[[str], Path], tmp_path: Path) -> None:
+    first, second = (tmp_path / name for name in ("first", "second"))
+    for folder in (first, second):
+        folder.mkdir()
+    begun = first / "begun"
+    waits = f"open({str(begun)!r}, 'w').close(); import time; time.sleep(2); os._exit(3)"
+    with (
+        Worker(Side(interpreter("3.11"), (), ("numpy",)), tmp_path / "worker") as worker,
+        ThreadPoolExecutor(1) as thread,
+    ):
+        waiting = thread.submit(ended, worker, first, waits)
+        while not begun.exists():
+            time.sleep(0.01)
+        with pytest.raises(MachineFault, match="no space"):
+            ended(worker, second, SAYS)  # its own, which are believed
+        assert waiting.result() == "exited with status 3"
 
 
 @both

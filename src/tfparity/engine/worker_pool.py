@@ -108,7 +108,8 @@ class WorkerPool:
         inside = self.context.inside()
         with self._lock:
             self._go_on()
-            folder = self.context.folder / f"{where.role}-{where.key[:12]}-{secrets.token_hex(6)}"
+            # A short name: below it are temporary folders, and the path of a socket has 108 bytes.
+            folder = self.context.folder / f"{where.role}-{secrets.token_hex(6)}"
             worker = Worker(side, folder, fresh=options.fresh_process, keep=options.keep, inside=inside)
             self._started.append(worker)
             self.stack.push(worker)

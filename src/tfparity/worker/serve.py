@@ -110,6 +110,11 @@ class _LastWords:
         except OSError:  # code under test closed it
             pass
 
+    def forget(self) -> None:
+        """In another child: they are not its to say, or to read."""
+        os.close(self._read)
+        os.close(self._write)
+
     def heard(self) -> Optional[str]:
         """In its parent, once the child has ended."""
         os.close(self._write)
@@ -189,6 +194,8 @@ def serve(directory: str) -> int:
                 asked, last, shared = time.time(), _LastWords(), messages.resident_mib("VmRSS")
                 pid = os.fork()
                 if pid == 0:
+                    for _, others, _ in running.values():
+                        others.forget()
                     _child(target, asked, replies, side, last)
                 running[pid] = target, last, shared
                 say(started=target, pid=pid)
