@@ -198,7 +198,7 @@ def test_a_model_that_is_another_when_it_is_built_again_is_refused(tmp_path: Pat
     if same:
         source._look_whether_it_is_the_same(*given)  # type: ignore[arg-type]
         return
-    with pytest.raises(Refused, match="built twice, the model gives different 'y'") as caught:
+    with pytest.raises(Refused, match="built twice, the model gives different 'y': load its weights") as caught:
         source._look_whether_it_is_the_same(*given)  # type: ignore[arg-type]
     assert caught.value.type == "NotDeterministic"
 
