@@ -35,7 +35,8 @@ class Hostile:
 
     verdicts: what its cells may come to. untouched: what it writes to, and holds afterwards what it did. everywhere: it
     has to be contained without a sandbox, too. exports: the lines stand before an export; imported: they are run
-    where the exporter of swap-outputs.py, in a file of its own, is imported by a worker. words: of the command. times:
+    where the exporter of swap-outputs.py, in a file of its own, is imported by a worker; other: they are those of
+    swap-outputs.py, which is broken anyway, and must not break the other cell. words: of the command. times:
     how often it is set, where what it hits depends on the moment.
     """
 
@@ -48,6 +49,7 @@ class Hostile:
     seconds: float = 90.0
     exports: bool = False
     imported: bool = False
+    other: bool = False
     words: tuple[str, ...] = ()
     times: int = 1
 
@@ -314,6 +316,139 @@ else:
         ("works", ""),
     ),
     Hostile(
+        "shuts the folders of all that is beside it",
+        Point.FORGED,
+        _FOLDERS
+        + """
+import glob
+for path in [worker, *glob.glob('{cache}/work/**', recursive=True), *glob.glob('{cache}/bundles/**', recursive=True)]:
+    if not path.startswith(control):
+        for harm in (lambda path: os.chmod(path, 0), lambda path: os.utime(path, (1, 1))):
+            try:
+                harm(path)
+            except OSError:
+                pass
+""",
+        ("works",),
+        other=True,
+        times=3,
+    ),
+    Hostile(
+        "sets the limits of its parent",
+        Point.FORGED,
+        """
+import resource
+for limit in (resource.RLIMIT_AS, resource.RLIMIT_FSIZE, resource.RLIMIT_STACK, resource.RLIMIT_NOFILE):
+    try:
+        resource.prlimit(os.getppid(), limit, (512, 512))
+    except OSError:
+        pass
+""",
+        ("works",),
+        other=True,
+        times=2,
+    ),
+    *(
+        Hostile(f"shuts {what}", Point.FORGED, f"{_FOLDERS}os.chmod({folder}, 0); os._exit(3)", ("broken",))
+        for what, folder in (("its own folder", "control"), ("what it makes", "control + '/made'"))
+    ),
+    Hostile(
+        "leaves an artifact that may not be written to",
+        Point.MACHINE,
+        """
+from tfparity.worker.messages import Reply
+def finish(self, old=Reply.finish):
+    os.chmod(artifact, 0o555)
+    old(self)
+Reply.finish = finish
+""",
+        ("works",),
+    ),
+    Hostile(
+        "exports a link for its folder",
+        Point.FORGED,
+        "os.rmdir(folder); os.symlink('{home}/mine', folder)",
+        ("broken",),
+        ("{home}/mine/export.json",),
+        exports=True,
+    ),
+    Hostile(
+        "exports what we write of an export",
+        Point.FORGED,
+        "open(folder + '/export.json', 'w').write('{}'); raise RuntimeError('not exported')",
+        ("broken",),
+        exports=True,
+    ),
+    Hostile(
+        "leaves a chain of processes that hold every lock",
+        Point.HANGS,
+        """
+import glob, fcntl
+ready = os.path.dirname(os.readlink('/proc/self/fd/1')) + '/ready'
+if os.fork() == 0:
+    os.setsid()
+    held, until = {}, time.time() + 3600
+    while time.time() < until:
+        if len([name for name in os.listdir('/proc') if name.isdigit()]) < 120:
+            if os.fork():
+                while True: time.sleep(600)
+        else:
+            open(ready, 'w')
+            for path in glob.glob('{cache}/locks/*.lock'):
+                if path not in held:
+                    held[path] = os.open(path, os.O_RDONLY)
+                    try: fcntl.flock(held[path], fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    except OSError: os.close(held.pop(path))
+            time.sleep(0.003)
+    os._exit(0)
+while not os.path.exists(ready): time.sleep(0.01)
+""",
+        ("works", "broken", ""),
+        seconds=60,
+    ),
+    Hostile(
+        "says what takes long to read",
+        Point.HANGS,
+        """
+from tfparity.worker import messages
+messages.MESSAGE_LIMIT = 10 ** 8
+raise RuntimeError('__inference_a' * 400000)
+""",
+        ("broken",),
+        everywhere=True,
+        seconds=40,
+    ),
+    Hostile(
+        "says at length where it is wrong",
+        Point.HANGS,
+        """
+import json
+control = os.path.dirname(os.readlink('/proc/self/fd/1'))
+stage = {'stage': 'build', 'outcome': 'fail', 'began': 0, 'seconds': 0, 'error': {'type': 'X', 'message': 'y'}}
+facts = {'where': '\\x1b]0;owned\\x07' + 'e' * 14000000}
+told = {'stages': [stage], 'running': None, 'done': True, 'machine': None, 'facts': facts}
+json.dump(told, open(control + '/reply.json', 'w'))
+os._exit(0)
+""",
+        ("broken",),
+        exports=True,
+        everywhere=True,
+        seconds=40,
+    ),
+    Hostile("gives a link to everything for a model", Point.HANGS, "os.symlink('/', artifact); return", seconds=40),
+    Hostile(
+        "makes a process that is no child of it",
+        Point.REACH,
+        """
+import ctypes, platform
+number = {'x86_64': 56, 'aarch64': 220}[platform.machine()]
+made = ctypes.CDLL(None).syscall(number, ctypes.c_ulong(0x8000 | 17), None, None, None, None)
+if made == 0: os._exit(0)
+if made > 0: raise RuntimeError('made')
+""",
+        ("works", ""),
+    ),
+    Hostile(
         "exports 3,000 folders in one another",
         Point.FORGED,
         "here = os.getcwd(); os.chdir(folder)\nfor _ in range(3000): os.mkdir('m'); os.chdir('m')\nos.chdir(here)",
@@ -459,6 +594,8 @@ def _hostile(what: Hostile) -> Callable[[Ground, random.Random], None]:
         but_for_one(ground)
         with (ground.project / "matrix.yaml").open("a") as matrix:
             matrix.write("\nlimits: {seconds: 6, memory-gib: 2}\n")
+        (ground.home / "mine").mkdir(exist_ok=True)
+        (ground.home / "mine" / "export.json").write_text("a person's own", encoding="utf-8")
         filled = {
             "project": str(ground.project),
             "cache": str(ground.cache),
@@ -475,7 +612,8 @@ def _hostile(what: Hostile) -> Callable[[Ground, random.Random], None]:
             if what.imported:
                 _exports_by_a_file_of_its_own(ground, lines)
             else:
-                edited(ground, ("faithful.py",), lines, begins=EXPORTS if what.exports else CONVERTS)
+                route = "swap-outputs.py" if what.other else "faithful.py"
+                edited(ground, (route,), lines, begins=EXPORTS if what.exports else CONVERTS)
             untouched = {path: _content(path) for path in (Path(_filled(name, filled)) for name in what.untouched)}
             # what is looked for in /proc is there of a process alone
             command = ground.process if what.point in (Point.REACH, Point.SIGNALS) else ground.command

@@ -714,7 +714,7 @@ def sparse(path: Path) -> None:
 
 
 @pytest.mark.parametrize("put", [os.mkfifo, sparse, lambda path: path.symlink_to("/dev/zero")])
-@pytest.mark.parametrize("place", ["{made}/more", "{made}/export.json", "io.npz", "bundle.json"])
+@pytest.mark.parametrize("place", ["{made}/more", "io.npz", "bundle.json"])
 def test_an_export_that_leaves_what_cannot_be_taken_has_failed_and_the_next_one_passes(
     source: Source, export: Export, bundle: Path, put: Callable[[Path], object], place: str
 ) -> None:
@@ -731,6 +731,34 @@ def test_an_export_that_leaves_what_cannot_be_taken_has_failed_and_the_next_one_
     source.leaves = lambda _: None
     assert export().passed
     assert export(12).passed
+
+
+@pytest.mark.parametrize("put", [os.mkfifo, sparse, lambda path: path.symlink_to("/dev/zero"), Path.touch])
+@pytest.mark.parametrize("name", ["export.json", "referee.npz"])
+@pytest.mark.parametrize("fails", [False, True])
+def test_what_an_exporter_leaves_where_we_write_is_not_read(
+    source: Source, export: Export, bundle: Path, put: Callable[[Path], object], name: str, fails: bool
+) -> None:
+    """An export of its own making, an answer of a referee that was never asked."""
+    source.leaves = lambda made: put(made / name)
+    source.failing, source.model = {"export": Outcome.FAIL} if fails else {}, False
+    made = export()
+    assert (made.passed, made.referee) == (not fails, None)
+    assert (bundle / FIRST / name).is_file() is (name == "export.json" and not fails)
+    source.leaves, source.failing = lambda _: None, {}
+    assert export().referee is None
+
+
+def test_a_link_that_an_exporter_left_for_its_export_has_us_remove_nothing(
+    tmp_path: Path, source: Source, export: Export, bundle: Path
+) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "export.json").write_text("a person's own")
+    export(12)
+    (bundle / FIRST).symlink_to(mine)
+    assert export(13).passed
+    assert (mine / "export.json").read_text() == "a person's own"
 
 
 def test_an_export_that_was_taken_away_before_it_is_read_is_not_taken(

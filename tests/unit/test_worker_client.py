@@ -6,7 +6,8 @@ import errno
 import json
 import math
 import os
-from collections.abc import Callable
+import stat
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -374,3 +375,78 @@ def test_nothing_is_waited_for_and_no_link_followed(tmp_path: Path, put: str) ->
             place.symlink_to(tmp_path / "other" if put == "link" else "/dev/zero")
     assert worker_client._reply(tmp_path, "convert") is worker_client._BAD
     assert worker_client._ending(1, tmp_path / messages.LOG) == "exited with status 1"
+
+
+# What a request makes
+
+
+def made_by(tmp_path: Path, makes: Callable[[Path], object], names: Sequence[str] = ("answers.npz",)) -> dict[str, str]:
+    """What is put where it belongs of what a request leaves in its folder, by name."""
+    control, places = tmp_path / "request", tmp_path / "places"
+    control.mkdir()
+    places.mkdir()
+    for name in names:
+        (places / name).write_text("of before")
+    with worker_client._Makes(control, {name: places / name for name in names}) as made:
+        makes(made.folder)
+        made.open_up()
+        made.take()
+    assert list(control.iterdir()) == []
+    return {path.name: path.read_text() if path.is_file() else "a folder" for path in places.iterdir()}
+
+
+def test_what_a_request_makes_is_put_where_it_belongs_in_the_place_of_what_stood_there(tmp_path: Path) -> None:
+    def makes(folder: Path) -> None:
+        (folder / "answers.npz").write_text("made")
+        (folder / "artifact").mkdir()
+        (folder / "more").write_text("nobody asked for it")
+
+    assert made_by(tmp_path, makes, ("answers.npz", "artifact", "none")) == {
+        "answers.npz": "made",
+        "artifact": "a folder",
+    }
+
+
+@pytest.mark.parametrize(
+    "makes",
+    [
+        lambda folder: (folder / "answers.npz").symlink_to("/etc/hostname"),
+        lambda folder: os.mkfifo(folder / "answers.npz"),
+        lambda folder: (folder.rename(folder.with_name("away")), folder.symlink_to("/etc")),
+        lambda folder: (folder.rename(folder.with_name("made-away")), folder.touch()),
+    ],
+    ids=["link", "pipe", "folder is a link", "folder is a file"],
+)
+def test_what_is_no_file_and_no_folder_is_not_taken(tmp_path: Path, makes: Callable[[Path], object]) -> None:
+    control = tmp_path / "request"
+    control.mkdir()
+    with worker_client._Makes(control, {"answers.npz": tmp_path / "answers.npz"}) as made:
+        makes(made.folder)
+        made.take()
+    assert not os.path.lexists(tmp_path / "answers.npz")
+    assert Path("/etc/hostname").exists()
+
+
+@pytest.mark.parametrize("mode", [0, 0o111, 0o555])
+def test_the_modes_of_what_a_request_makes_are_no_obstacle(tmp_path: Path, mode: int) -> None:
+    """Whom modes hold, unlike the superuser, may move no folder that it may not write to."""
+
+    def makes(folder: Path) -> None:
+        (folder / "artifact").mkdir()
+        (folder / "artifact" / "x").touch()
+        for path in (folder / "artifact", folder, folder.parent):
+            path.chmod(mode)
+
+    assert made_by(tmp_path, makes, ("artifact",)) == {"artifact": "a folder"}
+    assert stat.S_IMODE((tmp_path / "places" / "artifact").stat().st_mode) & stat.S_IRWXU == stat.S_IRWXU
+
+
+def test_texts_of_a_reply_are_as_long_as_a_worker_makes_them(ask: Ask) -> None:
+    """What is done with them takes time by their length."""
+    long = "__inference_a" * 100_000
+    error = {"type": long, "message": long}
+    answer = ask("convert", told("convert", stages=[stage("convert", "fail", error=error)], facts={"where": long}))
+    problem = answer.stages[0].error
+    assert problem is not None
+    texts = (problem.type, problem.message, answer.facts.where)
+    assert max(len(text or "") for text in texts) <= messages.MESSAGE_LIMIT

@@ -6,6 +6,7 @@ It runs inside a worker: standard library, Python 3.7 and later.
 import ctypes
 import json
 import os
+import resource
 import signal
 import socket
 import sys
@@ -20,8 +21,10 @@ def pin_threads(count):
 def _tried(work):
     try:
         return "done: %s" % (work(),)
-    except Exception as denied:  # noqa: BLE001 - whatever denies it
+    except OSError as denied:
         return "denied: %s" % type(denied).__name__
+    except Exception as wrong:  # noqa: BLE001 - it says nothing
+        return "wrong: %r" % wrong
 
 
 def _write(path):
@@ -77,13 +80,17 @@ def convert(bundle, artifact, request):
         "kill it": _tried(lambda: _kill(where["pid"])),
         "remount": _tried(_remount),
         "write where another request makes something": _tried(lambda: _write(where["other"])),
-        "rename what another makes": _tried(lambda: os.rename(where["other"], os.path.join(artifact, "other"))),
         "hold what another makes by a name": _tried(lambda: os.link(where["other"], os.path.join(artifact, "held"))),
         "empty what another makes": _tried(lambda: os.truncate(where["other"], 0)),
+        "shut what another makes": _tried(lambda: os.chmod(where["other"], 0)),
+        "make it older": _tried(lambda: os.utime(where["other"], (1, 1))),
+        "rename what another makes": _tried(lambda: os.rename(where["other"], os.path.join(artifact, "other"))),
         "write to the shared home": _tried(lambda: _write(os.path.join(where["worker"], "home", "x"))),
         "write to its parent's memory": _tried(lambda: open("/proc/%d/mem" % os.getppid(), "r+b").close()),
         "read its parent's files": _tried(lambda: os.readlink("/proc/%d/fd/0" % os.getppid())),
         "signal its parent": _tried(lambda: os.kill(os.getppid(), 0)),
+        "limit its parent": _tried(lambda: resource.prlimit(os.getppid(), resource.RLIMIT_NOFILE, (512, 512))),
+        "slow its parent": _tried(lambda: os.setpriority(os.PRIO_PROCESS, os.getppid(), 1)),
     }
     with open(os.path.join(artifact, "came.json"), "w") as file:
         json.dump(came, file)

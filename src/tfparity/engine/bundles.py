@@ -282,6 +282,13 @@ def keep(exported: Exported, referee_failed: Mapping[str, str], bounds: Bounds =
     return replace(exported, seal=digests)
 
 
+def ours(made: Path) -> None:
+    """Of what an exporter left, nothing stands where we write: what an export came to, what the referee answers."""
+    if made.is_dir() and not made.is_symlink():
+        for name in (_EXPORT, _REFEREE):
+            paths.discard(made / name)
+
+
 def seal(exported: Exported, bounds: Bounds = BOUNDS) -> tuple[str, str]:
     """The digests of the inputs and references, and of what was exported. Raises Odd where they cannot be taken,
     OSError where this machine refused."""
@@ -538,8 +545,9 @@ def prune(cache: Cache, limit_bytes: int) -> None:
 
 
 def remove(folder: Path, description: str) -> None:
-    """Delete a folder, first what says that it is whole: a removal that is cut off leaves nothing that counts."""
-    if folder.is_dir():
+    """Delete a folder, first what says that it is whole: a removal that is cut off leaves nothing that counts. What a
+    link in its place names stays as it is."""
+    if folder.is_dir() and not folder.is_symlink():
         paths.discard(folder / description)
     paths.discard(folder)
 

@@ -77,6 +77,8 @@ class Sandbox:
 def _bubblewrap(places: dict[str, list[str]], made: Path) -> list[str]:
     """What sandbox_process does, in bubblewrap's words."""
     words = ["--unshare-user", "--unshare-pid", "--unshare-net", "--unshare-ipc", "--die-with-parent"]
+    for word, own in (("--uid", os.geteuid()), ("--gid", os.getegid())):
+        words += [word, str(own or sandbox_process.NOBODY)]
     words += ["--cap-drop", "ALL", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
     needed = [os.path.realpath(place) for place in (*places["writes"], *places["reads"])]
     for number, place in enumerate(dict.fromkeys(map(os.path.realpath, places["private"]))):
@@ -243,10 +245,10 @@ def outer(top: int, inner: int) -> int:
 
 
 def _inner(process: int) -> int | None:
-    """The number of a process in the innermost namespace that it is in."""
+    """The number of a process in the sandbox's namespace, whatever further one it is in."""
     try:
         lines = Path(f"/proc/{process}/status").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return None
     numbers = next((line.split()[1:] for line in lines if line.startswith("NSpid:")), [])
-    return int(numbers[-1]) if len(numbers) > 1 else None
+    return int(numbers[1]) if len(numbers) > 1 else None

@@ -82,8 +82,13 @@ def _writable(place: str | Path, *, yes: bool, recursive: bool = False) -> None:
     )
 
 
+#: Who the superuser is inside: nobody. A further namespace, as each request has one, may not be made by a root without
+#: capabilities, and needs no more: user_namespaces(7).
+NOBODY = 65534
+
+
 def _enter() -> None:
-    """New namespaces, in which this user is who it was."""
+    """New namespaces, in which this user is who it was, and root is nobody."""
     user, group = os.geteuid(), os.getegid()
     try:
         _did(_libc.unshare(_NAMESPACES), "unshare")
@@ -92,8 +97,8 @@ def _enter() -> None:
             raise
         raise OSError(errno.EUSERS, "unshare: no more than /proc/sys/user/max_user_namespaces") from None
     Path("/proc/self/setgroups").write_text("deny")
-    Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
-    Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+    Path("/proc/self/uid_map").write_text(f"{user or NOBODY} {user} 1")
+    Path("/proc/self/gid_map").write_text(f"{group or NOBODY} {group} 1")
 
 
 def _plain(entry: os.DirEntry[str]) -> bool:

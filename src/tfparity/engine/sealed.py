@@ -6,6 +6,7 @@ Nothing but plain files is opened: a device has no end, and a pipe waits for eve
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import shutil
 import stat
@@ -54,10 +55,13 @@ def _odd(said: str) -> Unfit:
 
 
 def size(folder: Path) -> int:
-    """Bytes of everything in a folder but folders, links not followed. What cannot be looked at counts nothing."""
+    """Bytes of everything in a folder but folders, links not followed. What cannot be looked at counts nothing, nor
+    what is beyond the entries that an artifact may have."""
     total = 0
+    if folder.is_symlink():
+        return total
     with suppress(OSError):
-        for entry in below(folder):
+        for entry in itertools.islice(below(folder), MOST):
             with suppress(OSError):
                 if not entry.is_dir(follow_symlinks=False):
                     total += entry.stat(follow_symlinks=False).st_size

@@ -213,6 +213,7 @@ class SourceSide:
             "artifact": made.name,
         }
         answer = self._ask("source", request, {made.name: made}, again=before is not None)
+        bundles.ours(made)
         stages = (_both(before, answer.stages[0]), *answer.stages[1:]) if before else answer.stages
         facts = ExportFacts(answer.facts.file_opset, answer.facts.operators)
         exported = Exported(stages, BundleFacts(), facts, made, io, where=answer.facts.where)

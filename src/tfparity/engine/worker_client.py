@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import subprocess
 import sys
 import threading
@@ -276,28 +277,41 @@ class _Makes:
     folder then is not looked at: the request may write where it lies."""
 
     def __init__(self, control: Path, places: Mapping[str, Path]) -> None:
-        self.folder, self._home, self._places = control / messages.MADE, control / messages.HOME, places
+        self._control, self._places = control, places
+        self.folder, self._home = control / messages.MADE, control / messages.HOME
 
     def __enter__(self) -> _Makes:
-        for folder in (self.folder, self._home):
+        self._opened: list[int] = []
+        for folder in (self._home, self.folder):
             folder.mkdir()
-        self._opened = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        for folder in (self._control, self.folder):
+            self._opened.append(os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
         return self
 
+    def open_up(self) -> None:
+        """Have the request's folders be ours to enter again, whatever it made of their modes."""
+        for opened in self._opened:
+            os.fchmod(opened, stat.S_IRWXU)
+
     def take(self) -> None:
-        """Put everything where it belongs, in the place of what stands there. Raises MachineFault where this machine
-        refused."""
+        """Put every file and folder where it belongs, in the place of what stands there; what is neither stays. Raises
+        MachineFault where this machine refused."""
         for name, place in self._places.items():
             try:
                 paths.discard(place)
-                os.rename(name, place, src_dir_fd=self._opened)
-            except FileNotFoundError:
-                continue
+                kind = os.stat(name, dir_fd=self._opened[-1], follow_symlinks=False).st_mode
+                if stat.S_ISDIR(kind):  # which takes the right to change it, as its parent is another then
+                    os.chmod(name, stat.S_IMODE(kind) | stat.S_IRWXU, dir_fd=self._opened[-1])
+                if stat.S_ISDIR(kind) or stat.S_ISREG(kind):
+                    os.rename(name, place, src_dir_fd=self._opened[-1])
             except OSError as wrong:
-                raise MachineFault(f"{place.name} cannot be kept: {wrong.strerror}") from None
+                if machine.refused(wrong):
+                    raise MachineFault(f"{place.name} cannot be kept: {wrong.strerror}") from None
 
     def __exit__(self, *_: object) -> None:
-        os.close(self._opened)
+        self.open_up()
+        for opened in self._opened:
+            os.close(opened)
         for folder in (self.folder, self._home):
             paths.discard(folder)
 
@@ -441,8 +455,9 @@ class Worker:
 
     def _interrupted(self, control: Path, outcome: Outcome, message: str) -> tuple[ImportStep, ...]:
         try:
-            seen = readers.reader(_ImportsFile).validate_json(_bounded(control / "imports.json"))
-        except (OSError, ValueError):
+            told = _shortened(json.loads(_bounded(control / "imports.json")))
+            seen = readers.reader(_ImportsFile).validate_python(told)
+        except (OSError, ValueError, RecursionError):
             raise WorkerError(f"the worker did not start with {self.side.python}: {message}") from None
         problem = Problem(outcome.capitalize(), message)
         return (*seen.imports, ImportStep(seen.importing or "?", outcome, 0.0, problem))
@@ -480,11 +495,12 @@ class Worker:
         with stream:
             for line in iter(lambda: stream.readline(REPLY_LIMIT), ""):
                 try:
-                    said = readers.reader(_Said).validate_json(line)
+                    told = _shortened(json.loads(line))
+                    said = readers.reader(_Said).validate_python(told)
                     if said.ready and not ready:
-                        ready.append(readers.reader(_Ready).validate_json(line))
+                        ready.append(readers.reader(_Ready).validate_python(told))
                         heard.set()
-                except ValidationError:  # of another's printing, or of a shape that ours has not
+                except (ValueError, RecursionError):  # of another's printing, or of a shape that ours has not
                     continue
                 with self._told:
                     if said.machine:
@@ -566,7 +582,7 @@ class Worker:
         """
         control = control or self.place(kind)
         with _Makes(control, makes or {}) as made:
-            answer = self._asked(control, kind, {**request, "made": str(made.folder)}, limits, on_stage)
+            answer = self._asked(control, kind, {**request, "made": str(made.folder)}, limits, on_stage, made.open_up)
             made.take()
             return answer
 
@@ -583,7 +599,9 @@ class Worker:
         request: Mapping[str, Json],
         limits: Limits,
         on_stage: Callable[[str], None] | None,
+        ended: Callable[[], None],
     ) -> Answer:
+        """ended: called once nothing of the request runs, before its reply is read."""
         paths.write_text(
             control / messages.REQUEST, json.dumps({"kind": kind, **request})
         )  # which an error of the disk names
@@ -609,6 +627,7 @@ class Worker:
             kill(pid)
             self.kill()
             self._end_orphans()
+        ended()
         reply = _reply(control, kind)
         stages = [
             StageReply(
@@ -624,8 +643,8 @@ class Worker:
             reached = _stage_reached(kind, reply)
             if watched.stopped is None or status is None:
                 _raise_for_machine(reached, status, memory_mib, self._machine.get(str(control)), self._why_gone)
-            ended = _unfinished(reached, watched.stopped, status, limits, control, bad=reply is _BAD)
-            stages.append(replace(ended, peak_mib=watched.peak(0, time.time())))
+            last = _unfinished(reached, watched.stopped, status, limits, control, bad=reply is _BAD)
+            stages.append(replace(last, peak_mib=watched.peak(0, time.time())))
         caused = reply.machine or next(filter(None, map(machine.caused, _errors(stages, reply.facts))), None)
         if caused == machine.NO_MEMORY and limits.nearly_reached(memory_mib) and not stages[-1].passed:
             stages[-1] = replace(stages[-1], outcome=Outcome.OUT_OF_MEMORY)
@@ -688,19 +707,32 @@ def _bounded(file: Path) -> bytes:
     return content
 
 
+def _shortened(told: object) -> object:
+    """What code under test wrote, no text in it longer than a worker makes it: what is done with a text here takes time
+    by its length. Raises RecursionError."""
+    if isinstance(told, str):
+        return messages.shorten(told)
+    if isinstance(told, list):
+        return [_shortened(one) for one in told]
+    if isinstance(told, dict):
+        return {messages.shorten(name): _shortened(one) for name, one in told.items()}
+    return told
+
+
 def _reply(control: Path, kind: str) -> _ReplyFile:
     """What the reply file says so far; _BAD of another shape, which code under test wrote. Raises MachineFault where
     this machine cannot read it."""
     try:  # json reads half a surrogate pair, which the text of an error may hold, and pydantic's own reader does not
-        reply = readers.reader(_ReplyFile).validate_python(json.loads(_bounded(control / messages.REPLY)))
+        told = _shortened(json.loads(_bounded(control / messages.REPLY)))
+        reply = readers.reader(_ReplyFile).validate_python(told)
     except OSError as wrong:
         if machine.refused(wrong):
             raise MachineFault(f"a reply cannot be read: {wrong.strerror}") from None
         return _ReplyFile() if isinstance(wrong, FileNotFoundError) else _BAD
     except (ValueError, RecursionError):
         return _BAD
-    told, names = [stage.stage for stage in reply.stages], list(_stages(kind))
-    known = told == names[: len(told)] and (reply.running is None or reply.running in names)
+    past, names = [stage.stage for stage in reply.stages], list(_stages(kind))
+    known = past == names[: len(past)] and (reply.running is None or reply.running in names)
     return reply if known else _BAD
 
 

@@ -1,16 +1,21 @@
-"""A process that writes to its own folder alone, by Landlock: what it starts is held to that, too.
+"""A process held to its own folder, and to its own kin: what it starts is held to that, too.
 
-https://docs.kernel.org/userspace-api/landlock.html
+Three of the kernel's means, each for what the others leave open: Landlock for writing, and for memory and signals of
+others; a mount namespace, in which all else is read-only, for modes and times; a filter of system calls for what is
+done to other processes by their number.
+https://docs.kernel.org/userspace-api/landlock.html, https://docs.kernel.org/userspace-api/seccomp_filter.html
 """
 
 import ctypes
+import errno
 import os
+import platform
 import struct
 import sys
-from typing import Any, Sequence
+from typing import Any, List, Sequence
 
-#: System calls, by the same number on every architecture but Alpha.
-_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
+#: System calls of Landlock and mount_setattr, by the same number on every architecture but Alpha.
+_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF, _MOUNT_SETATTR = 444, 445, 446, 442
 
 #: linux/landlock.h: asks for the version; a rule for what lies beneath a folder.
 _VERSION, _PATH_BENEATH = 1, 1
@@ -23,8 +28,23 @@ _SINCE = {2: 1 << 13, 3: 1 << 14}
 #: linux/landlock.h, since version 6: no abstract socket of others, no signal to others.
 _SCOPES = 0b11
 
+#: linux/sched.h: new mount and user namespaces; a child that is its parent's sibling.
+_NEWNS, _NEWUSER, _CLONE_PARENT = 0x00020000, 0x10000000, 0x8000
+
+#: linux/mount.h.
+_BIND, _REC, _PRIVATE, _NOSUID, _NODEV = 4096, 16384, 1 << 18, 2, 4
+_RDONLY, _AT_FDCWD, _AT_RECURSIVE = 1, -100, 0x8000
+
 #: linux/prctl.h.
-_PR_SET_NO_NEW_PRIVS = 38
+_PR_CAPBSET_DROP, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 24, 22, 38
+
+#: linux/capability.h.
+_CAPABILITY_VERSION = 0x20080522
+
+_SHARED_MEMORY = "/dev/shm"
+
+#: MiB that /dev/shm of a request takes: they count for no limit of memory.
+SHARED_MIB = 1024
 
 
 def version() -> int:
@@ -36,27 +56,76 @@ def version() -> int:
 
 def confine(folder: str) -> None:
     """From now on this process writes below `folder`, to devices, to what /proc has of itself, and, where the folder
-    does not lie there, to /tmp and /var/tmp; it reads the memory of no process but those that it starts, and from
-    version 6 on signals no other. Raises OSError where the system refuses."""
+    does not lie there, to /tmp and /var/tmp; it changes no mode elsewhere and no limit of others, reads the memory of
+    no process but those that it starts, and from Landlock's version 6 on signals no other. To be called before there
+    is a second thread. Raises OSError where the system refuses."""
+    libc, here = _libc(), os.path.realpath(folder)
+    _did(libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+    _own_mounts(libc, here)
+    _landlock(libc, here)
+    _filter_calls(libc)
+
+
+def _shared(here: str) -> List[str]:
+    """The folders for temporary files that the sandbox has of its own, but where `here` lies."""
+    known = ("/tmp", "/var/tmp")  # nosec B108
+    return [place for place in known if os.path.isdir(place) and not here.startswith(os.path.realpath(place) + os.sep)]
+
+
+def _own_mounts(libc: Any, here: str) -> None:
+    """Every mount read-only but these, and a /dev/shm of its own; where namespaces within the sandbox's are denied, all
+    stays as it is."""
+    user, group = os.geteuid(), os.getegid()
+    if libc.unshare(_NEWUSER | _NEWNS):
+        return
+    try:
+        who = {"setgroups": "deny", "uid_map": "%d %d 1" % (user, user), "gid_map": "%d %d 1" % (group, group)}
+        for name, text in who.items():
+            with open("/proc/self/" + name, "w") as file:
+                file.write(text)
+        _mount(libc, "none", "/", None, _REC | _PRIVATE)
+        for place in (here, *_shared(here)):
+            _mount(libc, place, place, None, _BIND | _REC)
+        if os.path.isdir(_SHARED_MEMORY):
+            _mount(libc, "tmpfs", _SHARED_MEMORY, "tmpfs", _NOSUID | _NODEV, "mode=1777,size=%dm" % SHARED_MIB)
+        _read_only(libc, "/", True, _AT_RECURSIVE)
+        for place in (here, "/proc", _SHARED_MEMORY, *_shared(here)):
+            _read_only(libc, place, False, 0)
+    except OSError:
+        pass
+    _drop_capabilities(libc)
+
+
+def _mount(libc: Any, source: str, target: str, kind: Any, flags: int, data: Any = None) -> None:
+    words = (os.fsencode(source), os.fsencode(target), kind and kind.encode(), ctypes.c_ulong(flags))
+    _did(libc.mount(*words, data and data.encode()))
+
+
+def _read_only(libc: Any, place: str, yes: bool, flags: int) -> None:
+    changed = (_RDONLY, 0) if yes else (0, _RDONLY)
+    attributes = struct.pack("=QQQQ", *changed, 0, 0)
+    _did(libc.syscall(_MOUNT_SETATTR, _AT_FDCWD, os.fsencode(place), flags, attributes, ctypes.c_size_t(32)))
+
+
+def _drop_capabilities(libc: Any) -> None:
+    """The first process of a user namespace has all of them there."""
+    capability = 0
+    while libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0) == 0:
+        capability += 1
+    _did(libc.capset(struct.pack("=Ii", _CAPABILITY_VERSION, 0), struct.pack("=6I", *[0] * 6)))
+
+
+def _landlock(libc: Any, here: str) -> None:
     known = version()
     rights = _WRITES | sum(right for since, right in _SINCE.items() if known >= since)
     attributes = struct.pack("=QQQ", rights, 0, _SCOPES)[: 24 if known >= 6 else 8]
-    libc = _libc()
     rules = _did(libc.syscall(_CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), 0))
     try:
-        for place in _places(folder):
+        for place in (here, "/dev", "/proc/self", *_shared(here)):
             _add(libc, rules, place, rights)
-        _did(libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         _did(libc.syscall(_RESTRICT_SELF, rules, 0))
     finally:
         os.close(rules)
-
-
-def _places(folder: str) -> Sequence[str]:
-    here = os.path.realpath(folder)
-    shared = ("/tmp", "/var/tmp")  # nosec B108 # the sandbox's own
-    apart = [place for place in shared if not here.startswith(os.path.realpath(place) + os.sep)]
-    return [place for place in (here, "/dev", "/proc/self", *apart) if os.path.isdir(place)]
 
 
 def _add(libc: Any, rules: int, place: str, rights: int) -> None:
@@ -67,6 +136,64 @@ def _add(libc: Any, rules: int, place: str, rights: int) -> None:
         os.close(opened)
 
 
+class _Numbers:
+    """Of an architecture: as audit.h calls it, and the numbers of system calls."""
+
+    def __init__(self, audit: int, clone: int, prlimit: int, setpriority: int, schedulers: Sequence[int]) -> None:
+        self.audit, self.clone, self.prlimit, self.setpriority = audit, clone, prlimit, setpriority
+        self.schedulers = schedulers
+
+
+#: schedulers: sched_setparam, sched_setscheduler, sched_setattr.
+_ARCHITECTURES = {
+    "x86_64": _Numbers(0xC000003E, 56, 302, 141, (142, 144, 314)),
+    "aarch64": _Numbers(0xC00000B7, 220, 261, 140, (118, 119, 274)),
+}
+_CLONE3, _X32 = 435, 0x40000000
+
+#: linux/bpf_common.h, linux/seccomp.h: the instructions, what they end with, where the words of a call lie.
+_LOAD, _IS, _ABOVE, _HAS, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
+_NUMBER, _ARCHITECTURE, _FIRST, _SECOND = 0, 4, 16, 24
+
+
+def _filter_calls(libc: Any) -> None:
+    """No limit, priority or scheduler of another process is set, and no child is made that is no child of this one; the
+    library makes processes by the older call, whose flags can be seen."""
+    known = _ARCHITECTURES.get(platform.machine())
+    if known is None:
+        return
+    denied = _ERRNO | errno.EPERM
+    program = [
+        (_LOAD, 0, 0, _ARCHITECTURE),
+        (_IS, 1, 0, known.audit),
+        (_RETURN, 0, 0, denied),
+        (_LOAD, 0, 0, _NUMBER),
+        (_ABOVE, 0, 1, _X32),
+        (_RETURN, 0, 0, denied),
+        (_IS, 0, 1, _CLONE3),
+        (_RETURN, 0, 0, _ERRNO | errno.ENOSYS),
+        (_IS, 0, 4, known.clone),
+        (_LOAD, 0, 0, _FIRST),
+        (_HAS, 0, 1, _CLONE_PARENT),
+        (_RETURN, 0, 0, denied),
+        (_RETURN, 0, 0, _ALLOW),
+    ]
+    whose = [(number, _FIRST) for number in (known.prlimit, *known.schedulers)]
+    for number, word in [*whose, (known.setpriority, _SECOND)]:
+        program += [
+            (_IS, 0, 4, number),
+            (_LOAD, 0, 0, word),
+            (_IS, 1, 0, 0),  # its own
+            (_RETURN, 0, 0, denied),
+            (_RETURN, 0, 0, _ALLOW),
+        ]
+    program.append((_RETURN, 0, 0, _ALLOW))
+    code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *line) for line in program))
+    given = struct.pack("@HP", len(program), ctypes.addressof(code))
+    _did(libc.prctl(_PR_SET_SECCOMP, 2, given, 0, 0))
+
+
 def _libc() -> Any:
     return ctypes.CDLL(None, use_errno=True)
 
@@ -74,5 +201,5 @@ def _libc() -> Any:
 def _did(result: int) -> int:
     if result < 0:
         code = ctypes.get_errno()
-        raise OSError(code, "Landlock: %s" % os.strerror(code))
+        raise OSError(code, "the process cannot be confined: %s" % os.strerror(code))
     return result

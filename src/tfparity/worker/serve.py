@@ -20,7 +20,7 @@ import tempfile
 import time
 import traceback
 from functools import partial
-from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Optional, Set, Tuple
 
 from tfparity.worker import confinement, machine_errors, messages, shims
 from tfparity.worker.messages import Reply, StageFailed
@@ -28,6 +28,9 @@ from tfparity.worker.messages import Reply, StageFailed
 #: prctl(PR_SET_CHILD_SUBREAPER): what leaves its group is handed to its request, and with that one's end to the
 #: warm parent, which ends it.
 _PR_SET_CHILD_SUBREAPER = 36
+
+#: Seconds in which what requests left has to be gone.
+LEFT_SECONDS = 20.0
 
 
 def prepare(side: Dict[str, Any], progress: str) -> Dict[str, Any]:
@@ -203,9 +206,7 @@ def serve(directory: str) -> int:
             for pid in running:
                 _kill_group(pid)
         _reap(running, say)
-    while _kill_orphans(()):
-        time.sleep(0.01)
-        _reap({}, say)
+    _end_what_is_left(())
     return 0
 
 
@@ -222,7 +223,7 @@ def _reap(running: Dict[int, _Running], say: Any) -> None:
             _kill_orphans(running)
             continue
         _kill_group(pid)
-        _kill_orphans(running)
+        _end_what_is_left(running)
         code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
         directory, last, shared = ended
         peak = None if shared is None else max(0.0, used.ru_maxrss / 1024 - shared)
@@ -308,20 +309,54 @@ def _take(mark: int) -> None:
         pass
 
 
+def _end_what_is_left(running: Iterable[int]) -> None:
+    """End all that requests left which have ended, and what it leaves in its turn, and reap it: what a request says is
+    not told before nothing of it can write any more. Raises SystemExit where that comes to no end: this process, and
+    whoever is left, is ended by the main one."""
+    until = time.monotonic() + LEFT_SECONDS
+    while _kill_orphans(running):
+        for pid in _children(os.getpid()) - set(running):
+            try:
+                os.waitpid(pid, os.WNOHANG)
+            except ChildProcessError:
+                pass
+        if time.monotonic() > until:
+            raise SystemExit(70)
+
+
 def _kill_orphans(running: Iterable[int]) -> bool:
-    """Kill processes that left their request's process group: a request adopts its own orphans while it runs, so that
-    every other child of this process belonged to a request that has ended. Returns whether there was any."""
+    """Kill processes that left their request's process group, and their descendants, stopped first, so that none makes
+    another: a request adopts its own orphans while it runs, so that every other child of this process belonged to a
+    request that has ended. Returns whether there was any."""
     if sys.platform != "linux":
         return False
-    try:
-        with open("/proc/self/task/%d/children" % os.getpid()) as file:
-            orphans = [int(pid) for pid in file.read().split()]
-    except OSError:
-        return False
-    strangers = set(orphans) - set(running)
-    for orphan in strangers:
-        try:
-            os.kill(orphan, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass
+    strangers = _children(os.getpid()) - set(running)
+    family = set()  # type: Set[int]
+    found = strangers
+    while found - family:
+        for pid in found - family:
+            _send(pid, signal.SIGSTOP)
+        family |= found
+        found = set().union(*map(_children, family))
+    for pid in family:
+        _send(pid, signal.SIGKILL)
     return bool(strangers)
+
+
+def _children(pid: int) -> Set[int]:
+    """The processes that a process started, by any of its threads."""
+    found = set()  # type: Set[int]
+    try:
+        for thread in os.listdir("/proc/%d/task" % pid):
+            with open("/proc/%d/task/%s/children" % (pid, thread)) as file:
+                found.update(int(child) for child in file.read().split())
+    except (OSError, ValueError):  # it has ended
+        pass
+    return found
+
+
+def _send(pid: int, number: int) -> None:
+    try:
+        os.kill(pid, number)
+    except (ProcessLookupError, PermissionError):
+        pass
