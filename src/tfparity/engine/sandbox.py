@@ -166,8 +166,8 @@ def chosen(wanted: Sandboxing, told: Callable[[str], None]) -> Sandbox | None:
         return None
     found = available()
     if found.sandbox is not None:
-        apart = "to its own folder alone" if confinement.version() else "to its side's folder alone (no Landlock here)"
-        told(f"sandbox: {found.sandbox.name}: no network, and what runs writes {apart}")
+        without = "" if confinement.version() else " (no Landlock here: what runs may reach the memory of its like)"
+        told(f"sandbox: {found.sandbox.name}: no network, and what runs writes to its own folder alone{without}")
     elif wanted is Sandboxing.REQUIRED:
         raise SandboxError(
             f"no sandbox here: {found.why}; allow user namespaces or install bubblewrap, or leave out "

@@ -37,7 +37,7 @@ from tfparity.records.fingerprint import printable
 from tfparity.records.keys import Json
 from tfparity.records.numbers import Amount, Amounts, Count
 from tfparity.records.vocabulary import Outcome
-from tfparity.worker import confinement, messages
+from tfparity.worker import messages
 
 #: Seconds that a warm parent may take to import its frameworks; a cold disk makes them slow.
 IMPORT_SECONDS = 600.0
@@ -320,8 +320,8 @@ class Worker:
     """One environment's side, warm while it can be. Use as a context manager; `ask` from any thread.
 
     `folder`, with the requests and their logs, is removed at the end, unless `keep`. `inside`: its sandbox, where it
-    has one: the parent is started in it, once, and so are its requests. They write to `folder` alone there, each, where
-    the system has Landlock, to its own part of it.
+    has one: the parent is started in it, once, and so are its requests. They write to `folder` alone there, each to its
+    own part of it (worker.confinement).
     """
 
     def __init__(
@@ -396,8 +396,12 @@ class Worker:
     def _start(self) -> None:
         """Start the parent and wait until everything is imported."""
         control = self.place("import")
-        confined = self.inside is not None and confinement.version() > 0
-        request = {**self.side.request(), "warm": not self.fresh, "mark": self._mark, "confined": confined}
+        request = {
+            **self.side.request(),
+            "warm": not self.fresh,
+            "mark": self._mark,
+            "confined": self.inside is not None,
+        }
         paths.write_text(control / messages.REQUEST, json.dumps(request))
         orphans.adopt()
         self._process = self._spawn(control)

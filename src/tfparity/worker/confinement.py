@@ -57,12 +57,13 @@ def version() -> int:
 def confine(folder: str) -> None:
     """From now on this process writes below `folder`, to devices, to what /proc has of itself, and, where the folder
     does not lie there, to /tmp and /var/tmp; it changes no mode elsewhere and no limit of others, reads the memory of
-    no process but those that it starts, and from Landlock's version 6 on signals no other. To be called before there
-    is a second thread. Raises OSError where the system refuses."""
+    no process but those that it starts, and from Landlock's version 6 on signals no other: as far as the system has the
+    means. To be called before there is a second thread. Raises OSError where one that it has fails."""
     libc, here = _libc(), os.path.realpath(folder)
     _did(libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
     _own_mounts(libc, here)
-    _landlock(libc, here)
+    if version():
+        _landlock(libc, here)
     _filter_calls(libc)
 
 
