@@ -41,7 +41,7 @@ _PR_CAPBSET_DROP, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 24, 22, 38
 #: linux/capability.h.
 _CAPABILITY_VERSION = 0x20080522
 
-_SHARED_MEMORY = "/dev/shm"
+_SHARED_MEMORY = "/dev/shm"  # nosec B108 # one of its own
 
 #: MiB that /dev/shm of a request takes: they count for no limit of memory.
 SHARED_MIB = 1024
