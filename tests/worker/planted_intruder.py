@@ -67,6 +67,7 @@ def convert(bundle, artifact, request):
     came = {
         "own folder": _tried(lambda: _write(os.path.join(artifact, "x"))),
         "home": _tried(lambda: _write(os.path.expanduser("~/x"))),
+        "where it is": _tried(lambda: _write("x")),
         "tmp": _tried(lambda: _write("/tmp/%s" % where["name"])),
         "shared memory": _tried(lambda: _write("/dev/shm/%s" % where["name"])),
         "read a model": _tried(lambda: len(os.listdir(where["outside"]))),
@@ -91,6 +92,8 @@ def convert(bundle, artifact, request):
         "signal its parent": _tried(lambda: os.kill(os.getppid(), 0)),
         "limit its parent": _tried(lambda: resource.prlimit(os.getppid(), resource.RLIMIT_NOFILE, (512, 512))),
         "slow its parent": _tried(lambda: os.setpriority(os.PRIO_PROCESS, os.getppid(), 1)),
+        "slow all": _tried(lambda: os.setpriority(os.PRIO_USER, 0, 1)),
+        "place its parent": _tried(lambda: os.sched_setaffinity(os.getppid(), {0})),
     }
     with open(os.path.join(artifact, "came.json"), "w") as file:
         json.dump(came, file)

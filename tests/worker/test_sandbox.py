@@ -62,7 +62,7 @@ DENIED = (
     "secret",
     "remount",
 )
-ALLOWED = ("own folder", "home", "tmp", "shared memory", "read a model")
+ALLOWED = ("own folder", "home", "where it is", "tmp", "shared memory", "read a model")
 #: What is denied a request of others of its side, and since which version of Landlock.
 OF_OTHERS = {
     "write where another request makes something": 1,
@@ -77,6 +77,8 @@ OF_OTHERS = {
     "signal its parent": 6,
     "limit its parent": 1,
     "slow its parent": 1,
+    "slow all": 1,
+    "place its parent": 1,
 }
 
 

@@ -45,6 +45,9 @@ IMPORT_SECONDS = 600.0
 #: Bytes of a reply, and characters of a line, beyond which it is none: reading it would take our own memory.
 REPLY_LIMIT = 16 * 2**20
 
+#: Bytes of a reply that is read again and again while its request runs.
+LOOKED_AT = 2**18
+
 #: Seconds in which a parent process has to start a request, and after which one that is stopped is killed.
 STARTED_SECONDS = 60.0
 STOPPED_SECONDS = 3.0
@@ -614,8 +617,9 @@ class Worker:
         def look() -> None:
             self._look_after_parent()
             running = None
-            with suppress(MachineFault):  # when the request has ended is time enough
-                running = _reply(control, kind).running
+            with suppress(MachineFault, OSError):  # when the request has ended is time enough
+                if (control / messages.REPLY).lstat().st_size <= LOOKED_AT:
+                    running = _reply(control, kind).running
             if running and on_stage and (not seen or seen[-1] != running):
                 seen.append(running)
                 on_stage(running)

@@ -12,7 +12,7 @@ import os
 import platform
 import struct
 import sys
-from typing import Any, List, Sequence
+from typing import Any, List, NamedTuple, Sequence
 
 #: System calls of Landlock and mount_setattr, by the same number on every architecture but Alpha.
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF, _MOUNT_SETATTR = 444, 445, 446, 442
@@ -28,15 +28,15 @@ _SINCE = {2: 1 << 13, 3: 1 << 14}
 #: linux/landlock.h, since version 6: no abstract socket of others, no signal to others.
 _SCOPES = 0b11
 
-#: linux/sched.h: new mount and user namespaces; a child that is its parent's sibling.
-_NEWNS, _NEWUSER, _CLONE_PARENT = 0x00020000, 0x10000000, 0x8000
+#: linux/sched.h: new mount, IPC and user namespaces; a child that is its parent's sibling.
+_NEWNS, _NEWIPC, _NEWUSER, _CLONE_PARENT = 0x00020000, 0x08000000, 0x10000000, 0x8000
 
 #: linux/mount.h.
 _BIND, _REC, _PRIVATE, _NOSUID, _NODEV = 4096, 16384, 1 << 18, 2, 4
 _RDONLY, _AT_FDCWD, _AT_RECURSIVE = 1, -100, 0x8000
 
 #: linux/prctl.h.
-_PR_CAPBSET_DROP, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 24, 22, 38
+_PR_CAPBSET_DROP, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS, _PR_SET_CHILD_SUBREAPER = 24, 22, 38, 36
 
 #: linux/capability.h.
 _CAPABILITY_VERSION = 0x20080522
@@ -74,10 +74,10 @@ def _shared(here: str) -> List[str]:
 
 
 def _own_mounts(libc: Any, here: str) -> None:
-    """Every mount read-only but these, and a /dev/shm of its own; where namespaces within the sandbox's are denied, all
-    stays as it is."""
+    """Every mount read-only but these, a /dev/shm and shared memory of its own; where namespaces within the sandbox's
+    are denied, all stays as it is."""
     user, group = os.geteuid(), os.getegid()
-    if libc.unshare(_NEWUSER | _NEWNS):
+    if libc.unshare(_NEWUSER | _NEWNS | _NEWIPC):
         return
     try:
         who = {"setgroups": "deny", "uid_map": "%d %d 1" % (user, user), "gid_map": "%d %d 1" % (group, group)}
@@ -137,18 +137,21 @@ def _add(libc: Any, rules: int, place: str, rights: int) -> None:
         os.close(opened)
 
 
-class _Numbers:
-    """Of an architecture: as audit.h calls it, and the numbers of system calls."""
+class _Numbers(NamedTuple):
+    """Of an architecture: as audit.h calls it, and the numbers of system calls. whose: prlimit64, sched_setparam,
+    sched_setscheduler, sched_setattr, sched_setaffinity; never: unshare, ioprio_set."""
 
-    def __init__(self, audit: int, clone: int, prlimit: int, setpriority: int, schedulers: Sequence[int]) -> None:
-        self.audit, self.clone, self.prlimit, self.setpriority = audit, clone, prlimit, setpriority
-        self.schedulers = schedulers
+    audit: int
+    clone: int
+    prctl: int
+    setpriority: int
+    whose: Sequence[int]
+    never: Sequence[int]
 
 
-#: schedulers: sched_setparam, sched_setscheduler, sched_setattr.
 _ARCHITECTURES = {
-    "x86_64": _Numbers(0xC000003E, 56, 302, 141, (142, 144, 314)),
-    "aarch64": _Numbers(0xC00000B7, 220, 261, 140, (118, 119, 274)),
+    "x86_64": _Numbers(0xC000003E, 56, 157, 141, (302, 142, 144, 314, 203), (272, 251)),
+    "aarch64": _Numbers(0xC00000B7, 220, 167, 140, (261, 118, 119, 274, 122), (97, 30)),
 }
 _CLONE3, _X32 = 435, 0x40000000
 
@@ -159,37 +162,46 @@ _NUMBER, _ARCHITECTURE, _FIRST, _SECOND = 0, 4, 16, 24
 
 
 def _filter_calls(libc: Any) -> None:
-    """No limit, priority or scheduler of another process is set, and no child is made that is no child of this one; the
-    library makes processes by the older call, whose flags can be seen."""
+    """No limit, priority or scheduler of another process is set; no namespace is made; what a process leaves comes to
+    it, and no child is made that is no child of it. The library makes processes by the older call, whose flags can be
+    seen."""
     known = _ARCHITECTURES.get(platform.machine())
     if known is None:
         return
-    denied = _ERRNO | errno.EPERM
+    denied = (_RETURN, 0, 0, _ERRNO | errno.EPERM)
+    allowed = (_RETURN, 0, 0, _ALLOW)
     program = [
         (_LOAD, 0, 0, _ARCHITECTURE),
         (_IS, 1, 0, known.audit),
-        (_RETURN, 0, 0, denied),
+        denied,
         (_LOAD, 0, 0, _NUMBER),
         (_ABOVE, 0, 1, _X32),
-        (_RETURN, 0, 0, denied),
+        denied,
         (_IS, 0, 1, _CLONE3),
         (_RETURN, 0, 0, _ERRNO | errno.ENOSYS),
         (_IS, 0, 4, known.clone),
         (_LOAD, 0, 0, _FIRST),
-        (_HAS, 0, 1, _CLONE_PARENT),
-        (_RETURN, 0, 0, denied),
-        (_RETURN, 0, 0, _ALLOW),
+        (_HAS, 0, 1, _CLONE_PARENT | _NEWUSER),
+        denied,
+        allowed,
+        (_IS, 0, 4, known.prctl),
+        (_LOAD, 0, 0, _FIRST),
+        (_IS, 0, 1, _PR_SET_CHILD_SUBREAPER),
+        denied,
+        allowed,
+        (_IS, 0, 6, known.setpriority),
+        (_LOAD, 0, 0, _FIRST),
+        (_IS, 0, 3, 0),  # of a process
+        (_LOAD, 0, 0, _SECOND),
+        (_IS, 0, 1, 0),  # its own
+        allowed,
+        denied,
     ]
-    whose = [(number, _FIRST) for number in (known.prlimit, *known.schedulers)]
-    for number, word in [*whose, (known.setpriority, _SECOND)]:
-        program += [
-            (_IS, 0, 4, number),
-            (_LOAD, 0, 0, word),
-            (_IS, 1, 0, 0),  # its own
-            (_RETURN, 0, 0, denied),
-            (_RETURN, 0, 0, _ALLOW),
-        ]
-    program.append((_RETURN, 0, 0, _ALLOW))
+    for number in known.never:
+        program += [(_IS, 0, 1, number), denied]
+    for number in known.whose:
+        program += [(_IS, 0, 4, number), (_LOAD, 0, 0, _FIRST), (_IS, 0, 1, 0), allowed, denied]
+    program.append(allowed)
     code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *line) for line in program))
     given = struct.pack("@HP", len(program), ctypes.addressof(code))
     _did(libc.prctl(_PR_SET_SECCOMP, 2, given, 0, 0))

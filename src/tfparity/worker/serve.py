@@ -271,9 +271,9 @@ def _settle(directory: str, confined: bool) -> None:
     home = os.path.join(directory, messages.HOME)
     os.environ.update(HOME=home, TMPDIR=home)
     tempfile.tempdir = None  # what was found in the parent is not kept
-    os.chdir(home)
     if confined:
         confinement.confine(directory)
+    os.chdir(home)  # as it is mounted now
 
 
 def _failed(wrong: BaseException, say: Callable[[str], None]) -> None:
@@ -322,6 +322,7 @@ def _end_what_is_left(running: Iterable[int]) -> None:
                 pass
         if time.monotonic() > until:
             raise SystemExit(70)
+        time.sleep(0.001)
 
 
 def _kill_orphans(running: Iterable[int]) -> bool:
