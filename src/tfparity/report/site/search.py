@@ -131,9 +131,9 @@ def _rules(found: Facts) -> Iterator[Entry]:
     declared = found.table.selection.cases
     for rule in found.limitations:
         # Where every cell took the remedy none fails by the rule any more; people who did not are met by it.
-        met = dict.fromkeys([*rule.cases, *(cure.example for cure in rule.cures)])
+        met = rule.cases or [cure.example for cure in rule.cures]
         named = dict.fromkeys(case.partition("/")[2] for case in met)
-        operators = (name for case in met if case in declared for name in declared[case].operators)
+        operators = (name for case in rule.cases if case in declared for name in declared[case].operators)
         failing = " ".join({**named, **dict.fromkeys([*rule.operators, *operators])})
         yield Entry(
             "known issue",
@@ -141,7 +141,7 @@ def _rules(found: Facts) -> Iterator[Entry]:
             phrases.limitation_path(rule.id),
             f"{words.shortened(rule.cause, 160)} {phrases.way_out(rule)}",
             f"fail fails error broken why {' '.join(rule.matches)} {rule.remedy}",
-            1.0 + min(rule.cells + sum(cure.cases for cure in rule.cures), 50) / 100,
+            1.0 + min(rule.cells or sum(cure.cases for cure in rule.cures), 50) / 100,
             failing,
         )
 
