@@ -33,11 +33,11 @@ class Hostile:
     """Lines of a converter, before it converts as it should; `{project}`, `{cache}`, `{home}`, `{port}`, `{bystander}`,
     a process of another's, filled in.
 
-    verdicts: what its cells may come to. untouched: what it writes to, and holds afterwards what it did. everywhere: it
-    has to be contained without a sandbox, too. exports: the lines stand before an export; imported: they are run
-    where the exporter of swap-outputs.py, in a file of its own, is imported by a worker; other: they are those of
-    swap-outputs.py, which is broken anyway, and must not break the other cell. words: of the command. times:
-    how often it is set, where what it hits depends on the moment.
+    verdicts: what its cells may come to, "" if they may be untested. untouched: what it writes to, and holds afterwards
+    what it did. everywhere: it has to be contained without a sandbox, too. exports: the lines stand before an export;
+    imported: they are run where the exporter of swap-outputs.py, in a file of its own, is imported by a worker; other:
+    they are those of swap-outputs.py, which is broken anyway, and must not break the other cell. words: of the command.
+    times: how often it is set, where what it hits depends on the moment.
     """
 
     name: str
@@ -373,14 +373,7 @@ Reply.finish = finish
         exports=True,
     ),
     Hostile(
-        "exports what we write of an export",
-        Point.FORGED,
-        "open(folder + '/export.json', 'w').write('{}'); raise RuntimeError('not exported')",
-        ("broken",),
-        exports=True,
-    ),
-    Hostile(
-        "leaves a chain of processes that hold every lock",
+        "exports a chain of processes that hold every lock, and nothing else",
         Point.HANGS,
         """
 import glob, fcntl
@@ -402,8 +395,10 @@ if os.fork() == 0:
             time.sleep(0.003)
     os._exit(0)
 while not os.path.exists(ready): time.sleep(0.01)
+raise RuntimeError('at another opset it is asked again')
 """,
-        ("works", "broken", ""),
+        ("broken", ""),
+        exports=True,
         seconds=60,
     ),
     Hostile(
@@ -435,7 +430,6 @@ os._exit(0)
         everywhere=True,
         seconds=40,
     ),
-    Hostile("gives a link to everything for a model", Point.HANGS, "os.symlink('/', artifact); return", seconds=40),
     Hostile(
         "makes a process that is no child of it",
         Point.REACH,
@@ -685,6 +679,8 @@ def _contained(ground: Ground, what: Hostile, done: Done) -> None:
             raise Missed(f"{case} {route} is {verdict}")
     if done.code == 137:
         return
+    if "" not in what.verdicts and ("planted/net", "faithful.py") not in found:
+        raise Missed(f"planted/net faithful.py is not recorded: {done.code}: {done.said}")
     if done.code not in ERRORS and len(found) < 2:
         raise Missed(f"ended with {done.code}, and only {sorted(found)} are recorded: {done.said}")
     if ("planted/net", "swap-outputs.py") not in found:

@@ -164,3 +164,18 @@ def test_a_copy_that_has_no_room_is_not_begun(made: Path, tmp_path: Path, monkey
     with pytest.raises(DiskError, match="GB are free in"):
         sealed.copy(made, tmp_path / "copy", seal)
     assert not (tmp_path / "copy").exists()
+
+
+def test_what_a_link_leads_to_has_no_size_here(tmp_path: Path) -> None:
+    """It may be the whole disk."""
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "x").write_bytes(b"12345")
+    (tmp_path / "artifact").symlink_to(tmp_path / "there")
+    assert (sealed.size(tmp_path / "there"), sealed.size(tmp_path / "artifact")) == (5, 0)
+
+
+def test_no_more_is_looked_at_than_an_artifact_may_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(5):
+        (tmp_path / str(number)).write_bytes(b"1")
+    monkeypatch.setattr(sealed, "MOST", 3)
+    assert sealed.size(tmp_path) == 3

@@ -3,7 +3,9 @@ choose any."""
 
 from __future__ import annotations
 
+import errno
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +18,7 @@ from tfparity.engine.process_limits import Limits
 from tfparity.engine.sandbox import Inside, Sandbox, tried
 from tfparity.engine.worker_client import Side, Worker
 from tfparity.errors import MachineFault, WorkerError
+from tfparity.worker import confinement, serve
 
 LIMITS = Limits(60, 1024)
 NAMESPACES = Sandbox("user namespaces")
@@ -130,6 +133,24 @@ def test_nobody_says_anothers_last_words(interpreter: Callable[[str], Path], tmp
         with pytest.raises(MachineFault, match="no space"):
             ended(worker, second, SAYS)  # its own, which are believed
         assert waiting.result() == "exited with status 3"
+
+
+def test_a_request_that_cannot_be_confined_is_this_machines_doing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(_: str) -> None:
+        raise OSError(errno.EPERM, "the process cannot be confined: Operation not permitted")
+
+    (tmp_path / "home").mkdir()
+    for name in ("HOME", "TMPDIR"):
+        monkeypatch.setenv(name, "before")
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(confinement, "confine", refused)
+    with pytest.raises(serve._MachineFailed) as raised:
+        serve._settle(str(tmp_path), confined=True)
+    said: list[str] = []
+    serve._failed(raised.value, said.append)
+    assert "cannot be confined" in said[0]
 
 
 @both

@@ -15,7 +15,7 @@ from typing import Self
 import numpy
 
 from tfparity import paths
-from tfparity.engine import bundles, compiling, context, sandbox, switches, work_folder
+from tfparity.engine import bundles, compiling, context, sandbox, switches, target_side, work_folder
 from tfparity.engine.process_limits import Limits
 from tfparity.engine.sandbox import Inside, Sandbox
 from tfparity.engine.switches import AS_IT_IS, Setting, Switch
@@ -222,9 +222,7 @@ class Runs:
         assert runtime.compiler is not None
         worker = self._started(stack, runtime, compiling.imports(runtime), AS_IT_IS)
 
-        def ask(kind: str, request: Mapping[str, Json], makes: Mapping[str, Path]) -> Answer:
-            return worker.ask(kind, request, self._limits, makes=makes)
-
+        ask = target_side.within(worker, self._limits)
         came = compiling.put_through(ask, runtime.compiler, artifact.path, self._places(worker, artifact))
         return Ran(runtime.id, Way.COMPILER, came.outcome, error=came.error, compiled=came.compiled)
 

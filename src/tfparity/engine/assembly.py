@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tfparity import paths
-from tfparity.engine import second_referee
+from tfparity.engine import second_referee, target_side
 from tfparity.engine.bundles import Exported
 from tfparity.engine.cell_run import CellRun, stored_name
 from tfparity.engine.context import Context
@@ -115,9 +115,7 @@ def of_bundle(context: Context, worker: Worker, case: Case, exports: Mapping[int
         str(paths.home()): "<home>",
     }
 
-    def ask(kind: str, request: Mapping[str, Json], makes: Mapping[str, Path]) -> Answer:
-        return worker.ask(kind, request, context.limits, makes=makes)
-
+    ask = target_side.within(worker, context.limits)
     return CellRun(
         opsets=tuple(exports),
         start=lambda: _import_failed(worker),

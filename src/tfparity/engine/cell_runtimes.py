@@ -13,14 +13,13 @@ from tfparity.engine.cell_run import CellRun
 from tfparity.engine.context import Context
 from tfparity.engine.store import StoredProbe
 from tfparity.engine.targets import Targeting
-from tfparity.engine.worker_client import Answer, Worker
+from tfparity.engine.worker_client import Worker
 from tfparity.engine.worker_pool import WorkerPool
 from tfparity.errors import InstallError, MachineFault
 from tfparity.inputs.matrix import Runtime
 from tfparity.planning import keys
 from tfparity.planning.keys import Crossing, Where
 from tfparity.records.cells import Attempt, Entry, Failure, coarse
-from tfparity.records.keys import Json
 from tfparity.records.vocabulary import Outcome, Stage, Target
 from tfparity.worker import artifacts
 
@@ -85,11 +84,8 @@ class OnRuntimes:
         if worker.failed_import is not None:
             return _stored(key, Outcome.FAIL, _import_failed(worker))
 
-        def ask(kind: str, request: Mapping[str, Json], makes: Mapping[str, Path]) -> Answer:
-            return worker.ask(kind, request, self.context.limits, makes=makes)
-
         exported = self.run.export(opset, remedies)
-        there = replace(self.run.target, ask=ask)
+        there = replace(self.run.target, ask=target_side.within(worker, self.context.limits))
         executed = there.execute_on(runtime.id, exported, folder)
         self.run.check(exported, Stage.PARITY)
         problem = self.run.changed(Stage.PARITY, target_side.artifact(folder))
@@ -114,9 +110,7 @@ class OnRuntimes:
         if worker.failed_import is not None:
             return _stored(key, Outcome.FAIL, _import_failed(worker))
 
-        def ask(kind: str, request: Mapping[str, Json], makes: Mapping[str, Path]) -> Answer:
-            return worker.ask(kind, request, self.context.limits, makes=makes)
-
+        ask = target_side.within(worker, self.context.limits)
         came = compiling.put_through(ask, runtime.compiler, place / target_side.MODEL, self.pool.places)
         problem = self.run.changed(Stage.COMPILE, place)
         if problem:

@@ -154,15 +154,17 @@ class SourceSide:
 
     def _make(self, made: Path, folder: Path, opset: int, remedies: Sequence[str], unrefereed: str | None) -> Exported:
         bundles.begin(made)
-        failed, asked = None, None
+        built: StageReply | None = None
         if bundles.facts_of(folder, self.context.bounds) is None:
-            failed, asked = self._referenced(made, folder)
-        return failed or self._exported(made, folder, opset, remedies, unrefereed, asked)
+            failed, built = self._referenced(made, folder)
+            if failed is not None:
+                return failed
+        return self._exported(made, folder, opset, remedies, unrefereed, built)
 
     def _referenced(self, made: Path, folder: Path) -> tuple[Exported | None, StageReply]:
         """Make the bundle's inputs and references, in a request that no exporter's code is in, and describe it: what a
-        request says afterwards changes nothing of that. The export that this is where it fails, and the build's
-        stage. Raises NotTaken."""
+        request says afterwards changes nothing of that. What comes of the export where the model is not built, None
+        where it is, and the stage of its build. Raises NotTaken."""
         for file in folder / bundles.IO, folder / bundles.DESCRIPTION:
             paths.discard(file)
         answer = self._ask("reference", {"io": bundles.IO}, {bundles.IO: folder / bundles.IO})
@@ -223,7 +225,7 @@ class SourceSide:
                 bundles.look_at(made, io, self.context.bounds)
             common = bundles.facts_of(folder, self.context.bounds)
             if common is None and answer.passed:
-                raise bundles.Odd("the inputs and references were changed while it was exported")  # noqa: TRY301
+                raise bundles.Odd(_CHANGED)  # noqa: TRY301
             exported = replace(exported, bundle=common or BundleFacts())
             return self._refereed(exported, unrefereed) if exported.passed else exported
         except bundles.Odd as odd:

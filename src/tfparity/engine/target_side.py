@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from tfparity.engine import bundles, sealed
 from tfparity.engine.bundles import Exported
-from tfparity.engine.worker_client import Answer
+from tfparity.engine.process_limits import Limits
+from tfparity.engine.worker_client import Answer, Worker
 from tfparity.errors import MachineFault
 from tfparity.judging import judge
 from tfparity.judging.blame import EXPORTER
@@ -37,6 +38,11 @@ class Ask(Protocol):
     and where that goes (Worker.ask)."""
 
     def __call__(self, kind: str, request: Mapping[str, Json], makes: Mapping[str, Path], /) -> Answer: ...
+
+
+def within(worker: Worker, limits: Limits) -> Ask:
+    """Sends requests to a worker, held to those limits."""
+    return lambda kind, request, makes: worker.ask(kind, request, limits, makes=makes)
 
 
 #: What another referee says of an exported file; None where none is asked.

@@ -74,26 +74,29 @@ def _shared(here: str) -> List[str]:
 
 
 def _own_mounts(libc: Any, here: str) -> None:
-    """Every mount read-only but these, a /dev/shm and shared memory of its own; where namespaces within the sandbox's
-    are denied, all stays as it is."""
+    """Every mount read-only but these, a /dev/shm and shared memory of its own; where namespaces within the sandbox's,
+    or mounts in them, are denied, all stays as it is. Raises OSError where it comes half way."""
     user, group = os.geteuid(), os.getegid()
     if libc.unshare(_NEWUSER | _NEWNS | _NEWIPC):
         return
+    own = [place for place in (_SHARED_MEMORY,) if os.path.isdir(place)]
+    written = [here, *_shared(here)]
     try:
         who = {"setgroups": "deny", "uid_map": "%d %d 1" % (user, user), "gid_map": "%d %d 1" % (group, group)}
         for name, text in who.items():
             with open("/proc/self/" + name, "w") as file:
                 file.write(text)
         _mount(libc, "none", "/", None, _REC | _PRIVATE)
-        for place in (here, *_shared(here)):
+        for place in written:
             _mount(libc, place, place, None, _BIND | _REC)
-        if os.path.isdir(_SHARED_MEMORY):
-            _mount(libc, "tmpfs", _SHARED_MEMORY, "tmpfs", _NOSUID | _NODEV, "mode=1777,size=%dm" % SHARED_MIB)
-        _read_only(libc, "/", True, _AT_RECURSIVE)
-        for place in (here, "/proc", _SHARED_MEMORY, *_shared(here)):
-            _read_only(libc, place, False, 0)
+        for place in own:
+            _mount(libc, "tmpfs", place, "tmpfs", _NOSUID | _NODEV, "mode=1777,size=%dm" % SHARED_MIB)
     except OSError:
-        pass
+        _drop_capabilities(libc)
+        return
+    _read_only(libc, "/", True, _AT_RECURSIVE)
+    for place in ("/proc", *written, *own):
+        _read_only(libc, place, False, 0)
     _drop_capabilities(libc)
 
 

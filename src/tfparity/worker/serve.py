@@ -267,12 +267,16 @@ def _child(directory: str, asked: float, replies: Any, side: Dict[str, Any], las
 
 
 def _settle(directory: str, confined: bool) -> None:
-    """Have a home of the request's own, and, confined, write nowhere but to its directory."""
+    """Have a home of the request's own, and, confined, write nowhere but to its directory. Raises _MachineFailed where
+    the system has the means and one of them fails."""
     home = os.path.join(directory, messages.HOME)
     os.environ.update(HOME=home, TMPDIR=home)
     tempfile.tempdir = None  # what was found in the parent is not kept
     if confined:
-        confinement.confine(directory)
+        try:
+            confinement.confine(directory)
+        except OSError as refused:
+            raise _MachineFailed(str(refused)) from refused
     os.chdir(home)  # as it is mounted now
 
 
