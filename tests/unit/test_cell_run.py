@@ -228,6 +228,24 @@ def test_what_a_limit_ended_is_made_again_once_it_is_raised(
 
 
 @pytest.mark.parametrize(
+    ("unconfined", "sandboxed", "outcome", "made"),
+    [
+        (True, True, "fail", True),
+        (True, True, "pass", False),
+        (True, False, "fail", False),
+        (True, None, "fail", False),
+        (False, True, "fail", False),
+    ],
+)
+def test_what_failed_in_a_sandbox_is_made_again_where_none_is_wanted(
+    both: Both, unconfined: bool, sandboxed: bool | None, outcome: str, made: bool
+) -> None:
+    kept = attempt(13, "signature", outcome, "Read-only file system", sandboxed=sandboxed)
+    ran = run(both, kept=Kept({(13, ()): kept}), unconfined=unconfined)
+    assert (ran.attempt(13) is not kept, ran.ran) == (made, made)
+
+
+@pytest.mark.parametrize(
     ("referee", "stored"),
     [
         (RefereeAnswer(error="Timeout: still running after 300 s"), False),

@@ -90,6 +90,19 @@ def test_a_pause_of_the_machine_is_no_time_of_the_group(group: Group, pause: flo
     assert group.watch(Limits(seconds=6, memory_mib=100)).stopped == "timeout"
 
 
+@pytest.mark.parametrize(("waited", "ended"), [(0.0, 5), (0.4, 7), (0.5, 10), (1.0, 15)])
+def test_what_a_group_waits_for_a_processor_is_not_its_time_up_to_a_bound(
+    group: Group, waited: float, ended: float
+) -> None:
+    """waited: for every second that passes."""
+    group.polls = 10**6
+    began = group.now
+    group.monkeypatch.setattr(processes, "_waited", lambda members: waited * (group.now - began))
+    found = group.watch(Limits(seconds=5, memory_mib=100))
+    assert (found.stopped, group.killed) == ("timeout", [GROUP])
+    assert ended <= group.now - 10 - began < 1.2 * ended + 0.5  # it waits 10 s for the end
+
+
 def test_a_group_past_its_memory_is_ended_with_what_was_seen(group: Group) -> None:
     group.resident = group.pss = lambda: 101.0
     found = group.watch()

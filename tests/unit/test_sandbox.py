@@ -15,6 +15,11 @@ from tfparity.records.vocabulary import Sandboxing
 
 NAMESPACES = Sandbox("user namespaces")
 DENIED = Found(None, "user namespaces: unshare: Operation not permitted; bubblewrap (bwrap) is not installed")
+WHOLE = "sandbox: user namespaces: no network, and what runs writes to its own folder alone"
+HALF = (
+    f"{WHOLE} (here without nested namespaces: what runs may change modes and times of what its like makes; "
+    "Landlock: what runs may reach the memory of its like)"
+)
 
 
 @pytest.mark.parametrize(
@@ -22,6 +27,8 @@ DENIED = Found(None, "user namespaces: unshare: Operation not permitted; bubblew
     [
         (Sandboxing.AUTO, Found(NAMESPACES), NAMESPACES, "sandbox: user namespaces"),
         (Sandboxing.REQUIRED, Found(NAMESPACES), NAMESPACES, "sandbox: user namespaces"),
+        (Sandboxing.AUTO, Found(NAMESPACES, lacks=("mounts", "Landlock")), NAMESPACES, HALF),
+        (Sandboxing.AUTO, Found(NAMESPACES, lacks=("calls",)), NAMESPACES, f"{WHOLE} (here without a filter of calls"),
         (Sandboxing.AUTO, DENIED, None, "no sandbox here (user namespaces: unshare: Operation not permitted"),
         (Sandboxing.OFF, Found(NAMESPACES), None, None),
         (Sandboxing.OFF, DENIED, None, None),
@@ -58,7 +65,9 @@ def test_the_first_way_that_works_is_taken(
 ) -> None:
     monkeypatch.setattr(sandbox.sys, "platform", "linux")
     monkeypatch.setattr(sandbox.shutil, "which", lambda _: bwrap)
-    monkeypatch.setattr(sandbox, "tried", lambda way: refusals.get(way.name))
+    monkeypatch.setattr(
+        sandbox, "tried", lambda way: Found(None if refusals.get(way.name) else way, refusals.get(way.name))
+    )
     found = sandbox.available.__wrapped__()
     assert (found.sandbox.name if found.sandbox else None, found.why) == (name, why)
 

@@ -63,6 +63,7 @@ ATTEMPT = st.builds(
     ran_at=WORDS,
     host=WORDS,
     limits=st.none() | st.tuples(NUMBER, NUMBER),
+    sandboxed=st.none() | st.booleans(),
     model=st.none()
     | st.builds(Model, st.none() | st.integers(), st.integers(), WORDS, MAYBE, st.lists(TEXT).map(tuple)),
     where=WORDS,

@@ -4,13 +4,16 @@ It runs inside a worker: standard library, Python 3.7 and later.
 """
 
 import ctypes
+import errno
 import json
 import os
+import platform
 import resource
 import signal
 import socket
 import sys
 
+from tfparity.worker import confinement
 from tfparity.worker.routes import Route
 
 
@@ -60,6 +63,13 @@ def _remount():
         raise OSError(ctypes.get_errno(), "mount")
 
 
+def _call(number):
+    """A system call by its number, with arguments that make nothing where it is there: EFAULT or EINVAL then."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.syscall(number, None, None, None, None) < 0 and ctypes.get_errno() in (errno.ENOSYS, errno.EPERM):
+        raise OSError(ctypes.get_errno(), "syscall")
+
+
 def convert(bundle, artifact, request):
     with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "where.json")) as file:
         where = json.load(file)
@@ -94,7 +104,13 @@ def convert(bundle, artifact, request):
         "slow its parent": _tried(lambda: os.setpriority(os.PRIO_PROCESS, os.getppid(), 1)),
         "slow all": _tried(lambda: os.setpriority(os.PRIO_USER, 0, 1)),
         "place its parent": _tried(lambda: os.sched_setaffinity(os.getppid(), {0})),
+        "limit itself": _tried(lambda: resource.prlimit(os.getpid(), resource.RLIMIT_NOFILE, (512, 512))),
+        "slow itself": _tried(lambda: os.setpriority(os.PRIO_PROCESS, os.getpid(), 1)),
+        "place itself": _tried(lambda: os.sched_setaffinity(os.getpid(), os.sched_getaffinity(0))),
     }
+    known = confinement._ARCHITECTURES[platform.machine()]
+    for number in (*known.absent, *confinement._ABSENT):
+        came["call %d" % number] = _tried(lambda number=number: _call(number))
     with open(os.path.join(artifact, "came.json"), "w") as file:
         json.dump(came, file)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import shutil
 import signal
 import socket
@@ -51,6 +52,7 @@ def victim() -> Iterator[subprocess.Popen[bytes]]:
     process.communicate()
 
 
+OF_ITSELF = ("limit itself", "slow itself", "place itself")
 DENIED = (
     "write outside",
     "write to the bundle",
@@ -62,7 +64,9 @@ DENIED = (
     "secret",
     "remount",
 )
-ALLOWED = ("own folder", "home", "where it is", "tmp", "shared memory", "read a model")
+ALLOWED = ("own folder", "home", "where it is", "tmp", "shared memory", "read a model", *OF_ITSELF)
+#: Memory that has no address, keys, rings of calls: of linux/unistd.h.
+ABSENT = [f"call {number}" for number in (*confinement._ARCHITECTURES[platform.machine()].absent, *confinement._ABSENT)]
 #: What is denied a request of others of its side, and since which version of Landlock.
 OF_OTHERS = {
     "write where another request makes something": 1,
@@ -122,7 +126,8 @@ def test_inside_nothing_is_reached_but_its_own_folder(
     interpreter: Callable[[str], Path], tmp_path: Path, victim: subprocess.Popen[bytes], way: Sandbox, fresh: bool
 ) -> None:
     came = intruded(interpreter("3.11"), tmp_path, victim, way, fresh=fresh)
-    assert sorted(came) == sorted((*DENIED, *ALLOWED, *OF_OTHERS))
+    assert sorted(came) == sorted((*DENIED, *ALLOWED, *OF_OTHERS, *ABSENT))
+    assert {name: came[name] for name in ABSENT if not came[name].startswith("denied")} == {}
     held = [name for name, since in OF_OTHERS.items() if confinement.version() >= since]
     assert {name: came[name] for name in held if not came[name].startswith("denied")} == {}
     shut = {"tmp"} if confinement.version() and tmp_path.is_relative_to("/tmp") else set()
@@ -293,15 +298,23 @@ def test_a_converter_finds_no_secret_in_our_process(convert: Callable[..., CellR
     assert not Path("/proc/self/environ").read_bytes().strip(b"\0")
 
 
-#: Runs a command where this user may make no user namespace: of a namespace of its own that is the limit.
-DENIED_TO_ALL = ("unshare", "-Ur", "sh", "-c", 'echo 0 >/proc/sys/user/max_user_namespaces && exec "$@"', "sh")
-
-
-def test_where_the_system_denies_it_the_reason_is_told() -> None:
-    if subprocess.run([*DENIED_TO_ALL, "true"], stderr=subprocess.DEVNULL, check=False).returncode:
+@pytest.mark.parametrize(
+    ("namespaces", "found"),
+    [
+        (0, "Found(sandbox=None, why='user namespaces: unshare: no more than /proc/sys/user/max_user_namespaces"),
+        (1, "Found(sandbox=Sandbox(name='user namespaces', program=None), why=None, lacks=('mounts',"),
+        (2, "Found(sandbox=Sandbox(name='user namespaces', program=None), why=None, lacks=("),
+    ],
+)
+def test_what_the_system_denies_is_told(namespaces: int, found: str) -> None:
+    """Where this user may make that many user namespaces: of a namespace of its own that is the limit."""
+    limited = f'echo {namespaces} >/proc/sys/user/max_user_namespaces && exec "$@"'
+    denied = ("unshare", "-Ur", "sh", "-c", limited, "sh")
+    if subprocess.run([*denied, "true"], stderr=subprocess.DEVNULL, check=False).returncode:
         pytest.skip("no namespace can be made here in which others are denied")
     program = "from tfparity.engine import sandbox; print(sandbox.available())"
     given = {**os.environ, "PYTHONPATH": str(paths.PACKAGE.parent)}
-    command = [*DENIED_TO_ALL, sys.executable, "-c", program]
+    command = [*denied, sys.executable, "-c", program]
     said = subprocess.run(command, env=given, capture_output=True, text=True, check=True).stdout
-    assert said.startswith("Found(sandbox=None, why='user namespaces: unshare: no more than /proc/sys/user/max_user_n")
+    assert said.startswith(found)
+    assert ("mounts" in said) is (namespaces == 1)

@@ -65,6 +65,8 @@ def of_planned(context: Context, pool: WorkerPool, crossing: Crossing, *, tries_
         ),
         folder=context.folder,
         limits=context.limits,
+        sandboxed=lambda: context.inside() is not None,
+        unconfined=context.unconfined,
         kept=_Kept(context, crossing),
         remedies=named if tries_remedies else None,
         remedy_seconds=float(context.matrix.limits.remedy_seconds),

@@ -90,7 +90,7 @@ class CellRun:
     exporter, where it is known. going: raises where the run is interrupted. folder: of the run, for artifacts.
     keep_artifact: of an attempt that works; else they are removed, but with `keep`. retain: keep the artifact of an
     attempt that is made now and works; make none again. alone: nothing else of this run is on the machine. seals: of
-    what outlives its judging, by its folder.
+    what outlives its judging, by its folder. sandboxed: whether requests run in a sandbox; unconfined: none is wanted.
     """
 
     opsets: tuple[int, ...]
@@ -99,6 +99,8 @@ class CellRun:
     target: TargetSide
     folder: Path
     limits: Limits
+    sandboxed: Callable[[], bool] = lambda: False
+    unconfined: bool = False
     kept: Attempts = field(default_factory=Nothing)
     remedies: Callable[[Attempt], tuple[str, ...]] | None = None
     remedy_seconds: float = math.inf
@@ -184,7 +186,7 @@ class CellRun:
         place of none that does: it was made for its artifact alone, under the same revisions."""
         kept = self.kept.get(opset, remedies)
         lacking = self.keep_artifact and (opset, remedies) not in self.artifacts
-        if kept is not None and not self._limited(kept) and not (judge.works(kept) and lacking):
+        if kept is not None and not self._held_back(kept) and not (judge.works(kept) and lacking):
             return kept
         self.ran = True
         began = time.monotonic()
@@ -194,6 +196,7 @@ class CellRun:
             ran_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             host=f"{platform.system()} {platform.machine()}",
             limits=(self.limits.seconds, self.limits.memory_mib),
+            sandboxed=self.sandboxed(),
         )
         self.going()
         contradicts = kept is not None and judge.works(kept) and not judge.works(made)
@@ -201,8 +204,10 @@ class CellRun:
             self.kept.put(made)
         return made
 
-    def _limited(self, kept: Attempt) -> bool:
-        """Whether a limit ended it that has been raised since."""
+    def _held_back(self, kept: Attempt) -> bool:
+        """Whether a limit ended it that has been raised since, or it failed in a sandbox that is not wanted now."""
+        if self.unconfined and kept.sandboxed and not judge.works(kept):
+            return True
         if kept.outcome not in (Outcome.TIMEOUT, Outcome.OUT_OF_MEMORY) or kept.limits is None:
             return False
         seconds, memory = kept.limits

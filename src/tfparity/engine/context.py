@@ -109,6 +109,11 @@ class Context:
         read = (self.project.root, paths.PACKAGE, *own, *cases)
         return Inside(chosen, (*read, self.cache.root))
 
+    @property
+    def unconfined(self) -> bool:
+        """Whether no sandbox is wanted, though there may be one: what failed in it is run anew then."""
+        return self.options.sandbox is Sandboxing.OFF
+
     def referee(self) -> Referee:
         """Who gives ONNX's own answer, held to what a request is held to. Raises SandboxError as `inside`."""
         return Referee(self.folder, self.limits.memory_mib, self.aborted.is_set, self.inside())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -20,6 +21,8 @@ POLL = 0.1
 PSS_POLL = 0.5
 PSS_SHARE = 30.0
 
+_PAGE = resource.getpagesize()
+
 #: Bytes of printed output that are kept; more is thrown away while the process runs.
 LOG_LIMIT = 16 * 2**20
 
@@ -29,6 +32,9 @@ PROCESS_LIMIT = 256
 
 #: Seconds of the time between two looks that count, at most: fewer than any limit, more than a busy machine takes.
 LOOK = 2.0
+
+#: How many times its seconds a group has at most, where it waited for a processor that others had.
+PATIENCE = 3.0
 
 
 class Stopwatch:
@@ -96,7 +102,8 @@ def watch(
     log: Path | None = None,
     look: Callable[[], None] | None = None,
 ) -> Watched:
-    """Wait for a group to end and end it where it passes a limit.
+    """Wait for a group to end and end it where it passes a limit. What it waited for a processor, which others had, is
+    not of its time, up to PATIENCE times that.
 
     `alive(seconds)` waits that long at most and says whether the process still runs; `look` is called
     at every poll.
@@ -121,7 +128,9 @@ def watch(
             next_look = time.monotonic() + max(PSS_POLL, PSS_SHARE * (time.monotonic() - looked))
             if (mib or 0.0) > limits.memory_mib:
                 watched.stopped = "out-of-memory"
-        if passed.look() > limits.seconds:
+        if passed.look() > limits.seconds and passed.seconds > min(
+            PATIENCE * limits.seconds, limits.seconds + _waited(members)
+        ):
             watched.stopped = "timeout"
         elif len(members) > PROCESS_LIMIT:
             watched.stopped = "crash"
@@ -174,11 +183,41 @@ def _of_group(read: Callable[[int], float], members: Sequence[int]) -> float | N
     return sum(found) if found and found[-1] else None
 
 
-def _resident_mib(pid: int) -> float:
+def _waited(members: Sequence[int]) -> float:
+    """Seconds for which threads of these processes could have gone on and had no processor: of those two that waited
+    longest, of which one mostly works while the other waits for it. 0 where the system does not tell.
+
+    https://docs.kernel.org/scheduler/sched-stats.html, /proc/<pid>/schedstat
+    """
+    waits = [_of_thread(thread, "schedstat", 1) for pid in members for thread in _threads(pid)]
+    return sum(sorted(waits)[-2:]) / 1e9
+
+
+def _threads(pid: int) -> list[str]:
+    """The folders of /proc for the threads of a process."""
     try:
-        return float(psutil.Process(pid).memory_info().rss) / 2**20
+        return [entry.path for entry in os.scandir(f"/proc/{pid}/task")]
+    except OSError:
+        return []
+
+
+def _of_thread(thread: str, name: str, place: int) -> int:
+    """A figure of a thread: the one at that place of that file; 0 where it has ended."""
+    try:
+        return int(Path(thread, name).read_text("ascii").split()[place])
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def _resident_mib(pid: int) -> float:
+    """Of a process whose first thread has ended, the system tells by the others alone."""
+    try:
+        resident = psutil.Process(pid).memory_info().rss
     except psutil.Error:
         return 0.0
+    if not resident:
+        resident = max((_of_thread(thread, "statm", 1) for thread in _threads(pid)), default=0) * _PAGE
+    return float(resident) / 2**20
 
 
 def _pss_mib(pid: int) -> float:
@@ -191,7 +230,7 @@ def _pss_mib(pid: int) -> float:
         full = psutil.Process(pid).memory_full_info()
     except (psutil.Error, OSError):
         return _resident_mib(pid)
-    return float(getattr(full, "pss", full.rss)) / 2**20
+    return float(getattr(full, "pss", full.rss)) / 2**20 or _resident_mib(pid)
 
 
 def _cap(log: Path) -> None:

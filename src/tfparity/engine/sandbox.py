@@ -37,6 +37,14 @@ TRIAL_SECONDS = 60.0
 NOBODY = 2**22
 
 
+#: What comes of it where requests are held apart without one of the means.
+LACKING = {
+    confinement.MOUNTS: "nested namespaces: what runs may change modes and times of what its like makes",
+    confinement.LANDLOCK: "Landlock: what runs may reach the memory of its like",
+    confinement.CALLS: "a filter of calls for this processor: what runs may slow or limit its like",
+}
+
+
 @dataclass(frozen=True)
 class Sandbox:
     """A way to run a command inside. program: bubblewrap's, None for namespaces that our own process makes."""
@@ -99,10 +107,11 @@ def _bubblewrap(places: dict[str, list[str]], made: Path) -> list[str]:
 
 @dataclass(frozen=True)
 class Found:
-    """What there is: the sandbox, or why there is none."""
+    """What there is: the sandbox, and what it lacks to hold requests apart (of LACKING), or why there is none."""
 
     sandbox: Sandbox | None
     why: str | None = None
+    lacks: tuple[str, ...] = ()
 
 
 @functools.cache
@@ -115,35 +124,37 @@ def available() -> Found:
     program = shutil.which("bwrap")
     ways = [Sandbox("user namespaces"), *([Sandbox("bubblewrap", program)] if program else [])]
     for way in ways:
-        refused = tried(way)
-        if refused is None:
-            return Found(way)
-        refusals.append(f"{way.name}: {refused}")
+        found = tried(way)
+        if found.sandbox is not None:
+            return found
+        refusals.append(f"{way.name}: {found.why}")
     if program is None:
         refusals.append("bubblewrap (bwrap) is not installed")
     return Found(None, "; ".join(refusals))
 
 
-def tried(way: Sandbox) -> str | None:
-    """Why that way does not work here, None where it does: a Python starts in it."""
+def tried(way: Sandbox) -> Found:
+    """Whether that way works here: a Python starts in it, and confines itself as a request does."""
     with tempfile.TemporaryDirectory(prefix="tfparity-sandbox-") as made:
-        command = way.around([sys.executable, "-I", "-S", "-c", ""], Path(made) / "made", [Path(made)], [])
+        request = [sys.executable, "-I", "-S", confinement.__file__, made]
+        command = way.around(request, Path(made) / "made", [Path(made)], [])
         try:
             done = subprocess.run(
                 command,
                 cwd=made,
                 env={"PATH": os.environ.get("PATH", os.defpath)},
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
+                capture_output=True,
                 timeout=TRIAL_SECONDS,
                 check=False,
             )
         except OSError as wrong:
-            return wrong.strerror or type(wrong).__name__
+            return Found(None, wrong.strerror or type(wrong).__name__)
         except subprocess.TimeoutExpired:
-            return f"does not start within {TRIAL_SECONDS:.0f} s"
-    return _last_line(done.stderr) or f"ended with status {done.returncode}" if done.returncode else None
+            return Found(None, f"does not start within {TRIAL_SECONDS:.0f} s")
+    if done.returncode:
+        return Found(None, _last_line(done.stderr) or f"ended with status {done.returncode}")
+    return Found(way, lacks=tuple(done.stdout.decode().split()))
 
 
 def refusal(log: Path) -> str:
@@ -166,8 +177,11 @@ def chosen(wanted: Sandboxing, told: Callable[[str], None]) -> Sandbox | None:
         return None
     found = available()
     if found.sandbox is not None:
-        without = "" if confinement.version() else " (no Landlock here: what runs may reach the memory of its like)"
-        told(f"sandbox: {found.sandbox.name}: no network, and what runs writes to its own folder alone{without}")
+        without = "; ".join(LACKING[means] for means in found.lacks)
+        told(
+            f"sandbox: {found.sandbox.name}: no network, and what runs writes to its own folder alone"
+            f"{without and f' (here without {without})'}"
+        )
     elif wanted is Sandboxing.REQUIRED:
         raise SandboxError(
             f"no sandbox here: {found.why}; allow user namespaces or install bubblewrap, or leave out "

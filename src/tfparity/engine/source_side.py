@@ -85,6 +85,8 @@ class SourceSide:
             if context.first_again(folder):
                 paths.discard(folder / bundles.DESCRIPTION)
             kept = None if context.first_again(made) else bundles.kept_export(made, folder, context.bounds)
+            if kept is not None and not kept.passed and context.unconfined:
+                kept = None
             if kept is None and not own:
                 kept = context.not_built.get(key)
             if kept is None:

@@ -161,7 +161,8 @@ class Attempt:
     stage, outcome: the first that did not pass, else the last. max_abs, floor, rms: absolute, of the output that
     decides the grade. culprit: "exporter", "converter", "unknown" or None. second: what another referee said, where the
     first one's answer was in doubt. total_seconds: wall time of the whole attempt. limits: seconds and MiB that its
-    requests could take. where: "file:line" where a case does not build. notes: what its verdict does not tell.
+    requests could take; sandboxed: whether these ran in a sandbox. where: "file:line" where a case does not build.
+    notes: what its verdict does not tell.
     """
 
     opset: int | None
@@ -186,6 +187,7 @@ class Attempt:
     ran_at: str | None = None
     host: str | None = None
     limits: tuple[float, float] | None = None
+    sandboxed: bool | None = None
     model: Model | None = None
     where: str | None = None
     answer: Said | None = None

@@ -2,7 +2,7 @@
 
 Three of the kernel's means, each for what the others leave open: Landlock for writing, and for memory and signals of
 others; a mount namespace, in which all else is read-only, for modes and times; a filter of system calls for what is
-done to other processes by their number.
+done to other processes by their number. `python -I confinement.py FOLDER` prints which of them this system lacks.
 https://docs.kernel.org/userspace-api/landlock.html, https://docs.kernel.org/userspace-api/seccomp_filter.html
 """
 
@@ -41,6 +41,9 @@ _PR_CAPBSET_DROP, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS, _PR_SET_CHILD_SUBREAPER
 #: linux/capability.h.
 _CAPABILITY_VERSION = 0x20080522
 
+#: What `confine` does it by: a mount namespace, Landlock, a filter of system calls.
+MOUNTS, LANDLOCK, CALLS = "mounts", "Landlock", "calls"
+
 _SHARED_MEMORY = "/dev/shm"  # nosec B108 # one of its own
 
 #: MiB that /dev/shm of a request takes: they count for no limit of memory.
@@ -54,17 +57,16 @@ def version() -> int:
     return max(0, int(_libc().syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _VERSION)))
 
 
-def confine(folder: str) -> None:
+def confine(folder: str) -> List[str]:
     """From now on this process writes below `folder`, to devices, to what /proc has of itself, and, where the folder
     does not lie there, to /tmp and /var/tmp; it changes no mode elsewhere and no limit of others, reads the memory of
     no process but those that it starts, and from Landlock's version 6 on signals no other: as far as the system has the
-    means. To be called before there is a second thread. Raises OSError where one that it has fails."""
+    means. To be called before there is a second thread. Returns the means that it lacks, of MOUNTS, LANDLOCK and CALLS.
+    Raises OSError where one that it has fails."""
     libc, here = _libc(), os.path.realpath(folder)
     _did(libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-    _own_mounts(libc, here)
-    if version():
-        _landlock(libc, here)
-    _filter_calls(libc)
+    had = {MOUNTS: _own_mounts(libc, here), LANDLOCK: _landlock(libc, here), CALLS: _filter_calls(libc)}
+    return [means for means, is_there in had.items() if not is_there]
 
 
 def _shared(here: str) -> List[str]:
@@ -73,12 +75,12 @@ def _shared(here: str) -> List[str]:
     return [place for place in known if os.path.isdir(place) and not here.startswith(os.path.realpath(place) + os.sep)]
 
 
-def _own_mounts(libc: Any, here: str) -> None:
-    """Every mount read-only but these, a /dev/shm and shared memory of its own; where namespaces within the sandbox's,
-    or mounts in them, are denied, all stays as it is. Raises OSError where it comes half way."""
+def _own_mounts(libc: Any, here: str) -> bool:
+    """Every mount read-only but these, a /dev/shm and shared memory of its own; False where namespaces within the
+    sandbox's, or mounts in them, are denied: all stays as it is. Raises OSError where it comes half way."""
     user, group = os.geteuid(), os.getegid()
     if libc.unshare(_NEWUSER | _NEWNS | _NEWIPC):
-        return
+        return False
     own = [place for place in (_SHARED_MEMORY,) if os.path.isdir(place)]
     written = [here, *_shared(here)]
     try:
@@ -93,11 +95,12 @@ def _own_mounts(libc: Any, here: str) -> None:
             _mount(libc, "tmpfs", place, "tmpfs", _NOSUID | _NODEV, "mode=1777,size=%dm" % SHARED_MIB)
     except OSError:
         _drop_capabilities(libc)
-        return
+        return False
     _read_only(libc, "/", True, _AT_RECURSIVE)
     for place in ("/proc", *written, *own):
         _read_only(libc, place, False, 0)
     _drop_capabilities(libc)
+    return True
 
 
 def _mount(libc: Any, source: str, target: str, kind: Any, flags: int, data: Any = None) -> None:
@@ -119,8 +122,10 @@ def _drop_capabilities(libc: Any) -> None:
     _did(libc.capset(struct.pack("=Ii", _CAPABILITY_VERSION, 0), struct.pack("=6I", *[0] * 6)))
 
 
-def _landlock(libc: Any, here: str) -> None:
+def _landlock(libc: Any, here: str) -> bool:
     known = version()
+    if not known:
+        return False
     rights = _WRITES | sum(right for since, right in _SINCE.items() if known >= since)
     attributes = struct.pack("=QQQ", rights, 0, _SCOPES)[: 24 if known >= 6 else 8]
     rules = _did(libc.syscall(_CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), 0))
@@ -130,6 +135,7 @@ def _landlock(libc: Any, here: str) -> None:
         _did(libc.syscall(_RESTRICT_SELF, rules, 0))
     finally:
         os.close(rules)
+    return True
 
 
 def _add(libc: Any, rules: int, place: str, rights: int) -> None:
@@ -142,7 +148,8 @@ def _add(libc: Any, rules: int, place: str, rights: int) -> None:
 
 class _Numbers(NamedTuple):
     """Of an architecture: as audit.h calls it, and the numbers of system calls. whose: prlimit64, sched_setparam,
-    sched_setscheduler, sched_setattr, sched_setaffinity; never: unshare, ioprio_set."""
+    sched_setscheduler, sched_setattr, sched_setaffinity; never: unshare, ioprio_set; absent: memfd_create, shmget,
+    add_key, request_key, keyctl."""
 
     audit: int
     clone: int
@@ -150,13 +157,18 @@ class _Numbers(NamedTuple):
     setpriority: int
     whose: Sequence[int]
     never: Sequence[int]
+    absent: Sequence[int]
 
 
 _ARCHITECTURES = {
-    "x86_64": _Numbers(0xC000003E, 56, 157, 141, (302, 142, 144, 314, 203), (272, 251)),
-    "aarch64": _Numbers(0xC00000B7, 220, 167, 140, (261, 118, 119, 274, 122), (97, 30)),
+    "x86_64": _Numbers(0xC000003E, 56, 157, 141, (302, 142, 144, 314, 203), (272, 251), (319, 29, 248, 249, 250)),
+    "aarch64": _Numbers(0xC00000B7, 220, 167, 140, (261, 118, 119, 274, 122), (97, 30), (279, 194, 217, 218, 219)),
 }
-_CLONE3, _X32 = 435, 0x40000000
+_X32 = 0x40000000
+
+#: clone3, memfd_secret, io_uring_setup, by the same number on both: as if this kernel had them not, which programs know
+#: how to do without.
+_ABSENT = (435, 447, 425)
 
 #: linux/bpf_common.h, linux/seccomp.h: the instructions, what they end with, where the words of a call lie.
 _LOAD, _IS, _ABOVE, _HAS, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
@@ -164,13 +176,15 @@ _ALLOW, _ERRNO = 0x7FFF0000, 0x00050000
 _NUMBER, _ARCHITECTURE, _FIRST, _SECOND = 0, 4, 16, 24
 
 
-def _filter_calls(libc: Any) -> None:
+def _filter_calls(libc: Any) -> bool:
     """No limit, priority or scheduler of another process is set; no namespace is made; what a process leaves comes to
     it, and no child is made that is no child of it. The library makes processes by the older call, whose flags can be
-    seen."""
+    seen. No memory without an address, which no limit counts, and no key, which outlives its process. False where the
+    numbers of calls are not known."""
     known = _ARCHITECTURES.get(platform.machine())
     if known is None:
-        return
+        return False
+    own = os.getpid()
     denied = (_RETURN, 0, 0, _ERRNO | errno.EPERM)
     allowed = (_RETURN, 0, 0, _ALLOW)
     program = [
@@ -180,8 +194,6 @@ def _filter_calls(libc: Any) -> None:
         (_LOAD, 0, 0, _NUMBER),
         (_ABOVE, 0, 1, _X32),
         denied,
-        (_IS, 0, 1, _CLONE3),
-        (_RETURN, 0, 0, _ERRNO | errno.ENOSYS),
         (_IS, 0, 4, known.clone),
         (_LOAD, 0, 0, _FIRST),
         (_HAS, 0, 1, _CLONE_PARENT | _NEWUSER),
@@ -192,22 +204,26 @@ def _filter_calls(libc: Any) -> None:
         (_IS, 0, 1, _PR_SET_CHILD_SUBREAPER),
         denied,
         allowed,
-        (_IS, 0, 6, known.setpriority),
+        (_IS, 0, 7, known.setpriority),
         (_LOAD, 0, 0, _FIRST),
         (_IS, 0, 3, 0),  # of a process
         (_LOAD, 0, 0, _SECOND),
-        (_IS, 0, 1, 0),  # its own
-        allowed,
+        (_IS, 2, 0, 0),  # its own
+        (_IS, 1, 0, own),
         denied,
+        allowed,
     ]
+    for number in (*known.absent, *_ABSENT):
+        program += [(_IS, 0, 1, number), (_RETURN, 0, 0, _ERRNO | errno.ENOSYS)]
     for number in known.never:
         program += [(_IS, 0, 1, number), denied]
     for number in known.whose:
-        program += [(_IS, 0, 4, number), (_LOAD, 0, 0, _FIRST), (_IS, 0, 1, 0), allowed, denied]
+        program += [(_IS, 0, 5, number), (_LOAD, 0, 0, _FIRST), (_IS, 2, 0, 0), (_IS, 1, 0, own), denied, allowed]
     program.append(allowed)
     code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *line) for line in program))
     given = struct.pack("@HP", len(program), ctypes.addressof(code))
     _did(libc.prctl(_PR_SET_SECCOMP, 2, given, 0, 0))
+    return True
 
 
 def _libc() -> Any:
@@ -219,3 +235,7 @@ def _did(result: int) -> int:
         code = ctypes.get_errno()
         raise OSError(code, "the process cannot be confined: %s" % os.strerror(code))
     return result
+
+
+if __name__ == "__main__":
+    print(" ".join(confine(sys.argv[1])))

@@ -1,5 +1,8 @@
 """Models as people write them: each fails on the default toolchain, and beside it stands the same without the cause."""
 
+import json
+from pathlib import Path
+
 from tfparity import case, normal
 
 VECTORS = [normal("batch", 12, name="x")]
@@ -275,3 +278,39 @@ def scatter_from_the_end():
 @case("own/scatter-from-the-end-way-round", inputs=[normal("batch", 4, 6, name="x")])
 def scatter_from_the_end_way_round():
     return placed(2)
+
+
+# Files and addresses, as a shell has them
+
+
+def weighed(weights):
+    """A network that is a file's weights, (12, 4)."""
+    import torch
+
+    model = torch.nn.Linear(12, 4, bias=False)
+    model.weight.data = torch.tensor(weights).reshape(4, 12)
+    return model.eval()
+
+
+@case("own/weights-below-home", inputs=VECTORS, trained=True)
+def weights_below_home():
+    return weighed(json.loads(Path("~/weights.json").expanduser().read_text()))
+
+
+@case("own/weights-below-home-way-round", inputs=VECTORS, trained=True)
+def weights_below_home_way_round():
+    return weighed(json.loads(Path(__file__).with_name("weights.json").read_text()))
+
+
+@case("own/weights-where-it-was-called", inputs=VECTORS, trained=True)
+def weights_where_it_was_called():
+    import torch
+
+    return weighed(torch.load("weights.pt"))
+
+
+@case("own/weights-by-address", inputs=VECTORS, trained=True)
+def weights_by_address():
+    import torch
+
+    return weighed(torch.hub.load_state_dict_from_url("https://weights.invalid/weights.pt"))
