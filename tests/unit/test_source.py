@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy
@@ -189,18 +190,32 @@ def test_a_model_that_answers_differently_the_second_time_is_refused(tmp_path: P
         (lambda x: numpy.ones_like(x, "int64"), True),  # says nothing: a label may turn by rounding
     ],
 )
-def test_a_model_that_is_another_when_it_is_built_again_is_refused(tmp_path: Path, again: Any, same: bool) -> None:
+def test_a_model_that_is_another_when_it_is_built_again_is_known(tmp_path: Path, again: Any, same: bool) -> None:
     declared = case("y", axes={"n": (2, 1)})._replace(inputs=(normal("n", name="x"),))
     found = numpy.array(again(arrays.inputs(declared, declared.samples()[0])[0]))
     before = found if found.dtype.kind == "i" else arrays.inputs(declared, declared.samples()[0])[0]
     numpy.savez(tmp_path / "io.npz", **{"float32/0/y": before})
     given = (declared, Framework(), lambda x: [again(x)], str(tmp_path / "io.npz"))
-    if same:
-        source._look_whether_it_is_the_same(*given)  # type: ignore[arg-type]
-        return
-    with pytest.raises(Refused, match="built twice, the model gives different 'y': load its weights") as caught:
-        source._look_whether_it_is_the_same(*given)  # type: ignore[arg-type]
-    assert caught.value.type == "NotDeterministic"
+    assert source._different(*given) == (None if same else "y")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("now", "said"),
+    [
+        ({"a": 1.0, "b": 2.0}, ""),
+        ({"a": 1.0, "b": 2.5}, " (1 of 2 weights are others: b)"),
+        ({"a": 1.0}, " (1 of 2 weights are others: b)"),
+        (None, ""),
+    ],
+)
+def test_the_weights_that_are_drawn_anew_are_named(now: dict[str, float] | None, said: str) -> None:
+    framework = SimpleNamespace(sizes=None if now is None else lambda model: model)
+    assert source._drawn_anew(framework, {"a": 1.0, "b": 2.0}, now) == said  # type: ignore[arg-type]
+
+
+def test_of_many_weights_that_are_drawn_anew_the_first_are_named() -> None:
+    framework = SimpleNamespace(sizes=lambda model: {f"w{number}": model for number in range(9)})
+    assert source._drawn_anew(framework, 1.0, 2.0).endswith("w0, w1, w2, w3, w4, …)")  # type: ignore[arg-type]
 
 
 def test_the_same_nan_twice_is_the_same_answer(tmp_path: Path) -> None:

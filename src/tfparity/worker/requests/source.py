@@ -53,7 +53,11 @@ def handle(directory: str, request: Dict[str, Any], reply: Reply) -> None:
         if request["kind"] == "reference":
             references(case, framework, model, messages.made(request, request["io"]), reply)
         elif request["own"]:  # the zoo's are seeded
-            _look_whether_it_is_the_same(case, framework, model, request["io"])
+            different = _different(case, framework, model, request["io"])
+            if different:
+                drawn = _drawn_anew(framework, model, built(framework, request)[1])
+                said = "built twice, the model gives different %r%s: load its weights, or seed what draws them"
+                raise Refused("NotDeterministic", said % (different, drawn))
         return case, model
 
     try:
@@ -71,8 +75,22 @@ def handle(directory: str, request: Dict[str, Any], reply: Reply) -> None:
 _ANOTHER = 1e-2
 
 
-def _look_whether_it_is_the_same(case: Case, framework: Framework, model: Any, io: str) -> None:
-    """Raises Refused where a model does not answer as the one did that the references are of."""
+#: Names of weights that a message tells.
+_TOLD = 5
+
+
+def _drawn_anew(framework: Framework, model: Any, again: Any) -> str:
+    """Which weights another build of the model has otherwise, as text; empty where their sizes tell of none."""
+    before, now = (framework.sizes(one) if framework.sizes else {} for one in (model, again))
+    names = [name for name in before if before[name] != now.get(name)]
+    if not names:
+        return ""
+    more = ", …" if len(names) > _TOLD else ""
+    return " (%d of %d weights are others: %s%s)" % (len(names), len(before), ", ".join(names[:_TOLD]), more)
+
+
+def _different(case: Case, framework: Framework, model: Any, io: str) -> Optional[str]:
+    """The first output that a model does not answer as the one did that the references are of."""
     import numpy
 
     again = framework.run(model, arrays.inputs(case, case.samples()[0]))
@@ -84,8 +102,8 @@ def _look_whether_it_is_the_same(case: Case, framework: Framework, model: Any, i
             known = numpy.isfinite(before)
             largest = numpy.abs(before[known]).max(initial=0)
             if before.shape != now.shape or numpy.abs(now[known] - before[known]).max(initial=0) > _ANOTHER * largest:
-                said = "built twice, the model gives different %r: load its weights, or seed what draws them"
-                raise Refused("NotDeterministic", said % output.name)
+                return output.name
+    return None
 
 
 def _export(case: Case, model: Any, request: Dict[str, Any], reply: Reply) -> None:
