@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -354,6 +355,12 @@ def test_ways_are_tried_until_one_is_right_and_the_others_are_told_with_the_reas
         told[1]
         == "  broken: The release lacks the handler. Remedy: Export at opset 12. (unsqueeze, https://example.org/issues/1)"
     )
+
+
+def test_remedies_that_were_tried_and_did_not_help_are_named(asked: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    outcomes = {"old": replace(came_to(broken()), tried=("gru-handler", "fixed-axes")), "new": WORKS}
+    *_, told = converted(asked, monkeypatch, outcomes)
+    assert told[1].endswith("issues/1); tried, and did not help: gru-handler, fixed-axes")
 
 
 def test_what_no_rule_explains_is_told_with_its_error(asked: Session, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,7 +53,8 @@ class Converted:
 
     attempt: the one that decides; folder: with the artifact, None where it does not work; targets: what was made of it,
     by name; io: the bundle's inputs and references; environments: by id, as evidence tells of them; examples: what
-    targets were made with that need some; seals: of the artifact and of what was made of it, by their folders.
+    targets were made with that need some; seals: of the artifact and of what was made of it, by their folders;
+    tried: the remedies that were tried where it does not work.
     """
 
     crossing: Crossing
@@ -64,6 +65,7 @@ class Converted:
     environments: Mapping[str, EnvironmentFacts] = field(default_factory=dict)
     examples: Examples | None = None
     seals: Mapping[Path, Seal] = field(default_factory=dict)
+    tried: tuple[str, ...] = ()
 
     def record(self, attempt: Attempt) -> CellRecord:
         """The record that an attempt makes alone: the one that decides, or the check of a target."""
@@ -434,11 +436,13 @@ class Engine:
         engine ends."""
         run = self._opened(planned, tries_remedies=True)
         run.keep_artifact = True
-        attempt = judge.decisive(run.attempts())
+        attempts = run.attempts()
+        attempt = judge.decisive(attempts)
         crossing = self.context.keys.crossing(planned)
         facts = self._facts(crossing, self._pool(planned.toolchain), [attempt])
         if not judge.works(attempt):
-            return Converted(crossing, attempt, None, {}, None, facts)
+            tried = tuple(dict.fromkeys(name for one in attempts for name in one.remedies))
+            return Converted(crossing, attempt, None, {}, None, facts, tried=tried)
         made: dict[Target, Delivered] = {}
         making = Making(run, planned_targets.own(crossing.route), self._examples(crossing.case))
         for target in wanted:

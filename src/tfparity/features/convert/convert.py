@@ -80,7 +80,8 @@ def convert(
                 continue
             tries -= 1
             if made.folder is None:
-                told(f"  {judge.verdict(made.attempt)}: {_why(asked, made, made.attempt)}")
+                tried = f"; tried, and did not help: {', '.join(made.tried)}" if made.tried else ""
+                told(f"  {judge.verdict(made.attempt)}: {_why(asked, made, made.attempt)}{tried}")
                 if _fails_anywhere(made.attempt, asked.selection.choice.sources):
                     told("the model itself is not built: no other way is tried")
                     return None
